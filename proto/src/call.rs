@@ -1,0 +1,135 @@
+//! The caller's handle on a channel.
+
+use std::time::Duration;
+
+use crate::{
+    args::Args,
+    channel::{Side, phase::Phase},
+    compat::RemoteFailure,
+    error::Malformed,
+    session::{CallId, Session},
+};
+
+/// What a call is answered with, in order. Everything but [`Item`](Self::Item) is the last.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The result of a plain call.
+    Value(Args),
+    /// An item of a stream.
+    Item(Args),
+    /// The stream is complete.
+    End,
+    /// The call failed on the server, or the stream broke off there.
+    Failed(RemoteFailure),
+    /// No further answer will come.
+    Lost(Loss),
+}
+
+impl Answer {
+    /// Whether nothing follows.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        !matches!(self, Self::Item(_))
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Value(args) | Self::Item(args) => args.as_bytes().len(),
+            Self::Failed(failure) => {
+                failure.name.len() + failure.message.len() + failure.traceback.len()
+            }
+            Self::End | Self::Lost(_) => 0,
+        }
+    }
+}
+
+/// Why a conversation ended without its last event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Loss {
+    /// Two heartbeat intervals passed without any event (protocol section 5).
+    #[error("Lost remote after {}s heartbeat", .after.as_secs_f64())]
+    Silent {
+        /// The silence that was too much.
+        after: Duration,
+    },
+    /// The connection ended.
+    #[error("the connection was lost")]
+    Disconnected,
+    /// No first answer in time.
+    #[error("timeout after {}s", .after.as_secs_f64())]
+    TimedOut {
+        /// The time that was allowed.
+        after: Duration,
+    },
+    /// A stream without heartbeats was not read for too long.
+    #[error("no credit for {}s on a channel without heartbeats", .after.as_secs_f64())]
+    Stalled {
+        /// The time that was allowed.
+        after: Duration,
+    },
+    /// The peer sent more than it had credit for.
+    #[error("the peer sent more than it had credit for")]
+    Overflow,
+    /// The first answer was an event that answers nothing.
+    #[error("unable to find a pattern for: {event}")]
+    NoPattern {
+        /// The name of that event.
+        event: String,
+    },
+    /// The answer could not be read.
+    #[error("the answer is unusable: {0}")]
+    Malformed(#[from] Malformed),
+}
+
+/// A call that is open, or has answers left to read.
+#[derive(Debug)]
+pub struct Call<'a> {
+    pub(crate) session: &'a mut Session,
+    pub(crate) id: CallId,
+}
+
+impl Call<'_> {
+    /// Takes the next answer, if there is one. Asking is what grants credit to the server: a reader that does
+    /// not ask slows its server down. With the last answer, the call is gone.
+    pub fn recv(&mut self) -> Option<Answer> {
+        self.session.receive(self.id)
+    }
+
+    /// Whether the last answer has arrived, read or not.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.session.table.get(self.id.0).is_none_or(|channel| channel.phase == Phase::Ended)
+    }
+
+    /// Forgets the call. A request that was not transmitted yet never will be; otherwise the server learns of
+    /// it when the beats stop (the protocol has no message for it).
+    pub fn cancel(self) {
+        self.session.close(self.id.0);
+    }
+}
+
+impl Session {
+    fn receive(&mut self, id: CallId) -> Option<Answer> {
+        let channel = self.table.get_mut(id.0)?;
+        let open = channel.phase != Phase::Ended;
+        let Side::Caller(caller) = &mut channel.side else { return None };
+        let grant = if open { caller.window.next_grant() } else { None };
+        if let Some(more) = grant {
+            caller.grant = caller.grant.saturating_add(more);
+        }
+        let answer = caller.inbox.pop_front();
+        match &answer {
+            Some(answer) => {
+                caller.window.consume();
+                self.buffered_bytes -= answer.size();
+            }
+            None => caller.noticed = false,
+        }
+        if answer.as_ref().is_some_and(Answer::is_last) {
+            self.close(id.0);
+        } else if grant.is_some() {
+            self.enqueue(id.0);
+        }
+        answer
+    }
+}

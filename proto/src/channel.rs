@@ -1,0 +1,161 @@
+//! One conversation: everything that is remembered under one message id (protocol section 4).
+
+pub(crate) mod heartbeat;
+pub(crate) mod phase;
+pub(crate) mod window;
+
+use std::{collections::VecDeque, time::Instant};
+
+use bytestring::ByteString;
+
+use crate::{
+    args::Args,
+    call::{Answer, Loss},
+    compat::{Dialect, RemoteFailure},
+    config::Limits,
+    event::Context,
+    id::{MessageId, OwnId},
+    multipart::{Envelope, Payload},
+    transport::PeerId,
+};
+use heartbeat::Heartbeat;
+use phase::Phase;
+use window::{Credit, Window};
+
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(crate) peer: PeerId,
+    pub(crate) envelope: Envelope,
+    /// The id of the request, which every other event on the channel answers.
+    pub(crate) id: MessageId,
+    pub(crate) phase: Phase,
+    pub(crate) heartbeat: Heartbeat,
+    /// Decided by the first event received.
+    pub(crate) dialect: Option<Dialect>,
+    /// A beat waits to be sent.
+    pub(crate) beat: bool,
+    /// The channel stands in the queue of those that have something to send.
+    pub(crate) queued: bool,
+    /// The channel stands among those that wait for their congested route.
+    pub(crate) held: bool,
+    /// Where the channel stands among the deadlines.
+    pub(crate) wake: Option<Instant>,
+    pub(crate) side: Side,
+}
+
+#[derive(Debug)]
+pub(crate) enum Side {
+    Caller(Box<Caller>),
+    Server(Box<Serving>),
+}
+
+/// The caller's half.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) own: OwnId,
+    /// Encoded when the call was opened, gone once it was transmitted.
+    pub(crate) request: Option<Payload>,
+    pub(crate) window: Window,
+    /// Credit that waits to be granted.
+    pub(crate) grant: u32,
+    pub(crate) inbox: VecDeque<Answer>,
+    /// The reader was told that there is something to read.
+    pub(crate) noticed: bool,
+    /// Until when the first answer must come.
+    pub(crate) timeout: Option<(Instant, std::time::Duration)>,
+}
+
+/// The server's half.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    pub(crate) method: ByteString,
+    /// Until they are taken out.
+    pub(crate) args: Option<Args>,
+    /// How many bytes of the request are kept here.
+    pub(crate) held: usize,
+    /// The header keys of the request.
+    pub(crate) context: Context,
+    /// The header keys of the answers.
+    pub(crate) reply_context: Context,
+    pub(crate) credit: Credit,
+    /// Accepted, paid for with credit, not transmitted.
+    pub(crate) items: VecDeque<Args>,
+    /// The last event, once it is known; waits for credit.
+    pub(crate) ending: Option<Ending>,
+    /// An item was turned away; tell when there is room.
+    pub(crate) wants_room: bool,
+    /// Since when the channel has waited for credit.
+    pub(crate) stalled: Option<Instant>,
+}
+
+/// The last event of a channel, from the server.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    Value(Args),
+    Done,
+    Failure(RemoteFailure),
+}
+
+impl Channel {
+    /// How the other side speaks, as far as it is known.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect.unwrap_or(Dialect::CURRENT)
+    }
+
+    pub(crate) fn has_output(&self) -> bool {
+        self.beat
+            || match &self.side {
+                Side::Caller(caller) => caller.request.is_some() || caller.grant > 0,
+                Side::Server(serving) => serving.has_output(),
+            }
+    }
+
+    /// Payload bytes that wait here for their consumer.
+    pub(crate) fn held_bytes(&self) -> usize {
+        match &self.side {
+            Side::Caller(caller) => caller.inbox.iter().map(Answer::size).sum(),
+            Side::Server(serving) => serving.held,
+        }
+    }
+
+    /// When something is due here, if nothing else happens.
+    pub(crate) fn deadline(&self, limits: &Limits) -> Option<Instant> {
+        let own = match &self.side {
+            Side::Caller(caller) => caller.timeout.map(|(at, _)| at),
+            Side::Server(serving) if self.heartbeat.is_quiet() => {
+                serving.stalled.and_then(|since| since.checked_add(limits.stalled))
+            }
+            Side::Server(_) => None,
+        };
+        match (own, self.heartbeat.deadline()) {
+            (Some(own), Some(beat)) => Some(own.min(beat)),
+            (own, beat) => own.or(beat),
+        }
+    }
+
+    /// What has expired by now, heartbeats apart.
+    pub(crate) fn expired(&self, now: Instant, limits: &Limits) -> Option<Loss> {
+        match &self.side {
+            Side::Caller(caller) => caller
+                .timeout
+                .filter(|(at, _)| *at <= now)
+                .map(|(_, after)| Loss::TimedOut { after }),
+            Side::Server(serving) => {
+                let since = serving.stalled.filter(|_| self.heartbeat.is_quiet())?;
+                let over = since.checked_add(limits.stalled).is_some_and(|end| end <= now);
+                over.then_some(Loss::Stalled { after: limits.stalled })
+            }
+        }
+    }
+}
+
+impl Serving {
+    pub(crate) fn has_output(&self) -> bool {
+        !self.items.is_empty() || self.ending.is_some() && !self.credit.is_empty()
+    }
+
+    /// Whether one more item would be taken.
+    pub(crate) fn has_room(&self, limits: &Limits) -> bool {
+        !self.credit.is_empty() && self.items.len() < limits.unsent_items.max(1)
+    }
+}

@@ -1,0 +1,68 @@
+//! Which event may follow which, and what it means: the whole transition table (protocol section 7).
+
+use crate::event::name;
+
+/// How far the conversation has come, seen from either side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The request is out, nothing has answered it.
+    Asked,
+    /// Items have come, more may follow.
+    Streaming,
+    /// Nothing follows.
+    Ended,
+}
+
+/// What kind of event an answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Ok,
+    Err,
+    Stream,
+    StreamDone,
+    Unknown,
+}
+
+impl Kind {
+    pub(crate) fn of(event: &str) -> Self {
+        match event {
+            name::OK => Self::Ok,
+            name::ERR => Self::Err,
+            name::STREAM => Self::Stream,
+            name::STREAM_DONE => Self::StreamDone,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// What an answer means to its reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// The result.
+    Value,
+    /// One item.
+    Item,
+    /// The items are complete.
+    End,
+    /// The call or the rest of the stream failed.
+    Failure,
+    /// No answer starts like this.
+    NoPattern,
+    /// It comes too late to mean anything.
+    Late,
+}
+
+/// The table. In a stream, every name but `STREAM` and `ERR` ends it, as the reference does.
+pub(crate) fn step(phase: Phase, kind: Kind) -> (Phase, Meaning) {
+    match (phase, kind) {
+        (Phase::Asked, Kind::Ok) => (Phase::Ended, Meaning::Value),
+        (Phase::Asked | Phase::Streaming, Kind::Stream) => (Phase::Streaming, Meaning::Item),
+        (Phase::Asked | Phase::Streaming, Kind::Err) => (Phase::Ended, Meaning::Failure),
+        (Phase::Asked, Kind::StreamDone) => (Phase::Ended, Meaning::End),
+        (Phase::Asked, Kind::Unknown) => (Phase::Ended, Meaning::NoPattern),
+        (Phase::Streaming, Kind::StreamDone | Kind::Ok | Kind::Unknown) => {
+            (Phase::Ended, Meaning::End)
+        }
+        (Phase::Ended, _) => (Phase::Ended, Meaning::Late),
+    }
+}

@@ -1,0 +1,144 @@
+//! What differs in protocol versions 1 and 2, all in one place (protocol section 8).
+
+use crate::{
+    Args,
+    event::{self, Version},
+    msgpack,
+};
+
+/// How the other side of a channel speaks; decided by the first event received from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Dialect {
+    /// Version 2 and below: a beat is a grant as well, and grants are sent as beats.
+    pub(crate) grants_in_beats: bool,
+    /// Version 1: a caller that does not beat before it hears a beat, and wants errors of one element.
+    pub(crate) version_1: bool,
+}
+
+impl Dialect {
+    /// What is spoken until the peer has said anything.
+    pub(crate) const CURRENT: Self = Self { grants_in_beats: false, version_1: false };
+
+    /// The reference's rule. A missing version is below 2 and below 3.
+    pub(crate) fn of(version: Version) -> Self {
+        let number = version.number().unwrap_or(1);
+        Self { grants_in_beats: number < 3, version_1: number < 2 }
+    }
+
+    /// The name under which a grant is sent.
+    pub(crate) fn grant_name(self) -> &'static str {
+        if self.grants_in_beats { event::name::HEARTBEAT } else { event::name::MORE }
+    }
+
+    /// The arguments of `ERR`: three texts, or what version 1 shows in one.
+    pub(crate) fn put_failure(self, out: &mut bytes::BytesMut, failure: &RemoteFailure) {
+        if self.version_1 {
+            out.extend_from_slice(&[0x91]);
+            let message = failure.message.replace('\\', "\\\\").replace('\'', "\\'");
+            msgpack::put_str(out, &format!("{}('{message}')", failure.name));
+        } else {
+            out.extend_from_slice(&[0x93]);
+            msgpack::put_str(out, &failure.name);
+            msgpack::put_str(out, &failure.message);
+            msgpack::put_str(out, &failure.traceback);
+        }
+    }
+}
+
+/// The content of an `ERR` event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RemoteFailure {
+    /// The class of the error, such as `ValueError`.
+    pub name: String,
+    /// What happened.
+    pub message: String,
+    /// Where it happened, for people; empty when the server does not tell.
+    pub traceback: String,
+}
+
+impl RemoteFailure {
+    /// A failure without traceback.
+    pub fn new(name: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { name: name.into(), message: message.into(), traceback: String::new() }
+    }
+
+    /// Reads the arguments of `ERR` in any form that peers send: `[name, message, traceback]`, version 1's
+    /// `[text]`, and whatever else, which is shown as far as it is text.
+    pub(crate) fn read(args: &Args) -> Self {
+        let texts: Vec<String> = match args.leading(3) {
+            Some(elements) => elements.iter().map(text).collect(),
+            None => vec![text(args)],
+        };
+        let mut texts = texts.into_iter();
+        match (texts.next(), texts.next(), texts.next()) {
+            (Some(name), Some(message), traceback) => {
+                Self { name, message, traceback: traceback.unwrap_or_default() }
+            }
+            (Some(only), None, _) => Self::new("RemoteError", only),
+            (None, ..) => Self::new("RemoteError", "the server gave no reason"),
+        }
+    }
+}
+
+/// Text as it is; nil as nothing; anything else by its encoding.
+fn text(value: &Args) -> String {
+    match msgpack::raw_content(value.as_bytes()) {
+        Some(content) => String::from_utf8_lossy(content).into_owned(),
+        None if *value == Args::NIL => String::new(),
+        None => format!("{value:?}"),
+    }
+}
+
+/// The number in the arguments of a grant: `[n]`, or a bare `n`. Floats are rounded towards zero; what is
+/// negative or no number grants nothing.
+pub(crate) fn granted(args: &Args) -> u32 {
+    let element = args.first();
+    let value = element.as_ref().unwrap_or(args);
+    let number = msgpack::number(value.as_bytes()).unwrap_or(0);
+    u32::try_from(number.max(0)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Serialize;
+
+    fn args(value: impl Serialize) -> Args {
+        Args::encode(&value).expect("encodes")
+    }
+
+    #[test]
+    fn grants() {
+        for (value, number) in [
+            (args([100]), 100),
+            (args(7), 7),
+            (args([2.9]), 2),
+            (args([-5]), 0),
+            (args(["9"]), 0),
+            (args([f64::NAN]), 0),
+            (args([f64::INFINITY]), u32::MAX),
+            (args([u64::MAX]), u32::MAX),
+            (Args::NONE, 0),
+            (Args::NIL, 0),
+        ] {
+            assert_eq!(granted(&value), number, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn failures_of_every_form() {
+        for (value, name, message, traceback) in [
+            (args(("ValueError", "no", "at f")), "ValueError", "no", "at f"),
+            (args(["ValueError('old')"]), "RemoteError", "ValueError('old')", ""),
+            (args(("m", (), ())), "m", "", ""),
+            (args("text"), "RemoteError", "text", ""),
+            (Args::NONE, "RemoteError", "the server gave no reason", ""),
+        ] {
+            let failure = RemoteFailure::read(&value);
+            assert_eq!(
+                (failure.name.as_str(), failure.message.as_str(), failure.traceback.as_str()),
+                (name, message, traceback)
+            );
+        }
+    }
+}

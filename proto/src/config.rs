@@ -1,0 +1,118 @@
+//! The knobs of a session and what bounds it.
+
+use std::time::Duration;
+
+use crate::event::Context;
+
+/// The default interval between heartbeats (reference behaviour).
+pub const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(5);
+/// The default time to wait for the first answer to a call (reference behaviour).
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The default number of stream items that a caller lets its server send ahead (reference behaviour).
+pub const DEFAULT_SLOTS: u32 = 100;
+
+/// How a session behaves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Randomness for message ids and hash tables. Give every session another seed: ids must not repeat
+    /// among the clients of a server.
+    pub seed: u128,
+    /// Whether events that answer nothing are requests (a server), or are dropped (a client).
+    pub accept: bool,
+    /// The time between two beats on a channel; two such times of silence lose the remote. `None` switches
+    /// heartbeats off, for both directions.
+    pub heartbeat: Option<Duration>,
+    /// Whether calls beat from their start or only once they heard a beat (protocol section 5).
+    pub liveness: Liveness,
+    /// What bounds the session's memory.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// A session that only calls.
+    #[must_use]
+    pub fn client(seed: u128) -> Self {
+        Self {
+            seed,
+            accept: false,
+            heartbeat: Some(DEFAULT_HEARTBEAT),
+            liveness: Liveness::Active,
+            limits: Limits::default(),
+        }
+    }
+
+    /// A session that answers requests. It may call as well, on sockets that can.
+    #[must_use]
+    pub fn server(seed: u128) -> Self {
+        Self { accept: true, ..Self::client(seed) }
+    }
+}
+
+/// When a caller's side of a channel begins to beat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Liveness {
+    /// From the start: a server that is gone is noticed.
+    Active,
+    /// With the first beat heard: suits servers that never beat. Silence before it is not counted.
+    Passive,
+}
+
+/// Upper bounds that hold whatever a peer sends or grants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest payload taken, in bytes.
+    pub message_bytes: usize,
+    /// The deepest nesting taken: arrays and maps around a value, the event itself included.
+    pub depth: u32,
+    /// The most msgpack values in one payload.
+    pub elements: u32,
+    /// The most channels open at a time.
+    pub channels: usize,
+    /// The most requests of one peer open at a time.
+    pub channels_per_peer: usize,
+    /// The most events that wait on one channel for their consumer. A window that is larger than this wins.
+    pub buffered_events: usize,
+    /// The most payload bytes that wait in the whole session for their consumers.
+    pub buffered_bytes: usize,
+    /// The most items of one stream that were accepted for sending and have not been transmitted.
+    pub unsent_items: usize,
+    /// Credit saturates here.
+    pub credit: u32,
+    /// How long a stream without heartbeats (protocol v1) may wait for credit before it is given up.
+    pub stalled: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 1 << 30,
+            depth: 512,
+            elements: 1 << 26,
+            channels: 1 << 20,
+            channels_per_peer: 1 << 17,
+            buffered_events: 1024,
+            buffered_bytes: 4 << 30,
+            unsent_items: 64,
+            credit: 1 << 30,
+            stalled: Duration::from_secs(600),
+        }
+    }
+}
+
+/// What can be chosen for each call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallOptions {
+    /// How long to wait for the first answer; later items of a stream have no limit. `None` waits as long as
+    /// the remote lives.
+    pub timeout: Option<Duration>,
+    /// How many items of a stream the server may send ahead.
+    pub slots: u32,
+    /// Further header keys for the request, such as a trace id.
+    pub context: Context,
+}
+
+impl Default for CallOptions {
+    fn default() -> Self {
+        Self { timeout: Some(DEFAULT_TIMEOUT), slots: DEFAULT_SLOTS, context: Context::default() }
+    }
+}

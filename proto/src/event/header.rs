@@ -1,0 +1,267 @@
+//! The header of an event: ids, version, and every key that we do not know (protocol section 3).
+
+use bytes::{BufMut, Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    args::Args,
+    error::{DecodeError, EncodeError, Malformed},
+    id::{MessageId, OwnId},
+    msgpack::{self, Reader},
+};
+
+/// The version that this crate speaks, and writes into every header.
+const CURRENT: u64 = 3;
+
+/// The most keys taken from a peer: what is kept of them is larger than their bytes.
+const MOST_KEYS: u32 = 1024;
+
+/// The keys with a meaning of their own, encoded.
+const MESSAGE_ID: &[u8] = b"\xaamessage_id";
+const RESPONSE_TO: &[u8] = b"\xabresponse_to";
+const CURRENT_VERSION: &[u8] = b"\xa1v\x03";
+
+/// The protocol version in a header: 1, 2, 3, larger, or absent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Version(Option<u64>);
+
+impl Version {
+    /// The version that this crate speaks.
+    pub const CURRENT: Self = Self(Some(CURRENT));
+
+    /// The number, or `None` when the header has none (or none that is a number).
+    #[must_use]
+    pub fn number(self) -> Option<u64> {
+        self.0
+    }
+}
+
+/// The header of an event.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Header {
+    /// The event's own id. Only requests need a usable one.
+    pub message_id: Option<MessageId>,
+    /// The id of the channel that the event belongs to; absent on requests.
+    pub response_to: Option<MessageId>,
+    /// The protocol version of the sender.
+    pub version: Version,
+    /// All other keys.
+    pub context: Context,
+}
+
+impl Header {
+    pub(super) fn read(payload: &Bytes, reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let pairs = reader.map()?.ok_or(Malformed::HeaderNotMap)?;
+        if pairs > MOST_KEYS {
+            return Err(Malformed::TooManyKeys(MOST_KEYS));
+        }
+        let mut header = Self::default();
+        // Errors about ids wait until the map is read to its end: the rest may still be worth having.
+        let mut bad_response_to = false;
+        for _ in 0..pairs {
+            let key = reader.value(2)?;
+            let value = reader.value(2)?;
+            let shared = || payload.slice_ref(value);
+            match msgpack::str_content(key) {
+                Some("message_id") => header.message_id = MessageId::new(shared()).ok(),
+                Some("response_to") if value == [0xc0] => header.response_to = None,
+                Some("response_to") => {
+                    header.response_to = MessageId::new(shared()).ok();
+                    bad_response_to = header.response_to.is_none();
+                }
+                Some("v") => {
+                    header.version =
+                        Version(msgpack::number(value).and_then(|v| v.try_into().ok()));
+                }
+                _ => header
+                    .context
+                    .push(Args::from_read(payload.slice_ref(key)), Args::from_read(shared())),
+            }
+        }
+        if bad_response_to {
+            return Err(Malformed::BadResponseTo);
+        }
+        Ok(header)
+    }
+
+    /// Copies of all parts, which keep no message in memory.
+    pub(super) fn detached(&self) -> Self {
+        let pairs = self.context.iter().map(|(key, value)| (key.detached(), value.detached()));
+        Self {
+            message_id: self.message_id.as_ref().map(MessageId::detached),
+            response_to: self.response_to.as_ref().map(MessageId::detached),
+            version: self.version,
+            context: Context { pairs: pairs.collect() },
+        }
+    }
+
+    pub(super) fn put(&self, out: &mut BytesMut) {
+        let ids = u32::from(self.message_id.is_some()) + u32::from(self.response_to.is_some());
+        let version = u32::from(self.version.0.is_some());
+        msgpack::put_map(out, ids + version + self.context.count());
+        if let Some(id) = &self.message_id {
+            out.put_slice(MESSAGE_ID);
+            out.put_slice(id.as_encoded());
+        }
+        if let Some(number) = self.version.0 {
+            msgpack::put_str(out, "v");
+            msgpack::put_uint(out, number);
+        }
+        self.context.put(out);
+        if let Some(id) = &self.response_to {
+            out.put_slice(RESPONSE_TO);
+            out.put_slice(id.as_encoded());
+        }
+    }
+}
+
+/// Appends the front of an event of ours: array marker, header and name.
+pub(crate) fn put_head(
+    out: &mut BytesMut,
+    id: OwnId,
+    context: &Context,
+    response_to: Option<&MessageId>,
+    name: &str,
+) {
+    out.put_u8(0x93);
+    msgpack::put_map(out, 2 + context.count() + u32::from(response_to.is_some()));
+    out.put_slice(MESSAGE_ID);
+    id.put(out);
+    out.put_slice(CURRENT_VERSION);
+    context.put(out);
+    if let Some(channel) = response_to {
+        out.put_slice(RESPONSE_TO);
+        out.put_slice(channel.as_encoded());
+    }
+    msgpack::put_str(out, name);
+}
+
+/// Header keys beyond the protocol's own, such as a trace id: they travel with a request, and with its
+/// answers when the server says so.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Context {
+    pairs: Vec<(Args, Args)>,
+}
+
+impl Context {
+    /// No keys at all.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether there are no keys.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.pairs.len()
+    }
+
+    /// Sets a key.
+    ///
+    /// # Errors
+    /// When the value cannot be encoded, or the key is one of the protocol's own: `message_id`, `v` and
+    /// `response_to` are not for callers to change.
+    pub fn insert<T: Serialize + ?Sized>(
+        &mut self,
+        key: &str,
+        value: &T,
+    ) -> Result<(), EncodeError> {
+        if matches!(key, "message_id" | "v" | "response_to") {
+            return Err(EncodeError(format!("the header key {key:?} belongs to the protocol")));
+        }
+        let value = Args::encode(value)?;
+        let key = Args::encode(key)?;
+        self.pairs.retain(|(present, _)| *present != key);
+        self.push(key, value);
+        Ok(())
+    }
+
+    /// The value of a text key, if it is there and of that type.
+    ///
+    /// # Errors
+    /// When the value is of another type.
+    pub fn get<'a, T: Deserialize<'a>>(&'a self, key: &str) -> Result<Option<T>, DecodeError> {
+        let found =
+            self.iter().find(|(present, _)| msgpack::str_content(present.as_bytes()) == Some(key));
+        found.map(|(_, value)| value.decode()).transpose()
+    }
+
+    /// All keys and values, in the order in which they came. Peers may send keys that are no text.
+    pub fn iter(&self) -> impl Iterator<Item = (&Args, &Args)> {
+        self.pairs.iter().map(|(key, value)| (key, value))
+    }
+
+    /// How many bytes the keys and values take.
+    pub(crate) fn size(&self) -> usize {
+        self.iter().map(|(key, value)| key.as_bytes().len() + value.as_bytes().len()).sum()
+    }
+
+    fn push(&mut self, key: Args, value: Args) {
+        self.pairs.push((key, value));
+    }
+
+    fn count(&self) -> u32 {
+        u32::try_from(self.pairs.len()).unwrap_or(u32::MAX)
+    }
+
+    fn put(&self, out: &mut BytesMut) {
+        for (key, value) in &self.pairs {
+            out.put_slice(key.as_bytes());
+            out.put_slice(value.as_bytes());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::Limits, event::Event};
+
+    fn decode(header: &[u8]) -> Result<Event, Malformed> {
+        let payload = [&[0x93], header, &[0xa1, b'f', 0x90]].concat();
+        Event::decode(&payload.into(), &Limits::default()).map_err(|broken| broken.reason)
+    }
+
+    #[test]
+    fn versions() {
+        for (value, number) in [
+            (&[3][..], Some(3)),
+            (&[1], Some(1)),
+            (&[0xcd, 1, 0], Some(256)),
+            (&[0xcb, 0x40, 8, 0, 0, 0, 0, 0, 0], Some(3)),
+            (&[0xff], None),
+            (&[0xc0], None),
+            (&[0x90], None),
+            (&[0xa1, b'3'], None),
+        ] {
+            let event = decode(&[&[0x81, 0xa1, b'v'], value].concat()).expect("an event");
+            assert_eq!(event.header.version.number(), number, "{value:x?}");
+        }
+    }
+
+    #[test]
+    fn unknown_keys_are_kept_and_own_keys_refused() {
+        let event = decode(b"\x83\xa8trace_id\xa1t\x07\x08\xc4\x01v\x03").expect("an event");
+        assert_eq!(event.header.version.number(), None, "a bin key is not `v`");
+        assert_eq!(event.header.context.len(), 3);
+        assert_eq!(event.header.context.get("trace_id"), Ok(Some("t")));
+        let mut context = Context::new();
+        assert!(context.insert("message_id", "x").is_err());
+        context.insert("k", &1).expect("encodes");
+        context.insert("k", &2).expect("encodes");
+        assert_eq!((context.len(), context.get("k")), (1, Ok(Some(2))));
+    }
+
+    #[test]
+    fn response_to() {
+        let nil = decode(b"\x81\xabresponse_to\xc0").expect("nil is absent");
+        assert_eq!(nil.header.response_to, None);
+        assert_eq!(decode(b"\x81\xabresponse_to\x90"), Err(Malformed::BadResponseTo));
+    }
+}

@@ -1,0 +1,248 @@
+//! Bounded msgpack over borrowed bytes: skipping, and the few reads and writes that the protocol itself needs.
+//!
+//! Nothing here recurses, and no announced length is trusted before the bytes behind it were seen. Whole
+//! values are left to serde, in `args.rs`.
+
+use bytes::{BufMut, BytesMut};
+use rmp::Marker;
+use smallvec::SmallVec;
+
+use crate::{config::Limits, error::Malformed};
+
+/// What one marker announces.
+enum Token {
+    /// A value without parts; its bytes are consumed.
+    Scalar,
+    /// This many values follow as its parts.
+    Parts(u64),
+}
+
+/// Reads msgpack from the front of a slice, within limits.
+#[derive(Debug, Clone)]
+pub(crate) struct Reader<'a> {
+    input: &'a [u8],
+    at: usize,
+    max_depth: u32,
+    elements_left: u32,
+    max_elements: u32,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(input: &'a [u8], limits: &Limits) -> Self {
+        Self {
+            input,
+            at: 0,
+            max_depth: limits.depth,
+            elements_left: limits.elements,
+            max_elements: limits.elements,
+        }
+    }
+
+    /// Reads again what was found well-formed before; the limits were applied then.
+    pub(crate) fn again(input: &'a [u8]) -> Self {
+        let all = u32::MAX;
+        Self { input, at: 0, max_depth: all, elements_left: all, max_elements: all }
+    }
+
+    /// How many bytes were consumed.
+    pub(crate) fn position(&self) -> usize {
+        self.at
+    }
+
+    /// Consumes an array's marker; `None`, and nothing consumed, when something else comes.
+    pub(crate) fn array(&mut self) -> Result<Option<u32>, Malformed> {
+        let before = self.clone();
+        let len = match self.marker()? {
+            Marker::FixArray(len) => Some(u32::from(len)),
+            Marker::Array16 => Some(self.length(2)?),
+            Marker::Array32 => Some(self.length(4)?),
+            _ => None,
+        };
+        Ok(self.or_rewind(len, before))
+    }
+
+    /// Consumes a map's marker; `None`, and nothing consumed, when something else comes.
+    pub(crate) fn map(&mut self) -> Result<Option<u32>, Malformed> {
+        let before = self.clone();
+        let len = match self.marker()? {
+            Marker::FixMap(len) => Some(u32::from(len)),
+            Marker::Map16 => Some(self.length(2)?),
+            Marker::Map32 => Some(self.length(4)?),
+            _ => None,
+        };
+        Ok(self.or_rewind(len, before))
+    }
+
+    fn or_rewind<T>(&mut self, found: Option<T>, before: Self) -> Option<T> {
+        if found.is_none() {
+            *self = before;
+        }
+        found
+    }
+
+    /// Consumes one whole value, however it is nested, and returns its bytes. `depth` is how many arrays and
+    /// maps stand around it.
+    pub(crate) fn value(&mut self, depth: u32) -> Result<&'a [u8], Malformed> {
+        let start = self.at;
+        let mut open: SmallVec<[u64; 16]> = SmallVec::new();
+        let mut missing = 1_u64;
+        loop {
+            while missing == 0 {
+                match open.pop() {
+                    Some(outer) => missing = outer,
+                    None => return Ok(&self.input[start..self.at]),
+                }
+            }
+            missing -= 1;
+            if let Token::Parts(parts) = self.token()? {
+                let level = depth as usize + open.len() + 1;
+                if level > self.max_depth as usize {
+                    return Err(Malformed::TooDeep(self.max_depth));
+                }
+                // Each part takes a byte at least: an announcement that cannot be true ends here.
+                if parts > (self.input.len() - self.at) as u64 {
+                    return Err(Malformed::Truncated);
+                }
+                open.push(missing);
+                missing = parts;
+            }
+        }
+    }
+
+    fn token(&mut self) -> Result<Token, Malformed> {
+        self.elements_left = self
+            .elements_left
+            .checked_sub(1)
+            .ok_or(Malformed::TooManyElements(self.max_elements))?;
+        match self.marker()? {
+            Marker::FixPos(_) | Marker::FixNeg(_) | Marker::Null | Marker::True | Marker::False => {
+            }
+            Marker::U8 | Marker::I8 => self.advance(1)?,
+            Marker::U16 | Marker::I16 => self.advance(2)?,
+            Marker::U32 | Marker::I32 | Marker::F32 => self.advance(4)?,
+            Marker::U64 | Marker::I64 | Marker::F64 => self.advance(8)?,
+            Marker::FixStr(len) => self.text(u32::from(len))?,
+            Marker::Str8 => self.length(1).and_then(|len| self.text(len))?,
+            Marker::Str16 => self.length(2).and_then(|len| self.text(len))?,
+            Marker::Str32 => self.length(4).and_then(|len| self.text(len))?,
+            Marker::Bin8 => self.length(1).and_then(|len| self.advance(len as usize))?,
+            Marker::Bin16 => self.length(2).and_then(|len| self.advance(len as usize))?,
+            Marker::Bin32 => self.length(4).and_then(|len| self.advance(len as usize))?,
+            Marker::FixExt1 => self.advance(2)?,
+            Marker::FixExt2 => self.advance(3)?,
+            Marker::FixExt4 => self.advance(5)?,
+            Marker::FixExt8 => self.advance(9)?,
+            Marker::FixExt16 => self.advance(17)?,
+            Marker::Ext8 => self.length(1).and_then(|len| self.ext(len))?,
+            Marker::Ext16 => self.length(2).and_then(|len| self.ext(len))?,
+            Marker::Ext32 => self.length(4).and_then(|len| self.ext(len))?,
+            Marker::FixArray(len) => return Ok(Token::Parts(u64::from(len))),
+            Marker::Array16 => return Ok(Token::Parts(u64::from(self.length(2)?))),
+            Marker::Array32 => return Ok(Token::Parts(u64::from(self.length(4)?))),
+            Marker::FixMap(len) => return Ok(Token::Parts(2 * u64::from(len))),
+            Marker::Map16 => return Ok(Token::Parts(2 * u64::from(self.length(2)?))),
+            Marker::Map32 => return Ok(Token::Parts(2 * u64::from(self.length(4)?))),
+            Marker::Reserved => return Err(Malformed::NeverUsed),
+        }
+        Ok(Token::Scalar)
+    }
+
+    fn marker(&mut self) -> Result<Marker, Malformed> {
+        let byte = *self.input.get(self.at).ok_or(Malformed::Truncated)?;
+        self.at += 1;
+        Ok(Marker::from_u8(byte))
+    }
+
+    fn length(&mut self, width: usize) -> Result<u32, Malformed> {
+        let start = self.at;
+        self.advance(width)?;
+        Ok(self.input[start..self.at].iter().fold(0, |len, byte| len << 8 | u32::from(*byte)))
+    }
+
+    fn advance(&mut self, len: usize) -> Result<(), Malformed> {
+        if len > self.input.len() - self.at {
+            return Err(Malformed::Truncated);
+        }
+        self.at += len;
+        Ok(())
+    }
+
+    fn text(&mut self, len: u32) -> Result<(), Malformed> {
+        let start = self.at;
+        self.advance(len as usize)?;
+        match std::str::from_utf8(&self.input[start..self.at]) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Malformed::NotUtf8),
+        }
+    }
+
+    fn ext(&mut self, len: u32) -> Result<(), Malformed> {
+        self.advance(1)?;
+        self.advance(len as usize)
+    }
+}
+
+/// The content of one well-formed str or bin value; `None` for anything else.
+pub(crate) fn raw_content(value: &[u8]) -> Option<&[u8]> {
+    let skip = match Marker::from_u8(*value.first()?) {
+        Marker::FixStr(_) => 1,
+        Marker::Str8 | Marker::Bin8 => 2,
+        Marker::Str16 | Marker::Bin16 => 3,
+        Marker::Str32 | Marker::Bin32 => 5,
+        _ => return None,
+    };
+    value.get(skip..)
+}
+
+/// The text of one well-formed str value; `None` for anything else.
+pub(crate) fn str_content(value: &[u8]) -> Option<&str> {
+    match Marker::from_u8(*value.first()?) {
+        Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => {
+            std::str::from_utf8(raw_content(value)?).ok()
+        }
+        _ => None,
+    }
+}
+
+/// The number in one well-formed integer or float value, rounded towards zero and saturated; `None` for
+/// anything else, NaN included.
+pub(crate) fn number(value: &[u8]) -> Option<i64> {
+    let (marker, rest) = value.split_first()?;
+    let be = || rest.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    Some(match Marker::from_u8(*marker) {
+        Marker::FixPos(number) => i64::from(number),
+        Marker::FixNeg(number) => i64::from(number),
+        Marker::U8 | Marker::U16 | Marker::U32 | Marker::U64 => {
+            i64::try_from(be()).unwrap_or(i64::MAX)
+        }
+        Marker::I8 => i64::from(be() as u8 as i8),
+        Marker::I16 => i64::from(be() as u16 as i16),
+        Marker::I32 => i64::from(be() as u32 as i32),
+        Marker::I64 => be() as i64,
+        Marker::F32 => float(f64::from(f32::from_bits(be() as u32)))?,
+        Marker::F64 => float(f64::from_bits(be()))?,
+        _ => return None,
+    })
+}
+
+fn float(number: f64) -> Option<i64> {
+    (!number.is_nan()).then_some(number as i64)
+}
+
+/// Appends a str in its shortest form.
+pub(crate) fn put_str(out: &mut BytesMut, text: &str) {
+    infallible(rmp::encode::write_str(&mut out.writer(), text));
+}
+
+/// Appends an unsigned integer in its shortest form.
+pub(crate) fn put_uint(out: &mut BytesMut, number: u64) {
+    infallible(rmp::encode::write_uint(&mut out.writer(), number));
+}
+
+/// Appends a map's marker.
+pub(crate) fn put_map(out: &mut BytesMut, len: u32) {
+    infallible(rmp::encode::write_map_len(&mut out.writer(), len));
+}
+
+/// A `BytesMut` grows as needed: writing to it cannot fail.
+fn infallible<T, E>(_written: Result<T, E>) {}

@@ -1,0 +1,55 @@
+//! Push/pull and publish/subscribe: single events without channel, answer or heartbeat (protocol section 9).
+
+use bytes::BytesMut;
+
+use crate::{
+    args::Args,
+    config::Limits,
+    error::{Malformed, OpenError},
+    event::{Context, Event, put_head},
+    id::Ids,
+    multipart::{Envelope, Multipart, Payload, Transmit},
+    transport::PeerId,
+};
+
+/// Makes the events that PUSH and PUB sockets send.
+#[derive(Debug, Clone)]
+pub struct PlainSender {
+    ids: Ids,
+    scratch: BytesMut,
+}
+
+impl PlainSender {
+    /// The seed must be random, as for [`Config::seed`](crate::Config::seed).
+    #[must_use]
+    pub fn new(seed: u128) -> Self {
+        Self { ids: Ids::new(seed), scratch: BytesMut::new() }
+    }
+
+    /// An event that calls `method` at whoever receives it.
+    ///
+    /// # Errors
+    /// When the arguments are no array.
+    pub fn event(
+        &mut self,
+        method: &str,
+        args: &Args,
+        context: &Context,
+    ) -> Result<Transmit, OpenError> {
+        if !args.is_array() {
+            return Err(OpenError::ArgsNotArray);
+        }
+        put_head(&mut self.scratch, self.ids.draw(), context, None, method);
+        let payload =
+            Payload { head: self.scratch.split().freeze(), body: args.as_bytes().clone() };
+        Ok(Transmit { to: PeerId::NAMELESS, envelope: Envelope::default(), payload })
+    }
+}
+
+/// Reads the event that a PULL or SUB socket received.
+///
+/// # Errors
+/// When the message is no event; the next one may be.
+pub fn receive_plain(message: &Multipart, limits: &Limits) -> Result<Event, Malformed> {
+    Event::decode(&message.payload, limits).map_err(|broken| broken.reason)
+}

@@ -1,0 +1,167 @@
+//! The server's handle on a channel.
+
+use crate::{
+    args::Args,
+    channel::{Ending, Serving, Side, phase::Phase},
+    compat::RemoteFailure,
+    event::Context,
+    multipart::Envelope,
+    session::{RequestId, Session},
+    transport::PeerId,
+};
+
+/// A request that has not been answered to its end.
+#[derive(Debug)]
+pub struct Request<'a> {
+    session: &'a mut Session,
+    id: RequestId,
+}
+
+/// There is no credit for the item, or too many items wait to be transmitted already. It comes back
+/// untouched; [`Notice::Writable`](crate::Notice::Writable) tells when to try again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the caller has granted no credit for another item")]
+pub struct Blocked(pub Args);
+
+/// A plain reply to a request whose answer is a stream already: end it with `finish` or `fail`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a stream has begun: end it with finish or fail instead of reply")]
+pub struct StreamHasBegun;
+
+impl<'a> Request<'a> {
+    pub(crate) fn new(session: &'a mut Session, id: RequestId) -> Option<Self> {
+        let channel = session.table.get(id.0)?;
+        (matches!(channel.side, Side::Server(_)) && channel.phase != Phase::Ended)
+            .then_some(Self { session, id })
+    }
+
+    /// The method that is called.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        self.serving().map_or("", |serving| &serving.method)
+    }
+
+    /// The arguments: an array, unless the peer sent something else.
+    #[must_use]
+    pub fn args(&self) -> Args {
+        self.serving().and_then(|serving| serving.args.clone()).unwrap_or(Args::NIL)
+    }
+
+    /// Takes the arguments out, which frees their share of
+    /// [`Limits::buffered_bytes`](crate::Limits::buffered_bytes). Later calls return nil.
+    pub fn take_args(&mut self) -> Args {
+        let Some(serving) = self.serving_mut() else { return Args::NIL };
+        let Some(args) = serving.args.take() else { return Args::NIL };
+        let freed = args.as_bytes().len();
+        serving.held -= freed;
+        self.session.buffered_bytes -= freed;
+        args
+    }
+
+    /// The header keys of the request beyond the protocol's own.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        self.serving().map_or_else(Context::new, |serving| serving.context.clone())
+    }
+
+    /// Sets the header keys of the answers (never of heartbeats).
+    pub fn set_reply_context(&mut self, context: Context) {
+        if let Some(serving) = self.serving_mut() {
+            serving.reply_context = context;
+        }
+    }
+
+    /// The connection that the request came on.
+    #[must_use]
+    pub fn peer(&self) -> PeerId {
+        self.session.table.get(self.id.0).map_or(PeerId::NAMELESS, |channel| channel.peer)
+    }
+
+    /// The identities that the request came with.
+    #[must_use]
+    pub fn envelope(&self) -> Envelope {
+        self.session
+            .table
+            .get(self.id.0)
+            .map_or_else(Envelope::default, |channel| channel.envelope.clone())
+    }
+
+    /// Sends an item of a stream.
+    ///
+    /// # Errors
+    /// [`Blocked`] with the item, when it has to wait.
+    pub fn send(&mut self, item: Args) -> Result<(), Blocked> {
+        let session = &mut *self.session;
+        let Some(channel) = session.table.get_mut(self.id.0) else { return Ok(()) };
+        let Side::Server(serving) = &mut channel.side else { return Ok(()) };
+        if !serving.has_room(&session.config.limits) {
+            serving.wants_room = true;
+            if serving.credit.is_empty() && serving.stalled.is_none() {
+                serving.stalled = session.now;
+                session.reschedule(self.id.0);
+            }
+            return Err(Blocked(item));
+        }
+        serving.credit.take();
+        serving.items.push_back(item);
+        channel.phase = Phase::Streaming;
+        session.enqueue(self.id.0);
+        Ok(())
+    }
+
+    /// Answers with one value.
+    ///
+    /// # Errors
+    /// When an item was sent before; the request stays open.
+    pub fn reply(self, value: Args) -> Result<(), StreamHasBegun> {
+        let streaming = self
+            .session
+            .table
+            .get(self.id.0)
+            .is_some_and(|channel| channel.phase == Phase::Streaming);
+        if streaming {
+            return Err(StreamHasBegun);
+        }
+        self.end(Ending::Value(value));
+        Ok(())
+    }
+
+    /// Ends a stream; without items before, the stream is empty.
+    pub fn finish(self) {
+        self.end(Ending::Done);
+    }
+
+    /// Answers with an error, or ends a stream with one.
+    pub fn fail(self, failure: RemoteFailure) {
+        self.end(Ending::Failure(failure));
+    }
+
+    fn end(self, ending: Ending) {
+        let Self { session, id } = self;
+        let Some(channel) = session.table.get_mut(id.0) else { return };
+        channel.phase = Phase::Ended;
+        if let Side::Server(serving) = &mut channel.side {
+            serving.ending = Some(ending);
+            serving.wants_room = false;
+            if serving.credit.is_empty() && serving.stalled.is_none() {
+                serving.stalled = session.now;
+            }
+        }
+        session.reschedule(id.0);
+        session.enqueue(id.0);
+    }
+
+    fn serving(&self) -> Option<&Serving> {
+        match &self.session.table.get(self.id.0)?.side {
+            Side::Server(serving) => Some(serving),
+            Side::Caller(_) => None,
+        }
+    }
+
+    fn serving_mut(&mut self) -> Option<&mut Serving> {
+        match &mut self.session.table.get_mut(self.id.0)?.side {
+            Side::Server(serving) => Some(serving),
+            Side::Caller(_) => None,
+        }
+    }
+}

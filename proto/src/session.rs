@@ -1,0 +1,284 @@
+//! All channels behind one socket.
+
+mod deadlines;
+mod inbound;
+mod outbound;
+mod table;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Instant,
+};
+
+use bytes::BytesMut;
+use foldhash::quality::FixedState;
+
+use crate::{
+    args::Args,
+    call::{Answer, Call, Loss},
+    channel::{Caller, Channel, Side, heartbeat::Heartbeat, phase::Phase, window::Window},
+    config::{CallOptions, Config},
+    error::OpenError,
+    event::put_head,
+    id::Ids,
+    multipart::{Envelope, Payload},
+    request::Request,
+    transport::{PeerId, Route},
+};
+use deadlines::Deadlines;
+use outbound::Refusal;
+use table::{At, Table};
+
+/// Names a call. Stays unambiguous after the call is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId(pub(crate) At);
+
+/// Names a request. Stays unambiguous after the request is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub(crate) At);
+
+/// Something that the application should look at. Payloads stay in the session until they are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A request has come; answer it through [`Session::request`].
+    Requested(RequestId),
+    /// A call has answers to read. Told once until [`Call::recv`] has returned `None`.
+    Readable(CallId),
+    /// A request that was [`Blocked`](crate::Blocked) has room for items again.
+    Writable(RequestId),
+    /// A call will get no further answer. What came before can be read; [`Answer::Lost`] follows it.
+    CallLost(CallId),
+    /// Nobody waits for the answer to this request any more; it is gone.
+    RequestLost(RequestId, Loss),
+}
+
+/// The protocol's state machine for one socket: every channel on it, in both roles.
+///
+/// It has no clock and does no IO. Each method is one of four kinds: a *command* of the application
+/// ([`open`](Self::open), and those of [`Call`] and [`Request`]), a `handle_…` by which the world comes in, a
+/// `poll_…` by which messages, notices and the next deadline go out, or a getter. They may come in any order,
+/// and none must be followed by another: polling late only means acting late. A time that is older than the
+/// latest seen counts as the latest seen.
+///
+/// Nothing that a peer sends panics, blocks, or makes the session grow beyond its
+/// [`Limits`](crate::Limits).
+#[derive(Debug)]
+pub struct Session {
+    pub(crate) config: Config,
+    /// The latest time seen.
+    pub(crate) now: Option<Instant>,
+    pub(crate) table: Table,
+    pub(crate) buffered_bytes: usize,
+    ids: Ids,
+    deadlines: Deadlines,
+    /// Channels with something to send, each at most once.
+    ready: VecDeque<At>,
+    /// Routes that are congested, and the channels whose answers wait for that to end.
+    congested: HashMap<Route, Vec<At>, FixedState>,
+    refusals: VecDeque<Refusal>,
+    notices: VecDeque<Notice>,
+    /// Where heads of events are written; a message takes its part with it.
+    scratch: BytesMut,
+    stopping: bool,
+}
+
+impl Session {
+    /// A session without channels.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let hash_seed = (config.seed ^ (config.seed >> 64)) as u64;
+        Self {
+            now: None,
+            table: Table::new(hash_seed),
+            buffered_bytes: 0,
+            ids: Ids::new(config.seed),
+            deadlines: Deadlines::default(),
+            ready: VecDeque::new(),
+            congested: HashMap::with_hasher(FixedState::with_seed(hash_seed)),
+            refusals: VecDeque::new(),
+            notices: VecDeque::new(),
+            scratch: BytesMut::new(),
+            stopping: false,
+            config,
+        }
+    }
+
+    /// Calls a method of a peer. The answers are told by [`Notice::Readable`].
+    ///
+    /// # Errors
+    /// When the arguments are no array, or too many channels are open.
+    pub fn open(
+        &mut self,
+        now: Instant,
+        to: PeerId,
+        method: &str,
+        args: Args,
+        options: &CallOptions,
+    ) -> Result<CallId, OpenError> {
+        let now = self.advance(now);
+        if !args.is_array() {
+            return Err(OpenError::ArgsNotArray);
+        }
+        if self.table.len() >= self.config.limits.channels {
+            return Err(OpenError::TooManyChannels(self.table.len()));
+        }
+        let own = self.ids.draw();
+        put_head(&mut self.scratch, own, &options.context, None, method);
+        let request =
+            Payload { head: self.scratch.split().freeze(), body: args.as_bytes().clone() };
+        let timeout = options.timeout.and_then(|after| Some((now.checked_add(after)?, after)));
+        let caller = Caller {
+            own,
+            request: Some(request),
+            window: Window::new(options.slots),
+            grant: 0,
+            inbox: VecDeque::new(),
+            noticed: false,
+            timeout,
+        };
+        let at = self.table.insert(Channel {
+            peer: to,
+            envelope: Envelope::default(),
+            id: own.to_message_id(),
+            phase: Phase::Asked,
+            heartbeat: Heartbeat::off(),
+            dialect: None,
+            beat: false,
+            queued: false,
+            held: false,
+            wake: None,
+            side: Side::Caller(Box::new(caller)),
+        });
+        self.reschedule(at);
+        self.enqueue(at);
+        Ok(CallId(at))
+    }
+
+    /// The handle of a call; `None` once its last answer was taken or it was cancelled.
+    pub fn call(&mut self, id: CallId) -> Option<Call<'_>> {
+        match self.table.get(id.0)?.side {
+            Side::Caller(_) => Some(Call { session: self, id }),
+            Side::Server(_) => None,
+        }
+    }
+
+    /// The handle of a request; `None` once it was answered to its end or its caller was lost.
+    pub fn request(&mut self, id: RequestId) -> Option<Request<'_>> {
+        Request::new(self, id)
+    }
+
+    /// A peer came or went. With a peer that went, everything that was open with it ends at once.
+    pub fn handle_peer(&mut self, now: Instant, peer: PeerId, up: bool) {
+        self.advance(now);
+        if up {
+            return;
+        }
+        for at in self.table.of_peer(peer) {
+            self.lose(at, Loss::Disconnected);
+        }
+    }
+
+    /// A route is congested, or has room again. Meanwhile nothing but beats and grants is sent on it: items and
+    /// results wait here, where their number is bounded.
+    pub fn handle_congestion(&mut self, route: Route, congested: bool) {
+        if congested {
+            self.congested.entry(route).or_default();
+        } else if let Some(held) = self.congested.remove(&route) {
+            for at in held {
+                if let Some(channel) = self.table.get_mut(at) {
+                    channel.held = false;
+                    self.enqueue(at);
+                }
+            }
+        }
+    }
+
+    /// From now on requests are answered with an error; those that are open go on.
+    pub fn stop_accepting(&mut self) {
+        self.stopping = true;
+    }
+
+    /// The next thing to look at.
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        self.notices.pop_front()
+    }
+
+    /// How many channels are open, in both roles, those with unread answers included.
+    #[must_use]
+    pub fn open_channels(&self) -> usize {
+        self.table.len()
+    }
+
+    /// How many payload bytes wait for their consumers.
+    #[must_use]
+    pub fn buffered_bytes(&self) -> usize {
+        self.buffered_bytes
+    }
+
+    /// Time never goes back.
+    pub(crate) fn advance(&mut self, now: Instant) -> Instant {
+        let now = self.now.map_or(now, |latest| latest.max(now));
+        self.now = Some(now);
+        now
+    }
+
+    /// Ends a channel from outside: the reader of a call is told, a request is gone.
+    pub(crate) fn lose(&mut self, at: At, loss: Loss) {
+        let Some(channel) = self.table.get_mut(at) else { return };
+        match &mut channel.side {
+            Side::Server(_) => {
+                let answered = channel.phase == Phase::Ended;
+                self.close(at);
+                if !answered {
+                    self.notices.push_back(Notice::RequestLost(RequestId(at), loss));
+                }
+            }
+            Side::Caller(caller) => {
+                if channel.phase == Phase::Ended {
+                    return;
+                }
+                caller.inbox.push_back(Answer::Lost(loss));
+                self.end_call(at);
+                self.notices.push_back(Notice::CallLost(CallId(at)));
+            }
+        }
+    }
+
+    /// The last answer of a call is here: nothing is sent or expected any more, only read.
+    fn end_call(&mut self, at: At) {
+        self.table.forget_call(at);
+        let Some(channel) = self.table.get_mut(at) else { return };
+        channel.phase = Phase::Ended;
+        channel.heartbeat = Heartbeat::off();
+        channel.beat = false;
+        if let Side::Caller(caller) = &mut channel.side {
+            caller.request = None;
+            caller.grant = 0;
+            caller.timeout = None;
+        }
+        self.deadlines.remove(at, channel);
+    }
+
+    /// Forgets a channel and all that waits in it.
+    pub(crate) fn close(&mut self, at: At) {
+        if let Some(mut channel) = self.table.remove(at) {
+            self.buffered_bytes -= channel.held_bytes();
+            self.deadlines.remove(at, &mut channel);
+        }
+    }
+
+    /// Puts a channel among those that have something to send.
+    pub(crate) fn enqueue(&mut self, at: At) {
+        if let Some(channel) = self.table.get_mut(at)
+            && !channel.queued
+            && channel.has_output()
+        {
+            channel.queued = true;
+            self.ready.push_back(at);
+        }
+        // Channels that were closed while nothing could be sent leave their places behind.
+        if self.ready.len() > 2 * self.table.len() + 64 {
+            self.ready.retain(|at| self.table.get(*at).is_some());
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! What comes in: which channel an event belongs to, and what it does there.
+
+use std::time::Instant;
+
+use super::{
+    CallId, Notice, RequestId, Session,
+    outbound::Refusal,
+    table::{At, RequestKey},
+};
+use crate::{
+    call::{Answer, Loss},
+    channel::{
+        Channel, Serving, Side,
+        heartbeat::{Heartbeat, Patience},
+        phase::{self, Kind, Meaning, Phase},
+        window::Credit,
+    },
+    compat::{self, Dialect, RemoteFailure},
+    config::Liveness,
+    error::{BrokenEvent, Malformed, PeerMisbehaved},
+    event::{Context, Event, name},
+    id::MessageId,
+    multipart::{Envelope, Multipart},
+    transport::PeerId,
+};
+
+/// From this size on, the small parts of a message are copied instead of keeping all of it alive.
+const LARGE: usize = 1024;
+
+/// The most bytes of identities with which a refused request is answered.
+const LONGEST_RETURN: usize = 1 << 16;
+
+/// How much of a strange name is shown, in characters.
+const SHOWN_NAME: usize = 100;
+
+impl Session {
+    /// Takes a message from a peer.
+    ///
+    /// # Errors
+    /// When the peer broke the protocol. That has cost it this message, or the channel it belongs to, and
+    /// was answered with `ERR` where that is possible; nothing else is affected. Report it and go on.
+    pub fn handle_message(
+        &mut self,
+        now: Instant,
+        from: PeerId,
+        message: Multipart,
+    ) -> Result<(), PeerMisbehaved> {
+        let now = self.advance(now);
+        let Multipart { envelope, payload } = message;
+        let event = match Event::decode(&payload, &self.config.limits) {
+            Ok(event) if payload.len() >= LARGE => event.detached(payload.len()),
+            Ok(event) => event,
+            Err(broken) => return Err(self.handle_broken(from, envelope, broken)),
+        };
+        let Some(id) = event.header.response_to.clone() else {
+            return self.handle_request(now, from, envelope, event);
+        };
+        if let Some(at) = self.table.find_call(&id, from) {
+            return self.handle_answer(now, at, event);
+        }
+        let key = RequestKey { peer: from, envelope, id };
+        if let Some(at) = self.table.find_request(&key) {
+            self.handle_feedback(now, at, &event);
+        }
+        // Anything else is late: grants cross ends of streams, beats cross answers (protocol section 4).
+        Ok(())
+    }
+
+    /// An event that cannot be read ends the call that it belongs to, or is answered if it may be a request.
+    fn handle_broken(
+        &mut self,
+        from: PeerId,
+        envelope: Envelope,
+        broken: BrokenEvent,
+    ) -> PeerMisbehaved {
+        let BrokenEvent { reason, header } = broken;
+        if let Some(header) = header {
+            match (header.response_to, header.message_id) {
+                (Some(id), _) => {
+                    if let Some(at) = self.table.find_call(&id, from) {
+                        self.lose(at, Loss::Malformed(reason));
+                    }
+                }
+                (None, Some(id)) if self.config.accept => {
+                    let class =
+                        if reason == Malformed::NameNotText { "NameError" } else { "ValueError" };
+                    let failure = RemoteFailure::new(class, reason.to_string());
+                    self.refuse(from, envelope, id, Dialect::of(header.version), failure);
+                }
+                (None, _) => {}
+            }
+        }
+        reason.into()
+    }
+
+    fn handle_request(
+        &mut self,
+        now: Instant,
+        from: PeerId,
+        envelope: Envelope,
+        event: Event,
+    ) -> Result<(), PeerMisbehaved> {
+        if matches!(&*event.name, name::HEARTBEAT | name::MORE) {
+            // Some peers beat outside of channels. It means nothing, and is no request.
+            return Ok(());
+        }
+        if !self.config.accept {
+            return Err(PeerMisbehaved::NotAccepting);
+        }
+        let Event { header, name, args } = event;
+        let id = header.message_id.ok_or(Malformed::NoMessageId)?;
+        let dialect = Dialect::of(header.version);
+        let held = envelope.size() + header.context.size() + name.len() + args.as_bytes().len();
+        if let Err(refused) = self.admit(from, &envelope, held) {
+            let failure = match refused {
+                None => RemoteFailure::new(
+                    "ServerStopping",
+                    "the server is shutting down; call another one",
+                ),
+                Some(ref reason) => {
+                    RemoteFailure::new("ServerBusy", format!("{reason}; try again later"))
+                }
+            };
+            self.refuse(from, envelope, id, dialect, failure);
+            return refused.map_or(Ok(()), Err);
+        }
+        self.buffered_bytes += held;
+        let serving = Serving {
+            method: name,
+            args: Some(args),
+            held,
+            context: header.context,
+            reply_context: Context::new(),
+            credit: Credit::new(self.config.limits.credit),
+            items: std::collections::VecDeque::new(),
+            ending: None,
+            wants_room: false,
+            stalled: None,
+        };
+        let liveness = if dialect.version_1 { Liveness::Passive } else { Liveness::Active };
+        let at = self.table.insert(Channel {
+            peer: from,
+            envelope,
+            id,
+            phase: Phase::Asked,
+            heartbeat: self.heartbeat(now, liveness, Patience::OfServer),
+            dialect: Some(dialect),
+            beat: false,
+            queued: false,
+            held: false,
+            wake: None,
+            side: Side::Server(Box::new(serving)),
+        });
+        self.reschedule(at);
+        self.notices.push_back(Notice::Requested(RequestId(at)));
+        Ok(())
+    }
+
+    /// Whether another request may come in; the error is `None` when none may any more.
+    fn admit(
+        &self,
+        from: PeerId,
+        envelope: &Envelope,
+        bytes: usize,
+    ) -> Result<(), Option<PeerMisbehaved>> {
+        let limits = &self.config.limits;
+        let of_peer = self.table.requests_from(from, envelope);
+        if self.stopping {
+            Err(None)
+        } else if self.table.len() >= limits.channels {
+            Err(Some(PeerMisbehaved::TooManyChannels(self.table.len())))
+        } else if of_peer >= limits.channels_per_peer {
+            Err(Some(PeerMisbehaved::TooManyChannels(of_peer)))
+        } else if self.buffered_bytes.saturating_add(bytes) > limits.buffered_bytes {
+            Err(Some(PeerMisbehaved::TooManyBytes(self.buffered_bytes)))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn refuse(
+        &mut self,
+        to: PeerId,
+        envelope: Envelope,
+        id: MessageId,
+        dialect: Dialect,
+        failure: RemoteFailure,
+    ) {
+        // Bounded: a peer that floods while it reads nothing goes without answers.
+        let bounded = self.refusals.len() < super::outbound::MOST_REFUSALS;
+        if bounded && envelope.size() <= LONGEST_RETURN {
+            let id = id.detached();
+            self.refusals.push_back(Refusal { to, envelope, id, dialect, failure });
+        }
+    }
+
+    pub(super) fn heartbeat(
+        &self,
+        now: Instant,
+        liveness: Liveness,
+        patience: Patience,
+    ) -> Heartbeat {
+        match self.config.heartbeat {
+            Some(interval) => Heartbeat::start(now, interval, liveness, patience),
+            None => Heartbeat::off(),
+        }
+    }
+
+    /// An event on a channel that we opened.
+    fn handle_answer(&mut self, now: Instant, at: At, event: Event) -> Result<(), PeerMisbehaved> {
+        let Some(channel) = self.table.get_mut(at) else { return Ok(()) };
+        channel.dialect.get_or_insert_with(|| Dialect::of(event.header.version));
+        channel.heartbeat.heard(now);
+        match &*event.name {
+            name::HEARTBEAT => {
+                if channel.heartbeat.heard_beat(now) {
+                    channel.beat = true;
+                    self.enqueue(at);
+                    self.reschedule(at);
+                }
+                return Ok(());
+            }
+            name::MORE => return Ok(()),
+            _ => {}
+        }
+        let (phase, meaning) = phase::step(channel.phase, Kind::of(&event.name));
+        let answer = match meaning {
+            Meaning::Value => match event.args.first() {
+                Some(value) => Answer::Value(value),
+                None => {
+                    self.lose(at, Loss::Malformed(Malformed::NoValue));
+                    return Err(Malformed::NoValue.into());
+                }
+            },
+            Meaning::Item => Answer::Item(event.args),
+            Meaning::End => Answer::End,
+            Meaning::Failure => Answer::Failed(RemoteFailure::read(&event.args)),
+            Meaning::NoPattern => {
+                let event = event.name.chars().take(SHOWN_NAME).collect();
+                self.lose(at, Loss::NoPattern { event });
+                return Ok(());
+            }
+            Meaning::Late => return Ok(()),
+        };
+        self.deliver(at, phase, answer)
+    }
+
+    /// Puts an answer where its reader finds it.
+    fn deliver(&mut self, at: At, phase: Phase, answer: Answer) -> Result<(), PeerMisbehaved> {
+        let limits = &self.config.limits;
+        let Some(channel) = self.table.get_mut(at) else { return Ok(()) };
+        let Side::Caller(caller) = &mut channel.side else { return Ok(()) };
+        let most = limits.buffered_events.max(caller.window.size() as usize + 1);
+        let size = answer.size();
+        let too_many = caller.inbox.len() >= most && !answer.is_last();
+        let too_large = self.buffered_bytes.saturating_add(size) > limits.buffered_bytes;
+        if too_many || too_large {
+            self.lose(at, Loss::Overflow);
+            return Err(PeerMisbehaved::Overflow);
+        }
+        let last = answer.is_last();
+        channel.phase = phase;
+        caller.timeout = None;
+        caller.inbox.push_back(answer);
+        self.buffered_bytes += size;
+        if !std::mem::replace(&mut caller.noticed, true) {
+            self.notices.push_back(Notice::Readable(CallId(at)));
+        }
+        if last {
+            self.end_call(at);
+        }
+        Ok(())
+    }
+
+    /// A caller's event on a channel of its own: a beat, a grant, or nothing that we know.
+    fn handle_feedback(&mut self, now: Instant, at: At, event: &Event) {
+        let Some(channel) = self.table.get_mut(at) else { return };
+        channel.heartbeat.heard(now);
+        let beat = *event.name == *name::HEARTBEAT;
+        if beat && channel.heartbeat.heard_beat(now) {
+            channel.beat = true;
+        }
+        let grants = *event.name == *name::MORE || beat && channel.dialect().grants_in_beats;
+        let Side::Server(serving) = &mut channel.side else { return };
+        let more = if grants { compat::granted(&event.args) } else { 0 };
+        if more > 0 {
+            serving.credit.grant(more);
+            serving.stalled = None;
+            if serving.wants_room && serving.has_room(&self.config.limits) {
+                serving.wants_room = false;
+                self.notices.push_back(Notice::Writable(RequestId(at)));
+            }
+        }
+        self.enqueue(at);
+        self.reschedule(at);
+    }
+}

@@ -1,0 +1,210 @@
+//! What goes out: which channel may send next, and the bytes of it.
+
+use bytes::{BufMut, Bytes};
+
+use super::{Notice, RequestId, Session, table::At};
+use crate::{
+    args::Args,
+    channel::{Channel, Ending, Serving, Side, heartbeat::Patience},
+    compat::{Dialect, RemoteFailure},
+    event::{Context, name, put_head},
+    id::MessageId,
+    msgpack,
+    multipart::{Envelope, Payload, Transmit},
+    transport::{PeerId, Route},
+};
+
+/// How many refused requests may wait for their answer.
+pub(super) const MOST_REFUSALS: usize = 1024;
+
+/// The answer to a request that got no channel.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) to: PeerId,
+    pub(super) envelope: Envelope,
+    pub(super) id: MessageId,
+    pub(super) dialect: Dialect,
+    pub(super) failure: RemoteFailure,
+}
+
+/// What a channel sends next.
+enum Next {
+    /// Encoded when the call was opened.
+    Request(Payload),
+    Beat,
+    Grant(u32),
+    Item(Args),
+    Ending(Ending),
+}
+
+impl Session {
+    /// The next message to send. Channels take turns; each is encoded as late as this.
+    ///
+    /// Leave requests here as long as the transport has nowhere to put them: what was not polled is withdrawn
+    /// when its caller gives up.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        if let Some(refusal) = self.refusals.pop_front() {
+            return Some(self.encode_refusal(refusal));
+        }
+        loop {
+            let at = self.ready.pop_front()?;
+            let Some(channel) = self.table.get_mut(at) else { continue };
+            let held = match &mut self.congested {
+                congested if congested.is_empty() => None,
+                congested => congested.get_mut(&Route::of(channel.peer, &channel.envelope)),
+            };
+            let next = channel.take_output(held.is_some());
+            channel.queued = false;
+            if let Some(next) = next {
+                return Some(self.encode(at, next));
+            }
+            if let Some(held) = held
+                && channel.has_output()
+                && !std::mem::replace(&mut channel.held, true)
+            {
+                held.push(at);
+                if held.len() > 2 * self.table.len() + 64 {
+                    held.retain(|at| self.table.get(*at).is_some());
+                }
+            }
+        }
+    }
+
+    fn encode(&mut self, at: At, next: Next) -> Transmit {
+        let (to, envelope) = match self.table.get(at) {
+            Some(channel) => (channel.peer, channel.envelope.clone()),
+            None => (PeerId::NAMELESS, Envelope::default()),
+        };
+        let ended = matches!(next, Next::Ending(_));
+        let payload = match next {
+            Next::Request(payload) => {
+                self.begin_listening(at);
+                payload
+            }
+            Next::Beat => {
+                self.head(at, name::HEARTBEAT, false);
+                self.scratch.put_slice(&[0x91, 0]);
+                self.payload(Bytes::new())
+            }
+            Next::Grant(more) => {
+                let dialect = self.table.get(at).map_or(Dialect::CURRENT, Channel::dialect);
+                self.head(at, dialect.grant_name(), false);
+                self.scratch.put_u8(0x91);
+                msgpack::put_uint(&mut self.scratch, u64::from(more));
+                self.payload(Bytes::new())
+            }
+            Next::Item(item) => {
+                self.head(at, name::STREAM, true);
+                self.payload(item.as_bytes().clone())
+            }
+            Next::Ending(ending) => self.encode_ending(at, &ending),
+        };
+        if ended {
+            self.close(at);
+        } else {
+            self.tell_room(at);
+            self.enqueue(at);
+        }
+        Transmit { to, envelope, payload }
+    }
+
+    fn encode_ending(&mut self, at: At, ending: &Ending) -> Payload {
+        match ending {
+            Ending::Value(value) => {
+                self.head(at, name::OK, true);
+                self.scratch.put_u8(0x91);
+                self.payload(value.as_bytes().clone())
+            }
+            Ending::Done => {
+                self.head(at, name::STREAM_DONE, true);
+                self.scratch.put_u8(0xc0);
+                self.payload(Bytes::new())
+            }
+            Ending::Failure(failure) => {
+                let dialect = self.table.get(at).map_or(Dialect::CURRENT, Channel::dialect);
+                self.head(at, name::ERR, true);
+                dialect.put_failure(&mut self.scratch, failure);
+                self.payload(Bytes::new())
+            }
+        }
+    }
+
+    fn encode_refusal(&mut self, refusal: Refusal) -> Transmit {
+        let Refusal { to, envelope, id, dialect, failure } = refusal;
+        let own = self.ids.draw();
+        put_head(&mut self.scratch, own, &Context::new(), Some(&id), name::ERR);
+        dialect.put_failure(&mut self.scratch, &failure);
+        Transmit { to, envelope, payload: self.payload(Bytes::new()) }
+    }
+
+    /// Writes the head of an event on a channel; context keys go with answers, not with beats and grants.
+    fn head(&mut self, at: At, event: &str, with_context: bool) {
+        let none = Context::new();
+        let own = self.ids.draw();
+        let Some(channel) = self.table.get(at) else { return };
+        let context = match &channel.side {
+            Side::Server(serving) if with_context => &serving.reply_context,
+            _ => &none,
+        };
+        put_head(&mut self.scratch, own, context, Some(&channel.id), event);
+    }
+
+    fn payload(&mut self, body: Bytes) -> Payload {
+        Payload { head: self.scratch.split().freeze(), body }
+    }
+
+    /// The request is on its way: only now can its server be silent.
+    fn begin_listening(&mut self, at: At) {
+        let Some(now) = self.now else { return };
+        let heartbeat = self.heartbeat(now, self.config.liveness, Patience::OfCaller);
+        if let Some(channel) = self.table.get_mut(at) {
+            channel.heartbeat = heartbeat;
+        }
+        self.reschedule(at);
+    }
+
+    /// Tells a producer that was turned away, once half of what waited has left.
+    fn tell_room(&mut self, at: At) {
+        let limits = &self.config.limits;
+        let Some(Channel { side: Side::Server(serving), .. }) = self.table.get_mut(at) else {
+            return;
+        };
+        let drained = serving.items.len() <= limits.unsent_items / 2;
+        if serving.wants_room && drained && serving.has_room(limits) {
+            serving.wants_room = false;
+            self.notices.push_back(Notice::Writable(RequestId(at)));
+        }
+    }
+}
+
+impl Channel {
+    /// The request before anything else; beats before items, so that no backlog delays them. Held back, a
+    /// channel sends nothing that a slow peer could pile up.
+    fn take_output(&mut self, held_back: bool) -> Option<Next> {
+        if let Side::Caller(caller) = &mut self.side
+            && let Some(request) = caller.request.take()
+        {
+            return Some(Next::Request(request));
+        }
+        if std::mem::take(&mut self.beat) {
+            return Some(Next::Beat);
+        }
+        match &mut self.side {
+            Side::Caller(caller) => match std::mem::take(&mut caller.grant) {
+                0 => None,
+                more => Some(Next::Grant(more)),
+            },
+            Side::Server(_) if held_back => None,
+            Side::Server(serving) => serving.take_output(),
+        }
+    }
+}
+
+impl Serving {
+    fn take_output(&mut self) -> Option<Next> {
+        if let Some(item) = self.items.pop_front() {
+            return Some(Next::Item(item));
+        }
+        self.ending.take_if(|_| self.credit.take()).map(Next::Ending)
+    }
+}

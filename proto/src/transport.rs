@@ -1,0 +1,206 @@
+//! The seam under the core: what a transport must offer for a [`Session`](crate::Session) to be driven by it.
+//!
+//! A transport moves whole multipart messages to and from peers and reports peers that come and go. It
+//! knows nothing of events. **Waiting and moving are separate**: moving bytes ([`Transport`]) never
+//! blocks, and waiting for readiness ([`Waiter`]) needs no access to what moves them. So any thread may
+//! wait, and the thread that has something to say writes it to the socket itself.
+
+use std::{fmt, io, time::Duration};
+
+use bytes::Bytes;
+
+use crate::multipart::{Envelope, Multipart, Transmit};
+
+/// One connection of a transport, for as long as that connection lives.
+///
+/// Numbers are never used twice by one transport.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PeerId(pub u64);
+
+impl PeerId {
+    /// The single peer of a transport that cannot tell its peers apart (libzmq).
+    ///
+    /// Behind a ROUTER of such a transport, the first frame of the envelope names the peer.
+    pub const NAMELESS: Self = Self(0);
+}
+
+impl fmt::Display for PeerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NAMELESS => f.write_str("the peer"),
+            Self(number) => write!(f, "peer {number}"),
+        }
+    }
+}
+
+/// Which queue of a transport a message goes through: that of a connection, or, where connections have no
+/// names, that of the first identity in the envelope.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Route {
+    /// The connection.
+    pub peer: PeerId,
+    /// The first identity, behind a transport with nameless peers.
+    pub identity: Option<Bytes>,
+}
+
+impl Route {
+    /// The route of a message.
+    #[must_use]
+    pub fn of(peer: PeerId, envelope: &Envelope) -> Self {
+        let identity =
+            if peer == PeerId::NAMELESS { envelope.frames().first().cloned() } else { None };
+        Self { peer, identity }
+    }
+}
+
+/// The ZeroMQ socket patterns that zerorpc uses (protocol section 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SocketKind {
+    /// The client's side of calls.
+    Dealer,
+    /// The server's side of calls.
+    Router,
+    /// Sends each event to one puller.
+    Push,
+    /// Receives what pushers send.
+    Pull,
+    /// Sends each event to every subscriber.
+    Pub,
+    /// Receives everything that publishers send.
+    Sub,
+}
+
+impl SocketKind {
+    /// Whether an empty delimiter frame stands before the payload on this kind of socket.
+    #[must_use]
+    pub fn has_delimiter(self) -> bool {
+        matches!(self, Self::Dealer | Self::Router)
+    }
+}
+
+/// Options of a socket, given when it is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// How long closing waits for unsent messages to leave; `None` waits as long as it takes.
+    pub linger: Option<Duration>,
+    /// How many messages may queue per peer and direction before the sender is held back; 0 is no limit.
+    pub high_water_mark: u32,
+    /// The largest frame accepted from a peer, in bytes; a peer that sends a larger one is disconnected.
+    pub max_frame: u64,
+}
+
+impl Default for SocketOptions {
+    /// One second of linger, 1000 messages (libzmq's default), frames up to 1 GiB.
+    fn default() -> Self {
+        Self { linger: Some(Duration::from_secs(1)), high_water_mark: 1000, max_frame: 1 << 30 }
+    }
+}
+
+/// Moves messages; never blocks.
+///
+/// After any call of [`send`](Self::send) or [`receive`](Self::receive) by any thread, that thread must go on
+/// calling [`receive`](Self::receive) until it returns `None` before it lets go of the transport:
+/// readiness is reported once, at the edge.
+pub trait Transport: Send {
+    /// Accepts connections at `endpoint`; returns the endpoint as bound, with a wildcard port resolved.
+    ///
+    /// # Errors
+    /// When the endpoint cannot be parsed or cannot be bound.
+    fn bind(&mut self, endpoint: &str) -> Result<String, EndpointError>;
+
+    /// Connects to `endpoint`, now and again whenever the connection is lost.
+    ///
+    /// # Errors
+    /// When the endpoint cannot be parsed. A peer that is not there yet is no error.
+    fn connect(&mut self, endpoint: &str) -> Result<(), EndpointError>;
+
+    /// Stops accepting at `endpoint`, as returned by [`bind`](Self::bind).
+    ///
+    /// # Errors
+    /// When nothing is bound there.
+    fn unbind(&mut self, endpoint: &str) -> Result<(), EndpointError>;
+
+    /// Ends the connection to `endpoint`, as given to [`connect`](Self::connect).
+    ///
+    /// # Errors
+    /// When nothing is connected there.
+    fn disconnect(&mut self, endpoint: &str) -> Result<(), EndpointError>;
+
+    /// Whether a message handed to [`send`](Self::send) now would find a peer with room.
+    ///
+    /// As long as this is false, leave requests in the session: what was not transmitted can still be
+    /// withdrawn.
+    fn can_send(&mut self) -> bool;
+
+    /// Sends one message, or queues it until its peer has room.
+    ///
+    /// A message to a peer that is gone is dropped without an error, as ROUTER sockets do.
+    ///
+    /// # Errors
+    /// Only when the socket itself is unusable.
+    fn send(&mut self, message: Transmit) -> Result<Flow, TransportError>;
+
+    /// The next whole message that has arrived, and who sent it.
+    ///
+    /// # Errors
+    /// Only when the socket itself is unusable.
+    fn receive(&mut self) -> Result<Option<(PeerId, Multipart)>, TransportError>;
+
+    /// The next peer that came, went or has room again. A transport that cannot tell its peers apart reports
+    /// only the last. Ask after every round of receiving.
+    fn poll_peer(&mut self) -> Option<PeerEvent>;
+}
+
+/// Waits for a transport; owned by one thread at a time.
+pub trait Waiter: Send {
+    /// Returns when the transport may have something to move, when it was woken, or after `timeout`
+    /// (`None`: never on its own account). May return early without a reason.
+    ///
+    /// # Errors
+    /// Only when waiting is impossible; being interrupted by a signal is a return without a reason.
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()>;
+}
+
+/// Ends the wait of a [`Waiter`] from any thread; a wake before the wait begins ends it at once.
+pub trait Waker: Send + Sync {
+    /// Wakes whoever waits.
+    fn wake(&self);
+}
+
+/// What a transport says to a message that it took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// More may follow.
+    Clear,
+    /// The message waits for its peer to read. Hold back what else goes the same way, until
+    /// [`PeerEvent::Drained`] tells of it.
+    Congested,
+}
+
+/// What a transport tells of its peers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PeerEvent {
+    /// A connection is ready to carry messages.
+    Up(PeerId),
+    /// A connection ended; nothing more will come from it.
+    Down(PeerId),
+    /// Nothing waits any more on a route that was [`Flow::Congested`].
+    Drained(Route),
+}
+
+/// Why an endpoint could not be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot {action} {endpoint:?}: {reason}")]
+pub struct EndpointError {
+    /// What was tried: `bind`, `connect`, `unbind` or `disconnect`.
+    pub action: &'static str,
+    /// The endpoint as it was given.
+    pub endpoint: String,
+    /// What stood in the way, and what to do about it.
+    pub reason: String,
+}
+
+/// A socket that can no longer be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the socket failed: {0}")]
+pub struct TransportError(pub String);

@@ -1,0 +1,85 @@
+//! Streams as iterators.
+
+use std::{marker::PhantomData, sync::Arc};
+
+use serde::de::DeserializeOwned;
+use zerorpc_proto::{Answer, Args, CallId};
+
+use super::{Shared, decode};
+use crate::error::Error;
+
+/// The items of a stream, still encoded. Ends after an error; dropping it early lets the server know by the
+/// silence that follows.
+///
+/// Asking for items is what lets the server send more: at most
+/// [`slots`](crate::ClientBuilder::slots) items come ahead of a slow reader.
+pub struct RawStream {
+    shared: Arc<Shared>,
+    id: CallId,
+    method: String,
+    /// The answer that told that this is a stream.
+    first: Option<Answer>,
+    ended: bool,
+}
+
+impl RawStream {
+    pub(super) fn begin(shared: Arc<Shared>, id: CallId, method: &str, first: Answer) -> Self {
+        Self { shared, id, method: method.to_owned(), first: Some(first), ended: false }
+    }
+
+    /// The same stream, with each item decoded.
+    #[must_use]
+    pub fn typed<T: DeserializeOwned>(self) -> Stream<T> {
+        Stream { raw: self, item: PhantomData }
+    }
+
+    fn next_answer(&mut self) -> Result<Answer, Error> {
+        match self.first.take() {
+            Some(first) => Ok(first),
+            None => self.shared.answer(self.shared.driver.lock(), self.id, &self.method),
+        }
+    }
+}
+
+impl Iterator for RawStream {
+    type Item = Result<Args, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let item = match self.next_answer() {
+            Ok(Answer::Item(item)) => return Some(Ok(item)),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        };
+        self.ended = true;
+        item
+    }
+}
+
+impl Drop for RawStream {
+    fn drop(&mut self) {
+        let mut state = self.shared.driver.lock();
+        if let Some(call) = state.session.call(self.id) {
+            call.cancel();
+            self.shared.driver.pump(&mut state);
+        }
+        self.shared.driver.leave(state);
+    }
+}
+
+/// The items of a stream.
+pub struct Stream<T> {
+    raw: RawStream,
+    item: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned> Iterator for Stream<T> {
+    type Item = Result<T, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let item = self.raw.next()?;
+        Some(item.and_then(|item| decode(&self.raw.method, &item)))
+    }
+}

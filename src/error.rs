@@ -1,0 +1,126 @@
+//! What can go wrong for a caller, in words for people.
+
+use std::{fmt, time::Duration};
+
+use zerorpc_proto::{
+    DecodeError, EncodeError, EndpointError, Loss, OpenError, RemoteFailure, TransportError,
+};
+
+/// Why a call failed, or a client or server could not be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The method answered with an error.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    /// No first answer came in time. The server may still be working on it.
+    #[error(
+        "timeout after {}s, when calling remote method {method} at {endpoint}: the server is slow or not there",
+        after.as_secs_f64()
+    )]
+    Timeout {
+        /// The method that was called.
+        method: String,
+        /// Where.
+        endpoint: String,
+        /// The time that was allowed.
+        after: Duration,
+    },
+    /// The server has gone, or does not do anything any more.
+    #[error(
+        "{loss}, when calling remote method {method} at {endpoint}: the server is gone or stuck"
+    )]
+    LostRemote {
+        /// The method that was called.
+        method: String,
+        /// Where.
+        endpoint: String,
+        /// How the loss was noticed.
+        loss: Loss,
+    },
+    /// The server broke the protocol in its answer.
+    #[error("{loss}, when calling remote method {method} at {endpoint}")]
+    BadAnswer {
+        /// The method that was called.
+        method: String,
+        /// Where.
+        endpoint: String,
+        /// What was wrong.
+        loss: Loss,
+    },
+    /// The arguments cannot be sent.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The answer is of another type than the caller wants.
+    #[error("{method} answered with something else: {source}")]
+    Decode {
+        /// The method that was called.
+        method: String,
+        /// What came instead.
+        source: DecodeError,
+    },
+    /// A plain call of a method that answers with a stream.
+    #[error("{method} answers with a stream: read it with Client::stream")]
+    IsStream {
+        /// The method that was called.
+        method: String,
+    },
+    /// A stream was wanted from a method that answers with one value.
+    #[error("{method} answers with one value, not with a stream: use Client::call")]
+    NotStream {
+        /// The method that was called.
+        method: String,
+    },
+    /// The call could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// An endpoint cannot be used.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// Neither `bind` nor `connect` was given.
+    #[error("no endpoint: say where to bind or to connect, such as tcp://127.0.0.1:4242")]
+    NoEndpoint,
+    /// A server without anything to serve.
+    #[error("no service: say what to serve")]
+    NoService,
+    /// The client or server was closed.
+    #[error("the socket at {endpoint} is closed")]
+    Closed {
+        /// Its endpoints.
+        endpoint: String,
+    },
+    /// The socket cannot be used, or not be made.
+    #[error(transparent)]
+    Socket(#[from] TransportError),
+    /// A thread could not be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(String),
+}
+
+/// The error that a remote method ended with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteError {
+    /// The method that was called.
+    pub method: String,
+    /// The class of the error, such as `ValueError`.
+    pub name: String,
+    /// What happened.
+    pub message: String,
+    /// Where it happened, in the words of the server; may be empty.
+    pub traceback: String,
+}
+
+impl RemoteError {
+    pub(crate) fn new(method: &str, failure: RemoteFailure) -> Self {
+        let RemoteFailure { name, message, traceback } = failure;
+        Self { method: method.to_owned(), name, message, traceback }
+    }
+}
+
+impl fmt::Display for RemoteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.message)
+    }
+}
+
+impl std::error::Error for RemoteError {}

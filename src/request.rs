@@ -1,0 +1,87 @@
+//! A request as a service sees it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use parking_lot::Mutex;
+use zerorpc_proto::{Args, Context};
+
+/// One call of a method.
+#[derive(Debug, Clone)]
+pub struct Request {
+    method: String,
+    args: Args,
+    context: Context,
+    caller: Arc<Caller>,
+}
+
+impl Request {
+    pub(crate) fn new(method: &str, args: Args, context: Context, caller: Arc<Caller>) -> Self {
+        Self { method: method.to_owned(), args, context, caller }
+    }
+
+    /// The method that is called.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// The arguments: an array, unless the peer sent something else.
+    #[must_use]
+    pub fn args(&self) -> &Args {
+        &self.args
+    }
+
+    /// The header keys that the caller sent along, such as a trace id.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Whether nobody waits for the answer any more.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.caller.lost.load(Ordering::Acquire)
+    }
+
+    /// Runs `callback` when the caller is gone, or at once if it is gone already; never after the answer was
+    /// given. It runs on a thread that others wait for: let it signal something, not work.
+    pub fn on_lost(&self, callback: impl FnOnce() + Send + 'static) {
+        let mut callbacks = self.caller.callbacks.lock();
+        if self.is_lost() {
+            drop(callbacks);
+            callback();
+        } else {
+            callbacks.push(Box::new(callback));
+        }
+    }
+}
+
+/// Whether the other end of a request is still there.
+#[derive(Default)]
+pub(crate) struct Caller {
+    lost: AtomicBool,
+    callbacks: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Caller {
+    /// The caller is gone. Runs the callbacks: not under a lock.
+    pub(crate) fn lose(&self) {
+        let callbacks = {
+            let mut callbacks = self.callbacks.lock();
+            self.lost.store(true, Ordering::Release);
+            std::mem::take(&mut *callbacks)
+        };
+        for callback in callbacks {
+            callback();
+        }
+    }
+}
+
+impl std::fmt::Debug for Caller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Caller").field("lost", &self.lost).finish_non_exhaustive()
+    }
+}

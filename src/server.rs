@@ -1,0 +1,198 @@
+//! Serving: a socket, a service, and workers that run its methods.
+
+mod builtin;
+mod desk;
+mod worker;
+
+use std::{
+    sync::Arc,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use zerorpc_proto::{Config, Limits, Session, SocketKind, SocketOptions};
+
+pub(crate) use desk::Desk;
+
+use crate::{
+    driver::Driver,
+    error::Error,
+    service::Service,
+    socket::{Endpoints, Links, seed},
+};
+
+/// How many methods run at a time unless [`ServerBuilder::pool_size`] says otherwise.
+pub const DEFAULT_POOL_SIZE: usize = 1024;
+
+/// A server at work. It serves from the moment it is built until it is shut down or dropped.
+///
+/// Methods run on a pool of threads that grows with need. However long they take, heartbeats leave on time and
+/// other calls are taken. A stream that waits for its caller occupies no thread.
+///
+/// ```
+/// use zerorpc::{Client, Methods, Server};
+///
+/// let service = Methods::new("calculator")
+///     .method("add", |a: i64, b: i64| Ok(a + b))
+///     .stream("count", |n: u64| Ok(0..n));
+/// let server = Server::builder().service(service).bind("tcp://127.0.0.1:*").build()?;
+///
+/// let client = Client::connect(&server.endpoints()[0])?;
+/// assert_eq!(client.call::<i64>("add", (20, 22))?, 42);
+/// let counted: Result<Vec<u64>, _> = client.stream("count", (3,))?.collect();
+/// assert_eq!(counted?, [0, 1, 2]);
+/// # Ok::<(), zerorpc::Error>(())
+/// ```
+pub struct Server {
+    driver: Arc<Driver>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
+    endpoints: Endpoints,
+}
+
+impl Server {
+    /// What to serve, and where.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder {
+            service: None,
+            links: Links::default(),
+            pool_size: None,
+            config: Config::server(0),
+            options: SocketOptions::default(),
+        }
+    }
+
+    /// The endpoints that are bound, with the ports that the system chose.
+    #[must_use]
+    pub fn endpoints(&self) -> &[String] {
+        &self.endpoints.bound
+    }
+
+    /// Ends the server: requests that come from now on are answered with an error, those that are running get
+    /// `grace` to finish, then the socket is closed. True when they all did.
+    ///
+    /// Methods cannot be interrupted: one that is still running after `grace` goes on, but nobody gets its
+    /// answer. Later calls do nothing.
+    pub fn shutdown(&self, grace: Duration) -> bool {
+        let deadline = Instant::now().checked_add(grace);
+        let mut state = self.driver.lock();
+        state.session.stop_accepting();
+        self.driver.pump(&mut state);
+        while state.session.open_channels() > 0 && state.closed.is_none() {
+            let timed_out = match deadline {
+                Some(deadline) => {
+                    self.driver.quiet_bell.wait_until(&mut state, deadline).timed_out()
+                }
+                None => {
+                    self.driver.quiet_bell.wait(&mut state);
+                    false
+                }
+            };
+            if timed_out {
+                break;
+            }
+        }
+        let finished = state.session.open_channels() == 0;
+        self.driver.leave(state);
+        self.driver.shut();
+        if let Some(keeper) = self.keeper.lock().take()
+            && keeper.thread().id() != std::thread::current().id()
+            && keeper.join().is_err()
+        {
+            tracing::error!("the keeper thread panicked");
+        }
+        finished
+    }
+
+    /// Blocks until the server was shut down by another thread, or its socket failed.
+    pub fn wait(&self) {
+        let mut state = self.driver.lock();
+        while state.closed.is_none() {
+            self.driver.quiet_bell.wait(&mut state);
+        }
+        self.driver.leave(state);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shutdown(Duration::ZERO);
+    }
+}
+
+/// Makes a [`Server`].
+#[must_use]
+pub struct ServerBuilder {
+    service: Option<Arc<dyn Service>>,
+    links: Links,
+    pool_size: Option<usize>,
+    config: Config,
+    options: SocketOptions,
+}
+
+impl ServerBuilder {
+    /// What to serve: [`Methods`](crate::Methods), or a service of your own.
+    pub fn service(mut self, service: impl Service) -> Self {
+        self.service = Some(Arc::new(service));
+        self
+    }
+
+    /// Accepts callers at an endpoint such as `tcp://*:4242` or `ipc:///tmp/service`. May be repeated, and mixed
+    /// with [`connect`](Self::connect).
+    pub fn bind(mut self, endpoint: &str) -> Self {
+        self.links = self.links.bind(endpoint);
+        self
+    }
+
+    /// Connects, as a worker, to callers or queues that are bound. May be repeated; one that is not running
+    /// does not affect the others.
+    pub fn connect(mut self, endpoint: &str) -> Self {
+        self.links = self.links.connect(endpoint);
+        self
+    }
+
+    /// How many methods run at a time; further requests wait. `None` is [`DEFAULT_POOL_SIZE`].
+    pub fn pool_size(mut self, threads: Option<usize>) -> Self {
+        self.pool_size = threads;
+        self
+    }
+
+    /// The time between heartbeats, 5 s by default.
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
+        self.config.heartbeat = Some(interval);
+        self
+    }
+
+    /// What bounds the memory that callers can make the server use.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.config.limits = limits;
+        self
+    }
+
+    /// Options of the socket.
+    pub fn socket_options(mut self, options: SocketOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Opens the socket and starts to serve.
+    ///
+    /// # Errors
+    /// When there is no service or no endpoint, or an endpoint cannot be used.
+    pub fn build(mut self) -> Result<Server, Error> {
+        let service = self.service.ok_or(Error::NoService)?;
+        let (parts, endpoints) = self.links.open(SocketKind::Router, &self.options)?;
+        self.config.seed = seed()?;
+        let desk = Desk::new(service, self.pool_size.unwrap_or(DEFAULT_POOL_SIZE));
+        let (driver, keeper) = Driver::start(Session::new(self.config), parts, Some(desk))
+            .map_err(|error| Error::Thread(error.to_string()))?;
+        {
+            let mut state = driver.lock();
+            if let Some(desk) = &mut state.desk {
+                driver.hire(desk);
+            }
+            driver.leave(state);
+        }
+        Ok(Server { driver, keeper: Mutex::new(Some(keeper)), endpoints })
+    }
+}

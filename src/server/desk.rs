@@ -1,0 +1,123 @@
+//! What a server has to do, and who does it.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    thread,
+};
+
+use zerorpc_proto::{Args, Notice, RequestId};
+
+use super::worker;
+use crate::{
+    driver::{Deferred, Driver, State},
+    request::Caller,
+    service::{Items, Service},
+};
+
+/// Requests that wait for a worker, those that are being worked on, and the workers.
+pub(crate) struct Desk {
+    pub(super) service: Arc<dyn Service>,
+    pub(super) jobs: VecDeque<Job>,
+    /// Requests that a method runs for, or whose stream is parked.
+    pub(super) running: HashMap<RequestId, Arc<Caller>>,
+    /// Streams that wait for credit; no thread waits with them.
+    pub(super) parked: HashMap<RequestId, Stream>,
+    pub(super) workers: usize,
+    pub(super) idle: usize,
+    most_workers: usize,
+}
+
+/// Something for a worker to do.
+pub(super) enum Job {
+    /// Run the method of a request.
+    Answer(RequestId),
+    /// Go on with a stream that was parked.
+    Resume(RequestId, Stream),
+    /// Drop a stream that was parked: its destructor may take its time.
+    Discard(Stream),
+}
+
+/// A stream that is under way.
+pub(super) struct Stream {
+    pub(super) items: Items,
+    /// The item that was turned away.
+    pub(super) pending: Option<Args>,
+}
+
+impl Desk {
+    pub(crate) fn new(service: Arc<dyn Service>, most_workers: usize) -> Self {
+        Self {
+            service,
+            jobs: VecDeque::new(),
+            running: HashMap::new(),
+            parked: HashMap::new(),
+            workers: 0,
+            idle: 0,
+            most_workers: most_workers.max(1),
+        }
+    }
+
+    /// Takes up what the session has noticed.
+    pub(crate) fn note(&mut self, notice: Notice, deferred: &mut Vec<Deferred>) {
+        match notice {
+            Notice::Requested(id) => self.jobs.push_back(Job::Answer(id)),
+            Notice::Writable(id) => {
+                if let Some(stream) = self.parked.remove(&id) {
+                    self.jobs.push_back(Job::Resume(id, stream));
+                }
+            }
+            Notice::RequestLost(id, loss) => {
+                tracing::debug!("a caller was lost: {loss}");
+                if let Some(caller) = self.running.remove(&id) {
+                    deferred.push(Box::new(move || caller.lose()));
+                }
+                if let Some(stream) = self.parked.remove(&id) {
+                    self.jobs.push_back(Job::Discard(stream));
+                }
+            }
+            Notice::Readable(_) | Notice::CallLost(_) => {}
+        }
+    }
+
+    /// Lets go of all requests: nobody can be answered any more.
+    pub(crate) fn abandon(&mut self, deferred: &mut Vec<Deferred>) {
+        let (jobs, parked) = (std::mem::take(&mut self.jobs), std::mem::take(&mut self.parked));
+        let running = std::mem::take(&mut self.running);
+        deferred.push(Box::new(move || {
+            drop((jobs, parked));
+            for caller in running.values() {
+                caller.lose();
+            }
+        }));
+    }
+}
+
+impl Driver {
+    /// Gets one more worker to the desk if there is anything to do. Each worker that takes a job calls the
+    /// next one.
+    pub(crate) fn call_workers(&self, state: &mut State) {
+        let Some(desk) = &mut state.desk else { return };
+        if desk.jobs.is_empty() {
+            return;
+        }
+        if desk.idle > 0 {
+            self.worker_bell.notify_one();
+        } else if desk.workers < desk.most_workers {
+            self.hire(desk);
+        }
+    }
+
+    /// Starts a worker.
+    pub(super) fn hire(&self, desk: &mut Desk) {
+        let Some(driver) = self.me.upgrade() else { return };
+        let started = thread::Builder::new()
+            .name("zerorpc-worker".into())
+            .spawn(move || worker::work(&driver));
+        match started {
+            Ok(_) => desk.workers += 1,
+            // The jobs stay on the desk for the workers that there are.
+            Err(error) => tracing::error!("cannot start a worker thread: {error}"),
+        }
+    }
+}

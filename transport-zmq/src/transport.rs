@@ -1,0 +1,386 @@
+//! The socket with its endpoints.
+
+use std::{fmt, os::fd::AsRawFd, time::Instant};
+
+use bytes::Bytes;
+use zerorpc_proto::{
+    EndpointError, Flow, Multipart, PeerEvent, PeerId, Route, SocketKind, SocketOptions, Transmit,
+    Transport, TransportError,
+};
+use zmq::{POLLIN, POLLOUT, PollEvents, PollItem};
+
+use crate::{
+    Parts,
+    backlog::{Backlog, Outcome},
+    endpoint::{self, Endpoint},
+    frames::{self, Arrival},
+    ipc::{self, SocketFile},
+    lingering::Lingering,
+    waiter::{Bell, RETRY_INTERVAL},
+};
+
+/// A libzmq socket that never blocks.
+///
+/// All peers are [`PeerId::NAMELESS`]. What libzmq has no room for waits in the transport and is tried again
+/// at every later call: on a ROUTER separately for each peer, on DEALER and PUSH in one queue for all. A
+/// queue that grows over [`MAX_BACKLOG_BYTES`](crate::MAX_BACKLOG_BYTES) or
+/// [`MAX_BACKLOG_MESSAGES`](crate::MAX_BACKLOG_MESSAGES) is dropped with a warning. PUB drops what a
+/// subscriber is too slow for.
+///
+/// # Endpoints
+///
+/// `tcp://host:port`, where the host may be a name, an address or `*`, and the port `*` or 0 for a free one
+/// (binding only); `ipc://path`; on Linux also `ipc://@name`. Names are resolved as they are used, which
+/// may take its time, IPv4 first; IPv6 serves literals (`tcp://[::1]:5555`) and names without IPv4. A
+/// stale socket file is replaced, one that a server listens at is not, and socket files of this transport
+/// are removed when it is unbound or dropped. Unbinding also ends the connections accepted there.
+///
+/// # Closing
+///
+/// Dropping the transport blocks until all messages have left, for [`SocketOptions::linger`] and a second
+/// at most. Without a linger it blocks for up to [`LONGEST_CLOSE`](crate::LONGEST_CLOSE), so that a peer that
+/// is gone holds nobody for ever; what libzmq holds then keeps leaving in the background.
+pub struct ZmqTransport {
+    kind: SocketKind,
+    bound: Vec<Bound>,
+    connected: Vec<String>,
+    backlog: Backlog,
+    bell: Bell,
+    socket: zmq::Socket,
+    // Waits for the socket, and so must be dropped after it.
+    lingering: Lingering,
+}
+
+#[derive(Debug)]
+struct Bound {
+    given: String,
+    actual: String,
+    file: Option<SocketFile>,
+}
+
+impl ZmqTransport {
+    pub(crate) fn open(kind: SocketKind, options: &SocketOptions) -> Result<Parts, TransportError> {
+        let failed =
+            |reason: String| TransportError(format!("cannot open a {kind:?} socket: {reason}"));
+        let lingering = Lingering::new(options.linger);
+        let socket =
+            lingering.socket(socket_type(kind)).map_err(|error| failed(error.to_string()))?;
+        configure(&socket, kind, options, &lingering).map_err(|error| failed(error.to_string()))?;
+        let (bell, waiter) =
+            Bell::new(socket.as_raw_fd()).map_err(|error| failed(error.to_string()))?;
+        let waker = bell.waker();
+        let transport = Self {
+            kind,
+            bound: Vec::new(),
+            connected: Vec::new(),
+            backlog: Backlog::default(),
+            bell,
+            socket,
+            lingering,
+        };
+        Ok(Parts { transport, waiter, waker })
+    }
+
+    fn is_router(&self) -> bool {
+        self.kind == SocketKind::Router
+    }
+
+    /// What libzmq has to say, after it has handled all that its descriptor announced.
+    fn events(&self) -> Result<PollEvents, zmq::Error> {
+        loop {
+            match self.socket.get_events() {
+                Err(zmq::Error::EINTR) => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// Sends what waits and has room now; costs nothing when nothing waits.
+    fn flush(&mut self) -> Result<(), zmq::Error> {
+        if self.backlog.is_empty() {
+            return Ok(());
+        }
+        // Sending alone looks for news from libzmq only now and then.
+        self.events()?;
+        let (socket, delimiter) = (&self.socket, self.kind.has_delimiter());
+        let result = self.backlog.flush(|message| frames::send(socket, delimiter, message));
+        self.note_stalled();
+        result
+    }
+
+    /// Only a ROUTER cannot tell whose pipe has room; see [`RETRY_INTERVAL`].
+    fn note_stalled(&self) {
+        if self.is_router() {
+            self.bell.set_stalled(!self.backlog.is_empty());
+        }
+    }
+
+    fn try_send(&mut self, lane: Bytes, message: Transmit) -> Result<Flow, zmq::Error> {
+        self.flush()?;
+        let outcome = if self.backlog.holds(&lane) {
+            Outcome::Full
+        } else {
+            frames::send(&self.socket, self.kind.has_delimiter(), &message)?
+        };
+        match outcome {
+            Outcome::Sent => {}
+            Outcome::Full => {
+                self.backlog.push(lane, message);
+                self.note_stalled();
+                return Ok(Flow::Congested);
+            }
+            Outcome::Gone => tracing::trace!(peer = ?lane, "dropped a message: the peer is gone"),
+        }
+        Ok(Flow::Clear)
+    }
+
+    fn try_receive(&mut self) -> Result<Option<Multipart>, zmq::Error> {
+        self.flush()?;
+        loop {
+            match self.arrival()? {
+                Arrival::Message(message) => return Ok(Some(message)),
+                Arrival::Refused => {}
+                Arrival::Nothing if self.backlog.is_empty() => return Ok(None),
+                Arrival::Nothing => {
+                    // Looking for messages may have taken the news that there is room.
+                    let events = self.events()?;
+                    let room = events.contains(POLLOUT) && !self.is_router();
+                    if !room && !events.contains(POLLIN) {
+                        return Ok(None);
+                    }
+                    self.flush()?;
+                }
+            }
+        }
+    }
+
+    fn arrival(&self) -> Result<Arrival, zmq::Error> {
+        if matches!(self.kind, SocketKind::Push | SocketKind::Pub) {
+            self.events()?;
+            return Ok(Arrival::Nothing);
+        }
+        frames::receive(&self.socket, self.is_router())
+    }
+
+    fn try_can_send(&mut self) -> Result<bool, zmq::Error> {
+        self.flush()?;
+        let events = self.events()?;
+        if events.contains(POLLIN) {
+            // The announcement of this message is used up, and the caller need not receive now.
+            self.bell.ring();
+        }
+        Ok(self.backlog.is_empty() && events.contains(POLLOUT))
+    }
+
+    fn try_bind(&mut self, given: &str) -> Result<String, String> {
+        if self.bound.iter().any(|bound| bound.given == given || bound.actual == given) {
+            return Err("this socket is already bound there".into());
+        }
+        let file = match Endpoint::to_bind(given)? {
+            Endpoint::Tcp { host, port } => {
+                self.bind_tcp(given, host, port)?;
+                None
+            }
+            Endpoint::File(path) => {
+                ipc::make_way(path)?;
+                self.socket.bind(given).map_err(endpoint::explain)?;
+                SocketFile::adopt(path)
+            }
+            Endpoint::Fileless => {
+                self.socket.bind(given).map_err(endpoint::explain)?;
+                None
+            }
+        };
+        let actual = match self.socket.get_last_endpoint() {
+            Ok(Ok(endpoint)) => endpoint,
+            _ => given.to_string(),
+        };
+        self.bound.push(Bound { given: given.to_string(), actual: actual.clone(), file });
+        Ok(actual)
+    }
+
+    fn bind_tcp(&self, given: &str, host: &str, port: u16) -> Result<(), String> {
+        self.socket.set_ipv6(endpoint::is_ipv6(host)).map_err(endpoint::explain)?;
+        match self.socket.bind(given) {
+            // libzmq binds addresses, but no names of hosts.
+            Err(zmq::Error::ENODEV) => {}
+            result => return result.map_err(endpoint::explain),
+        }
+        let address = endpoint::resolve(host, port)?;
+        self.socket.set_ipv6(address.is_ipv6()).map_err(endpoint::explain)?;
+        let resolved = format!("tcp://{}", std::net::SocketAddr::new(address, port));
+        self.socket.bind(&resolved).map_err(endpoint::explain)
+    }
+
+    fn try_connect(&mut self, given: &str) -> Result<(), String> {
+        if let Endpoint::Tcp { host, port } = Endpoint::to_connect(given)? {
+            let ipv6 = endpoint::needs_ipv6(host, port)?;
+            self.socket.set_ipv6(ipv6).map_err(endpoint::explain)?;
+        }
+        self.socket.connect(given).map_err(endpoint::explain)?;
+        self.connected.push(given.to_string());
+        Ok(())
+    }
+
+    fn try_unbind(&mut self, given: &str) -> Result<(), String> {
+        let found =
+            self.bound.iter().position(|bound| bound.actual == given || bound.given == given);
+        let bound = self.bound.remove(found.ok_or("this socket is not bound there")?);
+        self.socket.unbind(&bound.actual).map_err(endpoint::explain)?;
+        match bound.file {
+            Some(file) => file.remove(),
+            None => endpoint::await_release(&bound.actual),
+        }
+        Ok(())
+    }
+
+    fn try_disconnect(&mut self, given: &str) -> Result<(), String> {
+        let before = self.connected.len();
+        self.connected.retain(|connected| connected != given);
+        if self.connected.len() == before {
+            return Err("this socket is not connected there".into());
+        }
+        self.socket.disconnect(given).map_err(endpoint::explain)
+    }
+
+    /// Ends an action on an endpoint: puts its failure into words, and has the waiters look again, for
+    /// libzmq may have used up announcements, and there may be room now.
+    fn conclude<T>(
+        &self,
+        action: &'static str,
+        endpoint: &str,
+        result: Result<T, String>,
+    ) -> Result<T, EndpointError> {
+        self.bell.ring();
+        result.map_err(|reason| EndpointError { action, endpoint: endpoint.to_string(), reason })
+    }
+
+    /// Gives the backlog its part of the linger.
+    fn flush_until(&mut self, deadline: Instant) -> Result<(), zmq::Error> {
+        loop {
+            self.flush()?;
+            let left = deadline.saturating_duration_since(Instant::now()).min(RETRY_INTERVAL);
+            if self.backlog.is_empty() || left.is_zero() {
+                return Ok(());
+            }
+            let mut items = [PollItem::from_fd(self.socket.as_raw_fd(), POLLIN)];
+            match zmq::poll(&mut items, i64::try_from(left.as_millis()).unwrap_or(0)) {
+                Ok(_) | Err(zmq::Error::EINTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Transport for ZmqTransport {
+    fn bind(&mut self, endpoint: &str) -> Result<String, EndpointError> {
+        let result = self.try_bind(endpoint);
+        self.conclude("bind", endpoint, result)
+    }
+
+    fn connect(&mut self, endpoint: &str) -> Result<(), EndpointError> {
+        let result = self.try_connect(endpoint);
+        self.conclude("connect", endpoint, result)
+    }
+
+    fn unbind(&mut self, endpoint: &str) -> Result<(), EndpointError> {
+        let result = self.try_unbind(endpoint);
+        self.conclude("unbind", endpoint, result)
+    }
+
+    fn disconnect(&mut self, endpoint: &str) -> Result<(), EndpointError> {
+        let result = self.try_disconnect(endpoint);
+        self.conclude("disconnect", endpoint, result)
+    }
+
+    fn can_send(&mut self) -> bool {
+        match self.kind {
+            SocketKind::Router | SocketKind::Pub => true,
+            SocketKind::Pull | SocketKind::Sub => false,
+            SocketKind::Dealer | SocketKind::Push => self.try_can_send().unwrap_or(false),
+        }
+    }
+
+    fn send(&mut self, message: Transmit) -> Result<Flow, TransportError> {
+        if matches!(self.kind, SocketKind::Pull | SocketKind::Sub) {
+            return Err(TransportError(format!("a {:?} socket only receives", self.kind)));
+        }
+        let Some(lane) = frames::destination(self.is_router(), &message.envelope) else {
+            tracing::trace!("dropped a message without a routing id");
+            return Ok(Flow::Clear);
+        };
+        self.try_send(lane, message).map_err(failure)
+    }
+
+    fn receive(&mut self) -> Result<Option<(PeerId, Multipart)>, TransportError> {
+        let message = self.try_receive().map_err(failure)?;
+        Ok(message.map(|message| (PeerId::NAMELESS, message)))
+    }
+
+    fn poll_peer(&mut self) -> Option<PeerEvent> {
+        let identity = self.backlog.pop_emptied()?;
+        // The queue of sockets that pick the peer themselves has no name.
+        let identity = self.is_router().then_some(identity);
+        Some(PeerEvent::Drained(Route { peer: PeerId::NAMELESS, identity }))
+    }
+}
+
+impl Drop for ZmqTransport {
+    fn drop(&mut self) {
+        self.bell.hang_up();
+        for file in self.bound.iter().filter_map(|bound| bound.file.as_ref()) {
+            file.remove();
+        }
+        let start = Instant::now();
+        let patience = self.lingering.patience();
+        let flushed = self.flush_until(start + patience);
+        self.lingering.shorten(patience.saturating_sub(start.elapsed()));
+        let closing = flushed.and_then(|()| self.socket.set_linger(self.lingering.milliseconds()));
+        if let Err(error) = closing {
+            tracing::debug!(%error, "a socket was closed in a hurry");
+        }
+    }
+}
+
+impl fmt::Debug for ZmqTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ZmqTransport")
+            .field("kind", &self.kind)
+            .field("bound", &self.bound)
+            .field("connected", &self.connected)
+            .finish_non_exhaustive()
+    }
+}
+
+fn failure(error: zmq::Error) -> TransportError {
+    TransportError(error.to_string())
+}
+
+fn socket_type(kind: SocketKind) -> zmq::SocketType {
+    match kind {
+        SocketKind::Dealer => zmq::DEALER,
+        SocketKind::Router => zmq::ROUTER,
+        SocketKind::Push => zmq::PUSH,
+        SocketKind::Pull => zmq::PULL,
+        SocketKind::Pub => zmq::PUB,
+        SocketKind::Sub => zmq::SUB,
+    }
+}
+
+fn configure(
+    socket: &zmq::Socket,
+    kind: SocketKind,
+    options: &SocketOptions,
+    lingering: &Lingering,
+) -> Result<(), zmq::Error> {
+    let high_water_mark = i32::try_from(options.high_water_mark).unwrap_or(i32::MAX);
+    socket.set_linger(lingering.milliseconds())?;
+    socket.set_sndhwm(high_water_mark)?;
+    socket.set_rcvhwm(high_water_mark)?;
+    socket.set_maxmsgsize(i64::try_from(options.max_frame).unwrap_or(i64::MAX))?;
+    match kind {
+        SocketKind::Router => socket.set_router_mandatory(true),
+        SocketKind::Sub => socket.set_subscribe(b""),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,187 @@
+//! Waiting and waking, both without access to the socket.
+
+use std::{
+    io::{self, ErrorKind, Read, Write},
+    net::Shutdown,
+    os::{
+        fd::{AsRawFd, RawFd},
+        unix::net::UnixStream,
+    },
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use zerorpc_proto::{Waiter, Waker};
+use zmq::{POLLIN, PollItem};
+
+/// How often a waiter returns while a ROUTER holds messages for peers that had no room.
+///
+/// libzmq announces room through its descriptor, but not which peer has it, and an attempt to send to one
+/// peer may swallow the announcement for another. This bounds the delay of such a rare loss.
+pub(crate) const RETRY_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Waits for a [`ZmqTransport`](crate::ZmqTransport), without a lock and without touching its socket.
+///
+/// Clones may wait in several threads at once. Arrivals end all their waits; a wake ends at least one.
+/// Once the transport is dropped, every wait ends at once with an error of kind
+/// [`NotConnected`](ErrorKind::NotConnected).
+//
+// The number of libzmq's descriptor may outlive the descriptor: only owning a duplicate would prevent it,
+// and that takes unsafe code. It does no harm. The transport hangs up the bell before it closes the
+// socket, from then on no poll blocks, and to poll a number that means something else by now changes
+// nothing.
+#[derive(Debug, Clone)]
+pub struct ZmqWaiter {
+    readiness: RawFd,
+    bell: Arc<UnixStream>,
+    stalled: Arc<AtomicBool>,
+}
+
+impl Waiter for ZmqWaiter {
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let timeout = if self.stalled.load(Ordering::Relaxed) {
+            Some(timeout.map_or(RETRY_INTERVAL, |timeout| timeout.min(RETRY_INTERVAL)))
+        } else {
+            timeout
+        };
+        let mut items = [
+            PollItem::from_fd(self.readiness, POLLIN),
+            PollItem::from_fd(self.bell.as_raw_fd(), POLLIN),
+        ];
+        match zmq::poll(&mut items, milliseconds(timeout)) {
+            Ok(_) => {}
+            Err(zmq::Error::EINTR) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        let [_, bell] = items;
+        if bell.get_revents().is_empty() { Ok(()) } else { self.silence() }
+    }
+}
+
+impl ZmqWaiter {
+    /// Takes the wakes that have come.
+    fn silence(&self) -> io::Result<()> {
+        let mut wakes = [0; 64];
+        loop {
+            match (&*self.bell).read(&mut wakes) {
+                Ok(0) => {
+                    return Err(io::Error::new(ErrorKind::NotConnected, "the socket is closed"));
+                }
+                Ok(count) if count < wakes.len() => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Rounded up, so that nobody waits in a loop for the rest of a millisecond; negative is for ever.
+fn milliseconds(timeout: Option<Duration>) -> i64 {
+    timeout.map_or(-1, |timeout| {
+        i64::try_from(timeout.as_nanos().div_ceil(1_000_000))
+            .unwrap_or(i64::MAX)
+            .min(i64::from(i32::MAX))
+    })
+}
+
+/// Ends the wait of a [`ZmqWaiter`]; without effect once the transport is dropped.
+#[derive(Debug, Clone)]
+pub struct ZmqWaker {
+    bell: Arc<UnixStream>,
+}
+
+impl Waker for ZmqWaker {
+    fn wake(&self) {
+        // Fails only when the bell is full of wakes already or hung up: both end the wait.
+        let _ = (&*self.bell).write(&[1]);
+    }
+}
+
+/// The transport's side of the waiting.
+#[derive(Debug)]
+pub(crate) struct Bell {
+    waker: ZmqWaker,
+    stalled: Arc<AtomicBool>,
+}
+
+impl Bell {
+    /// A bell, and a waiter for it and for libzmq's descriptor.
+    pub(crate) fn new(readiness: RawFd) -> io::Result<(Self, ZmqWaiter)> {
+        let (near, far) = UnixStream::pair()?;
+        near.set_nonblocking(true)?;
+        far.set_nonblocking(true)?;
+        let stalled = Arc::new(AtomicBool::new(false));
+        let waiter = ZmqWaiter { readiness, bell: Arc::new(far), stalled: Arc::clone(&stalled) };
+        Ok((Self { waker: ZmqWaker { bell: Arc::new(near) }, stalled }, waiter))
+    }
+
+    pub(crate) fn waker(&self) -> ZmqWaker {
+        self.waker.clone()
+    }
+
+    pub(crate) fn ring(&self) {
+        self.waker.wake();
+    }
+
+    /// Says whether messages wait for a ROUTER's peers; see [`RETRY_INTERVAL`].
+    pub(crate) fn set_stalled(&self, stalled: bool) {
+        let before = self.stalled.swap(stalled, Ordering::Relaxed);
+        if stalled && !before {
+            // Whoever waits already does not know of the interval.
+            self.ring();
+        }
+    }
+
+    /// Ends every wait, now and from now on.
+    pub(crate) fn hang_up(&self) {
+        // Fails only when it was hung up before.
+        let _ = self.waker.bell.shutdown(Shutdown::Both);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_rounded_up() {
+        let table = [
+            (None, -1),
+            (Some(Duration::ZERO), 0),
+            (Some(Duration::from_nanos(1)), 1),
+            (Some(Duration::from_millis(7)), 7),
+            (Some(Duration::from_micros(7001)), 8),
+            (Some(Duration::MAX), i64::from(i32::MAX)),
+        ];
+        for (timeout, expected) in table {
+            assert_eq!(milliseconds(timeout), expected, "{timeout:?}");
+        }
+    }
+
+    #[test]
+    fn wakes_end_one_wait_and_a_hung_up_bell_ends_all() {
+        let (socket, _other) = UnixStream::pair().expect("a pair of sockets");
+        let (bell, mut waiter) = Bell::new(socket.as_raw_fd()).expect("a bell");
+        for _ in 0..100_000 {
+            bell.ring();
+        }
+        waiter.wait(None).expect("the wakes before it end the wait");
+        let before = std::time::Instant::now();
+        waiter
+            .wait(Some(Duration::from_millis(30)))
+            .expect("nothing keeps the waiter from waiting");
+        assert!(before.elapsed() >= Duration::from_millis(29), "the wakes were not drained");
+
+        bell.hang_up();
+        for mut waiter in [waiter.clone(), waiter] {
+            let error = waiter.wait(None).expect_err("there is nothing left to wait for");
+            assert_eq!(error.kind(), ErrorKind::NotConnected);
+        }
+        bell.ring();
+    }
+}

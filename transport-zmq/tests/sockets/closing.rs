@@ -1,0 +1,74 @@
+//! Closing: what was sent arrives, and nobody waits longer than the linger.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use zerorpc_proto::SocketKind::{Dealer, Pull, Push, Router};
+use zerorpc_proto::{SocketOptions, Transport};
+use zerorpc_zmq::open;
+
+use crate::support::{ANY_PORT, Outcome, PATIENCE, next, plain, plainly, socket};
+
+#[test]
+fn messages_leave_while_the_socket_closes() -> Outcome {
+    for linger in [None, Some(PATIENCE), Some(Duration::MAX)] {
+        let mut puller = socket(Pull);
+        let endpoint = puller.transport.bind(ANY_PORT)?;
+        let options = SocketOptions { linger, high_water_mark: 5, ..SocketOptions::default() };
+        let mut pusher = open(Push, &options)?;
+        // More than libzmq takes at once: the rest waits in the transport.
+        let reader = thread::spawn(move || {
+            for number in 0..500_u32 {
+                let received = next(&mut puller).expect("everything comes");
+                assert_eq!(received.payload[..4], number.to_be_bytes());
+            }
+        });
+        pusher.transport.connect(&endpoint)?;
+        for number in 0..500_u32 {
+            let mut payload = vec![0; 10_000];
+            payload[..4].copy_from_slice(&number.to_be_bytes());
+            pusher.transport.send(plainly(payload))?;
+        }
+        drop(pusher);
+        reader.join().expect("no panic");
+    }
+    Ok(())
+}
+
+#[test]
+fn closing_ends_with_the_linger() -> Outcome {
+    let table =
+        [(Duration::ZERO, 1), (Duration::from_millis(300), 1), (Duration::from_millis(300), 5000)];
+    for (linger, messages) in table {
+        let options = SocketOptions { linger: Some(linger), ..SocketOptions::default() };
+        let mut client = open(Dealer, &options)?;
+        client.transport.connect("tcp://127.0.0.1:9")?;
+        for _ in 0..messages {
+            client.transport.send(plainly("to nobody"))?;
+        }
+        let start = Instant::now();
+        drop(client);
+        let elapsed = start.elapsed();
+        assert!(elapsed < Duration::from_secs(10), "{linger:?}, {messages}: {elapsed:?}");
+        assert!(elapsed >= linger.mul_f64(0.9), "{linger:?}, {messages}: only {elapsed:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn closing_without_anything_to_send_is_quick() -> Outcome {
+    let peer = plain(zmq::ROUTER)?;
+    peer.bind(ANY_PORT)?;
+    let endpoint = peer.get_last_endpoint()?.expect("endpoints are text");
+    for kind in [Dealer, Router] {
+        let mut parts = open(kind, &SocketOptions { linger: None, ..SocketOptions::default() })?;
+        parts.transport.connect(&endpoint)?;
+        parts.transport.bind(ANY_PORT)?;
+        let start = Instant::now();
+        drop(parts);
+        assert!(start.elapsed() < Duration::from_secs(10), "{kind:?}: {:?}", start.elapsed());
+    }
+    Ok(())
+}

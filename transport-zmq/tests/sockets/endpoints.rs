@@ -1,0 +1,170 @@
+//! Endpoints: which work, and what is said of those that do not.
+
+use std::{fs, net::TcpListener, os::unix::net::UnixListener};
+
+use zerorpc_proto::SocketKind::{Dealer, Router};
+use zerorpc_proto::{EndpointError, Transport};
+use zerorpc_zmq::Parts;
+
+use crate::support::{ANY_PORT, Outcome, message, next, plainly, socket};
+
+fn port_of(endpoint: &str) -> &str {
+    endpoint.rsplit(':').next().expect("split gives one part at least")
+}
+
+/// One request and one reply.
+fn converse(server: &mut Parts, client: &mut Parts) -> Outcome {
+    client.transport.send(plainly("request"))?;
+    let request = next(server)?;
+    server.transport.send(message(request.envelope, "reply"))?;
+    assert_eq!(next(client)?.payload, "reply");
+    Ok(())
+}
+
+#[test]
+fn addresses_and_names_lead_to_the_server() -> Outcome {
+    let table = [
+        ("tcp://127.0.0.1:*", "tcp://127.0.0.1:", &["127.0.0.1", "0", "0.0.0.0", "localhost"][..]),
+        ("tcp://127.0.0.1:0", "tcp://127.0.0.1:", &["127.0.0.1"]),
+        ("tcp://localhost:*", "tcp://127.0.0.1:", &["localhost"]),
+        ("tcp://[::1]:*", "tcp://[::1]:", &["[::1]"]),
+    ];
+    for (given, bound, hosts) in table {
+        if given.contains("::1") && TcpListener::bind("[::1]:0").is_err() {
+            continue;
+        }
+        let mut server = socket(Router);
+        let endpoint = server.transport.bind(given)?;
+        assert!(endpoint.starts_with(bound), "{given} became {endpoint}");
+        for host in hosts {
+            let mut client = socket(Dealer);
+            client.transport.connect(&format!("tcp://{host}:{}", port_of(&endpoint)))?;
+            converse(&mut server, &mut client)
+                .map_err(|error| format!("{given}, {host}: {error}"))?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn one_socket_of_both_families() -> Outcome {
+    if TcpListener::bind("[::1]:0").is_err() {
+        return Ok(());
+    }
+    let mut server = socket(Router);
+    let endpoints = [server.transport.bind("tcp://[::1]:*")?, server.transport.bind(ANY_PORT)?];
+    for endpoint in endpoints {
+        let mut client = socket(Dealer);
+        client.transport.connect(&endpoint)?;
+        converse(&mut server, &mut client)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn refusals_are_explained() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("file");
+    fs::write(&file, "precious")?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let taken = format!("tcp://{}", listener.local_addr()?);
+    let live = folder.path().join("live");
+    let _live = UnixListener::bind(&live)?;
+    let ipc = |path: &std::path::Path| format!("ipc://{}", path.display());
+    let table = [
+        ("bind", "udp://127.0.0.1:1".to_string(), "use tcp:// or ipc://"),
+        ("bind", "tcp://127.0.0.1".into(), "port is missing"),
+        ("bind", "tcp://127.0.0.1:65536".into(), "up to 65535"),
+        ("bind", taken, "already listens"),
+        ("bind", "tcp://192.0.2.1:*".into(), "does not have that address"),
+        ("bind", "tcp://no-such-host.invalid:*".into(), "unknown host"),
+        ("bind", ipc(&live), "already listens"),
+        ("bind", ipc(&file), "not a socket"),
+        ("bind", ipc(&file.join("below")), "choose another path"),
+        ("bind", ipc(&folder.path().join("no/socket")), "does not exist"),
+        ("bind", format!("ipc:///{}", "x".repeat(120)), "too long"),
+        ("bind", format!("ipc://@{}", "x".repeat(120)), "too long"),
+        ("connect", "tcp://*:1234".into(), "can only be bound"),
+        ("connect", "tcp://127.0.0.1:*".into(), "can only be bound"),
+        ("connect", "tcp://127.0.0.1:http".into(), "no port"),
+        ("connect", "tcp://no-such-host.invalid:1".into(), "unknown host"),
+        ("connect", "ipc://*".into(), "can only be bound"),
+        ("connect", "127.0.0.1:1234".into(), "scheme is missing"),
+        ("connect", "tcp://a\0b:1".into(), "control characters"),
+        ("unbind", "tcp://127.0.0.1:1".into(), "not bound there"),
+        ("disconnect", "tcp://127.0.0.1:1".into(), "not connected there"),
+    ];
+    for (action, endpoint, hint) in table {
+        let mut transport = socket(Router).transport;
+        let result = match action {
+            "bind" => transport.bind(&endpoint).map(drop),
+            "connect" => transport.connect(&endpoint),
+            "unbind" => transport.unbind(&endpoint),
+            _ => transport.disconnect(&endpoint),
+        };
+        let error: EndpointError = result.expect_err(&endpoint);
+        assert!(error.reason.contains(hint), "{error}");
+        assert_eq!((error.action, &error.endpoint), (action, &endpoint));
+    }
+    assert_eq!(fs::read_to_string(&file)?, "precious");
+    Ok(())
+}
+
+#[test]
+fn a_port_can_be_bound_again_at_once() -> Outcome {
+    let mut server = socket(Router);
+    let endpoint = server.transport.bind(ANY_PORT)?;
+    assert!(server.transport.bind(&endpoint).is_err(), "it is bound already");
+    for _ in 0..50 {
+        server.transport.unbind(&endpoint)?;
+        assert!(server.transport.unbind(&endpoint).is_err(), "it is unbound already");
+        assert_eq!(server.transport.bind(&endpoint)?, endpoint);
+    }
+    let mut client = socket(Dealer);
+    client.transport.connect(&endpoint)?;
+    converse(&mut server, &mut client)?;
+    client.transport.disconnect(&endpoint)?;
+    client.transport.connect(&endpoint)?;
+    converse(&mut server, &mut client)
+}
+
+#[test]
+fn socket_files_come_and_go() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("socket");
+    let endpoint = format!("ipc://{}", path.display());
+    drop(UnixListener::bind(&path)?);
+    assert!(path.exists(), "a stale file");
+
+    let mut server = socket(Router);
+    assert_eq!(server.transport.bind(&endpoint)?, endpoint);
+    let error = socket(Router).transport.bind(&endpoint).expect_err("a server listens there");
+    assert!(error.reason.contains("already listens"), "{error}");
+    let mut client = socket(Dealer);
+    client.transport.connect(&endpoint)?;
+    converse(&mut server, &mut client)?;
+
+    server.transport.unbind(&endpoint)?;
+    assert!(!path.exists(), "unbinding removes the file");
+    server.transport.bind(&endpoint)?;
+    let mut client = socket(Dealer);
+    client.transport.connect(&endpoint)?;
+    converse(&mut server, &mut client)?;
+    drop(server);
+    assert!(!path.exists(), "dropping removes the file");
+    Ok(())
+}
+
+#[test]
+fn ipc_without_a_path() -> Outcome {
+    let name = format!("ipc://@zerorpc-test-{}", std::process::id());
+    for given in ["ipc://*", &name] {
+        let mut server = socket(Router);
+        let endpoint = server.transport.bind(given)?;
+        let mut client = socket(Dealer);
+        client.transport.connect(&endpoint)?;
+        converse(&mut server, &mut client)?;
+        server.transport.unbind(&endpoint)?;
+    }
+    Ok(())
+}

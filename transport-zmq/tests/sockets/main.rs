@@ -1,0 +1,8 @@
+//! The transport over real sockets: loopback and temporary paths only.
+
+mod closing;
+mod endpoints;
+mod patterns;
+mod stalled;
+mod support;
+mod waiting;
