@@ -1,0 +1,161 @@
+//! The command line as it was typed; [`crate::plan`] makes sense of it.
+
+use std::{ffi::OsString, iter, time::Duration};
+
+use clap::{CommandFactory, Parser, error::ErrorKind};
+use zerorpc::DEFAULT_POOL_SIZE;
+
+use crate::{exit::Exit, forms};
+
+const USAGE: &str = "\
+zerorpc [OPTIONS] ADDRESS [COMMAND [PARAMS]...]
+       zerorpc [OPTIONS] --server ADDRESS MODULE
+       zerorpc [OPTIONS] --bind|--connect ADDRESS ... [COMMAND [PARAMS]...]
+       zerorpc [OPTIONS] --bind|--connect ADDRESS ... --server MODULE";
+
+const EXAMPLES: &str = "\
+Examples:
+  zerorpc --server --bind tcp://*:1234 time           serve the Python module `time`
+  zerorpc tcp://127.0.0.1:1234                        list its methods
+  zerorpc tcp://127.0.0.1:1234 strftime %Y/%m/%d      call one, with text as parameter
+  zerorpc --json tcp://127.0.0.1:1234 sleep 3         call one, with a number
+  zerorpc --inspect tcp://127.0.0.1:1234 sleep        show how it is called
+  zerorpc --bind tcp://*:1235 localtime               wait for a worker, then call it
+  zerorpc --server tcp://127.0.0.1:1235 time          be such a worker";
+
+/// Call the methods of a service, or serve a Python module
+///
+/// A module is served without changing a line of it. Results go to standard output as JSON, everything else to
+/// standard error.
+#[derive(Debug, Parser)]
+#[command(
+    name = "zerorpc",
+    version,
+    override_usage = USAGE,
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{}\n\n{}", forms::HELP, Exit::HELP),
+    infer_long_args = true,
+    allow_negative_numbers = true,
+    args_override_self = true,
+)]
+pub(crate) struct Flags {
+    /// Call methods; this is the default
+    #[arg(long, conflicts_with = "server")]
+    client: bool,
+
+    /// Serve a Python module: MODULE, PACKAGE.MODULE or MODULE.OBJECT, also from the current directory
+    #[arg(long)]
+    pub(crate) server: bool,
+
+    /// Connect to this address; may be repeated and mixed with --bind
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) connect: Vec<String>,
+
+    /// Accept connections at this address; may be repeated and mixed with --connect
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) bind: Vec<String>,
+
+    /// How long to wait for the first answer to a call
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+
+    /// Interval of the heartbeats; a remote that is silent for two of them is lost
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub(crate) heartbeat: Duration,
+
+    /// Server: how many calls run at a time
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_POOL_SIZE, value_parser = at_least_one)]
+    pub(crate) pool_size: usize,
+
+    /// Each parameter is JSON, instead of text as it stands
+    #[arg(short, long)]
+    pub(crate) json: bool,
+
+    /// Print a stream as one JSON array, instead of one line per item; also -pj
+    #[arg(long)]
+    pub(crate) print_json: bool,
+
+    /// Show the signatures of all methods, or signature and documentation of one
+    #[arg(short = '?', long)]
+    pub(crate) inspect: bool,
+
+    /// Client: send heartbeats from the start, instead of after the first one heard
+    #[arg(long)]
+    pub(crate) active_hb: bool,
+
+    /// Log to standard error what happens; RUST_LOG chooses more finely
+    #[arg(short, long)]
+    pub(crate) debug: bool,
+
+    /// Address (unless --bind or --connect is given), then the command and its parameters, or the module
+    #[arg(value_name = "ADDRESS|COMMAND|PARAMS", hide = true)]
+    pub(crate) words: Vec<OsString>,
+}
+
+impl Flags {
+    /// Reads the command line, the program's name included.
+    ///
+    /// # Errors
+    /// What to tell the user; also when help or the version was asked for.
+    pub(crate) fn parse_from_argv(
+        argv: impl IntoIterator<Item = OsString>,
+    ) -> Result<Self, clap::Error> {
+        Self::try_parse_from(spell_out(argv))
+    }
+
+    /// An error in the look of those that the parser finds by itself.
+    pub(crate) fn error(message: impl std::fmt::Display) -> clap::Error {
+        Self::command().error(ErrorKind::ValueValidation, message)
+    }
+}
+
+/// Replaces `-pj`, a short flag of two letters, which the parser does not know.
+fn spell_out(argv: impl IntoIterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    let mut argv = argv.into_iter();
+    let mut options_ended = false;
+    iter::from_fn(move || {
+        let word = argv.next()?;
+        options_ended |= word == "--";
+        Some(if word == "-pj" && !options_ended { "--print-json".into() } else { word })
+    })
+}
+
+/// Between a millisecond, below which only mistakes are found, and about thirty years, up to which clocks
+/// can be trusted not to overflow.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "it must be a number of seconds".to_owned())?;
+    if (1e-3..=1e9).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("it must be a number of seconds from 0.001 to 1000000000".to_owned())
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("it must be a whole number, at least 1".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Flags;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Flags::command().debug_assert();
+    }
+
+    #[test]
+    fn help_tells_codes_and_forms() {
+        let help = Flags::command().render_long_help().to_string();
+        for part in
+            ["--pool-size <N>", "Examples:", "Exit codes:\n  0", "$timestamp", "-?, --inspect"]
+        {
+            assert!(help.contains(part), "{part} is missing in:\n{help}");
+        }
+    }
+}

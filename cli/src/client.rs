@@ -1,0 +1,78 @@
+//! The client's side: one call, or a look at what can be called.
+//!
+//! Signals are left alone: SIGINT ends the process at once and without words, and the server learns of it by
+//! the missing heartbeats.
+
+use std::io;
+
+use rmpv::Value;
+use zerorpc::{Answer, Args, CallOptions, Client};
+
+use crate::{
+    exit::Stop,
+    inspect, notices,
+    plan::{ClientPlan, Link, Plan, Task},
+    render::Printer,
+};
+
+/// Does what the plan says and prints the results.
+///
+/// # Errors
+/// Whatever keeps it from success; results that had arrived before are printed all the same.
+pub(crate) fn run(plan: &Plan, role: &ClientPlan) -> Result<(), Stop> {
+    let client = open(plan, role)?;
+    let mut printer = Printer::new(io::stdout().lock());
+    match &role.task {
+        Task::Call { method, params } => match request(&client, method, params)? {
+            Answer::Value(value) => printer.value(&decode(&value)?)?,
+            Answer::Stream(items) => {
+                printer.stream(items.map(|item| decode(&item?)), role.layout)?;
+            }
+        },
+        Task::Inspect(question) => {
+            let text =
+                inspect::answer(question, &mut |method, params| ask(&client, method, &params))?;
+            printer.text(&text)?;
+        }
+    }
+    Ok(())
+}
+
+fn open(plan: &Plan, role: &ClientPlan) -> Result<Client, Stop> {
+    let mut builder = Client::builder()
+        .timeout(role.timeout)
+        .heartbeat(plan.heartbeat)
+        .passive_heartbeat(!role.active_heartbeat);
+    for link in &plan.links {
+        notices::announce(link);
+        builder = match link {
+            Link::Bind(address) => builder.bind(address),
+            Link::Connect(address) => builder.connect(address),
+        };
+    }
+    let client = builder.build()?;
+    notices::announce_ports(&plan.links, client.endpoints());
+    Ok(client)
+}
+
+/// A call whose answer must be a single value.
+fn ask(client: &Client, method: &str, params: &[Value]) -> Result<Value, Stop> {
+    match request(client, method, params)? {
+        Answer::Value(value) => decode(&value),
+        Answer::Stream(_) => {
+            Err(Stop::failed(format!("{method} answered with a stream instead of one value")))
+        }
+    }
+}
+
+fn request(client: &Client, method: &str, params: &[Value]) -> Result<Answer, Stop> {
+    let params = Args::encode_params(params).map_err(|error| {
+        Stop::failed(format!("the parameters of {method} cannot be sent: {error}"))
+    })?;
+    Ok(client.request(method, params, &CallOptions::default())?)
+}
+
+fn decode(args: &Args) -> Result<Value, Stop> {
+    rmpv::decode::read_value(&mut &args.as_bytes()[..])
+        .map_err(|error| Stop::failed(format!("the result cannot be read: {error}")))
+}

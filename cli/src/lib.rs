@@ -1,0 +1,64 @@
+//! The `zerorpc` command, also installed as `zerorpc-client`.
+//!
+//! A command line goes one way: raw flags (`args`), resolved into a plan (`plan`), which is acted on by one side
+//! (`client`, `server`). Results are laid out by `render`, what a service tells of itself by `inspect`; how the
+//! command ends is in `exit`. Values that JSON lacks have the forms described in `forms`.
+
+use std::process::ExitCode;
+
+use crate::{
+    args::Flags,
+    exit::{Exit, Stop},
+    plan::{Plan, Role},
+};
+
+mod args;
+mod client;
+mod exit;
+mod forms;
+mod inspect;
+mod notices;
+mod params;
+mod plan;
+pub mod python;
+mod render;
+mod server;
+
+/// Runs the command with the arguments of this process.
+///
+/// Its exit codes are listed at the end of `zerorpc --help`.
+pub fn main() -> ExitCode {
+    run().into()
+}
+
+fn run() -> Exit {
+    let flags = Flags::parse_from_argv(std::env::args_os());
+    let planned = flags.and_then(|flags| {
+        let debug = flags.debug;
+        Ok((debug, Plan::resolve(flags).map_err(Flags::error)?))
+    });
+    let (debug, plan) = match planned {
+        Ok(planned) => planned,
+        Err(message) => {
+            // Also help and version, which go to standard output. Nothing can be done if nobody reads them.
+            let _ = message.print();
+            return if message.use_stderr() { Exit::Usage } else { Exit::Success };
+        }
+    };
+    notices::start_log(debug);
+    act(&plan).unwrap_or_else(|stop| {
+        match stop {
+            Stop { ref message, .. } if message.is_empty() => {}
+            Stop { exit: Exit::Remote, ref message } => notices::say(message),
+            Stop { ref message, .. } => notices::say(format_args!("error: {message}")),
+        }
+        stop.exit
+    })
+}
+
+fn act(plan: &Plan) -> Result<Exit, Stop> {
+    match &plan.role {
+        Role::Client(role) => client::run(plan, role).map(|()| Exit::Success),
+        Role::Server(role) => server::run(plan, role),
+    }
+}

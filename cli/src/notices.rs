@@ -1,0 +1,47 @@
+//! What goes to standard error: words for people, and the log.
+
+use std::{
+    fmt::Display,
+    io::{self, IsTerminal, Write},
+};
+
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+
+use crate::plan::Link;
+
+/// One line, or several. A closed standard error is no reason to stop.
+pub(crate) fn say(text: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Tells of an address before it is used.
+pub(crate) fn announce(link: &Link) {
+    match link {
+        Link::Bind(address) => say(format_args!("binding to {address:?}")),
+        Link::Connect(address) => say(format_args!("connecting to {address:?}")),
+    }
+}
+
+/// Tells which ports the system chose, for binds that left it the choice. `bound` are all binds in order.
+pub(crate) fn announce_ports(links: &[Link], bound: &[String]) {
+    let asked = links.iter().filter_map(|link| match link {
+        Link::Bind(address) => Some(address),
+        Link::Connect(_) => None,
+    });
+    for (asked, bound) in asked.zip(bound) {
+        if asked.ends_with(":*") || asked.ends_with(":0") {
+            say(format_args!("bound to {bound:?}"));
+        }
+    }
+}
+
+/// Starts the log: everything down to debug messages, or warnings only; `RUST_LOG` overrules both.
+pub(crate) fn start_log(debug: bool) {
+    let level = if debug { LevelFilter::DEBUG } else { LevelFilter::WARN };
+    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+}

@@ -1,0 +1,148 @@
+//! What is to be done, resolved from the command line: nothing is opened, sent or printed here.
+
+use std::{ffi::OsString, time::Duration};
+
+use rmpv::Value;
+
+use crate::{
+    args::Flags,
+    inspect::Question,
+    params::{self, ParamError},
+    render::StreamLayout,
+};
+
+/// Everything that the command is to do.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Plan {
+    /// At least one, in the order in which they are made.
+    pub(crate) links: Vec<Link>,
+    pub(crate) heartbeat: Duration,
+    pub(crate) role: Role,
+}
+
+/// One address and how it is used.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Link {
+    Bind(String),
+    Connect(String),
+}
+
+/// The side on which the command stands.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Role {
+    Client(ClientPlan),
+    Server(ServerPlan),
+}
+
+/// What a client does.
+#[derive(Debug, PartialEq)]
+pub(crate) struct ClientPlan {
+    pub(crate) task: Task,
+    /// For the first answer to each call.
+    pub(crate) timeout: Duration,
+    /// Beat from the start, instead of after the first beat heard.
+    pub(crate) active_heartbeat: bool,
+    pub(crate) layout: StreamLayout,
+}
+
+/// What a client asks for.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Task {
+    /// What can be called, and how.
+    Inspect(Question),
+    /// One call; the service is not inspected first.
+    Call { method: String, params: Vec<Value> },
+}
+
+/// What a server does.
+#[derive(Debug, PartialEq)]
+pub(crate) struct ServerPlan {
+    /// Module, or object in a module, with dots between the parts.
+    pub(crate) module: String,
+    /// How many calls run at a time.
+    pub(crate) pool_size: usize,
+}
+
+/// Why a command line makes no sense although each flag does.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlanError {
+    #[error("an address is missing: give ADDRESS first, or use --connect or --bind")]
+    NoAddress,
+    #[error("a module is missing: name the Python module to serve, such as `time`")]
+    NoModule,
+    #[error("{0:?} is too much: a server takes one module")]
+    Surplus(OsString),
+    #[error("the {what} {word:?} is not valid UTF-8")]
+    NotText { what: &'static str, word: OsString },
+    #[error("parameter {number} ({param:?}) is not usable JSON: {reason}")]
+    Param { number: usize, param: OsString, reason: ParamError },
+}
+
+impl Plan {
+    /// Makes sense of a command line, by the rules of protocol section 10.
+    ///
+    /// With any --bind or --connect no address is expected among the words. Links are made in the order: all
+    /// binds, the address among the words, all connects.
+    pub(crate) fn resolve(flags: Flags) -> Result<Self, PlanError> {
+        let mut words = flags.words.into_iter();
+        let address = match (flags.bind.is_empty() && flags.connect.is_empty(), words.len()) {
+            (true, 0) => return Err(PlanError::NoAddress),
+            (true, _) => words.next().map(|word| text("address", word)).transpose()?,
+            (false, _) => None,
+        };
+        let binds = flags.bind.into_iter().map(Link::Bind);
+        let connects = address.into_iter().chain(flags.connect).map(Link::Connect);
+        let links = binds.chain(connects).collect();
+
+        let role = if flags.server {
+            let module = words.next().map(|word| text("module", word)).transpose()?;
+            let module = module.filter(|module| !module.is_empty()).ok_or(PlanError::NoModule)?;
+            if let Some(word) = words.next() {
+                return Err(PlanError::Surplus(word));
+            }
+            Role::Server(ServerPlan { module, pool_size: flags.pool_size })
+        } else {
+            Role::Client(ClientPlan {
+                task: Task::resolve(words, flags.inspect, flags.json)?,
+                timeout: flags.timeout,
+                active_heartbeat: flags.active_hb,
+                layout: if flags.print_json { StreamLayout::Array } else { StreamLayout::Lines },
+            })
+        };
+        Ok(Self { links, heartbeat: flags.heartbeat, role })
+    }
+}
+
+impl Task {
+    /// From the words behind the address; an empty command is no command.
+    fn resolve(
+        mut words: impl Iterator<Item = OsString>,
+        inspect: bool,
+        json: bool,
+    ) -> Result<Self, PlanError> {
+        let command = words.next().map(|word| text("command", word)).transpose()?;
+        match (command.filter(|command| !command.is_empty()), inspect) {
+            (None, false) => Ok(Self::Inspect(Question::List)),
+            (None, true) => Ok(Self::Inspect(Question::Signatures)),
+            (Some(method), true) => Ok(Self::Inspect(Question::Describe(method))),
+            (Some(method), false) => {
+                let params = words.enumerate().map(|(index, param)| match json {
+                    false => Ok(params::text(&param)),
+                    true => params::json(&param).map_err(|reason| PlanError::Param {
+                        number: index + 1,
+                        param,
+                        reason,
+                    }),
+                });
+                Ok(Self::Call { method, params: params.collect::<Result<_, _>>()? })
+            }
+        }
+    }
+}
+
+fn text(what: &'static str, word: OsString) -> Result<String, PlanError> {
+    word.into_string().map_err(|word| PlanError::NotText { what, word })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! What the child tells of the served object, and other texts it sends.
+
+use bytes::Bytes;
+use rmpv::Value;
+use zerorpc::{Argument, Failure, Method, Signature};
+
+/// The name and the methods of the served object.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Catalogue {
+    pub(super) name: String,
+    pub(super) methods: Vec<Method>,
+}
+
+impl Catalogue {
+    /// Reads `[name, [[method, doc, signature]...]]`, where a signature is nil or
+    /// `[[[argument, default?]...], varargs, keywords]`.
+    pub(super) fn decode(body: &[u8]) -> Option<Self> {
+        let [name, methods] = array(value(body)?)?;
+        let methods = list(methods)?.into_iter().map(method).collect::<Option<_>>()?;
+        Some(Self { name: text(name)?, methods })
+    }
+}
+
+fn method(listed: Value) -> Option<Method> {
+    let [name, doc, arguments] = array(listed)?;
+    let signature = match arguments {
+        Value::Nil => None,
+        arguments => Some(signature(arguments)?),
+    };
+    Some(Method { name: text(name)?, doc: text(doc), signature })
+}
+
+fn signature(listed: Value) -> Option<Signature> {
+    let [arguments, varargs, keywords] = array(listed)?;
+    let arguments = list(arguments)?.into_iter().map(argument).collect::<Option<_>>()?;
+    Some(Signature { arguments, varargs: text(varargs), keywords: text(keywords) })
+}
+
+fn argument(listed: Value) -> Option<Argument> {
+    let mut parts = list(listed)?.into_iter();
+    Some(Argument { name: text(parts.next()?)?, default: parts.next() })
+}
+
+/// The failure that a frame carries: `[name, message, traceback]`.
+pub(super) fn failure(body: &Bytes) -> Failure {
+    let [name, message, traceback] = texts(body);
+    Failure::new(name, message).with_traceback(traceback)
+}
+
+/// An array of texts; what is missing is empty.
+pub(super) fn texts<const N: usize>(body: &[u8]) -> [String; N] {
+    let mut texts = value(body).and_then(list).unwrap_or_default().into_iter().map(text);
+    std::array::from_fn(|_| texts.next().flatten().unwrap_or_default())
+}
+
+fn value(body: &[u8]) -> Option<Value> {
+    rmpv::decode::read_value(&mut &body[..]).ok()
+}
+
+fn list(value: Value) -> Option<Vec<Value>> {
+    match value {
+        Value::Array(items) => Some(items),
+        _ => None,
+    }
+}
+
+fn array<const N: usize>(value: Value) -> Option<[Value; N]> {
+    list(value)?.try_into().ok()
+}
+
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => text.into_str(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encode(value: &Value) -> Vec<u8> {
+        let mut out = Vec::new();
+        rmpv::encode::write_value(&mut out, value).expect("a Vec takes everything");
+        out
+    }
+
+    fn listed(items: impl Into<Vec<Value>>) -> Value {
+        Value::Array(items.into())
+    }
+
+    #[test]
+    fn reads_names_docs_and_signatures() {
+        let arguments = listed([listed(["a".into()]), listed(["b".into(), Value::Nil])]);
+        let body = encode(&listed([
+            "time".into(),
+            listed([
+                listed([
+                    "f".into(),
+                    "Does.".into(),
+                    listed([arguments, "rest".into(), Value::Nil]),
+                ]),
+                listed(["g".into(), Value::Nil, Value::Nil]),
+            ]),
+        ]));
+        let catalogue = Catalogue::decode(&body).expect("is a catalogue");
+        assert_eq!(catalogue.name, "time");
+        let signature = Signature {
+            arguments: vec![
+                Argument { name: "a".into(), default: None },
+                Argument { name: "b".into(), default: Some(Value::Nil) },
+            ],
+            varargs: Some("rest".into()),
+            keywords: None,
+        };
+        let f = Method { name: "f".into(), doc: Some("Does.".into()), signature: Some(signature) };
+        let g = Method { name: "g".into(), doc: None, signature: None };
+        assert_eq!(catalogue.methods, [f, g]);
+    }
+
+    #[test]
+    fn anything_else_is_no_catalogue() {
+        for value in [Value::Nil, listed([]), listed(["x".into(), Value::Nil])] {
+            assert_eq!(Catalogue::decode(&encode(&value)), None, "{value}");
+        }
+        assert_eq!(Catalogue::decode(b""), None);
+    }
+
+    #[test]
+    fn missing_texts_are_empty() {
+        let body = encode(&listed(["NameError".into(), Value::Nil]));
+        assert_eq!(failure(&body.into()), Failure::new("NameError", ""));
+    }
+}

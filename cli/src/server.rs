@@ -1,0 +1,71 @@
+//! The server's side: a Python module, served until a signal comes.
+
+use std::{
+    io,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    flag,
+    iterator::Signals,
+};
+use zerorpc::Server;
+
+use crate::{
+    exit::{Exit, Stop},
+    notices,
+    plan::{Link, Plan, ServerPlan},
+    python::PythonService,
+};
+
+/// How long running calls may take to end after the first signal.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Serves until SIGINT or SIGTERM, then lets running calls end; a second signal ends the process at once.
+///
+/// # Errors
+/// When the module cannot be served or an address cannot be used.
+pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, Stop> {
+    // Until the module is loaded, signals simply end the process: loading may take as long as the module likes.
+    let service = PythonService::start(&role.module)
+        .map_err(|error| Stop::new(Exit::Module, error.to_string()))?;
+    let mut signals =
+        watch_signals().map_err(|error| Stop::failed(format!("cannot watch signals: {error}")))?;
+
+    let mut builder = Server::builder()
+        .service(service)
+        .heartbeat(plan.heartbeat)
+        .pool_size(Some(role.pool_size));
+    for link in &plan.links {
+        notices::announce(link);
+        builder = match link {
+            Link::Bind(address) => builder.bind(address),
+            Link::Connect(address) => builder.connect(address),
+        };
+    }
+    let server = builder.build()?;
+    notices::announce_ports(&plan.links, server.endpoints());
+    notices::say(format_args!("serving {:?}", role.module));
+
+    let signal = signals.forever().next();
+    notices::say("stopping: running calls have 5 s to end, a second signal ends them at once");
+    server.shutdown(GRACE);
+    Ok(if signal == Some(SIGINT) { Exit::Interrupted } else { Exit::Success })
+}
+
+/// Catches the first signal of each kind, and leaves at the second of either.
+fn watch_signals() -> io::Result<Signals> {
+    let stopping = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: the first signal finds the flag down and raises it, the second finds it up.
+        flag::register_conditional_shutdown(
+            signal,
+            Exit::Interrupted as i32,
+            Arc::clone(&stopping),
+        )?;
+        flag::register(signal, Arc::clone(&stopping))?;
+    }
+    Signals::new([SIGINT, SIGTERM])
+}

@@ -1,0 +1,8 @@
+"""Fails."""
+
+
+def fail():
+    raise ValueError("two\nlines")
+
+
+fail()

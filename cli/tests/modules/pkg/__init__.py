@@ -1,0 +1,2 @@
+"""A package."""
+VERSION = "1"

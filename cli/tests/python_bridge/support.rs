@@ -1,0 +1,72 @@
+//! What all these tests need.
+
+use std::{path::PathBuf, time::Duration};
+
+use bytes::Bytes;
+use rmpv::Value;
+use zerorpc::Failure;
+use zerorpc_cli::python::{Answer, Conversation, Items, PythonOptions, PythonService};
+
+pub(crate) fn modules() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/modules")
+}
+
+pub(crate) fn options() -> PythonOptions {
+    PythonOptions {
+        directory: Some(modules()),
+        restart_wait: Duration::from_secs(60),
+        ..PythonOptions::default()
+    }
+}
+
+pub(crate) fn serve(target: &str) -> PythonService {
+    PythonService::start_with(target, options()).expect("the fixture loads")
+}
+
+pub(crate) fn encode(value: &Value) -> Vec<u8> {
+    let mut out = Vec::new();
+    rmpv::encode::write_value(&mut out, value).expect("a Vec takes everything");
+    out
+}
+
+pub(crate) fn decode(bytes: &Bytes) -> Value {
+    rmpv::decode::read_value(&mut &bytes[..]).expect("Python sends msgpack")
+}
+
+pub(crate) fn begin(service: &PythonService, method: &str, args: &[Value]) -> Conversation {
+    let args = encode(&Value::Array(args.to_vec()));
+    service.begin(method, &args).expect("a process runs")
+}
+
+/// Calls a method whose result is one value.
+pub(crate) fn call(
+    service: &PythonService,
+    method: &str,
+    args: &[Value],
+) -> Result<Value, Failure> {
+    finish(begin(service, method, args))
+}
+
+pub(crate) fn finish(call: Conversation) -> Result<Value, Failure> {
+    match call.wait()? {
+        Answer::Value(value) => Ok(decode(&value)),
+        Answer::Stream(_) => panic!("a stream came where a value was expected"),
+    }
+}
+
+/// Calls a method whose result is a stream.
+pub(crate) fn stream(service: &PythonService, method: &str, args: &[Value]) -> Items {
+    match begin(service, method, args).wait().expect("the method succeeds") {
+        Answer::Stream(items) => items,
+        Answer::Value(value) => panic!("{} came where a stream was expected", decode(&value)),
+    }
+}
+
+/// Asks again and again until the answer is right; fails after a minute.
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = std::time::Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(60), "in vain waited for: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
