@@ -53,6 +53,8 @@ pub(crate) enum Side {
 #[derive(Debug)]
 pub(crate) struct Caller {
     pub(crate) own: OwnId,
+    /// The peer was chosen among those that are up, and counts this call.
+    pub(crate) assigned: bool,
     /// Encoded when the call was opened, gone once it was transmitted.
     pub(crate) request: Option<Payload>,
     pub(crate) window: Window,

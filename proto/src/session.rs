@@ -3,6 +3,7 @@
 mod deadlines;
 mod inbound;
 mod outbound;
+mod peers;
 mod table;
 
 use std::{
@@ -19,14 +20,15 @@ use crate::{
     channel::{Caller, Channel, Side, heartbeat::Heartbeat, phase::Phase, window::Window},
     config::{CallOptions, Config},
     error::OpenError,
-    event::put_head,
+    event::{Event, put_head},
     id::Ids,
-    multipart::{Envelope, Payload},
+    multipart::{Envelope, Payload, Transmit},
     request::Request,
     transport::{PeerId, Route},
 };
 use deadlines::Deadlines;
 use outbound::Refusal;
+use peers::Peers;
 use table::{At, Table};
 
 /// Names a call. Stays unambiguous after the call is gone.
@@ -75,6 +77,10 @@ pub struct Session {
     ready: VecDeque<At>,
     /// Routes that are congested, and the channels whose answers wait for that to end.
     congested: HashMap<Route, Vec<At>, FixedState>,
+    /// The peers that are up, where peers have names.
+    peers: Peers,
+    /// Calls to any peer that no peer could take yet.
+    unassigned: Vec<At>,
     refusals: VecDeque<Refusal>,
     notices: VecDeque<Notice>,
     /// Where heads of events are written; a message takes its part with it.
@@ -95,6 +101,8 @@ impl Session {
             deadlines: Deadlines::default(),
             ready: VecDeque::new(),
             congested: HashMap::with_hasher(FixedState::with_seed(hash_seed)),
+            peers: Peers::new(hash_seed),
+            unassigned: Vec::new(),
             refusals: VecDeque::new(),
             notices: VecDeque::new(),
             scratch: BytesMut::new(),
@@ -103,7 +111,7 @@ impl Session {
         }
     }
 
-    /// Calls a method of a peer. The answers are told by [`Notice::Readable`].
+    /// Calls a method of a peer, or of [`PeerId::ANY`]. The answers are told by [`Notice::Readable`].
     ///
     /// # Errors
     /// When the arguments are no array, or too many channels are open.
@@ -129,6 +137,7 @@ impl Session {
         let timeout = options.timeout.and_then(|after| Some((now.checked_add(after)?, after)));
         let caller = Caller {
             own,
+            assigned: false,
             request: Some(request),
             window: Window::new(options.slots),
             grant: 0,
@@ -171,10 +180,42 @@ impl Session {
     pub fn handle_peer(&mut self, now: Instant, peer: PeerId, up: bool) {
         self.advance(now);
         if up {
-            return;
+            self.peers.up(peer);
+            return self.resume_unassigned();
         }
+        self.peers.down(peer);
         for at in self.table.of_peer(peer) {
             self.lose(at, Loss::Disconnected);
+        }
+    }
+
+    /// A connection ended before any byte of this message was written. A request that was open to any peer
+    /// goes to another one; tell this before [`handle_peer`](Self::handle_peer).
+    pub fn handle_returned(&mut self, now: Instant, message: Transmit) {
+        self.advance(now);
+        let Transmit { to, payload, .. } = message;
+        let event = Event::decode(&payload.to_bytes(), &self.config.limits);
+        let id = event.ok().and_then(|event| event.header.message_id);
+        let Some(at) = id.and_then(|id| self.table.find_call(&id, to)) else { return };
+        let Some(Channel { side: Side::Caller(caller), heartbeat, beat, .. }) =
+            self.table.get_mut(at)
+        else {
+            return;
+        };
+        if std::mem::take(&mut caller.assigned) {
+            caller.request = Some(payload);
+            *heartbeat = Heartbeat::off();
+            *beat = false;
+            self.peers.release(to);
+            self.table.move_call(at, PeerId::ANY);
+            self.enqueue(at);
+        }
+    }
+
+    /// Calls that waited for a peer try again.
+    fn resume_unassigned(&mut self) {
+        for at in std::mem::take(&mut self.unassigned) {
+            self.enqueue(at);
         }
     }
 
@@ -190,6 +231,7 @@ impl Session {
                     self.enqueue(at);
                 }
             }
+            self.resume_unassigned();
         }
     }
 
@@ -255,6 +297,9 @@ impl Session {
             caller.request = None;
             caller.grant = 0;
             caller.timeout = None;
+            if std::mem::take(&mut caller.assigned) {
+                self.peers.release(channel.peer);
+            }
         }
         self.deadlines.remove(at, channel);
     }
@@ -264,6 +309,11 @@ impl Session {
         if let Some(mut channel) = self.table.remove(at) {
             self.buffered_bytes -= channel.held_bytes();
             self.deadlines.remove(at, &mut channel);
+            if let Side::Caller(caller) = channel.side
+                && caller.assigned
+            {
+                self.peers.release(channel.peer);
+            }
         }
     }
 

@@ -22,12 +22,16 @@ impl PeerId {
     ///
     /// Behind a ROUTER of such a transport, the first frame of the envelope names the peer.
     pub const NAMELESS: Self = Self(0);
+
+    /// For calls: whichever peer is up and has the fewest of them; none being up, the first one to come.
+    pub const ANY: Self = Self(u64::MAX);
 }
 
 impl fmt::Display for PeerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::NAMELESS => f.write_str("the peer"),
+            Self::ANY => f.write_str("any peer"),
             Self(number) => write!(f, "peer {number}"),
         }
     }

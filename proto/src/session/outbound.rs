@@ -48,6 +48,9 @@ impl Session {
         }
         loop {
             let at = self.ready.pop_front()?;
+            if !self.is_assigned(at) {
+                continue;
+            }
             let Some(channel) = self.table.get_mut(at) else { continue };
             let held = match &mut self.congested {
                 congested if congested.is_empty() => None,
@@ -66,6 +69,31 @@ impl Session {
                 if held.len() > 2 * self.table.len() + 64 {
                     held.retain(|at| self.table.get(*at).is_some());
                 }
+            }
+        }
+    }
+
+    /// Finds a peer for a call to any; without one the call waits.
+    fn is_assigned(&mut self, at: At) -> bool {
+        let Some(channel) = self.table.get_mut(at) else { return false };
+        let Channel { peer: PeerId::ANY, side: Side::Caller(caller), .. } = channel else {
+            return true;
+        };
+        let congested = &self.congested;
+        let has_room = |peer| !congested.contains_key(&Route { peer, identity: None });
+        match self.peers.assign(has_room) {
+            Some(peer) => {
+                caller.assigned = true;
+                self.table.move_call(at, peer);
+                true
+            }
+            None => {
+                channel.queued = false;
+                self.unassigned.push(at);
+                if self.unassigned.len() > 2 * self.table.len() + 64 {
+                    self.unassigned.retain(|at| self.table.get(*at).is_some());
+                }
+                false
             }
         }
     }

@@ -75,7 +75,7 @@ impl Table {
                 self.requests.insert(request_key(&channel), at);
             }
         }
-        if channel.peer != PeerId::NAMELESS {
+        if !matches!(channel.peer, PeerId::NAMELESS | PeerId::ANY) {
             self.by_peer.insert((channel.peer, at));
         }
         self.channels.insert((serial, channel));
@@ -99,6 +99,16 @@ impl Table {
 
     pub(crate) fn find_request(&self, key: &RequestKey) -> Option<At> {
         self.requests.get(key).copied()
+    }
+
+    /// Gives a call that is open to any peer to one, or takes it back.
+    pub(crate) fn move_call(&mut self, at: At, to: PeerId) {
+        let Some(channel) = self.get_mut(at) else { return };
+        let from = std::mem::replace(&mut channel.peer, to);
+        self.by_peer.remove(&(from, at));
+        if to != PeerId::ANY {
+            self.by_peer.insert((to, at));
+        }
     }
 
     /// Stops finding a call by its id; what it has received stays.
