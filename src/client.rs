@@ -4,14 +4,14 @@ mod options;
 mod stream;
 
 use std::{
-    sync::Arc,
+    sync::{Arc, mpsc::Sender},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use serde::{Serialize, de::DeserializeOwned};
 use zerorpc_proto::{
-    Args, CallId, Config, Limits, Liveness, Loss, PeerId, Session, SocketKind, SocketOptions,
+    Args, CallId, Config, Limits, Liveness, Loss, MonitorEvent, Session, SocketKind, SocketOptions,
 };
 
 pub use options::CallOptions;
@@ -20,7 +20,7 @@ pub use stream::{RawStream, Stream};
 use crate::{
     driver::{Closed, Driver, Guard},
     error::{Error, RemoteError},
-    socket::{Endpoints, Links, seed},
+    socket::{Endpoints, Links, TransportKind, seed},
 };
 
 /// Calls methods of a remote service. Clones share one socket; many threads may call at once.
@@ -153,10 +153,10 @@ impl Client {
         let mut state = shared.driver.lock();
         let opened = match &state.closed {
             Some(closed) => Err(shared.closed(closed)),
-            None => state
-                .session
-                .open(Instant::now(), PeerId::NAMELESS, method, args, &options)
-                .map_err(Error::Open),
+            None => {
+                let to = state.any_peer();
+                state.session.open(Instant::now(), to, method, args, &options).map_err(Error::Open)
+            }
         };
         let id = match opened {
             Ok(id) => id,
@@ -181,19 +181,22 @@ impl Shared {
         method: &str,
     ) -> Result<zerorpc_proto::Answer, Error> {
         use zerorpc_proto::Answer;
-        let answer = match self.driver.await_answer(state, id) {
-            Ok(answer) => answer.unwrap_or(Answer::End),
+        let (answer, departure) = match self.driver.await_answer(state, id) {
+            Ok(answer) => answer.unwrap_or((Answer::End, None)),
             Err(closed) => return Err(self.closed(&closed)),
         };
         match answer {
             Answer::Failed(failure) => Err(RemoteError::new(method, failure).into()),
-            Answer::Lost(loss) => Err(self.lost(method, loss)),
+            Answer::Lost(loss) => Err(self.lost(method, loss, departure)),
             answer => Ok(answer),
         }
     }
 
-    fn lost(&self, method: &str, loss: Loss) -> Error {
-        let (method, endpoint) = (method.to_owned(), self.endpoints.to_string());
+    fn lost(&self, method: &str, loss: Loss, departure: Option<Arc<str>>) -> Error {
+        // Where the connection is known, so is where it led to.
+        let endpoint =
+            departure.map_or_else(|| self.endpoints.to_string(), |reason| reason.to_string());
+        let method = method.to_owned();
         match loss {
             Loss::TimedOut { after } => Error::Timeout { method, endpoint, after },
             Loss::Silent { .. } | Loss::Disconnected => {
@@ -277,6 +280,18 @@ impl ClientBuilder {
     /// How many items of a stream the server may send ahead, 100 by default.
     pub fn slots(mut self, slots: u32) -> Self {
         self.defaults.slots = slots;
+        self
+    }
+
+    /// What moves the messages; see [`TransportKind::default`].
+    pub fn transport(mut self, transport: TransportKind) -> Self {
+        self.links = self.links.transport(transport);
+        self
+    }
+
+    /// Tells `events` what happens to connections: made, lost, refused, tried again. libzmq tells nothing.
+    pub fn monitor(mut self, events: Sender<MonitorEvent>) -> Self {
+        self.links = self.links.monitor(events);
         self
     }
 

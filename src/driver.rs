@@ -12,19 +12,18 @@
 //! - User code (methods, iterators, their destructors, callbacks) never runs under the lock.
 //! - A thread that leaves the driver calls [`Driver::leave`], so that somebody goes on waiting if needed.
 
+mod exchange;
 mod keeper;
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Weak},
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Weak, mpsc::Sender},
     time::Instant,
 };
 
-use bytes::Bytes;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use zerorpc_proto::{
-    Answer, CallId, Event, Flow, Limits, Notice, PeerEvent, Route, Session, Transport,
-    TransportError, Waiter, Waker,
+    Answer, CallId, MonitorEvent, Notice, PeerId, Session, Transport, TransportError, Waiter, Waker,
 };
 
 use crate::{server::Desk, socket::Parts};
@@ -48,6 +47,9 @@ pub(crate) struct Driver {
 /// The lock on a driver's state.
 pub(crate) type Guard<'a> = MutexGuard<'a, State>;
 
+/// An answer, and why its connection ended if it did.
+pub(crate) type Received = (Answer, Option<Arc<str>>);
+
 /// Work that must not be done under the lock.
 pub(crate) type Deferred = Box<dyn FnOnce() + Send>;
 
@@ -55,6 +57,8 @@ pub(crate) struct State {
     pub(crate) session: Session,
     /// Gone once the driver is closed.
     transport: Option<Box<dyn Transport>>,
+    /// Who wants to hear what happens to connections.
+    monitor: Option<Sender<MonitorEvent>>,
     /// Callers that wait while somebody else leads.
     followers: HashMap<CallId, Arc<Condvar>>,
     /// The server's side, where there is one.
@@ -63,6 +67,8 @@ pub(crate) struct State {
     /// Counts leaderships: the keeper sees by it whether anybody has led lately.
     turns: u64,
     keeper: keeper::Duty,
+    /// Why connections ended, of the latest that did.
+    departures: VecDeque<(PeerId, Arc<str>)>,
     pub(crate) deferred: Vec<Deferred>,
     pub(crate) closed: Option<Closed>,
 }
@@ -91,11 +97,13 @@ impl Driver {
         let state = State {
             session,
             transport: Some(parts.transport),
+            monitor: parts.monitor,
             followers: HashMap::new(),
             desk,
             leader: None,
             turns: 0,
             keeper: keeper::Duty::default(),
+            departures: VecDeque::new(),
             deferred: Vec::new(),
             closed: None,
         };
@@ -131,7 +139,8 @@ impl Driver {
         }
         self.dispatch(state);
         // The leader must not oversleep a deadline that came up while it waits.
-        if let (Some(leader), Some(due)) = (&mut state.leader, state.session.poll_timeout())
+        let due = state.due();
+        if let (Some(due), Some(leader)) = (due, &mut state.leader)
             && leader.until.is_none_or(|until| due < until)
         {
             leader.until = Some(due);
@@ -167,7 +176,7 @@ impl Driver {
     }
 
     fn wait_as<'a>(&'a self, mut state: Guard<'a>, is_keeper: bool) -> Guard<'a> {
-        let until = state.session.poll_timeout();
+        let until = state.due();
         state.leader = Some(Leader { is_keeper, until });
         state.turns += 1;
         drop(state);
@@ -199,7 +208,7 @@ impl Driver {
         &'a self,
         mut state: Guard<'a>,
         id: CallId,
-    ) -> Result<Option<Answer>, Closed> {
+    ) -> Result<Option<Received>, Closed> {
         loop {
             if let Some(closed) = state.closed.clone() {
                 self.leave(state);
@@ -209,12 +218,15 @@ impl Driver {
                 self.leave(state);
                 return Ok(None);
             };
+            let peer = call.peer();
             let answer = call.recv();
             // The question itself, and credit that asking has granted, go out; answers may come in.
             let received = self.pump(&mut state);
-            if answer.is_some() {
+            if let Some(answer) = answer {
+                let departure = state.departures.iter().find(|(departed, _)| *departed == peer);
+                let reason = departure.map(|(_, reason)| Arc::clone(reason));
                 self.leave(state);
-                return Ok(answer);
+                return Ok(Some((answer, reason)));
             }
             if received {
                 continue;
@@ -284,66 +296,5 @@ impl Driver {
         let transport = state.transport.take();
         self.leave(state);
         drop(transport);
-    }
-}
-
-impl State {
-    /// One round of moving messages; false when there was nothing to receive.
-    fn exchange(&mut self) -> Result<bool, TransportError> {
-        /// How many messages are taken before it is somebody else's turn to send.
-        const BATCH: usize = 256;
-        let Some(transport) = &mut self.transport else { return Ok(false) };
-        let now = Instant::now();
-        let mut received = 0;
-        while received < BATCH
-            && let Some((from, message)) = transport.receive()?
-        {
-            received += 1;
-            log_event("received", &message.payload);
-            if let Err(misbehaved) = self.session.handle_message(now, from, message) {
-                tracing::warn!("{from}: {misbehaved}");
-            }
-        }
-        while let Some(event) = transport.poll_peer() {
-            match event {
-                PeerEvent::Up(peer) => self.session.handle_peer(now, peer, true),
-                PeerEvent::Down(peer) => self.session.handle_peer(now, peer, false),
-                PeerEvent::Drained(route) => self.session.handle_congestion(route, false),
-            }
-        }
-        self.session.handle_timeout(now);
-        let mut sent = false;
-        while transport.can_send()
-            && let Some(message) = self.session.poll_transmit()
-        {
-            let route = Route::of(message.to, &message.envelope);
-            if tracing::enabled!(tracing::Level::DEBUG) {
-                log_event("sent", &message.payload.to_bytes());
-            }
-            if transport.send(message)? == Flow::Congested {
-                self.session.handle_congestion(route, true);
-            }
-            sent = true;
-        }
-        // Sending may have consumed the edge that tells of new messages: look again.
-        Ok(received > 0 || sent)
-    }
-
-    /// Whether something may come that somebody has to see.
-    fn must_be_polled(&self) -> bool {
-        self.closed.is_none() && (self.desk.is_some() || self.session.open_channels() > 0)
-    }
-}
-
-/// Shows an event to whoever debugs; costs nothing otherwise.
-fn log_event(what: &str, payload: &Bytes) {
-    if !tracing::enabled!(tracing::Level::DEBUG) {
-        return;
-    }
-    match Event::decode(payload, &Limits::default()) {
-        Ok(Event { header, name, args }) => {
-            tracing::debug!(id = ?header.message_id, response_to = ?header.response_to, ?args, "{what} {name}");
-        }
-        Err(broken) => tracing::debug!(bytes = payload.len(), "{what} something else: {broken}"),
     }
 }

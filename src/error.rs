@@ -33,7 +33,7 @@ pub enum Error {
     LostRemote {
         /// The method that was called.
         method: String,
-        /// Where.
+        /// Where, and why the connection ended if it is known.
         endpoint: String,
         /// How the loss was noticed.
         loss: Loss,

@@ -41,6 +41,9 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(not(any(feature = "mio", feature = "zmq")))]
+compile_error!("zerorpc needs a transport: enable the feature `mio` (the default) or `zmq`");
+
 mod client;
 mod driver;
 mod error;
@@ -60,8 +63,8 @@ pub use plain::{Publisher, Puller, Pusher, Subscriber};
 pub use request::Request;
 pub use server::{DEFAULT_POOL_SIZE, Server, ServerBuilder};
 pub use service::{Argument, Items, Method, Reply, Service, Signature};
-pub use socket::Links;
+pub use socket::{Links, TransportKind};
 pub use zerorpc_proto::{
     Args, Context, DEFAULT_HEARTBEAT, DEFAULT_SLOTS, DEFAULT_TIMEOUT, DecodeError, EncodeError,
-    EndpointError, Limits, Loss, SocketOptions, TransportError,
+    EndpointError, Limits, Loss, MonitorEvent, SocketOptions, TransportError,
 };

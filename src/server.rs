@@ -5,13 +5,13 @@ mod desk;
 mod worker;
 
 use std::{
-    sync::Arc,
+    sync::{Arc, mpsc::Sender},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
-use zerorpc_proto::{Config, Limits, Session, SocketKind, SocketOptions};
+use zerorpc_proto::{Config, Limits, MonitorEvent, Session, SocketKind, SocketOptions};
 
 pub(crate) use desk::Desk;
 
@@ -19,7 +19,7 @@ use crate::{
     driver::Driver,
     error::Error,
     service::Service,
-    socket::{Endpoints, Links, seed},
+    socket::{Endpoints, Links, TransportKind, seed},
 };
 
 /// How many methods run at a time unless [`ServerBuilder::pool_size`] says otherwise.
@@ -160,6 +160,18 @@ impl ServerBuilder {
     /// The time between heartbeats, 5 s by default.
     pub fn heartbeat(mut self, interval: Duration) -> Self {
         self.config.heartbeat = Some(interval);
+        self
+    }
+
+    /// What moves the messages; see [`TransportKind::default`].
+    pub fn transport(mut self, transport: TransportKind) -> Self {
+        self.links = self.links.transport(transport);
+        self
+    }
+
+    /// Tells `events` what happens to connections: made, lost, refused, tried again. libzmq tells nothing.
+    pub fn monitor(mut self, events: Sender<MonitorEvent>) -> Self {
+        self.links = self.links.monitor(events);
         self
     }
 

@@ -1,9 +1,10 @@
 //! Opening sockets: which transport, which links.
 
-use std::fmt;
+use std::{fmt, sync::mpsc::Sender};
 
 use zerorpc_proto::{
-    EndpointError, SocketKind, SocketOptions, Transport, TransportError, Waiter, Waker,
+    EndpointError, MonitorEvent, SocketKind, SocketOptions, Transport, TransportError, Waiter,
+    Waker,
 };
 
 use crate::error::Error;
@@ -13,13 +14,19 @@ pub(crate) struct Parts {
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) waiter: Box<dyn Waiter>,
     pub(crate) waker: Box<dyn Waker>,
+    /// Who wants to hear what happens to connections.
+    pub(crate) monitor: Option<Sender<MonitorEvent>>,
 }
 
 /// What a socket is linked to, in the order in which the links are made. Any number of each, mixed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Links(Vec<Link>);
+#[derive(Debug, Clone, Default)]
+pub struct Links {
+    links: Vec<Link>,
+    transport: TransportKind,
+    monitor: Option<Sender<MonitorEvent>>,
+}
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 enum Link {
     Bind(String),
     Connect(String),
@@ -36,7 +43,7 @@ impl Links {
     /// choose one.
     #[must_use]
     pub fn bind(mut self, endpoint: &str) -> Self {
-        self.0.push(Link::Bind(endpoint.to_owned()));
+        self.links.push(Link::Bind(endpoint.to_owned()));
         self
     }
 
@@ -44,7 +51,21 @@ impl Links {
     /// peer need not be there yet.
     #[must_use]
     pub fn connect(mut self, endpoint: &str) -> Self {
-        self.0.push(Link::Connect(endpoint.to_owned()));
+        self.links.push(Link::Connect(endpoint.to_owned()));
+        self
+    }
+
+    /// Chooses what moves the messages.
+    #[must_use]
+    pub fn transport(mut self, transport: TransportKind) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    /// Tells `events` what happens to connections: made, lost, refused, tried again. libzmq tells nothing.
+    #[must_use]
+    pub fn monitor(mut self, events: Sender<MonitorEvent>) -> Self {
+        self.monitor = Some(events);
         self
     }
 
@@ -54,12 +75,13 @@ impl Links {
         kind: SocketKind,
         options: &SocketOptions,
     ) -> Result<(Parts, Endpoints), Error> {
-        if self.0.is_empty() {
+        if self.links.is_empty() {
             return Err(Error::NoEndpoint);
         }
-        let mut parts = open(kind, options).map_err(Error::Socket)?;
+        let mut parts = self.transport.open(kind, options).map_err(Error::Socket)?;
+        parts.monitor = self.monitor.clone();
         let mut endpoints = Endpoints::default();
-        for link in &self.0 {
+        for link in &self.links {
             endpoints.add(parts.transport.as_mut(), link)?;
         }
         Ok((parts, endpoints))
@@ -94,9 +116,88 @@ impl fmt::Display for Endpoints {
     }
 }
 
-fn open(kind: SocketKind, options: &SocketOptions) -> Result<Parts, TransportError> {
-    let zerorpc_zmq::Parts { transport, waiter, waker } = zerorpc_zmq::open(kind, options)?;
-    Ok(Parts { transport: Box::new(transport), waiter: Box::new(waiter), waker: Box::new(waker) })
+/// What moves the messages. Both kinds speak to each other, and to every other ZeroMQ socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransportKind {
+    /// ZMTP by hand, in Rust alone (feature `mio`). Knows its peers: one client can use many servers.
+    #[cfg(feature = "mio")]
+    Mio,
+    /// libzmq (feature `zmq`).
+    #[cfg(feature = "zmq")]
+    Zmq,
+}
+
+impl TransportKind {
+    /// The kinds that this build has, the default first.
+    pub const ALL: &[Self] = &[
+        #[cfg(feature = "mio")]
+        Self::Mio,
+        #[cfg(feature = "zmq")]
+        Self::Zmq,
+    ];
+
+    /// Its name, as features and command lines have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            #[cfg(feature = "mio")]
+            Self::Mio => "mio",
+            #[cfg(feature = "zmq")]
+            Self::Zmq => "zmq",
+        }
+    }
+
+    fn open(self, kind: SocketKind, options: &SocketOptions) -> Result<Parts, TransportError> {
+        match self {
+            #[cfg(feature = "mio")]
+            Self::Mio => {
+                let zerorpc_mio::Parts { transport, waiter, waker } =
+                    zerorpc_mio::open(kind, options)?;
+                Ok(Parts {
+                    transport: Box::new(transport),
+                    waiter: Box::new(waiter),
+                    waker: Box::new(waker),
+                    monitor: None,
+                })
+            }
+            #[cfg(feature = "zmq")]
+            Self::Zmq => {
+                let zerorpc_zmq::Parts { transport, waiter, waker } =
+                    zerorpc_zmq::open(kind, options)?;
+                Ok(Parts {
+                    transport: Box::new(transport),
+                    waiter: Box::new(waiter),
+                    waker: Box::new(waker),
+                    monitor: None,
+                })
+            }
+        }
+    }
+}
+
+impl std::str::FromStr for TransportKind {
+    type Err = String;
+
+    /// Finds a kind by its name.
+    ///
+    /// # Errors
+    /// When this build has none of that name: which it has.
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL.iter().find(|kind| kind.name() == name).copied().ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.iter().map(|kind| kind.name()).collect();
+            format!("this build has {} only; others are features of it", names.join(" and "))
+        })
+    }
+}
+
+impl Default for TransportKind {
+    /// Mio where it is built in. The environment variable `ZERORPC_TRANSPORT` (`mio` or `zmq`) chooses another one
+    /// that is; a name that this build lacks is ignored.
+    fn default() -> Self {
+        let wanted = std::env::var("ZERORPC_TRANSPORT").unwrap_or_default();
+        wanted.parse().unwrap_or(Self::ALL[0])
+    }
 }
 
 /// Random bits for message ids and hash tables.

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, iter, time::Duration};
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
-use zerorpc::DEFAULT_POOL_SIZE;
+use zerorpc::{DEFAULT_POOL_SIZE, TransportKind};
 
 use crate::{exit::Exit, forms};
 
@@ -82,6 +82,10 @@ pub(crate) struct Flags {
     /// Client: send heartbeats from the start, instead of after the first one heard
     #[arg(long)]
     pub(crate) active_hb: bool,
+
+    /// What moves the messages: mio, or zmq in builds with that feature
+    #[arg(long, value_name = "KIND", default_value = TransportKind::default().name())]
+    pub(crate) transport: TransportKind,
 
     /// Log to standard error what happens; RUST_LOG chooses more finely
     #[arg(short, long)]

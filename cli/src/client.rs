@@ -41,6 +41,7 @@ pub(crate) fn run(plan: &Plan, role: &ClientPlan) -> Result<(), Stop> {
 fn open(plan: &Plan, role: &ClientPlan) -> Result<Client, Stop> {
     let mut builder = Client::builder()
         .timeout(role.timeout)
+        .transport(plan.transport)
         .heartbeat(plan.heartbeat)
         .passive_heartbeat(!role.active_heartbeat);
     for link in &plan.links {

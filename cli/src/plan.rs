@@ -3,6 +3,7 @@
 use std::{ffi::OsString, time::Duration};
 
 use rmpv::Value;
+use zerorpc::TransportKind;
 
 use crate::{
     args::Flags,
@@ -16,6 +17,7 @@ use crate::{
 pub(crate) struct Plan {
     /// At least one, in the order in which they are made.
     pub(crate) links: Vec<Link>,
+    pub(crate) transport: TransportKind,
     pub(crate) heartbeat: Duration,
     pub(crate) role: Role,
 }
@@ -109,7 +111,7 @@ impl Plan {
                 layout: if flags.print_json { StreamLayout::Array } else { StreamLayout::Lines },
             })
         };
-        Ok(Self { links, heartbeat: flags.heartbeat, role })
+        Ok(Self { links, transport: flags.transport, heartbeat: flags.heartbeat, role })
     }
 }
 

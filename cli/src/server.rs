@@ -36,6 +36,7 @@ pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, Stop> {
 
     let mut builder = Server::builder()
         .service(service)
+        .transport(plan.transport)
         .heartbeat(plan.heartbeat)
         .pool_size(Some(role.pool_size));
     for link in &plan.links {

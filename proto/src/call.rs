@@ -8,6 +8,7 @@ use crate::{
     compat::RemoteFailure,
     error::Malformed,
     session::{CallId, Session},
+    transport::PeerId,
 };
 
 /// What a call is answered with, in order. Everything but [`Item`](Self::Item) is the last.
@@ -93,6 +94,12 @@ impl Call<'_> {
     /// not ask slows its server down. With the last answer, the call is gone.
     pub fn recv(&mut self) -> Option<Answer> {
         self.session.receive(self.id)
+    }
+
+    /// The peer that the call went to; [`PeerId::ANY`] as long as none was found.
+    #[must_use]
+    pub fn peer(&self) -> PeerId {
+        self.session.table.get(self.id.0).map_or(PeerId::ANY, |channel| channel.peer)
     }
 
     /// Whether the last answer has arrived, read or not.

@@ -77,6 +77,13 @@ impl Event {
         Ok((name, Args::from_read(payload.slice_ref(args))))
     }
 
+    /// The header of an event of ours, from the front of it alone. No limits apply to what is our own.
+    pub(crate) fn own_header(head: &Bytes) -> Option<Header> {
+        let mut reader = Reader::again(head);
+        reader.array().ok()??;
+        Header::read(head, &mut reader).ok()
+    }
+
     /// The event without the rest of its message, which is `message` bytes long: small parts are copied, so
     /// that they do not keep a large message in memory. Arguments that are most of it are not.
     pub(crate) fn detached(self, message: usize) -> Self {

@@ -67,6 +67,7 @@ mod call;
 mod channel;
 mod compat;
 mod config;
+mod endpoint;
 mod error;
 mod event;
 mod id;
@@ -83,6 +84,7 @@ pub use compat::RemoteFailure;
 pub use config::{
     CallOptions, Config, DEFAULT_HEARTBEAT, DEFAULT_SLOTS, DEFAULT_TIMEOUT, Limits, Liveness,
 };
+pub use endpoint::{Endpoint, Host, TcpAddress};
 pub use error::{BrokenEvent, DecodeError, EncodeError, Malformed, OpenError, PeerMisbehaved};
 pub use event::{Context, Event, Header, Version, name};
 pub use id::MessageId;
@@ -91,6 +93,6 @@ pub use plain::{PlainSender, receive_plain};
 pub use request::{Blocked, Request, StreamHasBegun};
 pub use session::{CallId, Notice, RequestId, Session};
 pub use transport::{
-    EndpointError, Flow, PeerEvent, PeerId, Route, SocketKind, SocketOptions, Transport,
-    TransportError, Waiter, Waker,
+    EndpointError, Flow, MonitorEvent, PeerEvent, PeerId, Route, SocketKind, SocketOptions,
+    Transport, TransportError, Waiter, Waker,
 };

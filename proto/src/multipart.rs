@@ -65,9 +65,13 @@ impl Multipart {
     /// serves peers that send no delimiter or a wrong one. `routing_id` is the frame that a ROUTER put in
     /// front. `None` when there is no frame at all.
     #[must_use]
-    pub fn from_frames(routing_id: Option<Bytes>, mut frames: Vec<Bytes>) -> Option<Self> {
-        let payload = frames.pop()?;
-        frames.pop();
+    pub fn from_frames<I>(routing_id: Option<Bytes>, frames: I) -> Option<Self>
+    where
+        I: IntoIterator<Item = Bytes, IntoIter: DoubleEndedIterator>,
+    {
+        let mut frames = frames.into_iter();
+        let payload = frames.next_back()?;
+        frames.next_back();
         let envelope = routing_id.into_iter().chain(frames).collect();
         Some(Self { envelope, payload })
     }

@@ -184,9 +184,12 @@ impl Session {
             return self.resume_unassigned();
         }
         self.peers.down(peer);
+        self.congested.remove(&Route { peer, identity: None });
         for at in self.table.of_peer(peer) {
             self.lose(at, Loss::Disconnected);
         }
+        // Calls may have waited for this peer to have room; now they go to whoever is left.
+        self.resume_unassigned();
     }
 
     /// A connection ended before any byte of this message was written. A request that was open to any peer
@@ -194,8 +197,7 @@ impl Session {
     pub fn handle_returned(&mut self, now: Instant, message: Transmit) {
         self.advance(now);
         let Transmit { to, payload, .. } = message;
-        let event = Event::decode(&payload.to_bytes(), &self.config.limits);
-        let id = event.ok().and_then(|event| event.header.message_id);
+        let id = Event::own_header(&payload.head).and_then(|header| header.message_id);
         let Some(at) = id.and_then(|id| self.table.find_call(&id, to)) else { return };
         let Some(Channel { side: Side::Caller(caller), heartbeat, beat, .. }) =
             self.table.get_mut(at)

@@ -5,7 +5,11 @@
 //! blocks, and waiting for readiness ([`Waiter`]) needs no access to what moves them. So any thread may
 //! wait, and the thread that has something to say writes it to the socket itself.
 
-use std::{fmt, io, time::Duration};
+use std::{
+    fmt, io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 
@@ -89,14 +93,36 @@ pub struct SocketOptions {
     pub linger: Option<Duration>,
     /// How many messages may queue per peer and direction before the sender is held back; 0 is no limit.
     pub high_water_mark: u32,
+    /// How many bytes may queue per peer before the sender is held back. A single message may be larger. (libzmq
+    /// has no such limit.)
+    pub high_water_bytes: usize,
     /// The largest frame accepted from a peer, in bytes; a peer that sends a larger one is disconnected.
     pub max_frame: u64,
+    /// How long a peer may take from the first byte to the end of the handshake.
+    pub handshake_timeout: Duration,
+    /// How long a TCP connection is idle before the system probes whether its peer is still there; `None` leaves it
+    /// to the system.
+    pub keepalive: Option<Duration>,
+    /// The first wait before connecting again; chance adds up to as much again.
+    pub reconnect: Duration,
+    /// The longest such wait: they double until they reach it.
+    pub reconnect_longest: Duration,
 }
 
 impl Default for SocketOptions {
-    /// One second of linger, 1000 messages (libzmq's default), frames up to 1 GiB.
+    /// One second of linger, 1000 messages (libzmq's default) or 16 MiB, frames up to 1 GiB, 30 s for the handshake,
+    /// waits from 0.1 s to 5 s.
     fn default() -> Self {
-        Self { linger: Some(Duration::from_secs(1)), high_water_mark: 1000, max_frame: 1 << 30 }
+        Self {
+            linger: Some(Duration::from_secs(1)),
+            high_water_mark: 1000,
+            high_water_bytes: 16 << 20,
+            max_frame: 1 << 30,
+            handshake_timeout: Duration::from_secs(30),
+            keepalive: None,
+            reconnect: Duration::from_millis(100),
+            reconnect_longest: Duration::from_secs(5),
+        }
     }
 }
 
@@ -153,6 +179,23 @@ pub trait Transport: Send {
     /// The next peer that came, went or has room again. A transport that cannot tell its peers apart reports
     /// only the last. Ask after every round of receiving.
     fn poll_peer(&mut self) -> Option<PeerEvent>;
+
+    /// Whether connections have names: then calls may go to [`PeerId::ANY`], and each stays with its peer.
+    fn knows_peers(&self) -> bool {
+        false
+    }
+
+    /// When to call [`receive`](Self::receive) even if nothing becomes ready: a connection is to be tried again, or
+    /// has taken too long.
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    /// What happened to connections and endpoints, for people and for monitoring. A transport may have nothing to
+    /// tell. What nobody takes is dropped, oldest first.
+    fn poll_monitor(&mut self) -> Option<MonitorEvent> {
+        None
+    }
 }
 
 /// Waits for a transport; owned by one thread at a time.
@@ -186,10 +229,77 @@ pub enum Flow {
 pub enum PeerEvent {
     /// A connection is ready to carry messages.
     Up(PeerId),
+    /// No byte of this message was written before its connection ended; told before [`Down`](Self::Down).
+    Returned(Transmit),
     /// A connection ended; nothing more will come from it.
-    Down(PeerId),
+    Down(PeerId, Arc<str>),
     /// Nothing waits any more on a route that was [`Flow::Congested`].
     Drained(Route),
+}
+
+/// Something that happened to a connection or an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MonitorEvent {
+    /// A connection is ready to carry messages.
+    Connected {
+        /// Its number.
+        peer: PeerId,
+        /// Where it leads to.
+        remote: String,
+    },
+    /// A connection that was ready has ended.
+    Disconnected {
+        /// Its number.
+        peer: PeerId,
+        /// Where it led to.
+        remote: String,
+        /// Why.
+        reason: String,
+    },
+    /// A connection ended before it was ready.
+    HandshakeFailed {
+        /// Where it led to.
+        remote: String,
+        /// Why.
+        reason: String,
+    },
+    /// Connecting failed and will be tried again.
+    Retried {
+        /// The endpoint to connect to.
+        endpoint: String,
+        /// Why it failed.
+        reason: String,
+        /// When it will be tried again.
+        after: Duration,
+    },
+    /// Connections cannot be accepted for the moment.
+    AcceptFailed {
+        /// The endpoint that is bound.
+        endpoint: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl fmt::Display for MonitorEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected { peer, remote } => write!(f, "{peer} at {remote} is connected"),
+            Self::Disconnected { peer, remote, reason } => {
+                write!(f, "{peer} at {remote} is gone: {reason}")
+            }
+            Self::HandshakeFailed { remote, reason } => {
+                write!(f, "no connection with {remote}: {reason}")
+            }
+            Self::Retried { endpoint, reason, after } => {
+                write!(f, "cannot connect to {endpoint} ({reason}); trying again in {after:?}")
+            }
+            Self::AcceptFailed { endpoint, reason } => {
+                write!(f, "cannot accept connections at {endpoint}: {reason}")
+            }
+        }
+    }
 }
 
 /// Why an endpoint could not be used.

@@ -123,7 +123,7 @@ pub(crate) fn receive(socket: &Socket, routed: bool) -> Result<Arrival, Error> {
 
 /// The next frame that is there. Without one, libzmq has looked for news before it says so, as it does
 /// when asked for its events: nothing that its descriptor announced is left unseen.
-fn receive_frame(socket: &Socket) -> Result<Option<Message>, Error> {
+pub(crate) fn receive_frame(socket: &Socket) -> Result<Option<Message>, Error> {
     loop {
         return match socket.recv_msg(DONTWAIT) {
             Ok(frame) => Ok(Some(frame)),

@@ -4,11 +4,16 @@ use std::{
     fs,
     io::{self, ErrorKind},
     os::unix::{
-        fs::{FileTypeExt, MetadataExt},
+        fs::{DirBuilderExt, FileTypeExt, MetadataExt},
         net::{UnixDatagram, UnixListener},
     },
     path::{Path, PathBuf},
+    process,
+    sync::atomic::{AtomicU64, Ordering},
 };
+
+/// How many names are tried for a folder before its parent is taken for full.
+const MOST_FOLDERS: u32 = 1000;
 
 /// Makes sure that a socket can be bound at `path`, and that none is in use there.
 ///
@@ -68,15 +73,17 @@ fn explain(path: &Path, error: &io::Error) -> String {
 pub(crate) struct SocketFile {
     path: PathBuf,
     identity: (u64, u64),
+    /// Removed after the file.
+    _folder: Option<Folder>,
 }
 
 impl SocketFile {
-    /// Takes responsibility for the file at `path`, if it is there.
-    pub(crate) fn adopt(path: &Path) -> Option<Self> {
+    /// Takes responsibility for the file at `path`, if it is there, and for its folder.
+    pub(crate) fn adopt(path: &Path, folder: Option<Folder>) -> Option<Self> {
         // The working directory may change before the file is removed.
         let path = std::path::absolute(path).ok()?;
         let identity = identity(&path)?;
-        Some(Self { path, identity })
+        Some(Self { path, identity, _folder: folder })
     }
 
     /// Removes the file, unless somebody has put another one in its place.
@@ -93,6 +100,51 @@ impl SocketFile {
 fn identity(path: &Path) -> Option<(u64, u64)> {
     let metadata = fs::symlink_metadata(path).ok()?;
     Some((metadata.dev(), metadata.ino()))
+}
+
+/// A folder that only its owner may look into; removed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes a folder among the temporary files. libzmq would put the socket into the working directory, and leave
+    /// it there.
+    ///
+    /// # Errors
+    /// The reason why not, for people.
+    pub(crate) fn create() -> Result<Self, String> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let parent = std::env::temp_dir();
+        let explain = |error: io::Error| {
+            format!(
+                "cannot make a folder in {}: {error}; set TMPDIR to a folder that can be written to",
+                parent.display()
+            )
+        };
+        for _ in 0..MOST_FOLDERS {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("zerorpc-{}-{number}", process::id());
+            let path = std::path::absolute(parent.join(name)).map_err(explain)?;
+            // Fails when there is anything of that name, whoever put it there.
+            match fs::DirBuilder::new().mode(0o700).create(&path) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                result => return result.map(|()| Self(path)).map_err(explain),
+            }
+        }
+        Err(explain(ErrorKind::AlreadyExists.into()))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir(&self.0) {
+            tracing::debug!(path = %self.0.display(), %error, "cannot remove a folder");
+        }
+    }
 }
 
 #[cfg(test)]
@@ -127,9 +179,9 @@ mod tests {
     fn only_the_own_file_is_removed() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("socket");
-        assert!(SocketFile::adopt(&path).is_none());
+        assert!(SocketFile::adopt(&path, None).is_none());
         let _first = UnixListener::bind(&path).expect("the path is free");
-        let file = SocketFile::adopt(&path).expect("the file is there");
+        let file = SocketFile::adopt(&path, None).expect("the file is there");
 
         let aside = folder.path().join("aside");
         fs::rename(&path, &aside).expect("the file can be moved");

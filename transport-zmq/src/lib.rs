@@ -32,6 +32,10 @@
 //! let endpoint = server.transport.bind("tcp://127.0.0.1:*")?;
 //! client.transport.connect(&endpoint)?;
 //!
+//! // What is sent before anybody is there leaves with a later call.
+//! while !client.transport.can_send() {
+//!     client.waiter.wait(None)?;
+//! }
 //! client.transport.send(message(Envelope::default(), "ping"))?;
 //! let request = next(&mut server)?;
 //! server.transport.send(message(request.envelope, "pong"))?;
@@ -44,7 +48,7 @@
 //!
 //! * `transport`: the socket with its endpoints; `frames`: messages to and from frames; `backlog`: what a
 //!   peer had no room for.
-//! * `waiter`: waiting and waking. `lingering`: closing.
+//! * `links`: who is connected. `waiter`: waiting and waking. `lingering`: closing.
 //! * `endpoint`: endpoints are read here before libzmq sees them, and its errors are put into words;
 //!   `ipc`: the care of socket files.
 
@@ -53,6 +57,7 @@ mod endpoint;
 mod frames;
 mod ipc;
 mod lingering;
+mod links;
 mod transport;
 mod waiter;
 

@@ -1,5 +1,7 @@
 //! The socket with its endpoints.
 
+mod endpoints;
+
 use std::{fmt, os::fd::AsRawFd, time::Instant};
 
 use bytes::Bytes;
@@ -12,12 +14,12 @@ use zmq::{POLLIN, POLLOUT, PollEvents, PollItem};
 use crate::{
     Parts,
     backlog::{Backlog, Outcome},
-    endpoint::{self, Endpoint},
     frames::{self, Arrival},
-    ipc::{self, SocketFile},
     lingering::Lingering,
+    links::Links,
     waiter::{Bell, RETRY_INTERVAL},
 };
+use endpoints::Bound;
 
 /// A libzmq socket that never blocks.
 ///
@@ -26,6 +28,15 @@ use crate::{
 /// queue that grows over [`MAX_BACKLOG_BYTES`](crate::MAX_BACKLOG_BYTES) or
 /// [`MAX_BACKLOG_MESSAGES`](crate::MAX_BACKLOG_MESSAGES) is dropped with a warning. PUB drops what a
 /// subscriber is too slow for.
+///
+/// # Who is there
+///
+/// DEALER and PUSH hand nothing to libzmq before some peer is connected, nor after the last one has gone:
+/// until then messages wait in the transport, and [`can_send`](Transport::can_send) is false. But libzmq
+/// deals messages out evenly to all endpoints that the socket *connects* to, of which it cannot be told
+/// that one is not running. As long as another one is, the share of the missing one waits for it and is
+/// lost with the socket. Peers that connect to a socket which is *bound* get messages only while they are there:
+/// where some of several peers may be missing, let those peers connect.
 ///
 /// # Endpoints
 ///
@@ -46,16 +57,13 @@ pub struct ZmqTransport {
     connected: Vec<String>,
     backlog: Backlog,
     bell: Bell,
+    /// Whether the last message that had come was received.
+    drained: bool,
     socket: zmq::Socket,
-    // Waits for the socket, and so must be dropped after it.
+    // Of the sockets that pick the peer themselves. Must be dropped after the socket.
+    links: Option<Links>,
+    // Waits for the sockets, and so must be dropped after them.
     lingering: Lingering,
-}
-
-#[derive(Debug)]
-struct Bound {
-    given: String,
-    actual: String,
-    file: Option<SocketFile>,
 }
 
 impl ZmqTransport {
@@ -66,8 +74,13 @@ impl ZmqTransport {
         let socket =
             lingering.socket(socket_type(kind)).map_err(|error| failed(error.to_string()))?;
         configure(&socket, kind, options, &lingering).map_err(|error| failed(error.to_string()))?;
-        let (bell, waiter) =
-            Bell::new(socket.as_raw_fd()).map_err(|error| failed(error.to_string()))?;
+        let links = match kind {
+            SocketKind::Dealer | SocketKind::Push => Some(Links::of(&socket, &lingering)),
+            _ => None,
+        };
+        let links = links.transpose().map_err(|error| failed(error.to_string()))?;
+        let (bell, waiter) = Bell::new(socket.as_raw_fd(), links.as_ref().map(Links::readiness))
+            .map_err(|error| failed(error.to_string()))?;
         let waker = bell.waker();
         let transport = Self {
             kind,
@@ -75,7 +88,9 @@ impl ZmqTransport {
             connected: Vec::new(),
             backlog: Backlog::default(),
             bell,
+            drained: true,
             socket,
+            links,
             lingering,
         };
         Ok(Parts { transport, waiter, waker })
@@ -83,6 +98,16 @@ impl ZmqTransport {
 
     fn is_router(&self) -> bool {
         self.kind == SocketKind::Router
+    }
+
+    /// Takes note of peers that came and went.
+    fn refresh(&mut self) -> Result<(), zmq::Error> {
+        self.links.as_mut().map_or(Ok(()), Links::refresh)
+    }
+
+    /// Whether libzmq may have messages: it would queue them for endpoints at which nobody is.
+    fn has_peer(&self) -> bool {
+        self.links.as_ref().is_none_or(Links::any)
     }
 
     /// What libzmq has to say, after it has handled all that its descriptor announced.
@@ -97,7 +122,7 @@ impl ZmqTransport {
 
     /// Sends what waits and has room now; costs nothing when nothing waits.
     fn flush(&mut self) -> Result<(), zmq::Error> {
-        if self.backlog.is_empty() {
+        if self.backlog.is_empty() || !self.has_peer() {
             return Ok(());
         }
         // Sending alone looks for news from libzmq only now and then.
@@ -116,8 +141,9 @@ impl ZmqTransport {
     }
 
     fn try_send(&mut self, lane: Bytes, message: Transmit) -> Result<Flow, zmq::Error> {
+        self.refresh()?;
         self.flush()?;
-        let outcome = if self.backlog.holds(&lane) {
+        let outcome = if self.backlog.holds(&lane) || !self.has_peer() {
             Outcome::Full
         } else {
             frames::send(&self.socket, self.kind.has_delimiter(), &message)?
@@ -140,11 +166,14 @@ impl ZmqTransport {
             match self.arrival()? {
                 Arrival::Message(message) => return Ok(Some(message)),
                 Arrival::Refused => {}
-                Arrival::Nothing if self.backlog.is_empty() => return Ok(None),
                 Arrival::Nothing => {
+                    self.refresh()?;
+                    if self.backlog.is_empty() {
+                        return Ok(None);
+                    }
                     // Looking for messages may have taken the news that there is room.
                     let events = self.events()?;
-                    let room = events.contains(POLLOUT) && !self.is_router();
+                    let room = events.contains(POLLOUT) && self.has_peer() && !self.is_router();
                     if !room && !events.contains(POLLIN) {
                         return Ok(None);
                     }
@@ -163,101 +192,22 @@ impl ZmqTransport {
     }
 
     fn try_can_send(&mut self) -> Result<bool, zmq::Error> {
+        self.refresh()?;
         self.flush()?;
         let events = self.events()?;
-        if events.contains(POLLIN) {
-            // The announcement of this message is used up, and the caller need not receive now.
+        if events.contains(POLLIN) && self.drained {
+            // The announcement of this message is used up, and the caller need not receive now. Who
+            // is still receiving will do so anyway.
+            self.drained = false;
             self.bell.ring();
         }
-        Ok(self.backlog.is_empty() && events.contains(POLLOUT))
-    }
-
-    fn try_bind(&mut self, given: &str) -> Result<String, String> {
-        if self.bound.iter().any(|bound| bound.given == given || bound.actual == given) {
-            return Err("this socket is already bound there".into());
-        }
-        let file = match Endpoint::to_bind(given)? {
-            Endpoint::Tcp { host, port } => {
-                self.bind_tcp(given, host, port)?;
-                None
-            }
-            Endpoint::File(path) => {
-                ipc::make_way(path)?;
-                self.socket.bind(given).map_err(endpoint::explain)?;
-                SocketFile::adopt(path)
-            }
-            Endpoint::Fileless => {
-                self.socket.bind(given).map_err(endpoint::explain)?;
-                None
-            }
-        };
-        let actual = match self.socket.get_last_endpoint() {
-            Ok(Ok(endpoint)) => endpoint,
-            _ => given.to_string(),
-        };
-        self.bound.push(Bound { given: given.to_string(), actual: actual.clone(), file });
-        Ok(actual)
-    }
-
-    fn bind_tcp(&self, given: &str, host: &str, port: u16) -> Result<(), String> {
-        self.socket.set_ipv6(endpoint::is_ipv6(host)).map_err(endpoint::explain)?;
-        match self.socket.bind(given) {
-            // libzmq binds addresses, but no names of hosts.
-            Err(zmq::Error::ENODEV) => {}
-            result => return result.map_err(endpoint::explain),
-        }
-        let address = endpoint::resolve(host, port)?;
-        self.socket.set_ipv6(address.is_ipv6()).map_err(endpoint::explain)?;
-        let resolved = format!("tcp://{}", std::net::SocketAddr::new(address, port));
-        self.socket.bind(&resolved).map_err(endpoint::explain)
-    }
-
-    fn try_connect(&mut self, given: &str) -> Result<(), String> {
-        if let Endpoint::Tcp { host, port } = Endpoint::to_connect(given)? {
-            let ipv6 = endpoint::needs_ipv6(host, port)?;
-            self.socket.set_ipv6(ipv6).map_err(endpoint::explain)?;
-        }
-        self.socket.connect(given).map_err(endpoint::explain)?;
-        self.connected.push(given.to_string());
-        Ok(())
-    }
-
-    fn try_unbind(&mut self, given: &str) -> Result<(), String> {
-        let found =
-            self.bound.iter().position(|bound| bound.actual == given || bound.given == given);
-        let bound = self.bound.remove(found.ok_or("this socket is not bound there")?);
-        self.socket.unbind(&bound.actual).map_err(endpoint::explain)?;
-        match bound.file {
-            Some(file) => file.remove(),
-            None => endpoint::await_release(&bound.actual),
-        }
-        Ok(())
-    }
-
-    fn try_disconnect(&mut self, given: &str) -> Result<(), String> {
-        let before = self.connected.len();
-        self.connected.retain(|connected| connected != given);
-        if self.connected.len() == before {
-            return Err("this socket is not connected there".into());
-        }
-        self.socket.disconnect(given).map_err(endpoint::explain)
-    }
-
-    /// Ends an action on an endpoint: puts its failure into words, and has the waiters look again, for
-    /// libzmq may have used up announcements, and there may be room now.
-    fn conclude<T>(
-        &self,
-        action: &'static str,
-        endpoint: &str,
-        result: Result<T, String>,
-    ) -> Result<T, EndpointError> {
-        self.bell.ring();
-        result.map_err(|reason| EndpointError { action, endpoint: endpoint.to_string(), reason })
+        Ok(self.backlog.is_empty() && self.has_peer() && events.contains(POLLOUT))
     }
 
     /// Gives the backlog its part of the linger.
     fn flush_until(&mut self, deadline: Instant) -> Result<(), zmq::Error> {
         loop {
+            self.refresh()?;
             self.flush()?;
             let left = deadline.saturating_duration_since(Instant::now()).min(RETRY_INTERVAL);
             if self.backlog.is_empty() || left.is_zero() {
@@ -314,6 +264,7 @@ impl Transport for ZmqTransport {
 
     fn receive(&mut self) -> Result<Option<(PeerId, Multipart)>, TransportError> {
         let message = self.try_receive().map_err(failure)?;
+        self.drained = message.is_none();
         Ok(message.map(|message| (PeerId::NAMELESS, message)))
     }
 
@@ -328,7 +279,7 @@ impl Transport for ZmqTransport {
 impl Drop for ZmqTransport {
     fn drop(&mut self) {
         self.bell.hang_up();
-        for file in self.bound.iter().filter_map(|bound| bound.file.as_ref()) {
+        for file in self.bound.drain(..).filter_map(|bound| bound.file) {
             file.remove();
         }
         let start = Instant::now();

@@ -29,13 +29,14 @@ pub(crate) const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 /// Once the transport is dropped, every wait ends at once with an error of kind
 /// [`NotConnected`](ErrorKind::NotConnected).
 //
-// The number of libzmq's descriptor may outlive the descriptor: only owning a duplicate would prevent it,
+// The numbers of libzmq's descriptors may outlive the descriptors: only owning duplicates would prevent it,
 // and that takes unsafe code. It does no harm. The transport hangs up the bell before it closes the
 // socket, from then on no poll blocks, and to poll a number that means something else by now changes
 // nothing.
 #[derive(Debug, Clone)]
 pub struct ZmqWaiter {
     readiness: RawFd,
+    links: Option<RawFd>,
     bell: Arc<UnixStream>,
     stalled: Arc<AtomicBool>,
 }
@@ -47,16 +48,15 @@ impl Waiter for ZmqWaiter {
         } else {
             timeout
         };
-        let mut items = [
-            PollItem::from_fd(self.readiness, POLLIN),
-            PollItem::from_fd(self.bell.as_raw_fd(), POLLIN),
-        ];
-        match zmq::poll(&mut items, milliseconds(timeout)) {
+        let mut items = [self.bell.as_raw_fd(), self.readiness, self.links.unwrap_or(-1)]
+            .map(|descriptor| PollItem::from_fd(descriptor, POLLIN));
+        let count = if self.links.is_some() { 3 } else { 2 };
+        match zmq::poll(&mut items[..count], milliseconds(timeout)) {
             Ok(_) => {}
             Err(zmq::Error::EINTR) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
-        let [_, bell] = items;
+        let [bell, ..] = items;
         if bell.get_revents().is_empty() { Ok(()) } else { self.silence() }
     }
 }
@@ -110,13 +110,15 @@ pub(crate) struct Bell {
 }
 
 impl Bell {
-    /// A bell, and a waiter for it and for libzmq's descriptor.
-    pub(crate) fn new(readiness: RawFd) -> io::Result<(Self, ZmqWaiter)> {
+    /// A bell, and a waiter for it and for libzmq's descriptors: the socket's, and, where there is one, that of
+    /// its [`Links`](crate::links::Links).
+    pub(crate) fn new(readiness: RawFd, links: Option<RawFd>) -> io::Result<(Self, ZmqWaiter)> {
         let (near, far) = UnixStream::pair()?;
         near.set_nonblocking(true)?;
         far.set_nonblocking(true)?;
         let stalled = Arc::new(AtomicBool::new(false));
-        let waiter = ZmqWaiter { readiness, bell: Arc::new(far), stalled: Arc::clone(&stalled) };
+        let waiter =
+            ZmqWaiter { readiness, links, bell: Arc::new(far), stalled: Arc::clone(&stalled) };
         Ok((Self { waker: ZmqWaker { bell: Arc::new(near) }, stalled }, waiter))
     }
 
@@ -166,7 +168,7 @@ mod tests {
     #[test]
     fn wakes_end_one_wait_and_a_hung_up_bell_ends_all() {
         let (socket, _other) = UnixStream::pair().expect("a pair of sockets");
-        let (bell, mut waiter) = Bell::new(socket.as_raw_fd()).expect("a bell");
+        let (bell, mut waiter) = Bell::new(socket.as_raw_fd(), None).expect("a bell");
         for _ in 0..100_000 {
             bell.ring();
         }

@@ -79,11 +79,9 @@ fn classes_with_all_kinds_of_methods() {
 fn builtins_tell_their_signature_in_their_documentation() {
     let service = serve("time");
     let told: Vec<_> = methods(&service).iter().map(|m| (m.name.clone(), shown(m))).collect();
-    for (name, signature) in [
-        ("strftime", "format, tuple=nil"),
-        ("localtime", "seconds=nil"),
-        ("time", ""),
-    ] {
+    for (name, signature) in
+        [("strftime", "format, tuple=nil"), ("localtime", "seconds=nil"), ("time", "")]
+    {
         assert!(told.contains(&(name.to_owned(), signature.to_owned())), "{name} in {told:?}");
     }
     let strftime = methods(&service).into_iter().find(|method| method.name == "strftime");

@@ -76,6 +76,8 @@ impl Session {
         match channel.heartbeat.poll(now) {
             Some(Due::Lost) => {
                 let interval = self.config.heartbeat.unwrap_or_default();
+                self.peers.set_aside(channel.peer);
+                self.resume_unassigned();
                 return self.lose(at, Loss::Silent { after: interval.saturating_mul(2) });
             }
             Some(Due::Beat) => {

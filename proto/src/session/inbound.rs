@@ -46,6 +46,9 @@ impl Session {
         message: Multipart,
     ) -> Result<(), PeerMisbehaved> {
         let now = self.advance(now);
+        if self.peers.heard(from) {
+            self.resume_unassigned();
+        }
         let Multipart { envelope, payload } = message;
         let event = match Event::decode(&payload, &self.config.limits) {
             Ok(event) if payload.len() >= LARGE => event.detached(payload.len()),

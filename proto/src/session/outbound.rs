@@ -79,6 +79,10 @@ impl Session {
         let Channel { peer: PeerId::ANY, side: Side::Caller(caller), .. } = channel else {
             return true;
         };
+        if caller.request.is_none() {
+            // It ended while it waited.
+            return true;
+        }
         let congested = &self.congested;
         let has_room = |peer| !congested.contains_key(&Route { peer, identity: None });
         match self.peers.assign(has_room) {

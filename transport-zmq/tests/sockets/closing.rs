@@ -9,7 +9,9 @@ use zerorpc_proto::SocketKind::{Dealer, Pull, Push, Router};
 use zerorpc_proto::{SocketOptions, Transport};
 use zerorpc_zmq::open;
 
-use crate::support::{ANY_PORT, Outcome, PATIENCE, next, plain, plainly, socket};
+use crate::support::{
+    ANY_PORT, Outcome, PATIENCE, connect, message, next, plain, plainly, socket, until,
+};
 
 #[test]
 fn messages_leave_while_the_socket_closes() -> Outcome {
@@ -69,6 +71,28 @@ fn closing_without_anything_to_send_is_quick() -> Outcome {
         let start = Instant::now();
         drop(parts);
         assert!(start.elapsed() < Duration::from_secs(10), "{kind:?}: {:?}", start.elapsed());
+    }
+    Ok(())
+}
+
+#[test]
+fn answers_outlive_the_server_that_gave_them() -> Outcome {
+    for _ in 0..30 {
+        let (mut server, mut client) = (socket(Router), socket(Dealer));
+        connect(&mut client, &server.transport.bind(ANY_PORT)?)?;
+        for number in 0..20_u8 {
+            client.transport.send(plainly(vec![number]))?;
+        }
+        for _ in 0..20 {
+            let request = next(&mut server)?;
+            server.transport.send(message(request.envelope, request.payload))?;
+        }
+        drop(server);
+        // The answers are read only when it is known that the server has gone.
+        until(&mut client, |client| !client.transport.can_send())?;
+        for number in 0..20_u8 {
+            assert_eq!(next(&mut client)?.payload[..], [number]);
+        }
     }
     Ok(())
 }

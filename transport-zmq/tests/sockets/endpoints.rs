@@ -1,12 +1,17 @@
 //! Endpoints: which work, and what is said of those that do not.
 
-use std::{fs, net::TcpListener, os::unix::net::UnixListener};
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::{fs::PermissionsExt, net::UnixListener},
+    path::Path,
+};
 
 use zerorpc_proto::SocketKind::{Dealer, Router};
 use zerorpc_proto::{EndpointError, Transport};
 use zerorpc_zmq::Parts;
 
-use crate::support::{ANY_PORT, Outcome, message, next, plainly, socket};
+use crate::support::{ANY_PORT, Outcome, message, next, plainly, socket, until};
 
 fn port_of(endpoint: &str) -> &str {
     endpoint.rsplit(':').next().expect("split gives one part at least")
@@ -14,6 +19,7 @@ fn port_of(endpoint: &str) -> &str {
 
 /// One request and one reply.
 fn converse(server: &mut Parts, client: &mut Parts) -> Outcome {
+    until(client, |client| client.transport.receive().is_ok() && client.transport.can_send())?;
     client.transport.send(plainly("request"))?;
     let request = next(server)?;
     server.transport.send(message(request.envelope, "reply"))?;
@@ -24,7 +30,11 @@ fn converse(server: &mut Parts, client: &mut Parts) -> Outcome {
 #[test]
 fn addresses_and_names_lead_to_the_server() -> Outcome {
     let table = [
-        ("tcp://127.0.0.1:*", "tcp://127.0.0.1:", &["127.0.0.1", "0", "0.0.0.0", "localhost"][..]),
+        (
+            "tcp://127.0.0.1:*",
+            "tcp://127.0.0.1:",
+            &["127.0.0.1", "0", "0.0.0.0", "localhost", "127.0.0.1:0;127.0.0.1"][..],
+        ),
         ("tcp://127.0.0.1:0", "tcp://127.0.0.1:", &["127.0.0.1"]),
         ("tcp://localhost:*", "tcp://127.0.0.1:", &["localhost"]),
         ("tcp://[::1]:*", "tcp://[::1]:", &["[::1]"]),
@@ -165,6 +175,25 @@ fn ipc_without_a_path() -> Outcome {
         client.transport.connect(&endpoint)?;
         converse(&mut server, &mut client)?;
         server.transport.unbind(&endpoint)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_socket_file_anywhere_has_a_folder_for_its_owner() -> Outcome {
+    for unbind in [true, false] {
+        let mut server = socket(Router);
+        let endpoint = server.transport.bind("ipc://*")?;
+        let path = Path::new(endpoint.strip_prefix("ipc://").ok_or("another endpoint")?);
+        let folder = path.parent().ok_or("a path without a folder")?;
+        assert!(path.starts_with(std::env::temp_dir()), "{endpoint}");
+        assert_eq!(fs::metadata(folder)?.permissions().mode() & 0o777, 0o700);
+        if unbind {
+            server.transport.unbind("ipc://*")?;
+        } else {
+            drop(server);
+        }
+        assert!(!folder.exists(), "{endpoint} was left behind");
     }
     Ok(())
 }

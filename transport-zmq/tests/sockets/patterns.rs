@@ -7,7 +7,7 @@ use zerorpc_proto::SocketKind::{Dealer, Pub, Pull, Push, Router, Sub};
 use zerorpc_proto::{Envelope, SocketOptions, Transport, Waiter};
 use zerorpc_zmq::{MAX_ENVELOPE_FRAMES, open};
 
-use crate::support::{ANY_PORT, Outcome, message, next, plain, plainly, socket, until};
+use crate::support::{ANY_PORT, Outcome, connect, message, next, plain, plainly, socket, until};
 
 /// An endpoint of each sort, and the folder that the path is in.
 fn endpoints() -> (tempfile::TempDir, [String; 2]) {
@@ -21,7 +21,7 @@ fn requests_and_replies() -> Outcome {
     let (_folder, endpoints) = endpoints();
     for endpoint in endpoints {
         let (mut server, mut client) = (socket(Router), socket(Dealer));
-        client.transport.connect(&server.transport.bind(&endpoint)?)?;
+        connect(&mut client, &server.transport.bind(&endpoint)?)?;
         for size in [0, 1, 30, 40, 1024, 1025, 8192, 100_000, 5_000_000] {
             let content: Vec<u8> = (0..=255).cycle().take(size).collect();
             client.transport.send(plainly(content.clone()))?;
@@ -51,7 +51,7 @@ fn a_server_that_binds_twice_and_works_for_a_queue() -> Outcome {
     let mut clients = Vec::new();
     for endpoint in endpoints {
         let mut client = socket(Dealer);
-        client.transport.connect(&server.transport.bind(&endpoint)?)?;
+        connect(&mut client, &server.transport.bind(&endpoint)?)?;
         client.transport.send(plainly(endpoint))?;
         clients.push(client);
     }
@@ -71,7 +71,7 @@ fn pushed_messages_keep_their_order() -> Outcome {
     let (_folder, endpoints) = endpoints();
     for endpoint in endpoints {
         let (mut pusher, mut puller) = (socket(Push), socket(Pull));
-        pusher.transport.connect(&puller.transport.bind(&endpoint)?)?;
+        connect(&mut pusher, &puller.transport.bind(&endpoint)?)?;
         for number in 0..5000_u32 {
             pusher.transport.send(plainly(number.to_be_bytes().to_vec()))?;
             assert!(pusher.transport.receive()?.is_none());
@@ -122,7 +122,7 @@ fn published_messages_reach_all_subscribers() -> Outcome {
 #[test]
 fn envelopes_of_a_chain_of_proxies() -> Outcome {
     let (mut server, mut client) = (socket(Router), socket(Dealer));
-    client.transport.connect(&server.transport.bind(ANY_PORT)?)?;
+    connect(&mut client, &server.transport.bind(ANY_PORT)?)?;
     for length in [0, 1, 2, 500, MAX_ENVELOPE_FRAMES] {
         let envelope: Envelope =
             (0..length).map(|number| Bytes::from(format!("proxy {number}"))).collect();

@@ -1,11 +1,13 @@
 //! Peers that do not read, are not there, or go away.
 
-use std::time::Duration;
+use std::{io::Read, net::TcpListener, time::Duration};
 
 use zerorpc_proto::SocketKind::{Dealer, Pull, Push, Router};
 use zerorpc_proto::{Envelope, Transport, Waiter};
 
-use crate::support::{ANY_PORT, Outcome, message, narrow, next, plain, plainly, socket, until};
+use crate::support::{
+    ANY_PORT, Outcome, PATIENCE, connect, message, narrow, next, plain, plainly, socket, until,
+};
 
 /// Larger than what the sockets of the system hold, so that few messages fill a connection.
 const LARGE: usize = 1 << 20;
@@ -35,7 +37,7 @@ fn one_peer_that_does_not_read_delays_nobody() -> Outcome {
     }
 
     let mut client = socket(Dealer);
-    client.transport.connect(&endpoint)?;
+    connect(&mut client, &endpoint)?;
     for _ in 0..100 {
         client.transport.send(plainly("now"))?;
         let request = next(&mut server)?;
@@ -73,7 +75,7 @@ fn what_waits_for_a_peer_that_goes_is_dropped() -> Outcome {
     drop(sleeper);
 
     let mut client = socket(Dealer);
-    client.transport.connect(&endpoint)?;
+    connect(&mut client, &endpoint)?;
     client.transport.send(plainly("hello"))?;
     let envelope = next(&mut server)?.envelope;
     for _ in 0..100 {
@@ -111,21 +113,72 @@ fn a_dealer_keeps_messages_until_a_peer_comes() -> Outcome {
 }
 
 #[test]
-fn a_connect_makes_room_and_is_announced() -> Outcome {
+fn a_connection_makes_room_and_is_announced() -> Outcome {
     let mut server = socket(Router);
     let endpoint = server.transport.bind(ANY_PORT)?;
+    server.transport.unbind(&endpoint)?;
     let mut client = socket(Dealer);
-    client.transport.send(plainly("before the connection"))?;
     client.transport.connect(&endpoint)?;
+    assert!(!client.transport.can_send(), "nobody is there");
+    client.transport.send(plainly("before the connection"))?;
+    server.transport.bind(&endpoint)?;
     until(&mut client, |client| client.transport.receive().is_ok() && client.transport.can_send())?;
     assert_eq!(next(&mut server)?.payload, "before the connection");
+
+    // Gone and back.
+    drop(server);
+    until(&mut client, |client| !client.transport.can_send())?;
+    client.transport.send(plainly("in between"))?;
+    let mut server = socket(Router);
+    server.transport.bind(&endpoint)?;
+    until(&mut client, |client| client.transport.receive().is_ok() && client.transport.can_send())?;
+    assert_eq!(next(&mut server)?.payload, "in between");
+    Ok(())
+}
+
+#[test]
+fn who_accepts_but_does_not_speak_gets_nothing() -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let mut client = socket(Dealer);
+    client.transport.connect(&format!("tcp://{}", listener.local_addr()?))?;
+    let (mut stream, _) = listener.accept()?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.read_exact(&mut [0; 10])?;
+    for _ in 0..10 {
+        client.waiter.wait(Some(Duration::from_millis(5)))?;
+        assert!(client.transport.receive()?.is_none());
+        assert!(!client.transport.can_send());
+    }
+    Ok(())
+}
+
+#[test]
+fn an_endpoint_that_was_given_up_counts_no_more() -> Outcome {
+    for kind in [Dealer, Push] {
+        let mut server = socket(if kind == Dealer { Router } else { Pull });
+        let endpoint = server.transport.bind(ANY_PORT)?;
+        let mut client = socket(kind);
+        connect(&mut client, &endpoint)?;
+        client.transport.connect("tcp://127.0.0.1:9")?;
+        assert!(client.transport.can_send());
+        client.transport.disconnect(&endpoint)?;
+        assert!(!client.transport.can_send(), "only the missing one is left");
+
+        let endpoint = client.transport.bind(ANY_PORT)?;
+        server.transport.connect(&endpoint)?;
+        until(&mut client, |client| {
+            client.transport.receive().is_ok() && client.transport.can_send()
+        })?;
+        client.transport.unbind(&endpoint)?;
+        assert!(!client.transport.can_send(), "only the missing one is left");
+    }
     Ok(())
 }
 
 #[test]
 fn a_full_pusher_holds_back_and_goes_on() -> Outcome {
     let (mut pusher, mut puller) = (narrow(Push, 2), narrow(Pull, 2));
-    pusher.transport.connect(&puller.transport.bind(ANY_PORT)?)?;
+    connect(&mut pusher, &puller.transport.bind(ANY_PORT)?)?;
     let mut sent = 0;
     while pusher.transport.can_send() || sent < MANY {
         pusher.transport.send(numbered(&Envelope::default(), sent))?;
@@ -137,6 +190,7 @@ fn a_full_pusher_holds_back_and_goes_on() -> Outcome {
             let received = next(&mut puller).expect("everything comes");
             assert_eq!(received.payload[..4], number.to_be_bytes());
         }
+        puller
     });
     until(&mut pusher, |pusher| pusher.transport.receive().is_ok() && pusher.transport.can_send())?;
     reader.join().expect("no panic");

@@ -67,6 +67,12 @@ pub(crate) fn next(parts: &mut Parts) -> Result<Multipart, Box<dyn Error>> {
     Err("no message came".into())
 }
 
+/// Connects, and waits for the connection: before it, nothing leaves.
+pub(crate) fn connect(parts: &mut Parts, endpoint: &str) -> Outcome {
+    parts.transport.connect(endpoint)?;
+    until(parts, |parts| parts.transport.receive().is_ok() && parts.transport.can_send())
+}
+
 /// Waits until `met` by what happens at this socket.
 pub(crate) fn until(parts: &mut Parts, mut met: impl FnMut(&mut Parts) -> bool) -> Outcome {
     let start = Instant::now();

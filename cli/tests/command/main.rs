@@ -1,0 +1,14 @@
+//! The command as its users meet it: real processes, real sockets, a real Python, and real peers.
+
+mod calls;
+mod ending;
+mod heartbeats;
+mod interop;
+mod lost;
+mod modules;
+#[path = "../support/process.rs"]
+mod process;
+mod results;
+mod sessions;
+mod support;
+mod usage;

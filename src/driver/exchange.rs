@@ -1,0 +1,105 @@
+//! Moving messages between transport and session, one round at a time.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use zerorpc_proto::{Event, Flow, Limits, PeerEvent, PeerId, Route, TransportError};
+
+use super::State;
+
+/// How many ends of connections are remembered, for the calls that they ended.
+const DEPARTURES: usize = 64;
+
+impl State {
+    /// Whom a call is open to: all peers, where the transport tells them apart.
+    pub(crate) fn any_peer(&self) -> PeerId {
+        match &self.transport {
+            Some(transport) if transport.knows_peers() => PeerId::ANY,
+            _ => PeerId::NAMELESS,
+        }
+    }
+
+    /// When something is due, in the session or in the transport.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let transport = self.transport.as_ref().and_then(|transport| transport.poll_timeout());
+        match (self.session.poll_timeout(), transport) {
+            (Some(session), Some(transport)) => Some(session.min(transport)),
+            (session, transport) => session.or(transport),
+        }
+    }
+
+    /// One round of moving messages; false when there was nothing to receive.
+    pub(super) fn exchange(&mut self) -> Result<bool, TransportError> {
+        /// How many messages are taken before it is somebody else's turn to send.
+        const BATCH: usize = 256;
+        let Some(transport) = &mut self.transport else { return Ok(false) };
+        let now = Instant::now();
+        let mut received = 0;
+        while received < BATCH
+            && let Some((from, message)) = transport.receive()?
+        {
+            received += 1;
+            log_event("received", &message.payload);
+            if let Err(misbehaved) = self.session.handle_message(now, from, message) {
+                tracing::warn!("{from}: {misbehaved}");
+            }
+        }
+        while let Some(event) = transport.poll_peer() {
+            match event {
+                PeerEvent::Up(peer) => self.session.handle_peer(now, peer, true),
+                PeerEvent::Returned(message) => self.session.handle_returned(now, message),
+                PeerEvent::Down(peer, reason) => {
+                    self.departures.truncate(DEPARTURES - 1);
+                    self.departures.push_front((peer, reason));
+                    self.session.handle_peer(now, peer, false);
+                }
+                PeerEvent::Drained(route) => self.session.handle_congestion(route, false),
+            }
+        }
+        while let Some(monitor) = &self.monitor
+            && let Some(event) = transport.poll_monitor()
+        {
+            // Somebody who has stopped to listen hears nothing.
+            if monitor.send(event).is_err() {
+                self.monitor = None;
+            }
+        }
+        self.session.handle_timeout(now);
+        let mut sent = false;
+        while transport.can_send()
+            && let Some(message) = self.session.poll_transmit()
+        {
+            let route = Route::of(message.to, &message.envelope);
+            if tracing::enabled!(tracing::Level::DEBUG) {
+                log_event("sent", &message.payload.to_bytes());
+            }
+            if transport.send(message)? == Flow::Congested {
+                self.session.handle_congestion(route, true);
+            }
+            sent = true;
+        }
+        // Sending may have consumed the edge that tells of new messages: look again.
+        Ok(received > 0 || sent)
+    }
+
+    /// Whether something may come that somebody has to see.
+    pub(super) fn must_be_polled(&self) -> bool {
+        // Connections that have names come and go on their own account.
+        let has_peers = self.transport.as_ref().is_some_and(|transport| transport.knows_peers());
+        self.closed.is_none()
+            && (has_peers || self.desk.is_some() || self.session.open_channels() > 0)
+    }
+}
+
+/// Shows an event to whoever debugs; costs nothing otherwise.
+fn log_event(what: &str, payload: &Bytes) {
+    if !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
+    match Event::decode(payload, &Limits::default()) {
+        Ok(Event { header, name, args }) => {
+            tracing::debug!(id = ?header.message_id, response_to = ?header.response_to, ?args, "{what} {name}");
+        }
+        Err(broken) => tracing::debug!(bytes = payload.len(), "{what} something else: {broken}"),
+    }
+}

@@ -1,0 +1,82 @@
+//! Sockets that only receive.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+};
+
+use zerorpc_proto::{
+    Limits, Multipart, SocketKind, SocketOptions, TransportError, Waker, receive_plain,
+};
+
+use super::thread::{join, spawn, tell, until};
+use crate::{
+    error::Error,
+    request::{Caller, Request},
+    service::Service,
+    socket::{Endpoints, Links, Parts},
+};
+
+/// A socket that only receives, and the thread that runs what comes.
+pub(super) struct Inlet {
+    pub(super) endpoints: Endpoints,
+    closing: Arc<AtomicBool>,
+    waker: Box<dyn Waker>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Inlet {
+    pub(super) fn open(
+        kind: SocketKind,
+        links: &Links,
+        service: impl Service,
+    ) -> Result<Self, Error> {
+        let (parts, endpoints) = links.open(kind, &SocketOptions::default())?;
+        let Parts { mut transport, mut waiter, waker, monitor } = parts;
+        let closing = Arc::new(AtomicBool::new(false));
+        let closed = Arc::clone(&closing);
+        let run = move || {
+            while !closed.load(Ordering::Acquire) {
+                match transport.receive()? {
+                    Some((_, message)) => take(&service, &message),
+                    None => {
+                        while transport.poll_peer().is_some() {}
+                        tell(monitor.as_ref(), transport.as_mut());
+                        let timeout = until(transport.as_ref());
+                        waiter.wait(timeout).map_err(|error| TransportError(error.to_string()))?;
+                    }
+                }
+            }
+            Ok(())
+        };
+        let thread = spawn("zerorpc-receiver", run)?;
+        Ok(Self { endpoints, closing, waker, thread: Some(thread) })
+    }
+}
+
+impl Drop for Inlet {
+    fn drop(&mut self) {
+        self.closing.store(true, Ordering::Release);
+        self.waker.wake();
+        join(self.thread.take());
+    }
+}
+
+/// Runs the method that an event names.
+fn take(service: &impl Service, message: &Multipart) {
+    let event = match receive_plain(message, &Limits::default()) {
+        Ok(event) => event,
+        Err(malformed) => return tracing::warn!("an event was dropped: {malformed}"),
+    };
+    let request =
+        Request::new(&event.name, event.args, event.header.context, Arc::<Caller>::default());
+    match catch_unwind(AssertUnwindSafe(|| service.call(&request))) {
+        Ok(Ok(_)) => {}
+        Ok(Err(failure)) => tracing::warn!("{}: {failure}", request.method()),
+        Err(_) => tracing::error!("{} panicked", request.method()),
+    }
+}

@@ -1,0 +1,110 @@
+//! Sockets that only send.
+
+use std::{
+    sync::{Arc, mpsc::Sender},
+    thread::JoinHandle,
+    time::Instant,
+};
+
+use parking_lot::{Condvar, Mutex};
+use serde::Serialize;
+use zerorpc_proto::{
+    Args, Context, DEFAULT_TIMEOUT, MonitorEvent, PlainSender, SocketKind, SocketOptions,
+    Transport, TransportError, Waiter, Waker,
+};
+
+use super::thread::{join, settle, spawn, tell, until};
+use crate::{
+    error::Error,
+    socket::{Endpoints, Links, Parts, seed},
+};
+
+/// A socket that only sends, and the thread that looks after its connections.
+pub(super) struct Outlet {
+    shared: Arc<Shared>,
+    pub(super) endpoints: Endpoints,
+    waker: Box<dyn Waker>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    inner: Mutex<Inner>,
+    /// Rings when there may be room again.
+    bell: Condvar,
+}
+
+struct Inner {
+    sender: PlainSender,
+    /// Gone once the socket is closed, or has failed.
+    transport: Option<Box<dyn Transport>>,
+}
+
+impl Outlet {
+    pub(super) fn open(kind: SocketKind, links: &Links) -> Result<Self, Error> {
+        let (parts, endpoints) = links.open(kind, &SocketOptions::default())?;
+        let Parts { transport, waiter, waker, monitor } = parts;
+        let inner = Inner { sender: PlainSender::new(seed()?), transport: Some(transport) };
+        let shared = Arc::new(Shared { inner: Mutex::new(inner), bell: Condvar::new() });
+        let watched = Arc::clone(&shared);
+        let thread = spawn("zerorpc-sender", move || watched.watch(waiter, monitor.as_ref()))?;
+        Ok(Self { shared, endpoints, waker, thread: Some(thread) })
+    }
+
+    pub(super) fn send(
+        &self,
+        method: &str,
+        args: &impl Serialize,
+        context: &Context,
+    ) -> Result<(), Error> {
+        let args = Args::encode_params(args)?;
+        let deadline = Instant::now() + DEFAULT_TIMEOUT;
+        let mut guard = self.shared.inner.lock();
+        loop {
+            let Inner { sender, transport } = &mut *guard;
+            let Some(transport) = transport else {
+                return Err(Error::Closed { endpoint: self.endpoints.to_string() });
+            };
+            if transport.can_send() {
+                transport.send(sender.event(method, &args, context)?)?;
+                settle(transport.as_mut())?;
+                return Ok(());
+            }
+            settle(transport.as_mut())?;
+            if self.shared.bell.wait_until(&mut guard, deadline).timed_out() {
+                let (method, endpoint) = (method.to_owned(), self.endpoints.to_string());
+                return Err(Error::Timeout { method, endpoint, after: DEFAULT_TIMEOUT });
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Waits for the socket, and lets it do what it can, until it is closed.
+    fn watch(
+        &self,
+        mut waiter: Box<dyn Waiter>,
+        monitor: Option<&Sender<MonitorEvent>>,
+    ) -> Result<(), TransportError> {
+        loop {
+            let timeout = {
+                let mut inner = self.inner.lock();
+                let Some(transport) = &mut inner.transport else { return Ok(()) };
+                settle(transport.as_mut())?;
+                tell(monitor, transport.as_mut());
+                self.bell.notify_all();
+                until(transport.as_ref())
+            };
+            waiter.wait(timeout).map_err(|error| TransportError(error.to_string()))?;
+        }
+    }
+}
+
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        let transport = self.shared.inner.lock().transport.take();
+        self.waker.wake();
+        join(self.thread.take());
+        // Lingers for what was not sent yet.
+        drop(transport);
+    }
+}

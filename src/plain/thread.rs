@@ -1,0 +1,51 @@
+//! What the threads of these sockets have in common.
+
+use std::{
+    sync::mpsc::Sender,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use zerorpc_proto::{MonitorEvent, Transport, TransportError};
+
+use crate::error::Error;
+
+/// Nothing is received here, but asking is what lets a socket work.
+pub(super) fn settle(transport: &mut dyn Transport) -> Result<(), TransportError> {
+    while transport.receive()?.is_some() {}
+    while transport.poll_peer().is_some() {}
+    Ok(())
+}
+
+pub(super) fn tell(monitor: Option<&Sender<MonitorEvent>>, transport: &mut dyn Transport) {
+    while let Some(monitor) = monitor
+        && let Some(event) = transport.poll_monitor()
+    {
+        // Somebody who has stopped to listen hears nothing.
+        let _nobody_listens = monitor.send(event);
+    }
+}
+
+/// How long nothing is due.
+pub(super) fn until(transport: &dyn Transport) -> Option<Duration> {
+    transport.poll_timeout().map(|due| due.saturating_duration_since(Instant::now()))
+}
+
+pub(super) fn spawn(
+    name: &str,
+    run: impl FnOnce() -> Result<(), TransportError> + Send + 'static,
+) -> Result<JoinHandle<()>, Error> {
+    std::thread::Builder::new()
+        .name(name.into())
+        .spawn(move || run().unwrap_or_else(|error| tracing::error!("{error}")))
+        .map_err(|error| Error::Thread(error.to_string()))
+}
+
+pub(super) fn join(thread: Option<JoinHandle<()>>) {
+    if let Some(thread) = thread
+        && thread.thread().id() != std::thread::current().id()
+        && thread.join().is_err()
+    {
+        tracing::error!("the thread of a socket panicked");
+    }
+}

@@ -1,0 +1,162 @@
+//! A stream with its engine: bytes become events here, and messages become bytes.
+
+use std::{
+    io::{ErrorKind, IoSlice},
+    sync::Arc,
+    time::Instant,
+};
+
+use bytes::Bytes;
+use zerorpc_proto::PeerId;
+
+use crate::{
+    link::Stream,
+    topics::Topics,
+    zmtp::{Engine, EngineConfig, Violation, Want},
+};
+
+/// What one read takes at most, and so what a fast peer gets done before it is somebody else's turn.
+pub(crate) const SCRATCH: usize = 64 << 10;
+
+/// How many parts one write gathers at most.
+const SLICES: usize = 64;
+
+/// One connection of a socket.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) stream: Stream,
+    pub(crate) engine: Engine,
+    pub(crate) origin: Origin,
+    /// Set when the handshake is over.
+    pub(crate) peer: Option<PeerId>,
+    /// The peer's name for itself, claimed on a ROUTER.
+    pub(crate) identity: Bytes,
+    /// The system has room for output, as far as is known.
+    writable: bool,
+    /// The peer has said its last; what it sent before that is still to be read.
+    pub(crate) closing: bool,
+    /// Writing came to an end; what the peer sent before that is still to be read.
+    pub(crate) failed: Option<Ending>,
+    /// Stands among the connections that have something to read.
+    pub(crate) runnable: bool,
+    /// Where the connection stands among the timers.
+    pub(crate) wake: Option<Instant>,
+    /// More waits to be sent than is good; told to whoever sends.
+    pub(crate) congested: bool,
+    /// Bytes of messages that were sent all the same, since it was told.
+    pub(crate) beyond: usize,
+    /// What the peer wants to hear, of a publisher.
+    pub(crate) topics: Topics,
+}
+
+/// Where a connection comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Accepted by a listener.
+    Accepted,
+    /// Made by a dialer, which has to know when it ends.
+    Dialed,
+}
+
+/// Why a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Ending {
+    #[error("the peer closed the connection")]
+    Closed,
+    #[error("{0}")]
+    Failed(String),
+    #[error("{0}")]
+    Violation(#[from] Violation),
+}
+
+/// What a read came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Read {
+    /// So many bytes were read.
+    pub(crate) count: usize,
+    /// There may be more. If not, readiness will be told again.
+    pub(crate) more: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        stream: Stream,
+        config: &Arc<EngineConfig>,
+        origin: Origin,
+        now: Instant,
+    ) -> Self {
+        Self {
+            stream,
+            engine: Engine::new(Arc::clone(config), now),
+            origin,
+            peer: None,
+            identity: Bytes::new(),
+            writable: true,
+            closing: false,
+            failed: None,
+            runnable: false,
+            wake: None,
+            congested: false,
+            beyond: 0,
+            topics: Topics::default(),
+        }
+    }
+
+    /// Reads once, into the engine. `scratch` is empty but for its capacity, and is so again afterwards.
+    pub(crate) fn read(&mut self, now: Instant, scratch: &mut Vec<u8>) -> Result<Read, Ending> {
+        let (read, room) = match self.engine.want() {
+            Want::Body { buffer, .. } => {
+                let room = buffer.capacity() - buffer.len();
+                (self.stream.read(buffer), room)
+            }
+            Want::Chunk => (self.stream.read(scratch), scratch.capacity()),
+        };
+        let count = match read {
+            Ok(0) => return Err(Ending::Closed),
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                return Ok(Read { count: 0, more: false });
+            }
+            Err(error) => return Err(Ending::Failed(error.to_string())),
+        };
+        if scratch.is_empty() {
+            self.engine.handle_body(now)?;
+        } else {
+            // One allocation for all messages of the chunk, which are slices of it.
+            let chunk = Bytes::copy_from_slice(scratch);
+            scratch.clear();
+            self.engine.handle_chunk(now, chunk)?;
+        }
+        // A stream that gave less than it was asked for is empty; its end alone is not told again.
+        Ok(Read { count, more: count == room || self.closing })
+    }
+
+    /// Whether so many messages or bytes wait to be sent; 0 messages is no limit.
+    pub(crate) fn is_over(&self, messages: u32, bytes: usize) -> bool {
+        let queued = self.engine.queued_messages();
+        messages > 0 && queued >= messages as usize
+            || queued > 0 && self.engine.queued_bytes() > bytes
+    }
+
+    /// The system has room for output again.
+    pub(crate) fn set_writable(&mut self) {
+        self.writable = true;
+    }
+
+    /// Writes as much of the output as there is room for. When that has [failed](Self::failed) once, it is not
+    /// tried again.
+    pub(crate) fn write(&mut self) {
+        while self.writable && self.failed.is_none() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let filled = self.engine.output(&mut slices);
+            if filled == 0 {
+                return;
+            }
+            match self.stream.write(&slices[..filled]) {
+                Ok(written) => self.engine.advance(written),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
+                Err(error) => self.failed = Some(Ending::Failed(error.to_string())),
+            }
+        }
+    }
+}

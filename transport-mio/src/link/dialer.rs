@@ -1,0 +1,253 @@
+//! Going on to connect to one endpoint.
+
+use std::{mem, net::SocketAddr, sync::Arc, time::Instant, vec};
+
+use mio::{Interest, Registry, Token};
+use zerorpc_proto::Endpoint;
+
+use super::{
+    Bell, LinkOptions, Stream,
+    backoff::Backoff,
+    inproc::{self, Attempt},
+    ipc,
+    resolve::{Addresses, Lookup},
+    tcp,
+};
+
+/// Makes one connection to an endpoint, and another whenever it is told that the last was lost.
+///
+/// ```text
+///        ┌─────────────── lost before established, addresses left ──────────────┐
+///        ▼                                                                      │
+///  poll: looking up ─► connecting ─► Dial::Connected ─► established ─► lost ─► waiting ─► looking up …
+///             └────────────┴───────► Dial::Failed ───────────────────────────► waiting
+/// ```
+///
+/// Call [`poll`](Self::poll) at any event under its token, when its bell rang, and at the time it asked for;
+/// calls without a reason do no harm. Names are looked up again for every round, and a round tries all the
+/// addresses they have.
+#[derive(Debug)]
+pub(crate) struct Dialer {
+    endpoint: Endpoint,
+    name: Arc<str>,
+    options: LinkOptions,
+    backoff: Backoff,
+    bell: Bell,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The next round begins then.
+    Waiting(Instant),
+    LookingUp(Lookup),
+    /// The next address is due.
+    Trying(Round),
+    /// The socket is to be watched.
+    Begun(Stream, Round),
+    Connecting {
+        stream: Stream,
+        deadline: Option<Instant>,
+        round: Round,
+    },
+    /// The bell rings when somebody listens within this process.
+    Unbound {
+        _awaiting: inproc::Awaiting,
+    },
+    /// Somebody else has the connection. The rest of the round is for when it comes to nothing.
+    Connected(Round),
+}
+
+/// What became of connecting so far.
+#[derive(Debug)]
+pub(crate) enum Dial {
+    /// A connection stands. It is the caller's, registered for reading and writing under the dialer's token;
+    /// the event has been used up, so read and write at once. Say [`Dialer::established`] when it has proved
+    /// good, and [`Dialer::lost`] when it has ended.
+    Connected(Stream),
+    /// A round came to nothing; the dialer already waits for the next.
+    Failed {
+        /// Why, for each address, for people.
+        reason: String,
+        /// When the next round begins; poll again then.
+        retry: Instant,
+    },
+    /// Nothing to do before an event, the bell, or that time.
+    Waiting(Option<Instant>),
+}
+
+impl Dialer {
+    /// A dialer that begins at `now`. `seed` decides by how much its waits differ from those of others.
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        options: LinkOptions,
+        seed: u64,
+        bell: Bell,
+        now: Instant,
+    ) -> Self {
+        let name = endpoint.to_string().into();
+        let backoff = Backoff::new(options.pace, seed);
+        Self { endpoint, name, options, backoff, bell, state: State::Waiting(now) }
+    }
+
+    /// Does what can be done now. Sockets are registered with `registry` under `token`, which must be of no
+    /// other source.
+    pub(crate) fn poll(&mut self, now: Instant, registry: &Registry, token: Token) -> Dial {
+        loop {
+            let state = mem::replace(&mut self.state, State::Waiting(now));
+            let (state, dial) = self.step(state, now, registry, token);
+            self.state = state;
+            if let Some(dial) = dial {
+                return dial;
+            }
+        }
+    }
+
+    /// The connection has proved good (the handshake is complete): the next waits are short again.
+    pub(crate) fn established(&mut self) {
+        self.backoff.reset();
+        self.state = State::Connected(Round::default());
+    }
+
+    /// The connection has ended; returns when to poll for the next. One that was never established makes
+    /// room for the next address at once.
+    pub(crate) fn lost(&mut self, now: Instant) -> Instant {
+        match mem::replace(&mut self.state, State::Waiting(now)) {
+            State::Connected(round) if round.has_more() => {
+                self.state = State::Trying(round);
+                now
+            }
+            _ => {
+                let retry = now + self.backoff.next_wait();
+                self.state = State::Waiting(retry);
+                retry
+            }
+        }
+    }
+
+    /// The next state, and what to tell the caller if that is as far as it goes.
+    fn step(
+        &mut self,
+        state: State,
+        now: Instant,
+        registry: &Registry,
+        token: Token,
+    ) -> (State, Option<Dial>) {
+        match state {
+            State::Waiting(until) if now < until => (state, Some(Dial::Waiting(Some(until)))),
+            State::Waiting(_) | State::Unbound { .. } => self.begin(now),
+            State::LookingUp(lookup) => match lookup.result() {
+                Some(Ok(addresses)) => (State::Trying(Round::new(addresses)), None),
+                Some(Err(reason)) => self.give_up(reason, now),
+                None => (State::LookingUp(lookup), Some(Dial::Waiting(None))),
+            },
+            State::Trying(mut round) => match round.connect_next(&self.options) {
+                Some(Ok(stream)) => (State::Begun(stream, round), None),
+                Some(Err(reason)) => (State::Trying(round.with(reason)), None),
+                None => self.give_up(round.failures.join("; "), now),
+            },
+            State::Begun(mut stream, round) => {
+                let interests = Interest::READABLE | Interest::WRITABLE;
+                if let Err(error) = registry.register(&mut stream, token, interests) {
+                    return (State::Trying(round.with(format!("{stream}: {error}"))), None);
+                }
+                let deadline =
+                    self.options.connect_timeout.and_then(|limit| now.checked_add(limit));
+                (State::Connecting { stream, deadline, round }, None)
+            }
+            State::Connecting { stream, deadline, round } => match stream.is_connected() {
+                Ok(true) => (State::Connected(round), Some(Dial::Connected(stream))),
+                Ok(false) if deadline.is_some_and(|deadline| deadline <= now) => {
+                    (State::Trying(round.with(format!("{stream}: no answer"))), None)
+                }
+                Ok(false) => {
+                    let dial = Dial::Waiting(deadline);
+                    (State::Connecting { stream, deadline, round }, Some(dial))
+                }
+                Err(error) => {
+                    let reason = format!("{stream}: {}", tcp::explain_connect(&error));
+                    (State::Trying(round.with(reason)), None)
+                }
+            },
+            State::Connected(_) => (state, Some(Dial::Waiting(None))),
+        }
+    }
+
+    /// Begins a round.
+    fn begin(&mut self, now: Instant) -> (State, Option<Dial>) {
+        let begun = match &self.endpoint {
+            Endpoint::Tcp { source, address } => {
+                let lookup = Lookup::begin(source.as_ref(), address, &self.bell);
+                return (State::LookingUp(lookup), None);
+            }
+            Endpoint::IpcPath(path) => ipc::connect(path, self.name.clone()),
+            Endpoint::IpcAbstract(name) => ipc::connect_abstract(name, self.name.clone()),
+            Endpoint::IpcWildcard => Err("`*` can only be bound".into()),
+            Endpoint::Inproc(name) => match inproc::connect(name, &self.bell) {
+                Ok(Attempt::Waiting(awaiting)) => {
+                    return (State::Unbound { _awaiting: awaiting }, Some(Dial::Waiting(None)));
+                }
+                Ok(Attempt::Connected(socket)) => {
+                    Stream::unix(socket, self.name.clone()).map_err(|error| error.to_string())
+                }
+                Err(error) => Err(error.to_string()),
+            },
+        };
+        match begun {
+            Ok(stream) => (State::Begun(stream, Round::default()), None),
+            Err(reason) => self.give_up(reason, now),
+        }
+    }
+
+    fn give_up(&mut self, reason: String, now: Instant) -> (State, Option<Dial>) {
+        let retry = now + self.backoff.next_wait();
+        (State::Waiting(retry), Some(Dial::Failed { reason, retry }))
+    }
+}
+
+/// What is left of a round: addresses to try, and why the earlier ones failed.
+#[derive(Debug, Default)]
+struct Round {
+    targets: vec::IntoIter<SocketAddr>,
+    /// Addresses to come from, where that matters.
+    sources: Option<Vec<SocketAddr>>,
+    failures: Vec<String>,
+}
+
+impl Round {
+    fn new(addresses: Addresses) -> Self {
+        let Addresses { from, to } = addresses;
+        Self { targets: to.into_iter(), sources: from, failures: Vec::new() }
+    }
+
+    fn with(mut self, failure: String) -> Self {
+        self.failures.push(failure);
+        self
+    }
+
+    fn has_more(&self) -> bool {
+        !self.targets.as_slice().is_empty()
+    }
+
+    /// Begins to connect to the next address, if there is one.
+    fn connect_next(&mut self, options: &LinkOptions) -> Option<Result<Stream, String>> {
+        let target = self.targets.next()?;
+        let source = match &self.sources {
+            None => None,
+            Some(sources) => {
+                let source = sources.iter().find(|source| source.is_ipv4() == target.is_ipv4());
+                let Some(source) = source else {
+                    return Some(Err(format!(
+                        "tcp://{target}: the address to come from is of the other family"
+                    )));
+                };
+                Some(*source)
+            }
+        };
+        let begun = tcp::connect(target, source, options);
+        Some(begun.map_err(|error| format!("tcp://{target}: {}", tcp::explain_connect(&error))))
+    }
+}
+
+#[cfg(test)]
+mod tests;

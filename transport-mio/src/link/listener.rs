@@ -1,0 +1,216 @@
+//! Accepting connections at one endpoint.
+
+use std::{
+    io::{self, ErrorKind},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use mio::{
+    Interest, Registry, Token,
+    event::Source,
+    net::{TcpListener, UnixListener},
+};
+use rustix::io::Errno;
+use socket2::SockRef;
+use zerorpc_proto::Endpoint;
+
+use super::{
+    LinkOptions, Stream,
+    backoff::{Backoff, Pace},
+    inproc, ipc, tcp,
+};
+
+/// How many connections may wait to be accepted; the system may have a lower limit. Beyond it clients try
+/// again, tcp not before a second has passed.
+pub(super) const BACKLOG: i32 = 4096;
+
+/// The waits of a listener when there is no room for connections: connections that end make room, and no
+/// event tells of them.
+const REST: Pace = Pace { first: Duration::from_millis(10), longest: Duration::from_secs(1) };
+
+/// Accepts connections at one endpoint; dropping it ends that, and removes the file of an ipc path.
+///
+/// To be registered with mio for reading. An event means: [`accept`](Self::accept) until it says
+/// [`Burst::Drained`].
+#[derive(Debug)]
+pub(crate) struct Listener {
+    socket: Socket,
+    endpoint: Arc<str>,
+    options: LinkOptions,
+    rest: Backoff,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpListener),
+    Unix { listener: UnixListener, _file: Option<ipc::SocketFile> },
+    Inproc(inproc::Binding),
+}
+
+/// What a burst of accepting came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Burst {
+    /// Nobody waits; an event tells of the next.
+    Drained,
+    /// More may wait, and no event tells of it: go on when others have had their turn.
+    More,
+    /// The system has no room for connections. They wait; go on at `retry`, for no event tells.
+    Exhausted {
+        /// What there is too little of, and what to do.
+        reason: String,
+        /// When to call [`Listener::accept`] again.
+        retry: Instant,
+    },
+}
+
+impl Listener {
+    /// Listens at `endpoint`. Asks the resolver for names, which may take its time.
+    ///
+    /// `*` is all addresses of the machine, of both families where the system has both. Socket files can
+    /// be used by their owner alone; an abandoned one is replaced.
+    ///
+    /// # Errors
+    /// Why not and what to do about it, for people.
+    pub(crate) fn bind(endpoint: &Endpoint, options: &LinkOptions) -> Result<Self, String> {
+        let (socket, bound) = match endpoint {
+            Endpoint::Tcp { address, .. } => {
+                let (listener, bound) = tcp::listen(address)?;
+                (Socket::Tcp(listener), bound)
+            }
+            Endpoint::IpcPath(path) => {
+                let (listener, file) = ipc::listen(path)?;
+                (Socket::Unix { listener, _file: Some(file) }, endpoint.to_string())
+            }
+            Endpoint::IpcWildcard => {
+                let (listener, file) = ipc::listen_anywhere()?;
+                let bound = Endpoint::IpcPath(file.path().into()).to_string();
+                (Socket::Unix { listener, _file: Some(file) }, bound)
+            }
+            Endpoint::IpcAbstract(name) => {
+                let listener = ipc::listen_abstract(name)?;
+                (Socket::Unix { listener, _file: None }, endpoint.to_string())
+            }
+            Endpoint::Inproc(name) => {
+                (Socket::Inproc(inproc::Binding::new(name)?), endpoint.to_string())
+            }
+        };
+        let rest = Backoff::new(REST, 0);
+        Ok(Self { socket, endpoint: bound.into(), options: options.clone(), rest })
+    }
+
+    /// The endpoint as bound, with the port or path that the system chose: what to connect to on this
+    /// machine. `tcp://*` becomes `tcp://0.0.0.0`, which peers without IPv6 understand as well.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Hands up to `most` connections that wait to `take`.
+    pub(crate) fn accept(
+        &mut self,
+        now: Instant,
+        most: usize,
+        mut take: impl FnMut(Stream),
+    ) -> Burst {
+        for _ in 0..most {
+            match self.accept_one() {
+                Ok(stream) => {
+                    self.rest.reset();
+                    take(stream);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Burst::Drained,
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    let retry = now + self.rest.next_wait();
+                    return Burst::Exhausted { reason: explain(&error), retry };
+                }
+            }
+        }
+        Burst::More
+    }
+
+    fn accept_one(&mut self) -> io::Result<Stream> {
+        match &mut self.socket {
+            Socket::Tcp(listener) => {
+                let (socket, peer) = listener.accept()?;
+                // Only a connection that has already ended refuses its options; reading will show it.
+                let _ended = tcp::set_keepalive(&SockRef::from(&socket), self.options.keepalive);
+                Stream::tcp(socket, peer)
+            }
+            Socket::Unix { listener, .. } => {
+                let (socket, _) = listener.accept()?;
+                Stream::unix(socket, self.endpoint.clone())
+            }
+            Socket::Inproc(binding) => Stream::unix(binding.accept()?, self.endpoint.clone()),
+        }
+    }
+}
+
+/// Whether the failure is that of the connection that would have been accepted. Linux hands on what happened
+/// to it while it waited.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    let Some(errno) = Errno::from_io_error(error) else { return false };
+    matches!(
+        errno,
+        Errno::INTR
+            | Errno::CONNABORTED
+            | Errno::CONNRESET
+            | Errno::PROTO
+            | Errno::NOPROTOOPT
+            | Errno::PERM
+            | Errno::NETDOWN
+            | Errno::NETUNREACH
+            | Errno::HOSTDOWN
+            | Errno::HOSTUNREACH
+            | Errno::TIMEDOUT
+    )
+}
+
+fn explain(error: &io::Error) -> String {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => {
+            "this process has too many open files; raise the limit (ulimit -n)".into()
+        }
+        Some(Errno::NFILE) => "this system has too many open files".into(),
+        _ => error.to_string(),
+    }
+}
+
+impl Source for Listener {
+    fn register(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interests: Interest,
+    ) -> io::Result<()> {
+        match &mut self.socket {
+            Socket::Tcp(listener) => listener.register(registry, token, interests),
+            Socket::Unix { listener, .. } => listener.register(registry, token, interests),
+            Socket::Inproc(binding) => binding.register(registry, token, interests),
+        }
+    }
+
+    fn reregister(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interests: Interest,
+    ) -> io::Result<()> {
+        match &mut self.socket {
+            Socket::Tcp(listener) => listener.reregister(registry, token, interests),
+            Socket::Unix { listener, .. } => listener.reregister(registry, token, interests),
+            Socket::Inproc(binding) => binding.reregister(registry, token, interests),
+        }
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match &mut self.socket {
+            Socket::Tcp(listener) => listener.deregister(registry),
+            Socket::Unix { listener, .. } => listener.deregister(registry),
+            Socket::Inproc(binding) => binding.deregister(registry),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! Opening tcp sockets.
+
+use std::{
+    io::{self, ErrorKind},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+};
+
+use mio::net::{TcpListener, TcpStream};
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use zerorpc_proto::{Host, TcpAddress};
+
+use super::{Keepalive, LinkOptions, Stream, listener::BACKLOG, resolve};
+
+/// Listens at `address`; returns the endpoint as bound. Blocks to look up names.
+pub(super) fn listen(address: &TcpAddress) -> Result<(TcpListener, String), String> {
+    let explain = |error: io::Error| explain_bind(&error);
+    let listener = match address.host {
+        Host::Any => listen_at_all(address.port),
+        _ => listen_at_first(&resolve::local(address)?),
+    }
+    .map_err(explain)?;
+    let bound = listener.local_addr().map_err(explain)?;
+    // The address that reaches it through peers that know nothing but IPv4 as well.
+    let endpoint = match address.host {
+        Host::Any => format!("tcp://0.0.0.0:{}", bound.port()),
+        _ => format!("tcp://{bound}"),
+    };
+    Ok((listener, endpoint))
+}
+
+/// All addresses of both families, or of IPv4 where the system has no other, or not in one socket.
+fn listen_at_all(port: u16) -> io::Result<TcpListener> {
+    match listen_at((Ipv6Addr::UNSPECIFIED, port).into()) {
+        Err(error)
+            if !matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied) =>
+        {
+            listen_at((Ipv4Addr::UNSPECIFIED, port).into())
+        }
+        result => result,
+    }
+}
+
+/// The first address that this machine has.
+fn listen_at_first(addresses: &[SocketAddr]) -> io::Result<TcpListener> {
+    let mut last = Err(ErrorKind::AddrNotAvailable.into());
+    for address in addresses {
+        last = listen_at(*address);
+        // A taken port is not answered by an address that the caller does not expect.
+        if !last.as_ref().is_err_and(|error| error.kind() == ErrorKind::AddrNotAvailable) {
+            return last;
+        }
+    }
+    last
+}
+
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = open(address)?;
+    if address.ip() == Ipv6Addr::UNSPECIFIED {
+        socket.set_only_v6(false)?;
+    }
+    // Connections of the last run that have not quite ended stand in nobody's way. A free port, though, is
+    // asked for without the option, with which the system may choose one that somebody else has, but does
+    // not listen at yet.
+    socket.set_reuse_address(address.port() != 0)?;
+    socket.bind(&address.into())?;
+    // The connections inherit it, for the next run.
+    socket.set_reuse_address(true)?;
+    socket.listen(BACKLOG)?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
+/// Begins to connect to `target`, from `source` if there is one.
+pub(super) fn connect(
+    target: SocketAddr,
+    source: Option<SocketAddr>,
+    options: &LinkOptions,
+) -> io::Result<Stream> {
+    let socket = open(target)?;
+    set_keepalive(&socket, options.keepalive)?;
+    if let Some(source) = source {
+        socket.set_reuse_address(source.port() != 0)?;
+        socket.bind(&source.into()).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot come from {source}: {error}"))
+        })?;
+    }
+    match socket.connect(&target.into()) {
+        Err(error) if !is_under_way(&error) => return Err(error),
+        _ => {}
+    }
+    Stream::tcp(TcpStream::from_std(socket.into()), target)
+}
+
+/// Asks for probes on a connection that was accepted or is being made.
+pub(super) fn set_keepalive(socket: &Socket, keepalive: Option<Keepalive>) -> io::Result<()> {
+    let Some(Keepalive { idle, interval, retries }) = keepalive else { return Ok(()) };
+    let mut wanted = TcpKeepalive::new();
+    if let Some(idle) = idle {
+        wanted = wanted.with_time(idle);
+    }
+    if let Some(interval) = interval {
+        wanted = wanted.with_interval(interval);
+    }
+    if let Some(retries) = retries {
+        wanted = wanted.with_retries(retries);
+    }
+    socket.set_keepalive(true)?;
+    socket.set_tcp_keepalive(&wanted)
+}
+
+/// Whether a connection that did not stand at once is being made. A signal does not stop it.
+pub(super) fn is_under_way(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::INPROGRESS | Errno::INTR))
+}
+
+fn open(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// Why a connection could not be made, and what to do about it.
+pub(super) fn explain_connect(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => "nobody listens there (connection refused)".into(),
+        ErrorKind::TimedOut => "no answer".into(),
+        _ => error.to_string(),
+    }
+}
+
+fn explain_bind(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            "another process already listens there; choose another port or stop it".into()
+        }
+        ErrorKind::AddrNotAvailable => "this machine does not have that address; \
+                                        bind tcp://*:port to listen on all of its addresses"
+            .into(),
+        ErrorKind::PermissionDenied => {
+            "permission denied; ports below 1024 are often reserved, choose a higher one".into()
+        }
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,351 @@
+//! The sockets: many connections behind one pattern.
+//!
+//! Every source of readiness has a slot: listeners, dialers (with the connection that each has made), and
+//! accepted connections. Readiness comes from the [`MioWaiter`] by way of a mailbox;
+//! everything else happens in the calls of the thread that moves messages.
+
+mod inbox;
+mod patterns;
+mod sources;
+mod traffic;
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    fmt,
+    hash::{BuildHasher, Hasher, RandomState},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use mio::{Interest, Registry, Token};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use slab::Slab;
+use zerorpc_proto::{
+    Endpoint, EndpointError, Flow, MonitorEvent, Multipart, PeerEvent, PeerId, Route, SocketKind,
+    SocketOptions, Transmit, Transport, TransportError, Waker,
+};
+
+use crate::{
+    Parts,
+    connection::SCRATCH,
+    link::{Bell, Dialer, Keepalive, LinkOptions, Listener, Pace},
+    waiter::{Mailbox, MioWaiter, MioWaker, Readiness, SourceWaker},
+    zmtp::{EngineConfig, Outgoing, WireLimits},
+};
+use inbox::Inbox;
+use patterns::Rotation;
+use sources::{Bound, Dialed, Slot};
+
+/// How many bytes are read between two waits, which alone find out who else has something to say.
+const BUDGET: usize = 256 << 10;
+
+/// How many things to tell are kept for somebody who asks.
+const MONITORED: usize = 256;
+
+/// A ZeroMQ socket over mio that never blocks and knows its peers.
+///
+/// # Endpoints
+///
+/// `tcp://host:port` with IPv4 and IPv6 addresses, names (resolved at every attempt, to all their addresses),
+/// names of interfaces, `*` and ports of the system's choice where it is bound; `ipc://path` (with permissions for its
+/// owner alone; a stale file is replaced, a live one is an error, and the file is removed at the end),
+/// `ipc://@name` on Linux, and `inproc://name` within a process.
+///
+/// # Closing
+///
+/// Dropping the transport blocks until all messages of ready connections have left, for
+/// [`SocketOptions::linger`] at most; without a linger as long as those connections stand.
+pub struct MioTransport {
+    kind: SocketKind,
+    options: SocketOptions,
+    links: LinkOptions,
+    engine: Arc<EngineConfig>,
+    registry: Registry,
+    mailbox: Arc<Mailbox>,
+    waker: MioWaker,
+    slots: Slab<Slot>,
+    /// Where each peer's connection is.
+    peers: HashMap<PeerId, usize>,
+    /// On a ROUTER: which peer has which name.
+    identities: HashMap<Bytes, PeerId>,
+    next_peer: u64,
+    /// The peers that take turns, on sockets that pick one themselves.
+    rotation: Rotation,
+    /// Messages for whoever comes first, on such sockets.
+    waiting: VecDeque<Outgoing>,
+    /// On these routes it was told that messages wait.
+    held: Vec<Route>,
+    /// Slots of connections that have something to read, and of listeners that have somebody to accept.
+    runnable: VecDeque<usize>,
+    timers: BTreeSet<(Instant, usize)>,
+    /// When work was done last,
+    worked: Instant,
+    /// how many waits there were before it, and how much may still be done before the next.
+    round: u64,
+    budget: usize,
+    /// What the waiter was told of when there is something to do.
+    due: Option<Instant>,
+    inbox: Inbox,
+    monitor: VecDeque<MonitorEvent>,
+    ready: Vec<Readiness>,
+    scratch: Vec<u8>,
+}
+
+impl MioTransport {
+    pub(crate) fn open(
+        kind: SocketKind,
+        options: &SocketOptions,
+        mut engine: EngineConfig,
+    ) -> Result<Parts, TransportError> {
+        let failed = |error: std::io::Error| {
+            TransportError(format!("cannot open a {kind:?} socket: {error}"))
+        };
+        let (waiter, waker, registry, mailbox) = MioWaiter::new().map_err(failed)?;
+        engine.kind = kind;
+        engine.limits = WireLimits::with_frame_bytes(options.max_frame);
+        engine.handshake_timeout = options.handshake_timeout;
+        let links = LinkOptions {
+            keepalive: options
+                .keepalive
+                .map(|idle| Keepalive { idle: Some(idle), ..Keepalive::default() }),
+            pace: Pace { first: options.reconnect, longest: options.reconnect_longest },
+            ..LinkOptions::default()
+        };
+        let transport = Self {
+            kind,
+            options: options.clone(),
+            links,
+            engine: Arc::new(engine),
+            registry,
+            mailbox,
+            waker: waker.clone(),
+            slots: Slab::new(),
+            peers: HashMap::new(),
+            identities: HashMap::new(),
+            next_peer: 1,
+            rotation: Rotation::default(),
+            waiting: VecDeque::new(),
+            held: Vec::new(),
+            runnable: VecDeque::new(),
+            timers: BTreeSet::new(),
+            worked: Instant::now(),
+            round: 0,
+            budget: BUDGET,
+            due: None,
+            inbox: Inbox::default(),
+            monitor: VecDeque::new(),
+            ready: Vec::new(),
+            scratch: Vec::with_capacity(SCRATCH),
+        };
+        Ok(Parts { transport, waiter, waker })
+    }
+
+    fn try_bind(&mut self, given: &str) -> Result<String, String> {
+        let endpoint = Endpoint::parse_bind(given)?;
+        let mut listener = Listener::bind(&endpoint, &self.links)?;
+        let actual = listener.endpoint().to_owned();
+        let entry = self.slots.vacant_entry();
+        self.registry
+            .register(&mut listener, Token(entry.key()), Interest::READABLE)
+            .map_err(|error| error.to_string())?;
+        let bound = Bound { listener, given: given.to_owned(), wake: None, runnable: false };
+        entry.insert(Slot::Listener(Box::new(bound)));
+        Ok(actual)
+    }
+
+    fn try_connect(&mut self, given: &str) -> Result<(), String> {
+        let endpoint = Endpoint::parse_connect(given)?;
+        // As in libzmq: a second connection would have each message come twice, or the endpoint count twice.
+        let once = matches!(self.kind, SocketKind::Dealer | SocketKind::Pub | SocketKind::Sub);
+        if once && self.find_dialer(given).is_some() {
+            return Ok(());
+        }
+        let seed = RandomState::new().build_hasher().finish();
+        let now = Instant::now();
+        let entry = self.slots.vacant_entry();
+        let slot = entry.key();
+        let bell = Bell::new(Arc::new(SourceWaker {
+            token: Token(slot),
+            mailbox: Arc::clone(&self.mailbox),
+            waker: self.waker.clone(),
+        }));
+        let dialer = Dialer::new(endpoint, self.links.clone(), seed, bell, now);
+        let dialed = Dialed { dialer, given: given.to_owned(), connection: None, wake: None };
+        entry.insert(Slot::Dialer(Box::new(dialed)));
+        self.dial(slot, now);
+        self.announce();
+        Ok(())
+    }
+
+    fn try_unbind(&mut self, given: &str) -> Result<(), String> {
+        let found = self.slots.iter().find(|(_, slot)| match slot {
+            Slot::Listener(bound) => bound.given == given || bound.listener.endpoint() == given,
+            Slot::Dialer(_) | Slot::Accepted(_) => false,
+        });
+        let slot = found.map(|(slot, _)| slot).ok_or("this socket is not bound there")?;
+        self.remove_slot(slot);
+        Ok(())
+    }
+
+    fn try_disconnect(&mut self, given: &str) -> Result<(), String> {
+        let slot = self.find_dialer(given).ok_or("this socket is not connected there")?;
+        self.close(slot, "this side disconnected");
+        self.remove_slot(slot);
+        Ok(())
+    }
+
+    fn find_dialer(&self, given: &str) -> Option<usize> {
+        let found = self.slots.iter().find(|(_, slot)| match slot {
+            Slot::Dialer(dialed) => dialed.given == given,
+            Slot::Listener(_) | Slot::Accepted(_) => false,
+        });
+        found.map(|(slot, _)| slot)
+    }
+
+    /// Lets whoever waits know when there is something to do.
+    fn announce(&mut self) {
+        let due = self.poll_timeout();
+        if due != self.due {
+            self.due = due;
+            if self.mailbox.set_due(due) {
+                self.waker.wake();
+            }
+        }
+    }
+
+    /// Keeps something to tell, and tells it to the log.
+    fn tell(&mut self, event: MonitorEvent) {
+        tracing::debug!("{event}");
+        if self.monitor.len() == MONITORED {
+            self.monitor.pop_front();
+        }
+        self.monitor.push_back(event);
+    }
+
+    /// Writes what is left, for as long as the linger allows.
+    fn linger(&mut self) {
+        let start = Instant::now();
+        loop {
+            let slots: Vec<usize> = self.peers.values().copied().collect();
+            for slot in slots {
+                if let Some(connection) = self.connection(slot) {
+                    connection.set_writable();
+                }
+                self.flush(slot);
+                let failed = self.connection(slot).and_then(|connection| connection.failed.take());
+                if let Some(ending) = failed {
+                    self.end(slot, &ending);
+                }
+            }
+            let left = match self.options.linger {
+                Some(linger) => linger.saturating_sub(start.elapsed()),
+                // Looked at again now and then: connections may end meanwhile.
+                None => Duration::from_secs(1),
+            };
+            let unsent = self.slots.iter().filter_map(|(_, slot)| slot.connection());
+            let mut waits: Vec<PollFd<'_>> = unsent
+                .filter(|connection| connection.peer.is_some() && connection.engine.has_output())
+                .map(|connection| PollFd::new(&connection.stream, PollFlags::OUT))
+                .collect();
+            if waits.is_empty() || left.is_zero() {
+                return;
+            }
+            let timeout = Timespec::try_from(left).ok();
+            if poll(&mut waits, timeout.as_ref())
+                .is_err_and(|error| error != rustix::io::Errno::INTR)
+            {
+                return;
+            }
+        }
+    }
+}
+
+/// Puts the outcome of an action on an endpoint into words.
+fn conclude<T>(
+    action: &'static str,
+    endpoint: &str,
+    result: Result<T, String>,
+) -> Result<T, EndpointError> {
+    result.map_err(|reason| EndpointError { action, endpoint: endpoint.to_owned(), reason })
+}
+
+impl Transport for MioTransport {
+    fn bind(&mut self, endpoint: &str) -> Result<String, EndpointError> {
+        conclude("bind", endpoint, self.try_bind(endpoint))
+    }
+
+    fn connect(&mut self, endpoint: &str) -> Result<(), EndpointError> {
+        conclude("connect", endpoint, self.try_connect(endpoint))
+    }
+
+    fn unbind(&mut self, endpoint: &str) -> Result<(), EndpointError> {
+        conclude("unbind", endpoint, self.try_unbind(endpoint))
+    }
+
+    fn disconnect(&mut self, endpoint: &str) -> Result<(), EndpointError> {
+        conclude("disconnect", endpoint, self.try_disconnect(endpoint))
+    }
+
+    fn can_send(&mut self) -> bool {
+        match self.kind {
+            // Each peer has a queue of its own, which says when it is full.
+            SocketKind::Dealer | SocketKind::Router | SocketKind::Pub => true,
+            SocketKind::Push => self.waiting.is_empty() && self.rotation.has_any(),
+            SocketKind::Pull | SocketKind::Sub => false,
+        }
+    }
+
+    fn send(&mut self, message: Transmit) -> Result<Flow, TransportError> {
+        self.route(message)
+    }
+
+    fn receive(&mut self) -> Result<Option<(PeerId, Multipart)>, TransportError> {
+        if !self.inbox.has_messages() {
+            self.work();
+        }
+        let message = self.inbox.next_message();
+        if message.is_none() {
+            self.announce();
+        }
+        Ok(message)
+    }
+
+    fn poll_peer(&mut self) -> Option<PeerEvent> {
+        self.inbox.next_event()
+    }
+
+    fn knows_peers(&self) -> bool {
+        true
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        if self.runnable.is_empty() {
+            self.timers.first().map(|(at, _)| *at)
+        } else {
+            // What was too much for one round makes the next wait a short one.
+            Some(self.worked)
+        }
+    }
+
+    fn poll_monitor(&mut self) -> Option<MonitorEvent> {
+        self.monitor.pop_front()
+    }
+}
+
+impl Drop for MioTransport {
+    fn drop(&mut self) {
+        self.linger();
+        self.mailbox.close();
+        self.waker.wake();
+    }
+}
+
+impl fmt::Debug for MioTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MioTransport")
+            .field("kind", &self.kind)
+            .field("peers", &self.peers.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,266 @@
+//! What readiness comes from, and what is done about it.
+
+use std::time::{Duration, Instant};
+
+use mio::{Interest, Token};
+use zerorpc_proto::MonitorEvent;
+
+use super::{BUDGET, MioTransport};
+use crate::{
+    connection::{Connection, Origin},
+    link::{Burst, Dial, Dialer, Listener, Stream},
+    waiter::Readiness,
+};
+
+/// How many connections are accepted before it is somebody else's turn.
+const BURST: usize = 16;
+
+/// What each turn costs of the budget at least.
+const TURN: usize = 4 << 10;
+
+/// A source of readiness; its key is its token.
+#[derive(Debug)]
+pub(super) enum Slot {
+    Listener(Box<Bound>),
+    Dialer(Box<Dialed>),
+    Accepted(Box<Connection>),
+}
+
+/// An endpoint that is bound.
+#[derive(Debug)]
+pub(super) struct Bound {
+    pub(super) listener: Listener,
+    /// As the caller wrote it.
+    pub(super) given: String,
+    pub(super) wake: Option<Instant>,
+    /// Stands among those that have something to do.
+    pub(super) runnable: bool,
+}
+
+/// An endpoint to connect to, with the connection if there is one.
+#[derive(Debug)]
+pub(super) struct Dialed {
+    pub(super) dialer: Dialer,
+    /// As the caller wrote it.
+    pub(super) given: String,
+    pub(super) connection: Option<Connection>,
+    pub(super) wake: Option<Instant>,
+}
+
+impl Slot {
+    pub(super) fn connection(&self) -> Option<&Connection> {
+        match self {
+            Self::Listener(_) => None,
+            Self::Dialer(dialed) => dialed.connection.as_ref(),
+            Self::Accepted(connection) => Some(connection),
+        }
+    }
+
+    fn runnable(&mut self) -> Option<&mut bool> {
+        match self {
+            Self::Listener(bound) => Some(&mut bound.runnable),
+            Self::Dialer(dialed) => Some(&mut dialed.connection.as_mut()?.runnable),
+            Self::Accepted(connection) => Some(&mut connection.runnable),
+        }
+    }
+
+    fn wake(&mut self) -> &mut Option<Instant> {
+        match self {
+            Self::Listener(bound) => &mut bound.wake,
+            Self::Dialer(dialed) => match &mut dialed.connection {
+                Some(connection) => &mut connection.wake,
+                None => &mut dialed.wake,
+            },
+            Self::Accepted(connection) => &mut connection.wake,
+        }
+    }
+}
+
+impl MioTransport {
+    pub(super) fn connection(&mut self, slot: usize) -> Option<&mut Connection> {
+        match self.slots.get_mut(slot)? {
+            Slot::Listener(_) => None,
+            Slot::Dialer(dialed) => dialed.connection.as_mut(),
+            Slot::Accepted(connection) => Some(connection),
+        }
+    }
+
+    /// Does what can be done now, until there is a message or the budget is used up.
+    pub(super) fn work(&mut self) {
+        let now = Instant::now();
+        self.worked = now;
+        let mut ready = std::mem::take(&mut self.ready);
+        let round = self.mailbox.collect(&mut ready);
+        if round != self.round {
+            self.round = round;
+            self.budget = BUDGET;
+        }
+        for readiness in ready.drain(..) {
+            self.note(readiness, now);
+        }
+        self.ready = ready;
+        while let Some((at, slot)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
+            self.timers.remove(&(at, slot));
+            self.expire(slot, at, now);
+        }
+        while !self.inbox.has_messages()
+            && self.budget > 0
+            && let Some(slot) = self.runnable.pop_front()
+        {
+            let read = match self.slots.get_mut(slot) {
+                Some(Slot::Listener(bound)) => {
+                    bound.runnable = false;
+                    self.accept(slot, now);
+                    0
+                }
+                Some(Slot::Dialer(_) | Slot::Accepted(_)) => self.run(slot, now),
+                None => 0,
+            };
+            self.budget = self.budget.saturating_sub(TURN.max(read));
+        }
+    }
+
+    fn note(&mut self, readiness: Readiness, now: Instant) {
+        let Readiness { token: Token(slot), readable, writable, closing } = readiness;
+        if let Some(connection) = self.connection(slot) {
+            connection.closing |= closing;
+            if readable {
+                self.enqueue(slot);
+            }
+            if writable {
+                if let Some(connection) = self.connection(slot) {
+                    connection.set_writable();
+                }
+                self.flush(slot);
+            }
+            return;
+        }
+        match self.slots.get(slot) {
+            Some(Slot::Listener(_)) => self.enqueue(slot),
+            Some(Slot::Dialer(_)) => self.dial(slot, now),
+            // Readiness of something that is gone already.
+            Some(Slot::Accepted(_)) | None => {}
+        }
+    }
+
+    /// Puts a source among those that have something to do.
+    pub(super) fn enqueue(&mut self, slot: usize) {
+        if let Some(runnable) = self.slots.get_mut(slot).and_then(Slot::runnable)
+            && !std::mem::replace(runnable, true)
+        {
+            self.runnable.push_back(slot);
+        }
+    }
+
+    /// A timer has come up.
+    fn expire(&mut self, slot: usize, at: Instant, now: Instant) {
+        let Some(source) = self.slots.get_mut(slot) else { return };
+        if *source.wake() != Some(at) {
+            return;
+        }
+        *source.wake() = None;
+        match source {
+            Slot::Listener(_) => self.enqueue(slot),
+            Slot::Dialer(dialed) if dialed.connection.is_none() => self.dial(slot, now),
+            Slot::Dialer(_) | Slot::Accepted(_) => self.expire_connection(slot, now),
+        }
+    }
+
+    /// Has a source looked at at that time, if there is one, and at no other.
+    pub(super) fn schedule(&mut self, slot: usize, at: Option<Instant>) {
+        let Some(source) = self.slots.get_mut(slot) else { return };
+        let wake = source.wake();
+        if *wake == at {
+            return;
+        }
+        if let Some(other) = std::mem::replace(wake, at) {
+            self.timers.remove(&(other, slot));
+        }
+        if let Some(at) = at {
+            self.timers.insert((at, slot));
+        }
+    }
+
+    fn accept(&mut self, slot: usize, now: Instant) {
+        let Some(Slot::Listener(bound)) = self.slots.get_mut(slot) else { return };
+        let mut accepted = Vec::new();
+        let burst = bound.listener.accept(now, BURST, |stream| accepted.push(stream));
+        let endpoint = bound.listener.endpoint().to_owned();
+        for stream in accepted {
+            self.begin(stream, now);
+        }
+        match burst {
+            Burst::Drained => {}
+            Burst::More => self.enqueue(slot),
+            Burst::Exhausted { reason, retry } => {
+                tracing::warn!("cannot accept connections at {endpoint}: {reason}");
+                self.tell(MonitorEvent::AcceptFailed { endpoint, reason });
+                self.schedule(slot, Some(retry));
+            }
+        }
+    }
+
+    /// Takes up a connection that was accepted.
+    fn begin(&mut self, mut stream: Stream, now: Instant) {
+        let entry = self.slots.vacant_entry();
+        let slot = entry.key();
+        let interests = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.registry.register(&mut stream, Token(slot), interests) {
+            tracing::warn!("cannot watch the connection from {stream}: {error}");
+            return;
+        }
+        let connection = Connection::new(stream, &self.engine, Origin::Accepted, now);
+        entry.insert(Slot::Accepted(Box::new(connection)));
+        self.greet(slot);
+    }
+
+    /// Goes on connecting.
+    pub(super) fn dial(&mut self, slot: usize, now: Instant) {
+        let Some(Slot::Dialer(dialed)) = self.slots.get_mut(slot) else { return };
+        match dialed.dialer.poll(now, &self.registry, Token(slot)) {
+            Dial::Connected(stream) => {
+                if let Some(wake) = dialed.wake.take() {
+                    self.timers.remove(&(wake, slot));
+                }
+                let connection = Connection::new(stream, &self.engine, Origin::Dialed, now);
+                dialed.connection = Some(connection);
+                self.greet(slot);
+            }
+            Dial::Failed { reason, retry } => {
+                let endpoint = dialed.given.clone();
+                self.retry(slot, endpoint, reason, retry, now);
+            }
+            Dial::Waiting(until) => self.schedule(slot, until),
+        }
+    }
+
+    pub(super) fn retry(
+        &mut self,
+        slot: usize,
+        endpoint: String,
+        reason: String,
+        retry: Instant,
+        now: Instant,
+    ) {
+        let after: Duration = retry.saturating_duration_since(now);
+        self.tell(MonitorEvent::Retried { endpoint, reason, after });
+        self.schedule(slot, Some(retry));
+    }
+
+    /// Sends the first bytes of a new connection, and looks for the peer's.
+    fn greet(&mut self, slot: usize) {
+        let timeout = self.connection(slot).and_then(|connection| connection.engine.poll_timeout());
+        self.schedule(slot, timeout);
+        self.flush(slot);
+        self.enqueue(slot);
+    }
+
+    /// Forgets a source.
+    pub(super) fn remove_slot(&mut self, slot: usize) {
+        if let Some(mut source) = self.slots.try_remove(slot)
+            && let Some(wake) = source.wake().take()
+        {
+            self.timers.remove(&(wake, slot));
+        }
+    }
+}

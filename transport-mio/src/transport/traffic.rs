@@ -1,0 +1,235 @@
+//! Connections at work: reading, writing, coming and going.
+
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use zerorpc_proto::{
+    Envelope, MonitorEvent, Multipart, Payload, PeerEvent, PeerId, Route, SocketKind, Transmit,
+};
+
+use super::{MioTransport, sources::Slot};
+use crate::{
+    connection::{Connection, Ending, Origin, Read},
+    zmtp::{Frames, Outgoing, PeerInfo, ZmtpEvent},
+};
+
+impl MioTransport {
+    /// Reads once from a connection, so that a fast peer does not starve others; how many bytes.
+    pub(super) fn run(&mut self, slot: usize, now: Instant) -> usize {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let Some(connection) = self.connection(slot) else {
+            self.scratch = scratch;
+            return 0;
+        };
+        connection.runnable = false;
+        let read = connection.read(now, &mut scratch);
+        scratch.clear();
+        self.scratch = scratch;
+        // What came before an error counts.
+        while let Some(event) =
+            self.connection(slot).and_then(|connection| connection.engine.poll_event())
+        {
+            self.handle(slot, event);
+        }
+        match read {
+            Ok(Read { count, more }) => {
+                // Reading may have called for an answer: the next step of the handshake, a PONG.
+                self.flush(slot);
+                let timeout =
+                    self.connection(slot).and_then(|connection| connection.engine.poll_timeout());
+                self.schedule(slot, timeout);
+                let failed = self.connection(slot).and_then(|connection| connection.failed.clone());
+                match failed {
+                    Some(ending) if !more => self.end(slot, &ending),
+                    _ if more => self.enqueue(slot),
+                    _ => {}
+                }
+                count
+            }
+            Err(ending) => {
+                self.end(slot, &ending);
+                0
+            }
+        }
+    }
+
+    /// A connection has been silent for too long, or has to say something.
+    pub(super) fn expire_connection(&mut self, slot: usize, now: Instant) {
+        let Some(connection) = self.connection(slot) else { return };
+        match connection.engine.handle_timeout(now) {
+            Ok(()) => {
+                let timeout = connection.engine.poll_timeout();
+                self.flush(slot);
+                self.schedule(slot, timeout);
+            }
+            Err(violation) => self.end(slot, &violation.into()),
+        }
+    }
+
+    fn handle(&mut self, slot: usize, event: ZmtpEvent) {
+        match event {
+            ZmtpEvent::Ready(info) => self.welcome(slot, &info),
+            ZmtpEvent::Message(frames) => self.deliver(slot, frames),
+            ZmtpEvent::Subscribe(topic) => {
+                if let Some(connection) = self.connection(slot) {
+                    connection.topics.subscribe(topic);
+                }
+            }
+            ZmtpEvent::Cancel(topic) => {
+                if let Some(connection) = self.connection(slot) {
+                    connection.topics.cancel(&topic);
+                }
+            }
+        }
+    }
+
+    /// The handshake is over: the connection is a peer.
+    fn welcome(&mut self, slot: usize, info: &PeerInfo) {
+        if self.kind == SocketKind::Router && !info.identity.is_empty() {
+            if self.identities.contains_key(&info.identity) {
+                // Whoever has the name keeps it; the newcomer may try again.
+                let reason = "another connection has the same identity".to_owned();
+                return self.end(slot, &Ending::Failed(reason));
+            }
+            self.identities.insert(info.identity.clone(), PeerId(self.next_peer));
+        }
+        let peer = PeerId(self.next_peer);
+        let kind = self.kind;
+        let Some(connection) = self.connection(slot) else { return };
+        connection.peer = Some(peer);
+        if kind == SocketKind::Router {
+            connection.identity = info.identity.clone();
+        }
+        if kind == SocketKind::Sub {
+            connection.engine.subscribe(b"");
+        }
+        let remote = connection.stream.to_string();
+        if let Some(Slot::Dialer(dialed)) = self.slots.get_mut(slot) {
+            dialed.dialer.established();
+        }
+        self.next_peer += 1;
+        self.peers.insert(peer, slot);
+        if matches!(kind, SocketKind::Dealer | SocketKind::Push) {
+            self.rotation.add(peer);
+        }
+        self.inbox.add_event(PeerEvent::Up(peer));
+        self.tell(MonitorEvent::Connected { peer, remote });
+        self.send_waiting();
+    }
+
+    fn deliver(&mut self, slot: usize, frames: Frames) {
+        let peer = self.connection(slot).and_then(|connection| connection.peer);
+        if let (Some(peer), Some(message)) = (peer, Multipart::from_frames(None, frames)) {
+            self.inbox.add_message(peer, message);
+        }
+    }
+
+    /// Writes what a connection has to say, as far as there is room.
+    pub(super) fn flush(&mut self, slot: usize) {
+        let (messages, bytes) = (self.options.high_water_mark, self.options.high_water_bytes);
+        let Some(connection) = self.connection(slot) else { return };
+        connection.write();
+        if connection.failed.is_some() {
+            // What the peer sent before it went is still to be read; that ends the connection.
+            return self.enqueue(slot);
+        }
+        if connection.congested && !connection.is_over(messages.div_ceil(2), bytes / 2) {
+            connection.congested = false;
+            connection.beyond = 0;
+            if let Some(peer) = connection.peer {
+                self.inbox.add_event(PeerEvent::Drained(Route { peer, identity: None }));
+                if matches!(self.kind, SocketKind::Dealer | SocketKind::Push) {
+                    self.rotation.add(peer);
+                    self.send_waiting();
+                }
+            }
+        }
+    }
+
+    /// Ends a connection for a reason of this side.
+    pub(super) fn end_connection(&mut self, slot: usize, reason: &str) {
+        self.end(slot, &Ending::Failed(reason.to_owned()));
+    }
+
+    pub(super) fn end(&mut self, slot: usize, ending: &Ending) {
+        let reason = ending.to_string();
+        let Some(origin) = self.close(slot, &reason) else { return };
+        if origin == Origin::Dialed
+            && let Some(Slot::Dialer(dialed)) = self.slots.get_mut(slot)
+        {
+            let now = Instant::now();
+            let retry = dialed.dialer.lost(now);
+            let endpoint = dialed.given.clone();
+            self.retry(slot, endpoint, reason, retry, now);
+        }
+    }
+
+    /// Closes a connection, if there is one, and tells of it; where it came from.
+    pub(super) fn close(&mut self, slot: usize, reason: &str) -> Option<Origin> {
+        // Parting words, if there is room for them.
+        self.connection(slot)?.write();
+        self.schedule(slot, None);
+        let mut connection = match self.slots.get_mut(slot)? {
+            Slot::Dialer(dialed) => dialed.connection.take()?,
+            Slot::Accepted(_) => match self.slots.remove(slot) {
+                Slot::Accepted(connection) => *connection,
+                Slot::Listener(_) | Slot::Dialer(_) => return None,
+            },
+            Slot::Listener(_) => return None,
+        };
+        let (origin, remote) = (connection.origin, connection.stream.to_string());
+        match connection.peer {
+            Some(peer) => self.farewell(peer, &mut connection, remote, reason),
+            None => {
+                self.tell(MonitorEvent::HandshakeFailed { remote, reason: reason.to_owned() });
+            }
+        }
+        Some(origin)
+    }
+
+    /// A peer has gone: its name is free, and what it did not get goes back.
+    fn farewell(
+        &mut self,
+        peer: PeerId,
+        connection: &mut Connection,
+        remote: String,
+        reason: &str,
+    ) {
+        self.peers.remove(&peer);
+        self.rotation.remove(peer);
+        if !connection.identity.is_empty() {
+            self.identities.remove(&connection.identity);
+        }
+        let unsent = connection.engine.take_unsent();
+        match self.kind {
+            SocketKind::Dealer => {
+                for message in unsent {
+                    if let Some(message) = returned(peer, message) {
+                        self.inbox.add_event(PeerEvent::Returned(message));
+                    }
+                }
+            }
+            SocketKind::Push => {
+                for message in unsent.into_iter().rev() {
+                    self.waiting.push_front(message);
+                }
+                self.send_waiting();
+            }
+            SocketKind::Router | SocketKind::Pull | SocketKind::Pub | SocketKind::Sub => {}
+        }
+        let told: Arc<str> = format!("{remote}: {reason}").into();
+        self.inbox.add_event(PeerEvent::Down(peer, told));
+        self.tell(MonitorEvent::Disconnected { peer, remote, reason: reason.to_owned() });
+    }
+}
+
+/// The message that was handed to [`MioTransport::send`](zerorpc_proto::Transport::send), from what was made
+/// of it.
+fn returned(to: PeerId, message: Outgoing) -> Option<Transmit> {
+    let Outgoing { mut frames, tail } = message;
+    let head = frames.pop()?;
+    let _delimiter = frames.pop();
+    let envelope: Envelope = frames.into_iter().collect::<Envelope>();
+    let payload = Payload { head, body: if tail.is_empty() { Bytes::new() } else { tail } };
+    Some(Transmit { to, envelope, payload })
+}

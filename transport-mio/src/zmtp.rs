@@ -1,0 +1,149 @@
+//! One ZMTP connection as a pure state machine: no socket, clock, thread, lock or random source.
+//!
+//! ```text
+//!            want ──► how to read           ┌──────── Engine ────────┐
+//!  bytes in  handle_chunk, handle_body ───► │ greeting ► mechanism ► │ ──► poll_event   who it is, messages
+//!  time      handle_timeout ──────────────► │ frames ► assembly      │ ──► poll_timeout when to come back
+//!  messages  send, subscribe, cancel ─────► │ outbox ► batch         │ ──► output, advance   bytes out
+//!                                           └────────────────────────┘
+//! ```
+//!
+//! It speaks ZMTP 3.1 and falls back to 3.0, 2.0 and 1.0 as far as the peer and the [`Mechanism`] allow.
+//!
+//! Methods may come in any order and none has to be followed by another, with two things to mind: drain
+//! [`Engine::poll_event`] after each chunk, since what has arrived is held until then; and offer
+//! [`Engine::output`] to the socket after every call, since answers are written by nobody else. An older
+//! `now` counts as the latest one seen. Whatever a peer sends, the engine holds no more than [`WireLimits`]
+//! allow, and reserves nothing on the strength of an announced length.
+//!
+//! After a [`Violation`] the engine is dead: it takes no more input and lets no further message out.
+//! [`Engine::output`] may still hold parting words; write what can be written at once and close.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod assembly;
+mod command;
+mod config;
+mod engine;
+mod error;
+mod frame;
+mod fuzzing;
+mod greeting;
+mod handshake;
+mod input;
+mod liveness;
+mod mechanism;
+mod metadata;
+mod null;
+mod outbox;
+mod plain;
+mod socket_type;
+mod traffic;
+
+use std::fmt;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+pub use config::{
+    Credentials, EngineConfig, Heartbeat, Identity, Mechanism, PlainCheck, Unusable, WireLimits,
+};
+pub use engine::Engine;
+pub use error::{Blame, Violation};
+#[doc(hidden)]
+pub use fuzzing::fuzz;
+pub use socket_type::SocketType;
+
+use frame::Framing;
+
+/// The frames of a message; two, as most messages of zerorpc have, cost no allocation.
+pub type Frames = SmallVec<[Bytes; 2]>;
+
+/// A message to be sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The frames. A message without any is not sent.
+    pub frames: Frames,
+    /// Goes behind the last frame, as part of it: a frame in two pieces needs no copy to become one.
+    pub tail: Bytes,
+}
+
+/// How the engine wants to be fed.
+#[derive(Debug)]
+pub enum Want<'a> {
+    /// Read whatever there is into a buffer that connections share, and pass it to
+    /// [`Engine::handle_chunk`]. Messages are slices of it.
+    Chunk,
+    /// Much of a large frame is missing. Append up to `room` bytes to `buffer`, for which the capacity is
+    /// there, and call [`Engine::handle_body`]. Passing a chunk instead works as well and copies it.
+    Body {
+        /// What has arrived of the frame.
+        buffer: &'a mut Vec<u8>,
+        /// How much to read now at most, in bytes.
+        room: usize,
+    },
+}
+
+/// What a connection has to report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ZmtpEvent {
+    /// The handshake is over; always the first event, and there is one only.
+    Ready(Box<PeerInfo>),
+    /// A whole message; its frames may be slices of the chunk they came in. Never on PUSH and PUB sockets.
+    Message(Frames),
+    /// The peer wants messages that begin with this. Only on PUB sockets; may come twice for one topic,
+    /// which is one subscription.
+    Subscribe(Bytes),
+    /// The peer no longer wants messages that begin with this. Only on PUB sockets.
+    Cancel(Bytes),
+}
+
+/// What a peer told of itself in the handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerInfo {
+    /// What the two sides speak.
+    pub version: ZmtpVersion,
+    /// The peer's kind of socket, if it told one that is known. From ZMTP 3.0 on it goes with ours.
+    pub socket_type: Option<SocketType>,
+    /// The peer's name for itself; empty for none, at most 255 bytes. It may begin with a zero byte: keep
+    /// generated names apart from it.
+    pub identity: Bytes,
+    /// All other properties, names and values as they came.
+    pub metadata: Vec<(Bytes, Bytes)>,
+}
+
+/// What the two sides of a connection speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ZmtpVersion {
+    /// 1.0, from a peer that knows of no other: no version is told, and no subscriptions.
+    Unversioned,
+    /// 1.0, from a peer that says so.
+    V1_0,
+    /// 2.0.
+    V2_0,
+    /// 3.0.
+    V3_0,
+    /// 3.1, and whatever comes after it.
+    V3_1,
+}
+
+impl ZmtpVersion {
+    fn framing(self) -> Framing {
+        match self {
+            Self::Unversioned | Self::V1_0 => Framing::V1,
+            Self::V2_0 => Framing::V2,
+            Self::V3_0 | Self::V3_1 => Framing::V3,
+        }
+    }
+}
+
+impl fmt::Display for ZmtpVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unversioned | Self::V1_0 => "ZMTP 1.0",
+            Self::V2_0 => "ZMTP 2.0",
+            Self::V3_0 => "ZMTP 3.0",
+            Self::V3_1 => "ZMTP 3.1",
+        })
+    }
+}

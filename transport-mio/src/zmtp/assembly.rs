@@ -1,0 +1,64 @@
+//! Frames become messages, whole or not at all.
+
+use bytes::Bytes;
+
+use super::{
+    Frames, Violation, WireLimits,
+    frame::{Frame, Header},
+};
+
+/// The frames of a message whose last one has not come.
+#[derive(Debug, Default)]
+pub(super) struct Assembly {
+    frames: Frames,
+    /// Bytes of the frames, admitted ones included, with what each frame costs.
+    cost: u64,
+    /// So many frames are known to hold on to no chunk.
+    detached: usize,
+}
+
+impl Assembly {
+    /// Whether the message may go on with a frame of this size.
+    pub(super) fn admit(&mut self, header: Header, limits: &WireLimits) -> Result<(), Violation> {
+        if header.size > limits.frame_bytes {
+            let (size, limit) = (header.size, limits.frame_bytes);
+            return Err(Violation::FrameTooLarge { size, limit });
+        }
+        if self.frames.len() >= limits.frames {
+            return Err(Violation::TooManyFrames { limit: limits.frames });
+        }
+        let cost = header.size.saturating_add(WireLimits::FRAME_COST as u64);
+        self.cost = self.cost.saturating_add(cost);
+        if self.cost > limits.message_bytes {
+            return Err(Violation::MessageTooLarge { limit: limits.message_bytes });
+        }
+        Ok(())
+    }
+
+    /// Adds an admitted frame; the message, when that was its last.
+    pub(super) fn push(&mut self, frame: Frame) -> Option<Frames> {
+        self.frames.push(frame.body);
+        if frame.more {
+            return None;
+        }
+        self.cost = 0;
+        self.detached = 0;
+        Some(std::mem::take(&mut self.frames))
+    }
+
+    /// Lets go of a chunk of `chunk` bytes: frames that are small beside it are copied, so that a message
+    /// which never ends pins no buffers.
+    pub(super) fn detach(&mut self, chunk: usize) {
+        for frame in self.frames.iter_mut().skip(self.detached) {
+            if frame.len() < chunk / 2 {
+                *frame = Bytes::copy_from_slice(frame);
+            }
+        }
+        self.detached = self.frames.len();
+    }
+
+    /// Bytes that the unfinished message holds, with the cost of its frames.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.frames.iter().map(|frame| frame.len() + WireLimits::FRAME_COST).sum()
+    }
+}

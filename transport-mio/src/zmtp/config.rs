@@ -1,0 +1,227 @@
+//! What one side of a connection wants, and what it puts up with.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use zerorpc_proto::SocketKind;
+
+use super::socket_type;
+
+/// Everything that an [`Engine`](super::Engine) is told; shared by all connections of a socket.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// The socket that the connection belongs to.
+    pub kind: SocketKind,
+    /// The name that a ROUTER at the other end shall know us by.
+    pub identity: Identity,
+    /// How the two sides make sure of each other.
+    pub mechanism: Mechanism,
+    /// What a peer may make us hold.
+    pub limits: WireLimits,
+    /// How long the peer may take from the first byte to the end of the handshake; dripped bytes do not
+    /// extend it.
+    pub handshake_timeout: Duration,
+    /// Our own PINGs; off by default, as zerorpc has heartbeats of its own.
+    pub heartbeat: Option<Heartbeat>,
+}
+
+impl EngineConfig {
+    /// What libzmq does by default: no identity, NULL, 30 s of handshake, no heartbeats; and limits.
+    #[must_use]
+    pub fn new(kind: SocketKind) -> Self {
+        Self {
+            kind,
+            identity: Identity::default(),
+            mechanism: Mechanism::Null,
+            limits: WireLimits::default(),
+            handshake_timeout: Duration::from_secs(30),
+            heartbeat: None,
+        }
+    }
+}
+
+/// A name for a connection: nothing at all, or 1 to 255 bytes of which the first is not zero.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity(Bytes);
+
+impl Identity {
+    /// The longest identity, in bytes.
+    pub const MAX_LEN: usize = 255;
+
+    /// Takes `name` for an identity.
+    ///
+    /// # Errors
+    /// When it is empty, too long, or begins with a zero byte, which is for generated names.
+    pub fn new(name: impl Into<Bytes>) -> Result<Self, Unusable> {
+        let name = name.into();
+        match name.first() {
+            None => Err(Unusable("an identity has at least one byte; leave it out to have none")),
+            Some(0) => Err(Unusable("an identity must not begin with a zero byte")),
+            Some(_) if name.len() > Self::MAX_LEN => {
+                Err(Unusable("an identity has at most 255 bytes; choose a shorter one"))
+            }
+            Some(_) => Ok(Self(name)),
+        }
+    }
+
+    /// The bytes; empty when there is no identity.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// A name and a password for PLAIN, each of at most 255 bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    username: Bytes,
+    password: Bytes,
+}
+
+impl Credentials {
+    /// Takes a name and a password.
+    ///
+    /// # Errors
+    /// When one of them is longer than 255 bytes.
+    pub fn new(username: impl Into<Bytes>, password: impl Into<Bytes>) -> Result<Self, Unusable> {
+        let (username, password) = (username.into(), password.into());
+        if username.len() > 255 {
+            return Err(Unusable("a PLAIN user name has at most 255 bytes"));
+        }
+        if password.len() > 255 {
+            return Err(Unusable("a PLAIN password has at most 255 bytes"));
+        }
+        Ok(Self { username, password })
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn username(&self) -> &[u8] {
+        &self.username
+    }
+
+    /// The password.
+    #[must_use]
+    pub fn password(&self) -> &[u8] {
+        &self.password
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+/// A setting that ZMTP cannot carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unusable(&'static str);
+
+/// Decides whether a PLAIN user name and password are good. Runs within the handshake: must not block.
+pub type PlainCheck = Arc<dyn Fn(&[u8], &[u8]) -> bool + Send + Sync>;
+
+/// How the two sides make sure of each other. Both must use the same; anything else is refused, and so are
+/// peers of ZMTP 1.0 and 2.0 unless it is [`Null`](Self::Null).
+#[derive(Clone)]
+pub enum Mechanism {
+    /// Not at all.
+    Null,
+    /// We show a name and a password, in the clear.
+    PlainClient(Credentials),
+    /// The peer shows a name and a password, in the clear; this says whether they are good.
+    PlainServer(PlainCheck),
+}
+
+impl Mechanism {
+    /// The name in the greeting.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Null => "NULL",
+            Self::PlainClient(_) | Self::PlainServer(_) => "PLAIN",
+        }
+    }
+
+    pub(super) fn is_server(&self) -> bool {
+        matches!(self, Self::PlainServer(_))
+    }
+}
+
+impl fmt::Debug for Mechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("Null"),
+            Self::PlainClient(credentials) => {
+                f.debug_tuple("PlainClient").field(credentials).finish()
+            }
+            Self::PlainServer(_) => f.write_str("PlainServer"),
+        }
+    }
+}
+
+/// What a peer may make us hold. Sizes are checked as announced, before anything is reserved for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WireLimits {
+    /// Bytes of one frame.
+    pub frame_bytes: u64,
+    /// Bytes of all frames of one message, each counting [`FRAME_COST`](Self::FRAME_COST) besides.
+    pub message_bytes: u64,
+    /// Frames of one message.
+    pub frames: usize,
+    /// Bytes of a command during the handshake.
+    pub handshake_command_bytes: u64,
+    /// Bytes of a command after the handshake, and of a message to a socket that does not receive any.
+    pub command_bytes: u64,
+    /// Bytes of PONGs that wait for the peer to read; PINGs beyond that stay unanswered.
+    pub pong_bytes: usize,
+}
+
+impl WireLimits {
+    /// What a frame costs beyond its bytes, whichever way it goes.
+    pub const FRAME_COST: usize = 64;
+
+    /// The default limits, but for frames of up to `bytes`, and messages to match.
+    #[must_use]
+    pub fn with_frame_bytes(bytes: u64) -> Self {
+        Self {
+            frame_bytes: bytes,
+            message_bytes: bytes.saturating_add(1 << 20),
+            frames: 1024,
+            handshake_command_bytes: 64 << 10,
+            command_bytes: 64 << 10,
+            pong_bytes: 4 << 10,
+        }
+    }
+
+    /// The limits of a socket of this kind: where messages mean nothing but subscriptions, they may be as
+    /// large as commands.
+    pub(super) fn for_kind(&self, kind: SocketKind) -> Self {
+        let mut limits = self.clone();
+        if !socket_type::receives(kind) {
+            limits.frame_bytes = limits.frame_bytes.min(limits.command_bytes);
+            limits.message_bytes = limits.message_bytes.min(limits.command_bytes);
+        }
+        limits
+    }
+}
+
+impl Default for WireLimits {
+    /// Frames up to 1 GiB, messages up to 1 GiB + 1 MiB in 1024 frames, commands up to 64 KiB, 4 KiB of
+    /// PONGs.
+    fn default() -> Self {
+        Self::with_frame_bytes(1 << 30)
+    }
+}
+
+/// PINGs that we send to find out whether the peer is still there. ZMTP 3.x only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Time between two PINGs; less than a millisecond counts as one.
+    pub interval: Duration,
+    /// How long after a PING something must be heard, whatever it is.
+    pub timeout: Duration,
+    /// How soon the peer may give us up when it hears nothing: sent in steps of 0.1 s, 6553.5 s at most;
+    /// zero lets the peer decide.
+    pub ttl: Duration,
+}

@@ -1,0 +1,275 @@
+//! The surface: one connection.
+
+use std::{collections::VecDeque, io::IoSlice, mem, sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use zerorpc_proto::Payload;
+
+use super::{
+    EngineConfig, Outgoing, PeerInfo, Violation, Want, ZmtpEvent, ZmtpVersion,
+    handshake::{Handshake, Progress},
+    input::Input,
+    outbox::Outbox,
+    traffic::{Subscription, Traffic},
+};
+
+/// One connection, from its first byte to its last. See the [module](super) for how data flows.
+#[derive(Debug)]
+pub struct Engine {
+    config: Arc<EngineConfig>,
+    /// The latest instant seen.
+    now: Instant,
+    phase: Phase,
+    outbox: Outbox,
+    events: VecDeque<ZmtpEvent>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Handshake {
+        handshake: Handshake,
+        /// `None` when the time-out is longer than clocks run.
+        deadline: Option<Instant>,
+        /// What to tell the peer as soon as it is known how.
+        subscriptions: Vec<(Subscription, Bytes)>,
+    },
+    Traffic(Traffic),
+    Dead(Violation),
+}
+
+/// An idle connection keeps no more room for events than this.
+const IDLE_EVENTS: usize = 16;
+
+impl Engine {
+    /// A connection that has just been made or accepted; there is no difference. Its first bytes are in
+    /// the output.
+    #[must_use]
+    pub fn new(config: Arc<EngineConfig>, now: Instant) -> Self {
+        let mut outbox = Outbox::default();
+        let handshake = Handshake::start(&config, &mut outbox);
+        let deadline = now.checked_add(config.handshake_timeout);
+        let phase = Phase::Handshake { handshake, deadline, subscriptions: Vec::new() };
+        Self { config, now, phase, outbox, events: VecDeque::new() }
+    }
+
+    /// How to read from the socket next.
+    pub fn want(&mut self) -> Want<'_> {
+        match &mut self.phase {
+            Phase::Traffic(traffic) => match traffic.decoder().direct() {
+                Some((buffer, room)) => Want::Body { buffer, room },
+                None => Want::Chunk,
+            },
+            Phase::Handshake { .. } | Phase::Dead(_) => Want::Chunk,
+        }
+    }
+
+    /// Takes bytes from the peer, any number of them.
+    ///
+    /// # Errors
+    /// When the peer broke the protocol or a limit, or does not fit. The same again on a dead engine.
+    pub fn handle_chunk(&mut self, now: Instant, chunk: Bytes) -> Result<(), Violation> {
+        self.now = self.now.max(now);
+        if let Phase::Dead(violation) = &self.phase {
+            return Err(violation.clone());
+        }
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        let read = self.read(&mut Input::new(chunk));
+        read.map_err(|violation| self.die(violation))
+    }
+
+    /// Takes note of bytes that were appended to the buffer of [`Want::Body`].
+    ///
+    /// # Errors
+    /// As [`handle_chunk`](Self::handle_chunk).
+    pub fn handle_body(&mut self, now: Instant) -> Result<(), Violation> {
+        self.now = self.now.max(now);
+        match &mut self.phase {
+            Phase::Handshake { .. } => Ok(()),
+            Phase::Traffic(traffic) => {
+                let excess = traffic.decoder().take_excess();
+                let read = self.read(&mut Input::new(excess));
+                read.map_err(|violation| self.die(violation))
+            }
+            Phase::Dead(violation) => Err(violation.clone()),
+        }
+    }
+
+    fn read(&mut self, input: &mut Input) -> Result<(), Violation> {
+        if matches!(self.phase, Phase::Handshake { .. }) {
+            self.shake_hands(input)?;
+        }
+        match &mut self.phase {
+            Phase::Traffic(traffic) => {
+                traffic.receive(self.now, input, &mut self.outbox, &mut self.events)
+            }
+            Phase::Handshake { .. } | Phase::Dead(_) => Ok(()),
+        }
+    }
+
+    /// Goes on with the handshake, and from there to traffic.
+    fn shake_hands(&mut self, input: &mut Input) -> Result<(), Violation> {
+        // Stays only if this unwinds: an error ends in `die`, everything else puts in the next phase.
+        let gone = Phase::Dead(Violation::HandshakeTimeout(self.config.handshake_timeout));
+        let phase = mem::replace(&mut self.phase, gone);
+        let Phase::Handshake { handshake, deadline, subscriptions } = phase else {
+            self.phase = phase;
+            return Ok(());
+        };
+        match handshake.receive(input, &self.config, &mut self.outbox)? {
+            Progress::Waiting(handshake) => {
+                self.phase = Phase::Handshake { handshake, deadline, subscriptions };
+            }
+            Progress::Done(peer) => self.begin(peer, subscriptions),
+        }
+        Ok(())
+    }
+
+    /// The handshake is over.
+    fn begin(&mut self, peer: PeerInfo, subscriptions: Vec<(Subscription, Bytes)>) {
+        let version = peer.version;
+        let traffic = Traffic::new(&self.config, version, self.now);
+        for (change, topic) in subscriptions {
+            traffic.subscription(change, &topic, &mut self.outbox);
+        }
+        self.phase = Phase::Traffic(traffic);
+        self.outbox.open(version.framing());
+        self.events.push_back(ZmtpEvent::Ready(Box::new(peer)));
+        // Such a subscriber sends no subscriptions and filters what it gets.
+        if version == ZmtpVersion::Unversioned && self.config.kind == zerorpc_proto::SocketKind::Pub
+        {
+            self.events.push_back(ZmtpEvent::Subscribe(Bytes::new()));
+        }
+    }
+
+    fn die(&mut self, violation: Violation) -> Violation {
+        self.phase = Phase::Dead(violation.clone());
+        self.outbox.seal();
+        violation
+    }
+
+    /// What happened next. Events from before a violation are still there after it.
+    pub fn poll_event(&mut self) -> Option<ZmtpEvent> {
+        let event = self.events.pop_front();
+        if self.events.is_empty() && self.events.capacity() > IDLE_EVENTS {
+            self.events = VecDeque::new();
+        }
+        event
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout); `None`: never, as things stand.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Handshake { deadline, .. } => *deadline,
+            Phase::Traffic(traffic) => traffic.deadline(),
+            Phase::Dead(_) => None,
+        }
+    }
+
+    /// Does what is due. Pass on first what can be read: it may show that the peer is alive.
+    ///
+    /// # Errors
+    /// When the handshake took too long, or the peer is silent where it should not be. The same again on a
+    /// dead engine.
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<(), Violation> {
+        self.now = self.now.max(now);
+        let due = match &mut self.phase {
+            Phase::Handshake { deadline, .. } => match deadline {
+                Some(deadline) if *deadline <= self.now => {
+                    Err(Violation::HandshakeTimeout(self.config.handshake_timeout))
+                }
+                _ => Ok(()),
+            },
+            Phase::Traffic(traffic) => traffic.expire(self.now, &mut self.outbox),
+            Phase::Dead(violation) => return Err(violation.clone()),
+        };
+        due.map_err(|violation| self.die(violation))
+    }
+
+    /// Queues a message. It leaves when the handshake is over and those before it have left.
+    pub fn send(&mut self, frames: impl IntoIterator<Item = Bytes>) {
+        self.send_message(Outgoing { frames: frames.into_iter().collect(), tail: Bytes::new() });
+    }
+
+    /// Queues a message of `leading` frames and one for the payload, which is not put together.
+    pub fn send_payload(&mut self, leading: impl IntoIterator<Item = Bytes>, payload: Payload) {
+        let frames = leading.into_iter().chain([payload.head]).collect();
+        self.send_message(Outgoing { frames, tail: payload.body });
+    }
+
+    /// Queues a message, for instance one that was [taken back](Self::take_unsent) from another engine.
+    pub fn send_message(&mut self, message: Outgoing) {
+        self.outbox.push(message);
+    }
+
+    /// Tells a publisher that we want messages that begin with `topic`, ahead of queued messages. Tell each
+    /// connection anew. Only for SUB sockets.
+    pub fn subscribe(&mut self, topic: &[u8]) {
+        self.change_subscription(Subscription::Begin, topic);
+    }
+
+    /// Tells a publisher that we no longer want messages that begin with `topic`: once, when nobody here
+    /// wants them any more. Only for SUB sockets.
+    pub fn cancel(&mut self, topic: &[u8]) {
+        self.change_subscription(Subscription::End, topic);
+    }
+
+    fn change_subscription(&mut self, change: Subscription, topic: &[u8]) {
+        match &mut self.phase {
+            Phase::Handshake { subscriptions, .. } => {
+                subscriptions.push((change, Bytes::copy_from_slice(topic)));
+            }
+            Phase::Traffic(traffic) => traffic.subscription(change, topic, &mut self.outbox),
+            Phase::Dead(_) => {}
+        }
+    }
+
+    /// Fills `slices` from the front with what is to be written, for one vectored write, and returns how
+    /// many it filled; none when there is nothing to write. Large parts of messages are where they were,
+    /// everything else is gathered in few slices. What follows may wait until this is written: ask again.
+    pub fn output<'a>(&'a mut self, slices: &mut [IoSlice<'a>]) -> usize {
+        self.outbox.gather(slices)
+    }
+
+    /// Takes note that `written` bytes of the output were written.
+    pub fn advance(&mut self, written: usize) {
+        self.outbox.advance(written);
+    }
+
+    /// Whether there is output.
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        self.outbox.has_output()
+    }
+
+    /// Messages of which not every byte was written.
+    #[must_use]
+    pub fn queued_messages(&self) -> usize {
+        self.outbox.queued_messages()
+    }
+
+    /// Bytes of those messages, each frame counting [`FRAME_COST`](super::WireLimits::FRAME_COST) besides,
+    /// and of commands that wait for their turn.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.outbox.queued_bytes()
+    }
+
+    /// Bytes held for the peer's frames and messages that are not complete.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        match &self.phase {
+            Phase::Handshake { handshake, .. } => handshake.held_bytes(),
+            Phase::Traffic(traffic) => traffic.held_bytes(),
+            Phase::Dead(_) => 0,
+        }
+    }
+
+    /// Takes back the messages of which no byte was written, in order, so that another peer can have them.
+    /// One that has begun stays and can be finished.
+    pub fn take_unsent(&mut self) -> Vec<Outgoing> {
+        self.outbox.take_unsent()
+    }
+}

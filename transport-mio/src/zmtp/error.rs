@@ -1,0 +1,170 @@
+//! Why a connection cannot go on.
+
+use std::time::Duration;
+
+use zerorpc_proto::SocketKind;
+
+use super::{ZmtpVersion, socket_type};
+
+/// Why a connection cannot go on. Close it once the output is written, or at once.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// A 1.0 frame without even a flags byte; often not ZMTP at all.
+    #[error("the peer does not speak ZMTP: it sent a frame of length 0; is this the right port?")]
+    NoLength,
+    /// Flag bits that the version does not know; often not ZMTP at all.
+    #[error("the peer sent a frame with unknown flags {0:#04x}; is this the right port, and ZMTP?")]
+    UnknownFlags(u8),
+    /// A length that does not fit 63 bits.
+    #[error("the peer announced a frame of {0} bytes, more than ZMTP can carry")]
+    FrameLength(u64),
+    /// A frame over [`WireLimits::frame_bytes`](super::WireLimits::frame_bytes).
+    #[error(
+        "the peer announced a frame of {size} bytes, the limit is {limit}; raise the limit if it is meant"
+    )]
+    FrameTooLarge {
+        /// As announced.
+        size: u64,
+        /// As configured.
+        limit: u64,
+    },
+    /// A message over [`WireLimits::message_bytes`](super::WireLimits::message_bytes).
+    #[error("the peer sent a message of more than {limit} bytes; raise the limit if it is meant")]
+    MessageTooLarge {
+        /// As configured.
+        limit: u64,
+    },
+    /// A message over [`WireLimits::frames`](super::WireLimits::frames).
+    #[error("the peer sent a message of more than {limit} frames; raise the limit if it is meant")]
+    TooManyFrames {
+        /// As configured.
+        limit: usize,
+    },
+    /// A command over its limit.
+    #[error("the peer announced a command of {size} bytes, the limit is {limit}")]
+    CommandTooLarge {
+        /// As announced.
+        size: u64,
+        /// As configured.
+        limit: u64,
+    },
+    /// Something else than the handshake asks for.
+    #[error("the peer sent {got} in the handshake where {expected} was due")]
+    OutOfTurn {
+        /// The command that was due.
+        expected: &'static str,
+        /// The name of what came, or what it looks like.
+        got: String,
+    },
+    /// A handshake command whose parts do not add up.
+    #[error("the peer sent a broken {command}: {reason}")]
+    Malformed {
+        /// The command.
+        command: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// An identity of more than 255 bytes.
+    #[error("the peer's identity has {0} bytes, at most 255 are allowed")]
+    IdentityTooLong(u64),
+    /// The sockets do not go together.
+    #[error("the peer's socket is a {theirs}, which does not go with our {}", socket_type::name_of(*ours))]
+    SocketType {
+        /// Our kind.
+        ours: SocketKind,
+        /// What the peer says it is.
+        theirs: String,
+    },
+    /// The two sides want different security.
+    #[error("the peer's security mechanism is {theirs}, ours is {ours}; set up both sides alike")]
+    Mechanism {
+        /// Ours.
+        ours: &'static str,
+        /// The peer's.
+        theirs: String,
+    },
+    /// The peer is too old for the mechanism.
+    #[error("the peer speaks {version}, which has no {mechanism}; upgrade it, or use NULL")]
+    Downgrade {
+        /// What the peer speaks.
+        version: ZmtpVersion,
+        /// What we ask for.
+        mechanism: &'static str,
+    },
+    /// The peer answered the handshake with ERROR.
+    #[error("the peer refused the connection: {reason:?}")]
+    Refused {
+        /// In the peer's words; `400` stands for wrong credentials.
+        reason: String,
+    },
+    /// We refused the peer's user name or password.
+    #[error("the peer's user name or password is wrong (user {username:?})")]
+    BadCredentials {
+        /// As it was given.
+        username: String,
+    },
+    /// The handshake took too long.
+    #[error("the peer did not complete the handshake within {} ms", .0.as_millis())]
+    HandshakeTimeout(Duration),
+    /// Nothing was heard after our PING.
+    #[error("the peer did not answer a PING within {} ms", .0.as_millis())]
+    HeartbeatTimeout(Duration),
+    /// The peer promised in a PING to be heard again, and was not.
+    #[error("the peer was silent for the {} ms it had announced", .0.as_millis())]
+    TtlExpired(Duration),
+}
+
+/// Who has to change for a connection to work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The peer broke the protocol or went beyond our limits.
+    Peer,
+    /// Both keep to the protocol and do not fit: trying again without new settings leads nowhere.
+    Settings,
+    /// Nobody spoke: the peer or the network between is down or overloaded. Trying again makes sense.
+    Silence,
+}
+
+impl Violation {
+    /// Who has to change for a connection to work.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::NoLength
+            | Self::UnknownFlags(_)
+            | Self::FrameLength(_)
+            | Self::FrameTooLarge { .. }
+            | Self::MessageTooLarge { .. }
+            | Self::TooManyFrames { .. }
+            | Self::CommandTooLarge { .. }
+            | Self::OutOfTurn { .. }
+            | Self::Malformed { .. }
+            | Self::IdentityTooLong(_) => Blame::Peer,
+            Self::SocketType { .. }
+            | Self::Mechanism { .. }
+            | Self::Downgrade { .. }
+            | Self::Refused { .. }
+            | Self::BadCredentials { .. } => Blame::Settings,
+            Self::HandshakeTimeout(_) | Self::HeartbeatTimeout(_) | Self::TtlExpired(_) => {
+                Blame::Silence
+            }
+        }
+    }
+
+    /// What the peer is told in an ERROR command, if anything.
+    pub(super) fn parting_words(&self) -> Option<&'static str> {
+        match self {
+            Self::SocketType { .. } => Some("Incompatible socket type"),
+            // The status that libzmq's own peers understand and report to their monitors.
+            Self::BadCredentials { .. } => Some("400"),
+            _ => None,
+        }
+    }
+}
+
+/// Bytes from the peer, fit to be shown: printable, and not too many.
+pub(super) fn show(bytes: &[u8]) -> String {
+    const SHOWN: usize = 40;
+    let text = bytes[..bytes.len().min(SHOWN)].escape_ascii().to_string();
+    if bytes.len() > SHOWN { text + "…" } else { text }
+}

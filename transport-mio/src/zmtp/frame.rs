@@ -1,0 +1,258 @@
+//! Frames: their headers in three versions, and the decoder.
+
+use bytes::Bytes;
+
+use super::{Violation, input::Input};
+
+/// How frames look on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// ZMTP 1.0: length (of flags and body), flags, body.
+    V1,
+    /// ZMTP 2.0: flags, length, body.
+    V2,
+    /// ZMTP 3.x: the same, and there are commands.
+    V3,
+}
+
+const MORE: u8 = 1;
+const LONG: u8 = 2;
+const COMMAND: u8 = 4;
+
+/// The longest header: a length byte or flags, 8 bytes, and in 1.0 the flags behind them.
+pub(super) const HEADER_MAX: usize = 10;
+
+/// So much at least is reserved for a body that is still to come; beyond that, as much as has come.
+const STEP: usize = 16 << 10;
+
+/// From so many missing bytes on, a body is worth a read of its own.
+const DIRECT: usize = 16 << 10;
+
+/// What stands in front of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Header {
+    /// Another frame of the same message follows.
+    pub(super) more: bool,
+    /// Not part of any message.
+    pub(super) command: bool,
+    /// Length of the body in bytes.
+    pub(super) size: u64,
+}
+
+/// A whole frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Frame {
+    pub(super) more: bool,
+    pub(super) command: bool,
+    pub(super) body: Bytes,
+}
+
+impl Framing {
+    /// Reads a header from the front of `bytes`, and its length; `None` when it is not all there.
+    fn read(self, bytes: &[u8]) -> Result<Option<(Header, usize)>, Violation> {
+        match self {
+            Self::V1 => read_v1(bytes),
+            Self::V2 => read_v2(bytes, MORE | LONG),
+            Self::V3 => read_v2(bytes, MORE | LONG | COMMAND),
+        }
+    }
+
+    /// Appends the header of a frame, in its short form where there is one.
+    pub(super) fn write(self, header: Header, out: &mut Vec<u8>) {
+        let Header { more, command, size } = header;
+        let flags = if more { MORE } else { 0 } | if command { COMMAND } else { 0 };
+        match (self, u8::try_from(size)) {
+            (Self::V1, Ok(size @ ..=253)) => out.extend_from_slice(&[size + 1, flags]),
+            (Self::V1, _) => {
+                out.push(0xff);
+                out.extend_from_slice(&(size + 1).to_be_bytes());
+                out.push(flags);
+            }
+            (Self::V2 | Self::V3, Ok(size)) => out.extend_from_slice(&[flags, size]),
+            (Self::V2 | Self::V3, Err(_)) => {
+                out.push(flags | LONG);
+                out.extend_from_slice(&size.to_be_bytes());
+            }
+        }
+    }
+}
+
+fn read_v1(bytes: &[u8]) -> Result<Option<(Header, usize)>, Violation> {
+    let (length, used) = match bytes {
+        [] => return Ok(None),
+        [0xff, rest @ ..] => match rest.first_chunk() {
+            Some(length) => (u64::from_be_bytes(*length), 9),
+            None => return Ok(None),
+        },
+        [length, ..] => (u64::from(*length), 1),
+    };
+    let Some(size) = length.checked_sub(1) else { return Err(Violation::NoLength) };
+    if length >> 63 != 0 {
+        return Err(Violation::FrameLength(length));
+    }
+    let Some(&flags) = bytes.get(used) else { return Ok(None) };
+    if flags & !MORE != 0 {
+        return Err(Violation::UnknownFlags(flags));
+    }
+    Ok(Some((Header { more: flags & MORE != 0, command: false, size }, used + 1)))
+}
+
+fn read_v2(bytes: &[u8], known: u8) -> Result<Option<(Header, usize)>, Violation> {
+    let [flags, rest @ ..] = bytes else { return Ok(None) };
+    if flags & !known != 0 {
+        return Err(Violation::UnknownFlags(*flags));
+    }
+    let (size, used) = if flags & LONG == 0 {
+        let Some(&size) = rest.first() else { return Ok(None) };
+        (u64::from(size), 2)
+    } else {
+        let Some(size) = rest.first_chunk() else { return Ok(None) };
+        (u64::from_be_bytes(*size), 9)
+    };
+    if size >> 63 != 0 {
+        return Err(Violation::FrameLength(size));
+    }
+    Ok(Some((Header { more: flags & MORE != 0, command: flags & COMMAND != 0, size }, used)))
+}
+
+/// Cuts what arrives into frames. Frames that are whole within a chunk become slices of it; others are
+/// gathered in a buffer of their own, which grows with what arrives and not by what was announced.
+#[derive(Debug)]
+pub(super) struct Decoder {
+    framing: Framing,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Header { bytes: [u8; HEADER_MAX], filled: usize },
+    Body { header: Header, size: usize, buffer: Vec<u8> },
+}
+
+impl State {
+    const START: Self = Self::Header { bytes: [0; HEADER_MAX], filled: 0 };
+}
+
+impl Decoder {
+    pub(super) fn new(framing: Framing) -> Self {
+        Self { framing, state: State::START }
+    }
+
+    /// Begins with bytes that were read before it was known that they are a header.
+    pub(super) fn resume(framing: Framing, read: &[u8]) -> Self {
+        let mut bytes = [0; HEADER_MAX];
+        let filled = read.len().min(HEADER_MAX);
+        bytes[..filled].copy_from_slice(&read[..filled]);
+        Self { framing, state: State::Header { bytes, filled } }
+    }
+
+    /// The next whole frame; `None` when all of `input` is read. `admit` sees each header before anything
+    /// is done for its body.
+    pub(super) fn next(
+        &mut self,
+        input: &mut Input,
+        mut admit: impl FnMut(Header) -> Result<(), Violation>,
+    ) -> Result<Option<Frame>, Violation> {
+        loop {
+            match &mut self.state {
+                State::Header { bytes, filled } => {
+                    let Some(header) = read_header(self.framing, bytes, filled, input)? else {
+                        return Ok(None);
+                    };
+                    admit(header)?;
+                    let size = usize::try_from(header.size)
+                        .map_err(|_| Violation::FrameLength(header.size))?;
+                    if size == 0 {
+                        self.state = State::START;
+                        return Ok(Some(header.with(Bytes::new())));
+                    }
+                    if let Some(body) = input.take(size) {
+                        self.state = State::START;
+                        return Ok(Some(header.with(body)));
+                    }
+                    self.state = State::Body { header, size, buffer: Vec::new() };
+                }
+                State::Body { header, size, buffer } => {
+                    let arrived = input.read(size.saturating_sub(buffer.len()));
+                    reserve(buffer, *size, arrived.len());
+                    buffer.extend_from_slice(arrived);
+                    if buffer.len() < *size {
+                        return Ok(None);
+                    }
+                    let frame = header.with(Bytes::from(std::mem::take(buffer)));
+                    self.state = State::START;
+                    return Ok(Some(frame));
+                }
+            }
+        }
+    }
+
+    /// The buffer of a body of which much is missing, with room for the next bytes, and how many of them
+    /// may be appended.
+    pub(super) fn direct(&mut self) -> Option<(&mut Vec<u8>, usize)> {
+        let State::Body { size, buffer, .. } = &mut self.state else { return None };
+        let missing = size.saturating_sub(buffer.len());
+        if missing < DIRECT {
+            return None;
+        }
+        reserve(buffer, *size, DIRECT);
+        let room = missing.min(buffer.capacity() - buffer.len());
+        Some((buffer, room))
+    }
+
+    /// Cuts off what was appended to the buffer beyond the end of the body.
+    pub(super) fn take_excess(&mut self) -> Bytes {
+        match &mut self.state {
+            State::Body { size, buffer, .. } if buffer.len() > *size => {
+                Bytes::from(buffer.split_off(*size))
+            }
+            _ => Bytes::new(),
+        }
+    }
+
+    /// Bytes reserved for a frame of which not all has arrived.
+    pub(super) fn held_bytes(&self) -> usize {
+        match &self.state {
+            State::Header { .. } => 0,
+            State::Body { buffer, .. } => buffer.capacity(),
+        }
+    }
+}
+
+impl Header {
+    fn with(self, body: Bytes) -> Frame {
+        Frame { more: self.more, command: self.command, body }
+    }
+}
+
+/// Reads a header straight from the input where it is all there, and otherwise through `bytes`.
+fn read_header(
+    framing: Framing,
+    bytes: &mut [u8; HEADER_MAX],
+    filled: &mut usize,
+    input: &mut Input,
+) -> Result<Option<Header>, Violation> {
+    if *filled == 0
+        && let Some((header, used)) = framing.read(input.rest())?
+    {
+        input.read(used);
+        return Ok(Some(header));
+    }
+    loop {
+        if let Some((header, _)) = framing.read(&bytes[..*filled])? {
+            return Ok(Some(header));
+        }
+        let &[byte] = input.read(1) else { return Ok(None) };
+        bytes[*filled] = byte;
+        *filled += 1;
+    }
+}
+
+/// Makes room for `arrived` more bytes of a body of `size`: at least doubles what is there, never beyond
+/// `size`.
+fn reserve(buffer: &mut Vec<u8>, size: usize, arrived: usize) {
+    if buffer.capacity() - buffer.len() < arrived {
+        let ahead = buffer.len().max(STEP).max(arrived);
+        buffer.reserve_exact(ahead.min(size - buffer.len()));
+    }
+}

@@ -1,0 +1,147 @@
+//! From the first byte to the moment when messages may flow.
+
+use bytes::Bytes;
+
+use super::{
+    EngineConfig, Identity, PeerInfo, SocketType, Violation, ZmtpVersion,
+    frame::{Decoder, Framing},
+    greeting::{Greeted, Greeting},
+    input::Input,
+    mechanism::{Dialogue, Turn},
+    outbox::Outbox,
+};
+
+/// Where a handshake stands.
+#[derive(Debug)]
+pub(super) enum Handshake {
+    Greeting(Greeting),
+    /// Before ZMTP 3.0, the first frame is the peer's identity.
+    Identity {
+        version: ZmtpVersion,
+        socket_type: Option<SocketType>,
+        decoder: Decoder,
+    },
+    Mechanism {
+        version: ZmtpVersion,
+        dialogue: Dialogue,
+        decoder: Decoder,
+    },
+}
+
+/// What bytes lead to.
+#[derive(Debug)]
+pub(super) enum Progress {
+    /// All of them are read and more are needed.
+    Waiting(Handshake),
+    /// The handshake is over; what is left of the bytes are frames.
+    Done(PeerInfo),
+}
+
+impl Handshake {
+    /// Sends what is sent unasked.
+    pub(super) fn start(config: &EngineConfig, outbox: &mut Outbox) -> Self {
+        Self::Greeting(Greeting::start(config, outbox))
+    }
+
+    /// Goes as far as the bytes lead.
+    pub(super) fn receive(
+        mut self,
+        input: &mut Input,
+        config: &EngineConfig,
+        outbox: &mut Outbox,
+    ) -> Result<Progress, Violation> {
+        loop {
+            self = match self {
+                Self::Greeting(greeting) => match greeting.receive(input, config, outbox)? {
+                    Greeted::Waiting(greeting) => {
+                        return Ok(Progress::Waiting(Self::Greeting(greeting)));
+                    }
+                    Greeted::Unversioned(read) => Self::Identity {
+                        version: ZmtpVersion::Unversioned,
+                        socket_type: None,
+                        decoder: Decoder::resume(Framing::V1, &read),
+                    },
+                    Greeted::Old(version, socket_type) => {
+                        let decoder = Decoder::new(version.framing());
+                        Self::Identity { version, socket_type, decoder }
+                    }
+                    Greeted::Modern(version) => Self::Mechanism {
+                        version,
+                        dialogue: Dialogue::start(config, outbox),
+                        decoder: Decoder::new(Framing::V3),
+                    },
+                },
+                Self::Identity { version, socket_type, mut decoder } => {
+                    return match identity(&mut decoder, input)? {
+                        Some(identity) => Ok(Progress::Done(PeerInfo {
+                            version,
+                            socket_type,
+                            identity,
+                            metadata: Vec::new(),
+                        })),
+                        None => {
+                            Ok(Progress::Waiting(Self::Identity { version, socket_type, decoder }))
+                        }
+                    };
+                }
+                Self::Mechanism { version, dialogue, mut decoder } => {
+                    let limit = config.limits.handshake_command_bytes;
+                    let Some(body) = command(&mut decoder, input, limit)? else {
+                        return Ok(Progress::Waiting(Self::Mechanism {
+                            version,
+                            dialogue,
+                            decoder,
+                        }));
+                    };
+                    match dialogue.receive(&body, config, outbox)? {
+                        Turn::Next(dialogue) => Self::Mechanism { version, dialogue, decoder },
+                        Turn::Done(metadata) => {
+                            return Ok(Progress::Done(PeerInfo {
+                                version,
+                                socket_type: metadata.socket_type,
+                                identity: metadata.identity,
+                                metadata: metadata.others,
+                            }));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Bytes reserved for a frame of which not all has arrived.
+    pub(super) fn held_bytes(&self) -> usize {
+        match self {
+            Self::Greeting(_) => 0,
+            Self::Identity { decoder, .. } | Self::Mechanism { decoder, .. } => {
+                decoder.held_bytes()
+            }
+        }
+    }
+}
+
+/// The next frame as an identity, copied: it may live as long as the connection.
+fn identity(decoder: &mut Decoder, input: &mut Input) -> Result<Option<Bytes>, Violation> {
+    let frame = decoder.next(input, |header| {
+        if header.size > Identity::MAX_LEN as u64 {
+            return Err(Violation::IdentityTooLong(header.size));
+        }
+        Ok(())
+    })?;
+    Ok(frame.map(|frame| Bytes::copy_from_slice(&frame.body)))
+}
+
+/// The next frame as a command. Whether it says that it is one is not looked at, as libzmq doesn't.
+fn command(
+    decoder: &mut Decoder,
+    input: &mut Input,
+    limit: u64,
+) -> Result<Option<Bytes>, Violation> {
+    let frame = decoder.next(input, |header| {
+        if header.size > limit {
+            return Err(Violation::CommandTooLarge { size: header.size, limit });
+        }
+        Ok(())
+    })?;
+    Ok(frame.map(|frame| frame.body))
+}

@@ -1,0 +1,77 @@
+//! The dialogue of a security mechanism: commands until the two sides know each other.
+//!
+//! A mechanism that also wraps the traffic after it would be one more variant of [`Dialogue`], and hand its
+//! keys on in [`Turn::Done`].
+
+use super::{
+    EngineConfig, Mechanism, Violation, command::split, error::show, metadata::Metadata, null,
+    outbox::Outbox, plain,
+};
+
+/// Where a dialogue stands.
+#[derive(Debug)]
+pub(super) enum Dialogue {
+    Null(null::AwaitReady),
+    PlainClient(plain::Client),
+    PlainServer(plain::Server),
+}
+
+/// What a command leads to.
+#[derive(Debug)]
+pub(super) enum Turn {
+    Next(Dialogue),
+    Done(Metadata),
+}
+
+impl Dialogue {
+    /// Says what is to be said unasked.
+    pub(super) fn start(config: &EngineConfig, outbox: &mut Outbox) -> Self {
+        match &config.mechanism {
+            Mechanism::Null => Self::Null(null::AwaitReady::start(config, outbox)),
+            Mechanism::PlainClient(credentials) => {
+                Self::PlainClient(plain::Client::start(credentials, outbox))
+            }
+            Mechanism::PlainServer(check) => Self::PlainServer(plain::Server::start(check.clone())),
+        }
+    }
+
+    /// Takes a command. Tells the peer why, where it refuses one that is well-formed.
+    pub(super) fn receive(
+        self,
+        body: &[u8],
+        config: &EngineConfig,
+        outbox: &mut Outbox,
+    ) -> Result<Turn, Violation> {
+        let turn = refused(body).and_then(|()| match self {
+            Self::Null(state) => state.receive(body, config),
+            Self::PlainClient(state) => state.receive(body, config, outbox),
+            Self::PlainServer(state) => state.receive(body, config, outbox),
+        });
+        turn.inspect_err(|violation| {
+            if let Some(words) = violation.parting_words() {
+                let length = u8::try_from(words.len()).unwrap_or(u8::MAX);
+                outbox.command("ERROR", &[&[length], words.as_bytes()]);
+            }
+        })
+    }
+}
+
+/// ERROR ends every dialogue.
+fn refused(body: &[u8]) -> Result<(), Violation> {
+    let Some((b"ERROR", data)) = split(body) else { return Ok(()) };
+    match split(data) {
+        Some((reason, _)) => Err(Violation::Refused { reason: show(reason) }),
+        None => {
+            Err(Violation::Malformed { command: "ERROR", reason: "its reason goes beyond the end" })
+        }
+    }
+}
+
+/// The data of the command that is due; names are compared exactly.
+pub(super) fn expect<'a>(name: &'static str, body: &'a [u8]) -> Result<&'a [u8], Violation> {
+    match split(body) {
+        Some((got, data)) if got == name.as_bytes() => Ok(data),
+        Some((got, _)) => Err(Violation::OutOfTurn { expected: name, got: show(got) }),
+        None => Err(Violation::OutOfTurn { expected: name, got: "no command".to_owned() }),
+    }
+}

@@ -1,0 +1,218 @@
+//! What waits to be written, and the batch that is being written.
+
+mod batch;
+
+use std::{collections::VecDeque, io::IoSlice};
+
+use bytes::Bytes;
+
+use self::batch::Batch;
+use super::{
+    Outgoing, WireLimits,
+    frame::{Framing, Header},
+};
+
+/// Control bytes and messages in the order in which they leave. Bytes of the handshake and commands go
+/// between messages, never into one.
+///
+/// A message stays here until its last byte is written, so that one of which nothing was written can be
+/// taken back.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    /// How messages are framed; `None` keeps them here.
+    framing: Option<Framing>,
+    /// Goes out before the next message.
+    control: Vec<u8>,
+    /// How much of `control` are PONGs.
+    pongs: usize,
+    /// Whether a PING is in `control`.
+    ping_waits: bool,
+    messages: VecDeque<Queued>,
+    /// So many messages at the front are in the batch.
+    batched: usize,
+    batch: Batch,
+    /// Sum of the costs of the messages.
+    cost: usize,
+}
+
+#[derive(Debug)]
+struct Queued {
+    message: Outgoing,
+    cost: usize,
+    /// Where it begins and ends in the batch, once it is there.
+    begins: usize,
+    ends: usize,
+}
+
+impl Outbox {
+    /// Lets messages out, in this framing.
+    pub(super) fn open(&mut self, framing: Framing) {
+        self.framing = Some(framing);
+    }
+
+    /// Lets no further messages out; what has begun and control bytes still leave.
+    pub(super) fn seal(&mut self) {
+        self.framing = None;
+    }
+
+    /// Queues a message; one without frames is nothing.
+    pub(super) fn push(&mut self, message: Outgoing) {
+        if message.frames.is_empty() {
+            return;
+        }
+        let cost = message.cost();
+        self.cost += cost;
+        self.messages.push_back(Queued { message, cost, begins: 0, ends: 0 });
+    }
+
+    /// Queues bytes that are no frame: parts of a greeting.
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
+        self.control.extend_from_slice(bytes);
+    }
+
+    /// Queues a frame that is a message of its own, ahead of other messages.
+    pub(super) fn frame(&mut self, framing: Framing, parts: &[&[u8]]) {
+        self.control_frame(framing, false, parts);
+    }
+
+    /// Queues a command of ZMTP 3.x.
+    pub(super) fn command(&mut self, name: &str, parts: &[&[u8]]) {
+        let mut all = Vec::with_capacity(parts.len() + 2);
+        let length = [u8::try_from(name.len()).unwrap_or(u8::MAX)];
+        all.extend_from_slice(&[&length, name.as_bytes()]);
+        all.extend_from_slice(parts);
+        self.control_frame(Framing::V3, true, &all);
+    }
+
+    /// Answers a PING, unless answers of `limit` bytes wait already.
+    pub(super) fn pong(&mut self, context: &[u8], limit: usize) {
+        let before = self.control.len();
+        if self.pongs < limit {
+            self.command("PONG", &[context]);
+            self.pongs += self.control.len() - before;
+        }
+    }
+
+    /// Sends a PING, unless one waits already.
+    pub(super) fn ping(&mut self, tenths: u16) {
+        if !self.ping_waits {
+            self.command("PING", &[&tenths.to_be_bytes()]);
+            self.ping_waits = true;
+        }
+    }
+
+    fn control_frame(&mut self, framing: Framing, command: bool, parts: &[&[u8]]) {
+        let size = parts.iter().map(|part| part.len() as u64).sum();
+        framing.write(Header { more: false, command, size }, &mut self.control);
+        for part in parts {
+            self.control.extend_from_slice(part);
+        }
+    }
+
+    /// See [`Engine::queued_messages`](super::Engine::queued_messages).
+    pub(super) fn queued_messages(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// See [`Engine::queued_bytes`](super::Engine::queued_bytes).
+    pub(super) fn queued_bytes(&self) -> usize {
+        self.cost + self.control.len()
+    }
+
+    /// Whether [`gather`](Self::gather) would find anything.
+    pub(super) fn has_output(&self) -> bool {
+        !self.batch.is_empty()
+            || !self.control.is_empty()
+            || (self.framing.is_some() && !self.messages.is_empty())
+    }
+
+    /// See [`Engine::output`](super::Engine::output).
+    pub(super) fn gather<'a>(&'a mut self, slices: &mut [IoSlice<'a>]) -> usize {
+        if self.batch.is_empty() {
+            self.fill();
+        }
+        self.batch.gather(slices)
+    }
+
+    /// Encodes control bytes, then messages until the batch is full. Only into an empty batch: control
+    /// bytes are always in front, and a batch that is not written out means that the peer is busy anyway.
+    fn fill(&mut self) {
+        if !self.control.is_empty() {
+            self.batch.copy(&self.control);
+            self.control.clear();
+            self.control.shrink_to(Batch::IDLE_CAPACITY);
+            self.pongs = 0;
+            self.ping_waits = false;
+        }
+        let Some(framing) = self.framing else { return };
+        for queued in &mut self.messages {
+            if self.batch.is_full() {
+                break;
+            }
+            queued.begins = self.batch.len();
+            encode(framing, &queued.message, &mut self.batch);
+            queued.ends = self.batch.len();
+            self.batched += 1;
+        }
+    }
+
+    /// See [`Engine::advance`](super::Engine::advance).
+    pub(super) fn advance(&mut self, count: usize) {
+        let written = self.batch.advance(count);
+        while self.batched > 0
+            && let Some(queued) = self.messages.pop_front_if(|first| first.ends <= written)
+        {
+            self.batched -= 1;
+            self.cost -= queued.cost;
+        }
+        if self.batch.is_empty() {
+            self.batch.reset(self.messages.is_empty());
+        }
+        if self.messages.is_empty() && self.messages.capacity() > IDLE_MESSAGES {
+            self.messages = VecDeque::new();
+        }
+    }
+
+    /// See [`Engine::take_unsent`](super::Engine::take_unsent).
+    pub(super) fn take_unsent(&mut self) -> Vec<Outgoing> {
+        let written = self.batch.written();
+        let begun = self.messages.iter().take(self.batched).take_while(|one| one.begins < written);
+        let kept = begun.count();
+        if kept < self.batched {
+            self.batch.truncate(self.messages[kept].begins);
+            self.batched = kept;
+        }
+        let unsent = self.messages.drain(kept..);
+        let unsent: Vec<_> =
+            unsent.inspect(|one| self.cost -= one.cost).map(|one| one.message).collect();
+        if self.batch.is_empty() {
+            self.batch.reset(true);
+        }
+        unsent
+    }
+}
+
+/// An idle connection keeps no more room for messages than this.
+const IDLE_MESSAGES: usize = 16;
+
+/// Appends all frames of a message. The last one is made of the last frame and the tail.
+fn encode(framing: Framing, message: &Outgoing, batch: &mut Batch) {
+    let Some((last, leading)) = message.frames.split_last() else { return };
+    for frame in leading {
+        let header = Header { more: true, command: false, size: frame.len() as u64 };
+        batch.header(framing, header);
+        batch.part(frame);
+    }
+    let size = last.len() as u64 + message.tail.len() as u64;
+    batch.header(framing, Header { more: false, command: false, size });
+    batch.part(last);
+    batch.part(&message.tail);
+}
+
+impl Outgoing {
+    /// The bytes of all frames, and what frames cost besides.
+    fn cost(&self) -> usize {
+        let bytes: usize = self.frames.iter().map(Bytes::len).sum();
+        bytes + self.tail.len() + self.frames.len() * WireLimits::FRAME_COST
+    }
+}

@@ -1,0 +1,144 @@
+//! Frames after the handshake.
+
+use std::{collections::VecDeque, time::Instant};
+
+use bytes::Bytes;
+use zerorpc_proto::SocketKind;
+
+use super::{
+    EngineConfig, Frames, Violation, WireLimits, ZmtpEvent, ZmtpVersion, assembly::Assembly,
+    command::Command, frame::Decoder, input::Input, liveness::Liveness, outbox::Outbox,
+    socket_type,
+};
+
+/// A connection that carries messages.
+#[derive(Debug)]
+pub(super) struct Traffic {
+    kind: SocketKind,
+    limits: WireLimits,
+    version: ZmtpVersion,
+    decoder: Decoder,
+    assembly: Assembly,
+    liveness: Liveness,
+}
+
+impl Traffic {
+    pub(super) fn new(config: &EngineConfig, version: ZmtpVersion, now: Instant) -> Self {
+        // PING came with commands.
+        let heartbeat = config.heartbeat.as_ref().filter(|_| version >= ZmtpVersion::V3_0);
+        Self {
+            kind: config.kind,
+            limits: config.limits.for_kind(config.kind),
+            version,
+            decoder: Decoder::new(version.framing()),
+            assembly: Assembly::default(),
+            liveness: Liveness::new(heartbeat, now),
+        }
+    }
+
+    /// Reads all of `input`.
+    pub(super) fn receive(
+        &mut self,
+        now: Instant,
+        input: &mut Input,
+        outbox: &mut Outbox,
+        events: &mut VecDeque<ZmtpEvent>,
+    ) -> Result<(), Violation> {
+        let Self { kind, limits, decoder, assembly, liveness, .. } = self;
+        liveness.heard();
+        loop {
+            let frame = decoder.next(input, |header| {
+                if !header.command {
+                    return assembly.admit(header, limits);
+                }
+                if header.size > limits.command_bytes {
+                    let (size, limit) = (header.size, limits.command_bytes);
+                    return Err(Violation::CommandTooLarge { size, limit });
+                }
+                Ok(())
+            })?;
+            let Some(frame) = frame else { break };
+            liveness.heard();
+            if frame.command {
+                match Command::read(&frame.body) {
+                    Command::Ping { ttl, context } => {
+                        liveness.promised(now, ttl);
+                        outbox.pong(context, limits.pong_bytes);
+                    }
+                    other => events.extend(subscription(other, *kind)),
+                }
+            } else if let Some(message) = assembly.push(frame) {
+                deliver(message, *kind, events);
+            }
+        }
+        assembly.detach(input.len());
+        Ok(())
+    }
+
+    pub(super) fn decoder(&mut self) -> &mut Decoder {
+        &mut self.decoder
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.liveness.deadline()
+    }
+
+    pub(super) fn expire(&mut self, now: Instant, outbox: &mut Outbox) -> Result<(), Violation> {
+        if let Some(tenths) = self.liveness.expire(now)? {
+            outbox.ping(tenths);
+        }
+        Ok(())
+    }
+
+    /// Tells a publisher what we want, as its version wants it told. A 1.0 publisher wants nothing: it
+    /// sends everything to everyone.
+    pub(super) fn subscription(&self, change: Subscription, topic: &[u8], outbox: &mut Outbox) {
+        let (name, byte) = match change {
+            Subscription::Begin => ("SUBSCRIBE", 1),
+            Subscription::End => ("CANCEL", 0),
+        };
+        match self.version {
+            ZmtpVersion::Unversioned => {}
+            ZmtpVersion::V3_1 => outbox.command(name, &[topic]),
+            older => outbox.frame(older.framing(), &[&[byte], topic]),
+        }
+    }
+
+    /// Bytes held for frames and messages that are not complete.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.decoder.held_bytes() + self.assembly.held_bytes()
+    }
+}
+
+/// What happens to a subscription.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Subscription {
+    Begin,
+    End,
+}
+
+/// What a command means to a publisher. Topics are copied: they may live as long as the connection.
+fn subscription(command: Command<'_>, kind: SocketKind) -> Option<ZmtpEvent> {
+    match command {
+        Command::Subscribe(topic) if kind == SocketKind::Pub => {
+            Some(ZmtpEvent::Subscribe(Bytes::copy_from_slice(topic)))
+        }
+        Command::Cancel(topic) if kind == SocketKind::Pub => {
+            Some(ZmtpEvent::Cancel(Bytes::copy_from_slice(topic)))
+        }
+        _ => None,
+    }
+}
+
+/// Hands on a message as what it means to a socket of our kind, if anything.
+fn deliver(message: Frames, kind: SocketKind, events: &mut VecDeque<ZmtpEvent>) {
+    if kind == SocketKind::Pub {
+        events.extend(message.iter().filter_map(|frame| match **frame {
+            [1, ref topic @ ..] => Some(ZmtpEvent::Subscribe(Bytes::copy_from_slice(topic))),
+            [0, ref topic @ ..] => Some(ZmtpEvent::Cancel(Bytes::copy_from_slice(topic))),
+            _ => None,
+        }));
+    } else if socket_type::receives(kind) {
+        events.push_back(ZmtpEvent::Message(message));
+    }
+}

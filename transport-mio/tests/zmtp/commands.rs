@@ -1,0 +1,166 @@
+//! PING, PONG and what they promise.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use zerorpc_mio::zmtp::{Blame, Engine, EngineConfig, Heartbeat, Violation};
+use zerorpc_proto::SocketKind::{Dealer, Pub, Pull, Push, Router, Sub};
+
+use crate::support::{command, config, frame, modern, output, play_after, ready, v2};
+
+#[test]
+fn answers_in_every_kind_of_socket() {
+    let table: [(&[u8], Option<&[u8]>); 9] = [
+        (b"\0\0", Some(b"")),
+        (b"\0\0abc", Some(b"abc")),
+        (b"\0\0\0\0", Some(b"\0\0")),
+        (b"\0\x640123456789abcdef", Some(b"0123456789abcdef")),
+        (b"\0\x640123456789abcdefg", Some(b"0123456789abcdef")),
+        (b"\xff\xff", Some(b"")),
+        (b"\0", None),
+        (b"", None),
+        (&[0; 60_000], Some(&[0; 16])),
+    ];
+    for (kind, theirs) in
+        [(Router, "DEALER"), (Push, "PULL"), (Pull, "PUSH"), (Pub, "SUB"), (Sub, "PUB")]
+    {
+        for (body, context) in table {
+            for minor in [0, 1] {
+                let script = command("PING", body);
+                let outcome = play_after(&config(kind), &modern(minor, theirs), &script);
+                let expected = context.map_or(vec![], |context| command("PONG", context));
+                assert_eq!((outcome.end, outcome.output), (Ok(()), expected));
+                assert_eq!(outcome.events, []);
+            }
+        }
+    }
+}
+
+#[test]
+fn answers_come_in_order_and_before_messages() {
+    let mut engine = ready(&config(Dealer), &modern(1, "ROUTER"));
+    engine.send([Bytes::from("one")]);
+    let pings = [command("PING", b"\0\0a"), command("PING", b"\0\0b")].concat();
+    engine.handle_chunk(Instant::now(), pings.into()).expect("sound");
+    engine.send([Bytes::from("two")]);
+    let expected =
+        [command("PONG", b"a"), command("PONG", b"b"), frame(0, b"one"), frame(0, b"two")];
+    assert_eq!(output(&mut engine), expected.concat());
+}
+
+#[test]
+fn an_answer_does_not_cut_a_message_in_two() {
+    let mut engine = ready(&config(Dealer), &modern(1, "ROUTER"));
+    engine.send([Bytes::new(), Bytes::from(vec![b'x'; 10_000])]);
+    let mut slices = [std::io::IoSlice::new(&[]); 1];
+    assert_eq!(engine.output(&mut slices), 1);
+    engine.advance(3);
+    let ping = command("PING", b"\0\0a");
+    engine.handle_chunk(Instant::now(), ping.into()).expect("sound");
+    let rest = output(&mut engine);
+    let message = [frame(1, b""), frame(0, &[b'x'; 10_000])].concat();
+    assert_eq!(rest, [&message[3..], &command("PONG", b"a")].concat());
+}
+
+#[test]
+fn commands_between_frames_are_obeyed_and_what_is_unknown_is_not() {
+    let script = [
+        frame(1, b"a"),
+        command("PING", b"\0\0x"),
+        frame(1, b"b"),
+        command("PONG", b"unasked"),
+        command("LATER", b"than 3.1"),
+        frame(4, b"\x09SUB"),
+        frame(4, b""),
+        frame(4, &[b'x'; 300]),
+        frame(0, b"c"),
+    ];
+    let outcome = play_after(&config(Router), &modern(1, "DEALER"), &script.concat());
+    assert_eq!(outcome.messages(), [[b"a", b"b", b"c"]]);
+    assert_eq!(outcome.output, command("PONG", b"x"));
+}
+
+fn at(engine: &mut Engine, now: Instant, bytes: &[u8]) {
+    engine.handle_chunk(now, Bytes::copy_from_slice(bytes)).expect("sound");
+}
+
+#[test]
+fn a_ttl_is_a_promise_until_something_comes() {
+    let start = Instant::now();
+    for tenths in [1u16, 700, 65535] {
+        let ttl = Duration::from_millis(u64::from(tenths) * 100);
+        let ping = command("PING", &tenths.to_be_bytes());
+        let mut engine = ready(&config(Router), &modern(1, "DEALER"));
+        at(&mut engine, start + ttl, &ping);
+        assert_eq!(engine.poll_timeout(), Some(start + ttl * 2));
+        engine.handle_timeout(start + ttl * 2 - Duration::from_millis(1)).expect("not yet");
+
+        for traffic in [&frame(0, b"")[..], &command("PONG", b""), b"\0"] {
+            let mut engine = ready(&config(Router), &modern(1, "DEALER"));
+            at(&mut engine, start, &ping);
+            at(&mut engine, start, traffic);
+            assert_eq!(engine.poll_timeout(), None, "anything at all keeps it");
+        }
+        let violation = engine.handle_timeout(start + ttl * 2).expect_err("silence");
+        assert_eq!(violation, Violation::TtlExpired(ttl));
+        assert_eq!(violation.blame(), Blame::Silence);
+    }
+    let mut engine = ready(&config(Router), &modern(1, "DEALER"));
+    let both = [command("PING", b"\0\x01"), frame(0, b"")].concat();
+    at(&mut engine, start, &both);
+    assert_eq!(engine.poll_timeout(), None, "in one chunk as well");
+    at(&mut engine, start, &command("PING", b"\0\0"));
+    assert_eq!(engine.poll_timeout(), None, "zero promises nothing");
+}
+
+fn beating() -> EngineConfig {
+    let heartbeat = Heartbeat {
+        interval: Duration::from_secs(2),
+        timeout: Duration::from_secs(5),
+        ttl: Duration::from_millis(7050),
+    };
+    EngineConfig { heartbeat: Some(heartbeat), ..config(Dealer) }
+}
+
+#[test]
+fn our_own_heartbeats() {
+    for minor in [0, 1] {
+        let mut engine = ready(&beating(), &modern(minor, "ROUTER"));
+        let first = engine.poll_timeout().expect("a beat is due");
+        let second = Duration::from_secs(1);
+        engine.handle_timeout(first - second).expect("early");
+        assert_eq!(output(&mut engine), b"");
+        engine.handle_timeout(first).expect("a beat");
+        assert_eq!(output(&mut engine), command("PING", b"\0\x46"));
+        assert_eq!(engine.poll_timeout(), Some(first + second * 2));
+
+        // Anything counts as an answer.
+        at(&mut engine, first + second, &command("PONG", b""));
+        engine.handle_timeout(first + second * 2).expect("a beat");
+        engine.handle_timeout(first + second * 4).expect("a beat");
+        let pings = output(&mut engine);
+        assert_eq!(pings, command("PING", b"\0\x46"), "one PING waits, not two");
+        engine.handle_timeout(first + second * 6).expect("still waiting");
+        assert_eq!(engine.poll_timeout(), Some(first + second * 7));
+        let violation = engine.handle_timeout(first + second * 7);
+        assert_eq!(violation, Err(Violation::HeartbeatTimeout(second * 5)));
+    }
+}
+
+#[test]
+fn peers_without_commands_get_no_heartbeats() {
+    for handshake in [v2(6), b"\x01\0".to_vec()] {
+        let engine = ready(&beating(), &handshake);
+        assert_eq!(engine.poll_timeout(), None);
+    }
+}
+
+#[test]
+fn endless_intervals_are_never() {
+    let mut config = beating();
+    config.handshake_timeout = Duration::MAX;
+    config.heartbeat =
+        Some(Heartbeat { interval: Duration::MAX, timeout: Duration::MAX, ttl: Duration::MAX });
+    let engine = ready(&config, &modern(1, "ROUTER"));
+    assert_eq!(engine.poll_timeout(), None);
+}

@@ -1,0 +1,19 @@
+//! The ZMTP engine from outside: byte scripts, engines against each other, attacks, and libzmq.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the list is for the engine; its tests have clocks, threads and sockets"
+)]
+
+mod attacks;
+mod commands;
+mod frames;
+mod greeting;
+mod handshake;
+mod libzmq;
+mod outbox;
+mod pairs;
+mod plain;
+mod subscriptions;
+mod support;
