@@ -1,0 +1,3 @@
+'use strict';
+
+module.exports = require('zeromq6/v5-compat');

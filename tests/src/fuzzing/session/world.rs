@@ -1,0 +1,368 @@
+//! Three sessions, what is on its way between them, and what their applications know.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use rmpv::Value;
+use zerorpc_proto::{
+    Answer, Args, CallId, CallOptions, Config, Event, Limits, Liveness, Multipart, Notice, Payload,
+    PeerId, RequestId, Route, Session, Transmit,
+};
+
+use super::super::tape::Tape;
+use crate::world::foreign::{self, read};
+
+pub(super) const SESSIONS: usize = 3;
+
+/// The session that the others are connected to. These two draw the same ids.
+const MIDDLE: usize = 2;
+
+fn are_connected(one: usize, other: usize) -> bool {
+    (one == MIDDLE) != (other == MIDDLE)
+}
+
+/// The only look at a clock: something to count from.
+static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// What one application knows of its session.
+pub(super) struct App {
+    pub(super) session: Session,
+    pub(super) limits: Limits,
+    /// Open calls, with the number of the next item.
+    pub(super) calls: BTreeMap<CallId, u64>,
+    /// Open requests, with the number of the next item.
+    pub(super) requests: BTreeMap<RequestId, u64>,
+    /// Calls are lost when nothing is heard: not so without beats, or before the first one.
+    pub(super) counts_silence: bool,
+}
+
+pub(super) struct World {
+    pub(super) now: Instant,
+    pub(super) apps: Vec<App>,
+    /// What is on its way from one session to another.
+    wire: BTreeMap<(usize, usize), VecDeque<Multipart>>,
+    /// Ids of requests that were seen on the wire.
+    ids: Vec<Bytes>,
+    used: BTreeSet<(usize, Bytes)>,
+    /// Somebody broke the protocol on purpose: answers may be anything.
+    pub(super) spoiled: bool,
+}
+
+/// How a session sees another one.
+fn peer(of: usize) -> PeerId {
+    PeerId(of as u64 + 1)
+}
+
+impl World {
+    pub(super) fn new(tape: &mut Tape<'_>) -> Self {
+        let apps = (0..SESSIONS).map(|at| app(at, tape)).collect();
+        let (wire, ids, used) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
+        let mut world = Self { now: *EPOCH, apps, wire, ids, used, spoiled: false };
+        for one in 0..SESSIONS {
+            (0..=one).for_each(|other| world.come_up(one, other));
+        }
+        world
+    }
+
+    pub(super) fn open(&mut self, at: usize, tape: &mut Tape<'_>) {
+        let to = match tape.below(SESSIONS) {
+            MIDDLE => PeerId::ANY,
+            to if at == MIDDLE => peer(to),
+            _ => peer(MIDDLE),
+        };
+        let options = CallOptions {
+            timeout: tape.flag().then(|| Duration::from_millis(u64::from(tape.wide()))),
+            slots: u32::from(tape.byte()),
+            ..CallOptions::default()
+        };
+        let args = Args::encode_params(&(u64::from(tape.byte()),)).expect("a number");
+        let app = &mut self.apps[at];
+        if let Ok(call) = app.session.open(self.now, to, "f", args, &options) {
+            app.calls.insert(call, 0);
+        }
+    }
+
+    pub(super) fn transmit(&mut self, at: usize, most: usize) {
+        for _ in 0..=most {
+            let Some(transmit) = self.apps[at].session.poll_transmit() else { return };
+            self.send(at, &transmit);
+        }
+    }
+
+    fn send(&mut self, at: usize, transmit: &Transmit) {
+        let event = read(transmit);
+        let id = event.header.message_id.expect("every event has an id of its own");
+        assert!(self.used.insert((at, id.as_encoded().clone())), "an id is used once");
+        if event.header.response_to.is_none() {
+            self.ids.push(id.as_encoded().clone());
+        }
+        let to = usize::try_from(transmit.to.0 - 1).expect("a small number");
+        let payload = transmit.payload.to_bytes();
+        let message = Multipart { envelope: transmit.envelope.clone(), payload };
+        self.wire.entry((at, to)).or_default().push_back(message);
+    }
+
+    pub(super) fn carry(&mut self, from: usize, to: usize, most: usize) {
+        for _ in 0..=most {
+            let waiting = self.wire.get_mut(&(from, to)).and_then(VecDeque::pop_front);
+            let Some(message) = waiting else { return };
+            self.hear(to, from, message);
+        }
+    }
+
+    fn hear(&mut self, at: usize, from: usize, message: Multipart) {
+        let app = &mut self.apps[at];
+        let heard = app.session.handle_message(self.now, peer(from), message);
+        let full = matches!(
+            heard,
+            Err(zerorpc_proto::PeerMisbehaved::TooManyChannels(_)
+                | zerorpc_proto::PeerMisbehaved::TooManyBytes(_)
+                | zerorpc_proto::PeerMisbehaved::Overflow)
+        );
+        assert!(heard.is_ok() || full || self.spoiled, "{heard:?}");
+    }
+
+    pub(super) fn inject(&mut self, at: usize, from: usize, message: Multipart) {
+        self.spoiled = true;
+        self.hear(at, from, message);
+    }
+
+    /// A message on its way is lost, doubled, or changed.
+    pub(super) fn spoil(&mut self, from: usize, tape: &mut Tape<'_>) {
+        let to = tape.below(SESSIONS);
+        let Some(waiting) = self.wire.get_mut(&(from, to)) else { return };
+        let Some(mut message) = waiting.pop_front() else { return };
+        self.spoiled = true;
+        match tape.below(4) {
+            0 => {}
+            1 => waiting.extend([message.clone(), message]),
+            2 => waiting.push_back(message),
+            _ => {
+                let mut bytes = message.payload.to_vec();
+                let place = usize::from(tape.wide()) % bytes.len();
+                bytes[place] = tape.byte();
+                message.payload = bytes.into();
+                waiting.push_front(message);
+            }
+        }
+    }
+
+    pub(super) fn read(&mut self, at: usize, tape: &mut Tape<'_>) {
+        let calls: Vec<_> = self.apps[at].calls.keys().copied().collect();
+        if let Some(id) = tape.pick(&calls) {
+            self.read_some(at, id, tape.below(8));
+        }
+    }
+
+    pub(super) fn read_all(&mut self, at: usize) {
+        let calls: Vec<_> = self.apps[at].calls.keys().copied().collect();
+        for id in calls {
+            self.read_some(at, id, usize::MAX - 1);
+        }
+    }
+
+    fn read_some(&mut self, at: usize, id: CallId, most: usize) {
+        let app = &mut self.apps[at];
+        for _ in 0..=most {
+            let mut call = app.session.call(id).expect("its last answer was not read");
+            let complete = call.is_complete();
+            let Some(answer) = call.recv() else {
+                assert!(!complete, "what is complete can be read");
+                return;
+            };
+            let next = app.calls.get_mut(&id).expect("the call is open");
+            match &answer {
+                Answer::Item(item) if !self.spoiled => {
+                    assert_eq!(foreign::value(item), Value::from(*next), "items keep their order");
+                    *next += 1;
+                }
+                Answer::Value(_) if !self.spoiled => assert_eq!(*next, 0, "a value comes alone"),
+                _ => {}
+            }
+            if answer.is_last() {
+                assert!(app.session.call(id).is_none(), "with its last answer a call is gone");
+                app.calls.remove(&id);
+                return;
+            }
+        }
+    }
+
+    pub(super) fn cancel(&mut self, at: usize, tape: &mut Tape<'_>) {
+        let app = &mut self.apps[at];
+        let calls: Vec<_> = app.calls.keys().copied().collect();
+        let Some(id) = tape.pick(&calls) else { return };
+        app.session.call(id).expect("its last answer was not read").cancel();
+        assert!(app.session.call(id).is_none());
+        app.calls.remove(&id);
+    }
+
+    pub(super) fn answer(&mut self, at: usize, tape: &mut Tape<'_>) {
+        self.look(at);
+        let app = &mut self.apps[at];
+        let requests: Vec<_> = app.requests.keys().copied().collect();
+        let Some(id) = tape.pick(&requests) else { return };
+        let next = app.requests.get_mut(&id).expect("the request is open");
+        let mut request = app.session.request(id).expect("it was neither answered nor lost");
+        match tape.below(6) {
+            0 => drop(request.take_args()),
+            1 | 2 => {
+                for _ in 0..=tape.below(8) {
+                    let item = Args::encode(next).expect("a number");
+                    match request.send(item.clone()) {
+                        Ok(()) => *next += 1,
+                        Err(blocked) => assert_eq!(blocked.0, item),
+                    }
+                }
+                return;
+            }
+            3 if *next > 0 => {
+                request.reply(Args::NIL).expect_err("a stream has begun");
+                return;
+            }
+            3 => request.reply(Args::NIL).expect("no stream has begun"),
+            4 => request.finish(),
+            _ => request.fail(zerorpc_proto::RemoteFailure::new("E", "m")),
+        }
+        if app.session.request(id).is_none() {
+            app.requests.remove(&id);
+        }
+    }
+
+    /// Takes the notices.
+    pub(super) fn look(&mut self, at: usize) {
+        let app = &mut self.apps[at];
+        while let Some(notice) = app.session.poll_notice() {
+            match notice {
+                Notice::Requested(id) => {
+                    app.requests.insert(id, 0);
+                }
+                Notice::RequestLost(id, _) => {
+                    assert!(app.session.request(id).is_none());
+                    assert!(app.requests.remove(&id).is_some(), "a request is lost once");
+                }
+                Notice::CallLost(_) | Notice::Readable(_) | Notice::Writable(_) => {}
+            }
+        }
+    }
+
+    pub(super) fn pass(&mut self, time: Duration) {
+        self.now += time;
+    }
+
+    pub(super) fn wake(&mut self, at: usize) {
+        let app = &mut self.apps[at];
+        app.session.handle_timeout(self.now);
+        let next = app.session.poll_timeout();
+        assert!(next.is_none_or(|next| next > self.now), "what is due was done");
+    }
+
+    /// A connection takes nothing but beats for a while, or everything again.
+    pub(super) fn congest(&mut self, at: usize, to: usize, congested: bool) {
+        let route = Route { peer: peer(to), identity: None };
+        self.apps[at].session.handle_congestion(route, congested);
+    }
+
+    /// A connection breaks before the last message on it was written.
+    pub(super) fn give_back(&mut self, at: usize, to: usize) {
+        if let Some(message) = self.wire.get_mut(&(at, to)).and_then(VecDeque::pop_back) {
+            let Multipart { envelope, payload } = message;
+            if let Ok(event) = Event::decode(&payload, &Limits::default()) {
+                // What was never written may be sent again.
+                let id = event.header.message_id.map(|id| id.as_encoded().clone());
+                self.used.remove(&(at, id.unwrap_or_default()));
+            }
+            let payload = Payload { head: payload, body: Bytes::new() };
+            let unsent = Transmit { to: peer(to), envelope, payload };
+            self.apps[at].session.handle_returned(self.now, unsent);
+        }
+        self.disconnect(at, to);
+    }
+
+    /// A connection is there.
+    pub(super) fn come_up(&mut self, one: usize, other: usize) {
+        if !are_connected(one, other) {
+            return;
+        }
+        self.apps[one].session.handle_peer(self.now, peer(other), true);
+        self.apps[other].session.handle_peer(self.now, peer(one), true);
+    }
+
+    /// A connection breaks: what was on it is gone, and both ends hear of it.
+    pub(super) fn disconnect(&mut self, one: usize, other: usize) {
+        for (at, from) in [(one, other), (other, one)] {
+            self.wire.remove(&(from, at));
+            self.apps[at].session.handle_peer(self.now, peer(from), false);
+        }
+    }
+
+    pub(super) fn turn_back_the_clock(&mut self, at: usize) {
+        let earlier = *EPOCH;
+        let session = &mut self.apps[at].session;
+        session.handle_timeout(self.now);
+        let (due, channels) = (session.poll_timeout(), session.open_channels());
+        session.handle_timeout(earlier);
+        assert_eq!((due, channels), (session.poll_timeout(), session.open_channels()));
+    }
+
+    pub(super) fn stop_accepting(&mut self, at: usize) {
+        self.look(at);
+        self.apps[at].session.stop_accepting();
+    }
+
+    /// An id that is, or was, that of a channel.
+    pub(super) fn known_id(&self, tape: &mut Tape<'_>) -> Value {
+        let known = usize::from(tape.byte()).checked_rem(self.ids.len());
+        match known {
+            Some(at) => rmpv::decode::read_value(&mut &self.ids[at][..]).expect("well-formed"),
+            None => Value::from(tape.byte()),
+        }
+    }
+
+    /// What holds after every step.
+    pub(super) fn check(&self) {
+        for app in &self.apps {
+            assert!(app.session.open_channels() <= app.limits.channels);
+            assert!(app.session.buffered_bytes() <= app.limits.buffered_bytes);
+            if app.session.open_channels() == 0 {
+                assert_eq!(app.session.buffered_bytes(), 0);
+                assert_eq!(app.session.poll_timeout(), None);
+            }
+        }
+    }
+}
+
+fn app(at: usize, tape: &mut Tape<'_>) -> App {
+    let limits = Limits {
+        message_bytes: 2000,
+        depth: 10,
+        elements: 100,
+        channels: 12,
+        channels_per_peer: 6,
+        buffered_events: 8,
+        buffered_bytes: 3000,
+        unsent_items: 4,
+        credit: 300,
+        stalled: Duration::from_secs(60),
+    };
+    let limits = if tape.flag() { limits } else { Limits::default() };
+    let liveness = if tape.flag() { Liveness::Passive } else { Liveness::Active };
+    let heartbeat = match tape.below(4) {
+        0 => None,
+        1 => Some(Duration::ZERO),
+        _ => Some(Duration::from_secs(5)),
+    };
+    let config = Config {
+        seed: (at / MIDDLE) as u128,
+        accept: true,
+        heartbeat,
+        liveness,
+        limits: limits.clone(),
+    };
+    let counts_silence = heartbeat.is_some() && liveness == Liveness::Active;
+    let (calls, requests) = (BTreeMap::new(), BTreeMap::new());
+    App { session: Session::new(config), limits, calls, requests, counts_silence }
+}

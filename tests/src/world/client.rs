@@ -1,0 +1,143 @@
+//! A client: makes calls, reads their answers at its own pace, and keeps what it got.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use zerorpc_proto::{Answer, CallId, CallOptions, Config, Notice, PeerId, Session};
+
+use super::task::Task;
+
+/// How a call is made and read.
+#[derive(Debug, Clone, Default)]
+pub struct Manner {
+    /// What the call is opened with.
+    pub options: CallOptions,
+    /// The time between two answers that are read.
+    pub pace: Duration,
+    /// The call is forgotten after this many answers.
+    pub quit_after: Option<usize>,
+}
+
+/// What became of a call.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// What was asked for.
+    pub task: Task,
+    /// Which call it was.
+    pub token: u64,
+    /// What was answered.
+    pub got: Vec<Answer>,
+    /// The caller lost interest.
+    pub cancelled: bool,
+    /// A fault came between the caller and its server.
+    pub disturbed: bool,
+}
+
+#[derive(Debug)]
+struct Open {
+    outcome: Outcome,
+    manner: Manner,
+    readable: bool,
+    next_read: Instant,
+}
+
+/// The application of a calling session.
+#[derive(Debug)]
+pub struct Client {
+    /// The session.
+    pub session: Session,
+    /// All calls that came to an end.
+    pub outcomes: Vec<Outcome>,
+    open: BTreeMap<CallId, Open>,
+}
+
+impl Client {
+    pub(super) fn new(config: Config) -> Self {
+        Self { session: Session::new(config), outcomes: Vec::new(), open: BTreeMap::new() }
+    }
+
+    pub(super) fn call(
+        &mut self,
+        now: Instant,
+        to: PeerId,
+        token: u64,
+        task: Task,
+        manner: Manner,
+    ) {
+        let (method, args) = task.call(token);
+        let call = self.session.open(now, to, method, args, &manner.options);
+        let call = call.expect("a simulated client stays within its limits");
+        let outcome = Outcome { task, token, got: Vec::new(), cancelled: false, disturbed: false };
+        let open = Open { outcome, manner, readable: false, next_read: now };
+        self.open.insert(call, open);
+    }
+
+    /// Something came between this client and its server: open calls may be lost.
+    pub(super) fn disturb_all(&mut self) {
+        for open in self.open.values_mut() {
+            open.outcome.disturbed = true;
+        }
+    }
+
+    /// A call that is made into a black hole.
+    pub(super) fn disturb(&mut self, token: u64) {
+        for open in self.open.values_mut().filter(|open| open.outcome.token == token) {
+            open.outcome.disturbed = true;
+        }
+    }
+
+    /// Whether calls are open.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// When there is something to read next.
+    pub(super) fn next_read(&self) -> Option<Instant> {
+        self.open.values().filter(|open| open.readable).map(|open| open.next_read).min()
+    }
+
+    /// Takes notices, and reads what may be read by now.
+    pub(super) fn settle(&mut self, now: Instant) {
+        while let Some(notice) = self.session.poll_notice() {
+            let (Notice::Readable(id) | Notice::CallLost(id)) = notice else {
+                panic!("a client got {notice:?}")
+            };
+            if let Some(open) = self.open.get_mut(&id) {
+                open.readable = true;
+            }
+        }
+        let due = |open: &Open| open.readable && open.next_read <= now;
+        let ready: Vec<_> =
+            self.open.iter().filter(|(_, open)| due(open)).map(|(id, _)| *id).collect();
+        for id in ready {
+            self.read(now, id);
+        }
+    }
+
+    fn read(&mut self, now: Instant, id: CallId) {
+        let Some(open) = self.open.get_mut(&id) else { return };
+        while open.readable && open.next_read <= now {
+            let mut call = self.session.call(id).expect("the call is open");
+            let Some(answer) = call.recv() else {
+                open.readable = false;
+                return;
+            };
+            let last = answer.is_last();
+            open.outcome.got.push(answer);
+            open.next_read = now + open.manner.pace;
+            let enough = open.manner.quit_after == Some(open.outcome.got.len());
+            if let Some(call) = self.session.call(id).filter(|_| enough) {
+                call.cancel();
+                open.outcome.cancelled = true;
+            }
+            if last || open.outcome.cancelled {
+                assert!(self.session.call(id).is_none(), "the call is gone");
+                self.outcomes.extend(self.open.remove(&id).map(|open| open.outcome));
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Connections: they delay, keep the order, stall, fall silent, and break.
+
+use std::{collections::BTreeMap, time::Duration, time::Instant};
+
+use bytes::Bytes;
+
+use super::dice::Dice;
+
+/// How a connection behaves.
+#[derive(Debug, Clone)]
+pub struct Weather {
+    /// How long a message is on its way at least.
+    pub latency: Duration,
+    /// How much longer it may be.
+    pub jitter: Duration,
+}
+
+/// One connection between two nodes.
+#[derive(Debug)]
+pub(super) struct Link {
+    /// The node that connected, and the one that had bound.
+    pub(super) ends: [usize; 2],
+    pub(super) up: bool,
+    /// A black hole: everything is swallowed, and nobody is told.
+    pub(super) silent: bool,
+    /// Nothing moves before.
+    pub(super) stalled_until: Instant,
+    weather: Weather,
+    /// When the last message arrives, in either direction.
+    last: [Instant; 2],
+}
+
+/// A message on its way.
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub(super) link: usize,
+    pub(super) to: usize,
+    pub(super) frames: Vec<Bytes>,
+}
+
+/// All connections, those of the past included: their numbers are not used again.
+#[derive(Debug, Default)]
+pub(super) struct Network {
+    pub(super) links: Vec<Link>,
+    flights: BTreeMap<(Instant, u64), Flight>,
+    sent: u64,
+}
+
+impl Network {
+    pub(super) fn connect(&mut self, now: Instant, ends: [usize; 2], weather: Weather) -> usize {
+        let link =
+            Link { ends, up: true, silent: false, stalled_until: now, weather, last: [now; 2] };
+        self.links.push(link);
+        self.links.len() - 1
+    }
+
+    pub(super) fn send(
+        &mut self,
+        dice: &mut Dice,
+        now: Instant,
+        number: usize,
+        from: usize,
+        frames: Vec<Bytes>,
+    ) {
+        let link = &mut self.links[number];
+        if !link.up || link.silent {
+            return;
+        }
+        let way = usize::from(link.ends[1] == from);
+        let jitter = dice.below(link.weather.jitter.as_micros() as u64 + 1);
+        let takes = link.weather.latency + Duration::from_micros(jitter);
+        let arrival = (now.max(link.stalled_until) + takes).max(link.last[way]);
+        link.last[way] = arrival;
+        self.sent += 1;
+        let flight = Flight { link: number, to: link.ends[1 - way], frames };
+        self.flights.insert((arrival, self.sent), flight);
+    }
+
+    pub(super) fn cut(&mut self, number: usize) {
+        self.links[number].up = false;
+        self.flights.retain(|_, flight| flight.link != number);
+    }
+
+    pub(super) fn silence(&mut self, number: usize) {
+        self.links[number].silent = true;
+        self.flights.retain(|_, flight| flight.link != number);
+    }
+
+    pub(super) fn next_arrival(&self) -> Option<Instant> {
+        self.flights.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    pub(super) fn arrived(&mut self, now: Instant) -> Option<Flight> {
+        self.next_arrival().filter(|at| *at <= now)?;
+        self.flights.pop_first().map(|(_, flight)| flight)
+    }
+}

@@ -1,0 +1,84 @@
+//! The reference model: what a server is asked for, and what its caller must get.
+
+use rmpv::Value;
+use zerorpc_proto::{Answer, Args, RemoteFailure};
+
+use super::foreign::args;
+
+/// A method of the simulated servers. Every call has a token of its own, which its answers carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Answers at once.
+    Echo,
+    /// Answers after this many milliseconds.
+    Late(u64),
+    /// Fails at once.
+    Fail,
+    /// Answers with this many items.
+    Items(u64),
+    /// Answers with this many items, then fails.
+    Break(u64),
+}
+
+impl Task {
+    /// The method and its second parameter; the first one is the token.
+    #[must_use]
+    pub fn call(self, token: u64) -> (&'static str, Args) {
+        let (method, number) = match self {
+            Self::Echo => ("echo", 0),
+            Self::Late(number) => ("late", number),
+            Self::Fail => ("fail", 0),
+            Self::Items(number) => ("items", number),
+            Self::Break(number) => ("break", number),
+        };
+        (method, args(&Value::Array(vec![token.into(), number.into()])))
+    }
+
+    /// What a request asks for, and its token.
+    #[must_use]
+    pub fn read(method: &str, args: &Args) -> Option<(Self, u64)> {
+        let (token, number) = args.decode().ok()?;
+        let task = match method {
+            "echo" => Self::Echo,
+            "late" => Self::Late(number),
+            "fail" => Self::Fail,
+            "items" => Self::Items(number),
+            "break" => Self::Break(number),
+            _ => return None,
+        };
+        Some((task, token))
+    }
+
+    /// How many items there are before the end.
+    #[must_use]
+    pub fn items(self) -> u64 {
+        match self {
+            Self::Items(number) | Self::Break(number) => number,
+            Self::Echo | Self::Late(_) | Self::Fail => 0,
+        }
+    }
+
+    /// One of the items.
+    #[must_use]
+    pub fn item(token: u64, number: u64) -> Args {
+        args(&Value::Array(vec![token.into(), number.into()]))
+    }
+
+    /// All answers, in order.
+    #[must_use]
+    pub fn answers(self, token: u64) -> Vec<Answer> {
+        let items = (0..self.items()).map(|number| Answer::Item(Self::item(token, number)));
+        let end = match self {
+            Self::Echo | Self::Late(_) => Answer::Value(Self::item(token, 0)),
+            Self::Items(_) => Answer::End,
+            Self::Fail | Self::Break(_) => Answer::Failed(Self::failure(token)),
+        };
+        items.chain([end]).collect()
+    }
+
+    /// How a task fails.
+    #[must_use]
+    pub fn failure(token: u64) -> RemoteFailure {
+        RemoteFailure::new("Failed", token.to_string())
+    }
+}

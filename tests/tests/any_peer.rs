@@ -1,0 +1,135 @@
+//! Calls that are open to any peer: who gets them, and what becomes of them when peers go.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use zerorpc_proto::{
+    Answer, Args, CallId, CallOptions, Config, Envelope, Loss, Multipart, PeerId, Session, Transmit,
+};
+
+fn open(client: &mut Session, now: Instant) -> CallId {
+    client.open(now, PeerId::ANY, "f", Args::NONE, &CallOptions::default()).expect("a call")
+}
+
+fn sent(client: &mut Session) -> Vec<Transmit> {
+    std::iter::from_fn(|| client.poll_transmit()).collect()
+}
+
+fn peers(client: &mut Session) -> Vec<u64> {
+    sent(client).iter().map(|message| message.to.0).collect()
+}
+
+#[test]
+fn they_go_to_whoever_is_up_evenly() {
+    let now = Instant::now();
+    let mut client = Session::new(Config::client(1));
+    let first = open(&mut client, now);
+    assert_eq!(peers(&mut client), [], "nobody is there");
+    client.handle_peer(now, PeerId(1), true);
+    assert_eq!(peers(&mut client), [1]);
+    client.handle_peer(now, PeerId(2), true);
+    for _ in 0..3 {
+        open(&mut client, now);
+    }
+    assert_eq!(peers(&mut client), [2, 1, 2], "two each");
+    client.call(first).expect("open").cancel();
+    open(&mut client, now);
+    assert_eq!(peers(&mut client), [1]);
+}
+
+#[test]
+fn a_peer_that_goes_loses_its_calls_at_once_and_gets_no_others() {
+    let now = Instant::now();
+    let mut client = Session::new(Config::client(1));
+    client.handle_peer(now, PeerId(1), true);
+    let lost = open(&mut client, now);
+    assert_eq!(peers(&mut client), [1]);
+    client.handle_peer(now, PeerId(1), false);
+    assert_eq!(client.call(lost).expect("unread").recv(), Some(Answer::Lost(Loss::Disconnected)));
+    open(&mut client, now);
+    assert_eq!(peers(&mut client), []);
+    client.handle_peer(now, PeerId(2), true);
+    assert_eq!(peers(&mut client), [2]);
+}
+
+#[test]
+fn a_request_that_was_not_written_moves_on() {
+    let now = Instant::now();
+    let mut client = Session::new(Config::client(1));
+    client.handle_peer(now, PeerId(1), true);
+    client.handle_peer(now, PeerId(2), true);
+    open(&mut client, now);
+    let message = sent(&mut client).pop().expect("the request");
+    assert_eq!(message.to, PeerId(1));
+    client.handle_returned(now, message.clone());
+    client.handle_peer(now, PeerId(1), false);
+    let again = sent(&mut client).pop().expect("the same request");
+    assert_eq!((again.to, again.payload), (PeerId(2), message.payload));
+}
+
+#[test]
+fn the_time_limit_holds_without_any_peer() {
+    let now = Instant::now();
+    let mut client = Session::new(Config::client(1));
+    let call = open(&mut client, now);
+    assert_eq!(peers(&mut client), []);
+    client.handle_timeout(now + Duration::from_secs(30));
+    let answer = client.call(call).expect("unread").recv();
+    assert!(matches!(answer, Some(Answer::Lost(Loss::TimedOut { .. }))), "{answer:?}");
+    client.handle_peer(now, PeerId(1), true);
+    assert_eq!(peers(&mut client), [], "what was given up is not sent");
+}
+
+#[test]
+fn a_peer_lost_by_silence_is_asked_again_when_it_is_heard() {
+    let start = Instant::now();
+    let interval = Duration::from_secs(5);
+    let mut client = Session::new(Config::client(1));
+    client.handle_peer(start, PeerId(1), true);
+    let lost = open(&mut client, start);
+    assert_eq!(peers(&mut client), [1]);
+    client.handle_peer(start, PeerId(2), true);
+
+    let now = start + 2 * interval;
+    client.handle_timeout(now);
+    let answer = client.call(lost).expect("unread").recv();
+    assert!(matches!(answer, Some(Answer::Lost(Loss::Silent { .. }))), "{answer:?}");
+    for _ in 0..3 {
+        open(&mut client, now);
+    }
+    assert_eq!(peers(&mut client), [2, 2, 2], "the silent one has no calls, and gets none");
+
+    // Whatever it says, as late as it comes: it is there again.
+    let late = Multipart { envelope: Envelope::default(), payload: Bytes::from_static(LATE_BEAT) };
+    client.handle_message(now, PeerId(1), late).expect("nothing is wrong with it");
+    for _ in 0..3 {
+        open(&mut client, now);
+    }
+    assert_eq!(peers(&mut client), [1, 1, 1]);
+}
+
+/// A beat on a channel that is gone.
+const LATE_BEAT: &[u8] =
+    b"\x93\x83\xaamessage_id\xa1m\xa1v\x03\xabresponse_to\xa1x\xa7_zpc_hb\x91\x00";
+
+#[test]
+fn silent_peers_are_used_when_there_are_no_others() {
+    let start = Instant::now();
+    let mut client = Session::new(Config::client(1));
+    for peer in [1, 2] {
+        client.handle_peer(start, PeerId(peer), true);
+        open(&mut client, start);
+    }
+    assert_eq!(peers(&mut client), [1, 2]);
+    let now = start + Duration::from_secs(10);
+    client.handle_timeout(now);
+    open(&mut client, now);
+    assert_eq!(peers(&mut client), [1]);
+    client.handle_peer(now, PeerId(3), true);
+    open(&mut client, now);
+    open(&mut client, now);
+    assert_eq!(peers(&mut client), [3, 3]);
+    client.handle_peer(now, PeerId(3), false);
+    open(&mut client, now);
+    assert_eq!(peers(&mut client), [2]);
+}

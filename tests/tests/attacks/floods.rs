@@ -1,0 +1,123 @@
+//! Much too much of what is allowed.
+
+use std::{
+    io::{ErrorKind, Write},
+    net::TcpStream,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use crate::siege::{MIB, Siege, call, event};
+
+/// Sends `bytes` over and over on some connections that never read, while others are served.
+fn flood(siege: &Siege, connections: usize, bytes: &[u8], rounds: usize) -> Vec<TcpStream> {
+    let streams: Vec<TcpStream> = (0..connections).map(|_| siege.intrude()).collect();
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for stream in &streams {
+            let (mut stream, over) = (stream, &over);
+            stream.set_write_timeout(Some(Duration::from_millis(50))).expect("an option");
+            scope.spawn(move || {
+                let mut rest = bytes;
+                while !over.load(Ordering::Relaxed) {
+                    match stream.write(rest) {
+                        Ok(written) => rest = &rest[written..],
+                        Err(error)
+                            if matches!(
+                                error.kind(),
+                                ErrorKind::WouldBlock | ErrorKind::TimedOut
+                            ) => {}
+                        // Shown out.
+                        Err(_) => break,
+                    }
+                    if rest.is_empty() {
+                        rest = bytes;
+                    }
+                }
+            });
+        }
+        for _ in 0..rounds {
+            siege.serves_others();
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    streams
+}
+
+#[test]
+fn pings_whose_answers_nobody_reads() {
+    let siege = Siege::new();
+    let ping = b"\x04\x17\x04PING\0\0sixteen bytes---".repeat(1000);
+    let _streams = flood(&siege, 3, &ping, 10);
+    siege.stays_below(32 * MIB);
+    siege.serves_others();
+}
+
+#[test]
+fn commands_that_nobody_knows() {
+    let siege = Siege::new();
+    let _streams = flood(&siege, 3, &b"\x04\x05\x04WHAT".repeat(10_000), 10);
+    siege.stays_below(32 * MIB);
+}
+
+#[test]
+fn events_that_are_none() {
+    let siege = Siege::new();
+    let _streams = flood(&siege, 2, &event(b"\x93\xc1garbage").repeat(5000), 5);
+    siege.stays_below(64 * MIB);
+}
+
+#[test]
+fn calls_whose_answers_nobody_reads() {
+    let siege = Siege::new();
+    // Always the same id: only the first of those that are open counts.
+    let calls: Vec<u8> =
+        (0..1000).flat_map(|number| call(number, "echo", b"\x91\xa5hello")).collect();
+    let _streams = flood(&siege, 2, &calls, 5);
+    siege.stays_below(256 * MIB);
+    siege.serves_others();
+}
+
+#[test]
+fn streams_that_nobody_reads() {
+    let siege = Siege::new();
+    let mut stream = siege.intrude();
+    for number in 0..50_u32 {
+        // All the numbers there are, with all the credit there is.
+        let request = call(number, "numbers", b"\x91\xce\xff\xff\xff\xff");
+        stream.write_all(&request).expect("there is room");
+        let head = b"\x93\x83\xaamessage_id\xa8";
+        let id = format!("{number:08}");
+        let own = format!("{:08}", number + 1_000_000);
+        let grant = [
+            head,
+            own.as_bytes(),
+            b"\xa1v\x03\xabresponse_to\xa8",
+            id.as_bytes(),
+            b"\xa9_zpc_more\x91\xce\xff\xff\xff\xff",
+        ];
+        stream.write_all(&event(&grant.concat())).expect("there is room");
+    }
+    for _ in 0..10 {
+        siege.serves_others();
+    }
+    siege.stays_below(128 * MIB);
+}
+
+#[test]
+fn large_answers_that_nobody_reads() {
+    let siege = Siege::new();
+    let mut stream = siege.intrude();
+    for number in 0..50_u32 {
+        // 1 MiB each.
+        stream
+            .write_all(&call(number, "blob", b"\x91\xce\x00\x10\x00\x00"))
+            .expect("there is room");
+    }
+    for _ in 0..10 {
+        siege.serves_others();
+    }
+    // Those that are made wait for their reader or his end: there is no more of them than was asked for.
+    siege.stays_below(200 * MIB);
+}

@@ -1,0 +1,172 @@
+//! A server under attack, a client that it has to serve meanwhile, and bytes to attack it with.
+
+use std::{
+    fs,
+    io::{ErrorKind, Read, Write},
+    net::TcpStream,
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
+    time::{Duration, Instant},
+};
+
+use zerorpc::{Client, Server, ServerBuilder, TransportKind};
+use zerorpc_proto::MonitorEvent;
+use zerorpc_tests::service::serve_with;
+
+/// How long anything may take: far more than it should.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) const MIB: usize = 1 << 20;
+
+/// Memory and files are those of the process: one attack at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// A server under attack.
+pub(crate) struct Siege {
+    _alone: MutexGuard<'static, ()>,
+    pub(crate) server: Server,
+    client: Client,
+    told: mpsc::Receiver<MonitorEvent>,
+    memory: usize,
+}
+
+impl Siege {
+    pub(crate) fn new() -> Self {
+        Self::with(|builder| builder)
+    }
+
+    pub(crate) fn with(options: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let (events, told) = mpsc::channel();
+        let (server, _) =
+            serve_with(TransportKind::Mio, |builder| options(builder.monitor(events)));
+        let client = Client::builder()
+            .transport(TransportKind::Mio)
+            .connect(&server.endpoints()[0])
+            .build()
+            .expect("a client");
+        let mut siege = Self { _alone: alone, server, client, told, memory: 0 };
+        // What is needed once is there from here on.
+        siege.serves_others();
+        siege.memory = memory();
+        siege
+    }
+
+    /// A client that has been there all along, and one that has just come.
+    pub(crate) fn serves_others(&self) {
+        for number in 0..10 {
+            assert_eq!(self.client.call("add", (number, 1)), Ok(number + 1));
+        }
+        let newcomer = Client::builder()
+            .transport(TransportKind::Mio)
+            .connect(&self.server.endpoints()[0])
+            .build()
+            .expect("a client");
+        assert_eq!(newcomer.call("echo", ("new",)), Ok("new".to_owned()));
+    }
+
+    /// How much memory has come to be used, in bytes.
+    pub(crate) fn growth(&self) -> usize {
+        memory().saturating_sub(self.memory)
+    }
+
+    pub(crate) fn stays_below(&self, limit: usize) {
+        let growth = self.growth();
+        assert!(growth < limit, "{} KiB more, {} KiB allowed", growth >> 10, limit >> 10);
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        self.server.endpoints()[0].trim_start_matches("tcp://")
+    }
+
+    /// A connection that has said nothing.
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address()).expect("the server accepts");
+        stream.set_read_timeout(Some(PATIENCE)).expect("an option");
+        stream.set_write_timeout(Some(PATIENCE)).expect("an option");
+        stream
+    }
+
+    /// A connection behind its handshake.
+    pub(crate) fn intrude(&self) -> TcpStream {
+        let mut stream = self.connect();
+        stream.write_all(&handshake()).expect("there is room");
+        // Ten bytes, 54, and READY.
+        stream.read_exact(&mut [0; 64 + 43]).expect("the server shakes hands");
+        stream
+    }
+
+    /// Why handshakes failed, and why connections were closed, since this was asked last.
+    pub(crate) fn reasons(&self) -> Vec<String> {
+        let told = self.told.try_iter().filter_map(|event| match event {
+            MonitorEvent::HandshakeFailed { reason, .. }
+            | MonitorEvent::Disconnected { reason, .. } => Some(reason),
+            _ => None,
+        });
+        told.collect()
+    }
+}
+
+/// Greeting and READY of a DEALER.
+pub(crate) fn handshake() -> Vec<u8> {
+    let mut bytes = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL".to_vec();
+    bytes.resize(64, 0);
+    bytes.extend_from_slice(b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER");
+    bytes
+}
+
+/// An event as a DEALER sends it.
+pub(crate) fn event(payload: &[u8]) -> Vec<u8> {
+    let length = u64::try_from(payload.len()).expect("it is in memory");
+    [b"\x01\0\x02", &length.to_be_bytes()[..], payload].concat()
+}
+
+/// A call of a method with encoded arguments, its id made of `number`.
+pub(crate) fn call(number: u32, method: &str, args: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(method.len()).expect("short names") | 0xa0;
+    let id = format!("{number:08}");
+    let head = [b"\x93\x82\xaamessage_id\xa8", id.as_bytes(), b"\xa1v\x03", &[length]].concat();
+    event(&[&head, method.as_bytes(), args].concat())
+}
+
+/// Waits for the end of a connection; what came before it is of no interest.
+pub(crate) fn is_closed(stream: &mut TcpStream) {
+    let start = Instant::now();
+    let mut scratch = [0; 4096];
+    loop {
+        match stream.read(&mut scratch) {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return,
+            Err(error) => panic!("the connection stands: {error}"),
+        }
+        assert!(start.elapsed() < PATIENCE, "the connection stands and talks");
+    }
+}
+
+/// Bytes of memory that this process has in use.
+pub(crate) fn memory() -> usize {
+    let statm = fs::read_to_string("/proc/self/statm").expect("Linux tells");
+    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
+    pages.expect("the second number") * rustix::param::page_size()
+}
+
+/// Files that this process has open.
+pub(crate) fn files() -> usize {
+    fs::read_dir("/proc/self/fd").expect("Linux tells").count()
+}
+
+/// Numbers without rhyme or reason, the same each time.
+pub(crate) struct Noise(pub(crate) u64);
+
+impl Noise {
+    pub(crate) fn number(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.number().to_le_bytes()[3]).collect()
+    }
+}

@@ -1,0 +1,57 @@
+//! Routes that are congested hold back answers, not signs of life, and never those of other routes.
+
+use std::time::{Duration, Instant};
+
+use zerorpc_proto::{
+    Args, Config, Envelope, Event, Limits, Multipart, Notice, PeerId, Route, Session, Transmit,
+    name,
+};
+
+fn request(id: u8, envelope: &Envelope) -> Multipart {
+    let header = [b"\x82\xaamessage_id\xa1".as_slice(), &[id], b"\xa1v\x03"].concat();
+    let payload = [&[0x93], header.as_slice(), b"\xa1f\x90"].concat();
+    Multipart { envelope: envelope.clone(), payload: payload.into() }
+}
+
+fn sent(session: &mut Session) -> Vec<(Envelope, String)> {
+    std::iter::from_fn(|| session.poll_transmit())
+        .map(|Transmit { envelope, payload, .. }| {
+            let event =
+                Event::decode(&payload.to_bytes(), &Limits::default()).expect("our own event");
+            (envelope, event.name.to_string())
+        })
+        .collect()
+}
+
+#[test]
+fn only_beats_leave_on_a_congested_route() {
+    let start = Instant::now();
+    let mut server = Session::new(Config::server(1));
+    let envelope =
+        |name: &'static str| Envelope::from_iter([bytes::Bytes::from_static(name.as_bytes())]);
+    let (slow, quick) = (envelope("slow"), envelope("quick"));
+    let mut requests = Vec::new();
+    for (id, envelope) in [(b'a', &slow), (b'b', &slow), (b'c', &quick)] {
+        server.handle_message(start, PeerId::NAMELESS, request(id, envelope)).expect("a request");
+        match server.poll_notice() {
+            Some(Notice::Requested(id)) => requests.push(id),
+            other => panic!("{other:?}"),
+        }
+    }
+    let route = Route::of(PeerId::NAMELESS, &slow);
+    server.handle_congestion(route.clone(), true);
+    // The first slow request and the quick one are answered, the second slow one goes on.
+    for id in [requests[0], requests[2]] {
+        server.request(id).expect("open").reply(Args::NIL).expect("no stream");
+    }
+    assert_eq!(sent(&mut server), [(quick.clone(), name::OK.to_owned())]);
+    server.handle_timeout(start + Duration::from_secs(5));
+    let beat = (slow.clone(), name::HEARTBEAT.to_owned());
+    assert_eq!(sent(&mut server), [beat.clone(), beat], "both channels of the slow peer live on");
+    server.request(requests[1]).expect("open").reply(Args::NIL).expect("no stream");
+    assert_eq!(sent(&mut server), []);
+    server.handle_congestion(route, false);
+    let answer = (slow, name::OK.to_owned());
+    assert_eq!(sent(&mut server), [answer.clone(), answer]);
+    assert_eq!(server.open_channels(), 0);
+}

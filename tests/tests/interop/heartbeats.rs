@@ -1,0 +1,143 @@
+//! Heartbeats keep long calls and idle streams alive, and their absence ends them.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+use zerorpc::{Client, Error, Loss, TransportKind};
+use zerorpc_tests::{
+    peers::{self, Call, DialOptions, Peer, PeerClient},
+    service::eventually,
+};
+
+use crate::support::{INTERVAL, Ours, SECOND, Theirs, with_each_peer};
+
+zerorpc_tests::over_each_transport![
+    our_clients_outlast_long_calls_and_idle_streams,
+    their_clients_outlast_long_calls_and_idle_streams,
+    their_command_outlasts_a_long_call,
+    a_method_that_burns_cpu_delays_neither_heartbeats_nor_other_calls,
+    our_client_loses_a_killed_server_in_time,
+];
+
+/// More than three intervals, within which a side that hears nothing would have given up.
+const LONG: Duration = INTERVAL.saturating_mul(4);
+
+fn dial(kind: TransportKind, server: &Theirs, passive: bool) -> Client {
+    let builder =
+        Client::builder().transport(kind).connect(server.process.endpoint()).heartbeat(INTERVAL);
+    builder.passive_heartbeat(passive).build().expect("a client")
+}
+
+fn our_clients_outlast_long_calls_and_idle_streams(kind: TransportKind) {
+    with_each_peer(|peer| {
+        let server = Theirs::serve_at(peer, INTERVAL);
+        thread::scope(|scope| {
+            for passive in [false, true] {
+                let server = &server;
+                scope.spawn(move || our_client_outlasts(&dial(kind, server, passive)));
+            }
+        });
+    });
+}
+
+fn our_client_outlasts(client: &Client) {
+    let long = LONG.as_secs_f64();
+    thread::scope(|scope| {
+        scope.spawn(|| assert_eq!(client.call("sleep", (long,)), Ok(long)));
+        let stream = client.stream::<u64>("slow_numbers", (2, long)).expect("a stream");
+        assert!(stream.map(|item| item.expect("an item")).eq(0..2));
+    });
+}
+
+fn their_clients_outlast_long_calls_and_idle_streams(kind: TransportKind) {
+    let ours = Ours::serve_with(kind, |builder| builder.heartbeat(INTERVAL));
+    let options = DialOptions { heartbeat: INTERVAL, ..DialOptions::to(ours.endpoint()) };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let Some(python) = peers::python() else { return };
+            let passive = DialOptions { passive: true, ..options.clone() };
+            their_client_outlasts(&python.client(passive));
+        });
+        with_each_peer(|peer| their_client_outlasts(&peer.client(options.clone())));
+    });
+}
+
+fn their_client_outlasts(client: &PeerClient) {
+    let long = LONG.as_secs_f64();
+    let call = client.start_call(&Call::of("sleep", json!([long])));
+    let streamed = client.stream("slow_numbers", json!([2, long]));
+    assert_eq!((streamed.items, streamed.error), (vec![json!(0), json!(1)], None));
+    assert_eq!(call.wait(), Ok(json!(null)));
+}
+
+/// Their command is passive unless told otherwise, and counts in whole seconds.
+fn their_command_outlasts_a_long_call(kind: TransportKind) {
+    let Some(python) = peers::python() else { return };
+    let ours = Ours::serve_with(kind, |builder| builder.heartbeat(SECOND));
+    let run = |flags: &[&str]| {
+        let call = ["--json", "--heartbeat", "1", ours.endpoint(), "sleep", "3.5"];
+        let output = python.cli(flags.iter().chain(&call)).output().expect("it runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{told}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "None\n");
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| run(&[]));
+        scope.spawn(|| run(&["--active-hb"]));
+    });
+}
+
+fn a_method_that_burns_cpu_delays_neither_heartbeats_nor_other_calls(kind: TransportKind) {
+    let ours = Ours::serve_with(kind, |builder| builder.heartbeat(INTERVAL));
+    let options = DialOptions { heartbeat: INTERVAL, ..DialOptions::to(ours.endpoint()) };
+    with_each_peer(|peer| {
+        let client = peer.client(options.clone());
+        let start = Instant::now();
+        let burning = client.start_call(&Call::of("burn", json!([LONG.as_secs_f64()])));
+        let mut answered = 0;
+        while start.elapsed() < LONG / 2 {
+            assert_eq!(client.call("add", json!([answered, 1])), Ok(json!(answered + 1)));
+            answered += 1;
+        }
+        assert!(answered > 10, "only {answered} other calls were answered");
+        assert_eq!(client.stream("numbers", json!([120])).items.len(), 120);
+        assert_eq!(burning.wait(), Ok(json!(true)));
+        assert!(start.elapsed() >= LONG, "it did burn");
+    });
+}
+
+/// A process that is killed says nothing more. libzmq keeps it to itself that a connection has ended.
+fn our_client_loses_a_killed_server_in_time(kind: TransportKind) {
+    with_each_peer(|peer| {
+        let server = Theirs::serve_at(peer, INTERVAL);
+        let client = dial(kind, &server, false);
+        thread::scope(|scope| {
+            let call = scope.spawn(|| client.call::<f64>("sleep", (60,)));
+            let mut stream = client.stream::<u64>("slow_numbers", (60, 0.1)).expect("a stream");
+            assert_eq!(stream.next(), Some(Ok(0)));
+            eventually("both are running", || client.call("active", ()) == Ok(2));
+            let killed = Instant::now();
+            drop(server);
+
+            let (expected, soonest, latest) = match kind {
+                TransportKind::Mio => (Loss::Disconnected, Duration::ZERO, 5 * SECOND),
+                // The last sign of life may have come an interval before the end.
+                _ => {
+                    let after = 2 * INTERVAL;
+                    (Loss::Silent { after }, INTERVAL / 2, after + 5 * SECOND)
+                }
+            };
+            for error in [call.join().expect("no panic").err(), stream.find_map(Result::err)] {
+                let Some(Error::LostRemote { loss, .. }) = error else {
+                    panic!("the server is gone, but: {error:?}");
+                };
+                assert_eq!(loss, expected);
+            }
+            let waited = killed.elapsed();
+            assert!(soonest <= waited && waited < latest, "{waited:?}");
+        });
+    });
+}

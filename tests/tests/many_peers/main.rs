@@ -1,0 +1,8 @@
+//! One client with many servers over mio: who is asked, what stays together, and what becomes of calls whose
+//! server goes.
+
+mod choice;
+mod loss;
+mod processes;
+mod restarts;
+mod support;

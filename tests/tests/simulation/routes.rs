@@ -1,0 +1,151 @@
+//! Calls to any peer, and peers that go while something waits for them.
+
+use std::time::Duration;
+
+use rmpv::Value;
+use zerorpc_proto::{Answer, Args, CallId, CallOptions, Config, DEFAULT_HEARTBEAT, PeerId, Route};
+use zerorpc_tests::world::{
+    foreign::{Foreign, read},
+    puppet::Puppet,
+};
+
+const PEER: PeerId = PeerId(1);
+
+fn client_of(peers: u64) -> Puppet {
+    let mut client = Puppet::new(Config::client(1));
+    for peer in 1..=peers {
+        let now = client.now();
+        client.session.handle_peer(now, PeerId(peer), true);
+    }
+    client
+}
+
+fn open(client: &mut Puppet) -> CallId {
+    let now = client.now();
+    let options = CallOptions { timeout: Some(Duration::from_secs(1)), ..CallOptions::default() };
+    client.session.open(now, PeerId::ANY, "f", Args::NONE, &options).expect("few calls")
+}
+
+#[test]
+fn a_call_that_is_over_counts_for_no_peer() {
+    let mut client = client_of(1);
+    let over = open(&mut client);
+    let later = client.now() + Duration::from_secs(2);
+    client.session.handle_timeout(later);
+    assert_eq!(client.session.poll_transmit(), None, "it timed out before it was sent");
+    client.session.handle_peer(later, PeerId(2), true);
+    open(&mut client);
+    let first = client.session.poll_transmit().expect("a request");
+    assert_eq!(first.to, PEER, "the one that has waited longest, both having no calls");
+    assert!(matches!(client.recv(over), Some(Answer::Lost(_))));
+}
+
+#[test]
+fn congestion_ends_with_its_connection() {
+    let mut server = Puppet::new(Config::server(1));
+    let now = server.now();
+    let route = Route { peer: PEER, identity: None };
+    server.session.handle_congestion(route, true);
+    let held = server.request(PEER, &Foreign::request("id", "f", vec![]));
+    server.serve(held).reply(Args::NIL).expect("no stream has begun");
+    assert_eq!(server.session.poll_transmit(), None, "held back");
+    server.session.handle_peer(now, PEER, false);
+    assert_eq!(server.session.open_channels(), 0);
+    let id = server.request(PEER, &Foreign::request("id", "f", vec![]));
+    server.serve(id).reply(Args::NIL).expect("no stream has begun");
+    assert!(server.session.poll_transmit().is_some(), "what is gone is not congested");
+}
+
+#[test]
+fn a_returned_request_is_sent_once_more_and_answered_there() {
+    let mut client = client_of(2);
+    let call = open(&mut client);
+    let request = client.session.poll_transmit().expect("a request");
+    let (now, gone) = (client.now(), request.to);
+    let id = read(&request).header.message_id.expect("requests have an id");
+    client.session.handle_returned(now, request.clone());
+    client.session.handle_peer(now, gone, false);
+    let again = client.session.poll_transmit().expect("the request again");
+    assert_eq!(
+        (again.payload.to_bytes(), client.session.poll_transmit()),
+        (request.payload.to_bytes(), None)
+    );
+    assert_ne!(again.to, gone);
+    let id = Value::Binary(id.content().to_vec());
+    let answer = Foreign::on(id, "OK", Value::Array(vec![Value::Nil]));
+    client.hear(gone, &answer).expect("nobody's");
+    assert_eq!(client.recv(call), None);
+    client.hear(again.to, &answer).expect("an answer");
+    assert_eq!(client.recv(call), Some(Answer::Value(Args::NIL)));
+    assert_eq!(client.session.open_channels(), 0);
+}
+
+#[test]
+fn a_returned_request_of_any_size_is_sent_again() {
+    let limits = zerorpc_proto::Limits { message_bytes: 1000, ..Default::default() };
+    let mut client = Puppet::new(Config { limits, ..Config::client(1) });
+    let now = client.now();
+    client.session.handle_peer(now, PEER, true);
+    let large = Args::encode_params(&("x".repeat(5000),)).expect("a text");
+    let options = CallOptions::default();
+    client.session.open(now, PeerId::ANY, "f", large, &options).expect("few calls");
+    let request = client.session.poll_transmit().expect("a request");
+    client.session.handle_returned(now, request.clone());
+    assert_eq!(client.session.poll_transmit(), Some(request), "limits are for what peers send");
+}
+
+#[test]
+fn a_route_may_be_congested_again_and_again() {
+    let mut server = Puppet::new(Config::server(1));
+    let id = server.request(PEER, &Foreign::request("id", "f", vec![]));
+    server.hear(PEER, &Foreign::grant("id", 100)).expect("credit");
+    let route = Route { peer: PEER, identity: None };
+    for _ in 0..3 {
+        server.session.handle_congestion(route.clone(), true);
+        server.serve(id).send(Args::NIL).expect("credit");
+        server.settle();
+        assert_eq!(server.take_names(), [""; 0], "held back");
+        server.session.handle_congestion(route.clone(), false);
+        server.settle();
+        assert_eq!(server.take_names(), ["STREAM"]);
+    }
+}
+
+/// Opens a call to anybody that only silence ends.
+fn open_patiently(client: &mut Puppet) {
+    let now = client.now();
+    let options = CallOptions { timeout: None, ..CallOptions::default() };
+    client.session.open(now, PeerId::ANY, "f", Args::NONE, &options).expect("few calls");
+    client.settle();
+}
+
+/// Receivers of the requests so far.
+fn requested(client: &mut Puppet) -> Vec<u64> {
+    let requests = client.sent.drain(..).filter(|sent| sent.event.name == *"f");
+    requests.map(|sent| sent.to.0).collect()
+}
+
+#[test]
+fn who_waits_for_room_takes_a_silent_peer_when_no_other_is_left() {
+    const SECOND: PeerId = PeerId(2);
+    type Event = fn(&mut Puppet);
+    let cases: [(&str, Event); 2] = [
+        ("it goes", |client| client.session.handle_peer(client.now(), SECOND, false)),
+        ("it falls silent", |client| client.pass(2 * DEFAULT_HEARTBEAT)),
+    ];
+    for (what, event) in cases {
+        let mut client = client_of(2);
+        open_patiently(&mut client);
+        client.pass(DEFAULT_HEARTBEAT);
+        open_patiently(&mut client);
+        assert_eq!(requested(&mut client), [1, 2]);
+        client.pass(DEFAULT_HEARTBEAT);
+        // By now the first peer has lost its call by its silence.
+        client.session.handle_congestion(Route { peer: SECOND, identity: None }, true);
+        open_patiently(&mut client);
+        assert_eq!(requested(&mut client), [0; 0], "{what}: the second one will have room again");
+        event(&mut client);
+        client.settle();
+        assert_eq!(requested(&mut client), [1], "{what}");
+    }
+}

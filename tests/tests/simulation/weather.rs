@@ -1,0 +1,210 @@
+//! Many clients, servers and proxies, under every kind of weather (protocol section 11, last paragraph).
+
+use std::time::Duration;
+
+use zerorpc_proto::{Answer, CallOptions, Config, Liveness, Loss};
+use zerorpc_tests::world::{
+    NodeId, Weather, World,
+    client::{Manner, Outcome},
+    dice::Dice,
+    task::Task,
+};
+
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// A world of two servers, one of which is reached through two proxies, and their clients.
+struct Town {
+    world: World,
+    servers: Vec<NodeId>,
+    proxies: Vec<NodeId>,
+    clients: Vec<Resident>,
+}
+
+#[derive(Clone, Copy)]
+struct Resident {
+    client: NodeId,
+    /// The node that it connects to.
+    door: NodeId,
+    /// Makes plain calls only: nothing ends a stream that falls silent before its first beat.
+    plain: bool,
+}
+
+fn weather(dice: &mut Dice) -> Weather {
+    let milliseconds = |range, dice: &mut Dice| Duration::from_millis(dice.below(range));
+    Weather { latency: milliseconds(60, dice), jitter: milliseconds(100, dice) }
+}
+
+fn town(seed: u64, faults: bool) -> Town {
+    let mut dice = Dice::with_seed(seed);
+    let config = |config: Config| Config { heartbeat: Some(INTERVAL), ..config };
+    let nameless = dice.chance(50);
+    let mut world = World::new(dice);
+    let servers: Vec<_> =
+        (0..2).map(|at| world.add_server(config(Config::server(at)), nameless)).collect();
+    let proxies = vec![world.add_proxy(), world.add_proxy()];
+    for (from, to) in [(proxies[0], proxies[1]), (proxies[1], servers[1])] {
+        let weather = weather(&mut world.dice);
+        world.connect(from, to, weather);
+    }
+    let doors = [servers[0], servers[1], proxies[0], proxies[1]];
+    let mut clients = Vec::new();
+    for _ in 0..12 {
+        let passive = world.dice.chance(30);
+        let liveness = if passive { Liveness::Passive } else { Liveness::Active };
+        // All draw the same ids.
+        let settings = Config { liveness, ..config(Config::client(77)) };
+        let nameless = world.dice.chance(30);
+        let client = world.add_client(settings, nameless);
+        let door = *world.dice.pick(&doors);
+        let weather = weather(&mut world.dice);
+        world.connect(client, door, weather);
+        clients.push(Resident { client, door, plain: passive && faults });
+    }
+    Town { world, servers, proxies, clients }
+}
+
+impl Town {
+    fn call(&mut self) {
+        let Resident { client, plain, .. } = *self.world.dice.pick(&self.clients);
+        let dice = &mut self.world.dice;
+        let task = match dice.below(if plain { 6 } else { 10 }) {
+            0..=3 => Task::Echo,
+            4 => Task::Late(dice.below(8000)),
+            5 => Task::Fail,
+            6..=8 => Task::Items(dice.below(400)),
+            _ => Task::Break(dice.below(150)),
+        };
+        let slots = [1, 2, 3, 10, 100, 100, 100];
+        let manner = Manner {
+            options: CallOptions { slots: *dice.pick(&slots), ..CallOptions::default() },
+            pace: Duration::from_millis(if dice.chance(30) { dice.below(40) } else { 0 }),
+            quit_after: dice.chance(10).then(|| 1 + dice.below(50) as usize),
+        };
+        self.world.call(client, task, manner);
+    }
+
+    /// Something that loses nothing.
+    fn hiccup(&mut self) {
+        let Resident { client, .. } = *self.world.dice.pick(&self.clients);
+        let time = Duration::from_millis(self.world.dice.below(300));
+        self.world.stall(client, time);
+    }
+
+    /// Something that loses what is on its way, and perhaps the way itself.
+    fn fault(&mut self) {
+        let Resident { client, door, .. } = *self.world.dice.pick(&self.clients);
+        match self.world.dice.below(10) {
+            0 => {
+                let proxy = self.proxies[1];
+                self.world.cut(proxy);
+                let weather = weather(&mut self.world.dice);
+                self.world.connect(proxy, self.servers[1], weather);
+            }
+            1..=3 => self.world.silence(client),
+            _ => {
+                self.world.cut(client);
+                let weather = weather(&mut self.world.dice);
+                self.world.connect(client, door, weather);
+            }
+        }
+    }
+
+    /// Everything comes to its end, and nothing is left over.
+    fn end(mut self) -> Vec<Outcome> {
+        for Resident { client, .. } in self.clients.clone() {
+            let mut minutes = 0;
+            while self.world.client(client).is_busy() {
+                self.world.pass(Duration::from_secs(60));
+                minutes += 1;
+                assert!(minutes < 10, "{client:?} waits for ever: {:?}", self.world.client(client));
+            }
+        }
+        self.world.pass(3 * INTERVAL + Duration::from_secs(1));
+        for session in self.world.sessions() {
+            assert_eq!((session.open_channels(), session.buffered_bytes()), (0, 0));
+            assert_eq!(session.poll_timeout(), None);
+        }
+        let of_client = |town: &Resident| self.world.client(town.client).outcomes.clone();
+        let outcomes: Vec<_> = self.clients.iter().flat_map(of_client).collect();
+        for outcome in &outcomes {
+            let executed = self.servers.iter();
+            let executed =
+                executed.map(|node| self.world.server(*node).executed.get(&outcome.token));
+            let executed: u32 = executed.flatten().sum();
+            check(outcome, executed);
+        }
+        outcomes
+    }
+}
+
+/// A call against the reference model.
+fn check(outcome: &Outcome, executed: u32) {
+    let expected = outcome.task.answers(outcome.token);
+    let got = &outcome.got;
+    assert!(executed <= 1, "executed {executed} times: {outcome:?}");
+    if got.iter().any(|answer| !matches!(answer, Answer::Lost(_))) {
+        assert_eq!(executed, 1, "answered without being executed: {outcome:?}");
+    }
+    if *got == expected {
+        return;
+    }
+    let (last, before) = got.split_last().expect("a call ends with an answer");
+    if outcome.cancelled {
+        assert_eq!(**got, expected[..got.len()]);
+        return;
+    }
+    assert!(outcome.disturbed, "an undisturbed call: {outcome:?}, expected {expected:?}");
+    assert_eq!(*before, expected[..before.len()], "what came before the loss");
+    match last {
+        Answer::Lost(Loss::Silent { .. } | Loss::Disconnected) => {}
+        // Passive clients hear no silence before the first beat.
+        Answer::Lost(Loss::TimedOut { .. }) => assert!(before.is_empty(), "{outcome:?}"),
+        _ => panic!("{outcome:?}"),
+    }
+}
+
+#[test]
+fn in_fair_weather_every_call_gets_exactly_its_answers() {
+    for seed in 0..10 {
+        let mut town = town(seed, false);
+        for _ in 0..80 {
+            for _ in 0..town.world.dice.below(4) {
+                town.call();
+            }
+            if town.world.dice.chance(20) {
+                town.hiccup();
+            }
+            let time = Duration::from_millis(town.world.dice.below(700));
+            town.world.pass(time);
+        }
+        let outcomes = town.end();
+        assert!(outcomes.len() > 50);
+    }
+}
+
+#[test]
+fn faults_cost_only_those_calls_that_they_touch() {
+    let (mut lost, mut fine) = (0, 0);
+    for seed in 100..112 {
+        let mut town = town(seed, true);
+        for _ in 0..80 {
+            for _ in 0..town.world.dice.below(4) {
+                town.call();
+            }
+            match town.world.dice.below(100) {
+                0..15 => town.hiccup(),
+                15..30 => town.fault(),
+                _ => {}
+            }
+            let time = Duration::from_millis(town.world.dice.below(700));
+            town.world.pass(time);
+        }
+        for outcome in town.end() {
+            match outcome.got.last() {
+                Some(Answer::Lost(_)) => lost += 1,
+                _ => fine += 1,
+            }
+        }
+    }
+    assert!(lost > 40 && fine > 500, "{lost} lost, {fine} fine: the dial is off");
+}

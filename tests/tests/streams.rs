@@ -1,0 +1,107 @@
+//! Streams between our own client and server over real sockets.
+
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+use zerorpc::{Client, Error, Server};
+use zerorpc_tests::{service::eventually, transports::Pair};
+
+zerorpc_tests::over_each_pair![
+    of_every_length,
+    a_failure_ends_them_behind_their_items,
+    a_slow_reader_slows_the_producer_and_is_not_lost,
+    one_that_is_dropped_ends_its_producer,
+    many_at_once_with_few_threads,
+    threads_read_their_own,
+];
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn client(pair: Pair, server: &Server, interval: Duration) -> Client {
+    let builder = pair.client().connect(&server.endpoints()[0]).heartbeat(interval);
+    builder.build().expect("a client")
+}
+
+fn of_every_length(pair: Pair) {
+    let (server, _) = pair.serve();
+    let client = client(pair, &server, 5 * SECOND);
+    for length in [0_u64, 1, 2, 99, 100, 101, 102, 1000, 100_000] {
+        let items: Result<Vec<u64>, _> =
+            client.stream("numbers", (length,)).expect("a stream").collect();
+        let items = items.expect("no error");
+        assert!(items.iter().copied().eq(0..length), "{length}: {} items", items.len());
+    }
+}
+
+fn a_failure_ends_them_behind_their_items(pair: Pair) {
+    let (server, _) = pair.serve();
+    let client = client(pair, &server, 5 * SECOND);
+    for length in [1_u64, 5, 150] {
+        let mut stream = client.stream::<u64>("failing_stream", (length,)).expect("a stream");
+        for item in 0..length {
+            assert_eq!(stream.next(), Some(Ok(item)));
+        }
+        assert!(
+            matches!(stream.next(), Some(Err(Error::Remote(error))) if error.name == "RuntimeError")
+        );
+        assert_eq!(stream.next(), None);
+    }
+    assert!(matches!(client.stream::<u64>("failing_stream", (0,)), Err(Error::Remote(_))));
+}
+
+fn a_slow_reader_slows_the_producer_and_is_not_lost(pair: Pair) {
+    let interval = SECOND / 5;
+    let (server, seen) = pair.serve_with(|builder| builder.heartbeat(interval));
+    let client = client(pair, &server, interval);
+    let mut stream = client.stream::<u64>("numbers", (10_000,)).expect("a stream");
+    assert_eq!(stream.next(), Some(Ok(0)));
+    assert_eq!(stream.next(), Some(Ok(1)));
+    // Unread for many intervals: both sides go on beating, nothing runs ahead.
+    let end = Instant::now() + 8 * interval;
+    while Instant::now() < end {
+        let ahead = seen.produced.load(Ordering::SeqCst);
+        assert!(ahead <= 104, "{ahead} items were produced for 2 that were read");
+        std::thread::sleep(interval / 10);
+    }
+    assert!(stream.map(|item| item.expect("an item")).eq(2..10_000));
+}
+
+fn one_that_is_dropped_ends_its_producer(pair: Pair) {
+    let interval = SECOND / 5;
+    let (server, seen) = pair.serve_with(|builder| builder.heartbeat(interval));
+    let client = client(pair, &server, interval);
+    let mut stream = client.stream::<u64>("watched", (1_000_000,)).expect("a stream");
+    assert_eq!(stream.next(), Some(Ok(0)));
+    assert_eq!(seen.alive.load(Ordering::SeqCst), 1);
+    drop(stream);
+    eventually("the iterator is dropped", || seen.alive.load(Ordering::SeqCst) == 0);
+    assert_eq!(client.call("add", (1, 2)), Ok(3));
+}
+
+fn many_at_once_with_few_threads(pair: Pair) {
+    let (server, _) = pair.serve_with(|builder| builder.pool_size(Some(2)));
+    let client = client(pair, &server, 5 * SECOND);
+    let mut streams: Vec<_> =
+        (0..300).map(|_| client.stream::<u64>("numbers", (500,)).expect("a stream")).collect();
+    for item in 0..500 {
+        for stream in &mut streams {
+            assert_eq!(stream.next(), Some(Ok(item)));
+        }
+    }
+    assert!(streams.iter_mut().all(|stream| stream.next().is_none()));
+}
+
+fn threads_read_their_own(pair: Pair) {
+    let (server, _) = pair.serve();
+    let client = client(pair, &server, 5 * SECOND);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let stream = client.stream::<u64>("numbers", (5_000,)).expect("a stream");
+                assert!(stream.map(|item| item.expect("an item")).eq(0..5_000));
+            });
+        }
+    });
+}
