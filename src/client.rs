@@ -181,28 +181,33 @@ impl Shared {
         method: &str,
     ) -> Result<zerorpc_proto::Answer, Error> {
         use zerorpc_proto::Answer;
-        let (answer, departure) = match self.driver.await_answer(state, id) {
+        let (answer, reason) = match self.driver.await_answer(state, id) {
             Ok(answer) => answer.unwrap_or((Answer::End, None)),
             Err(closed) => return Err(self.closed(&closed)),
         };
         match answer {
             Answer::Failed(failure) => Err(RemoteError::new(method, failure).into()),
-            Answer::Lost(loss) => Err(self.lost(method, loss, departure)),
+            Answer::Lost(loss) => Err(self.lost(method, loss, reason)),
             answer => Ok(answer),
         }
     }
 
-    fn lost(&self, method: &str, loss: Loss, departure: Option<Arc<str>>) -> Error {
-        // Where the connection is known, so is where it led to.
-        let endpoint =
-            departure.map_or_else(|| self.endpoints.to_string(), |reason| reason.to_string());
+    fn lost(&self, method: &str, loss: Loss, reason: Option<Arc<str>>) -> Error {
         let method = method.to_owned();
-        match loss {
-            Loss::TimedOut { after } => Error::Timeout { method, endpoint, after },
-            Loss::Silent { .. } | Loss::Disconnected => {
+        match (loss, reason) {
+            (Loss::TimedOut { after }, Some(reason)) => {
+                Error::Unreachable { method, after, reason: reason.to_string() }
+            }
+            (Loss::TimedOut { after }, None) => {
+                Error::Timeout { method, endpoint: self.endpoints.to_string(), after }
+            }
+            (loss @ (Loss::Silent { .. } | Loss::Disconnected), reason) => {
+                // Where the connection is known, so is where it led to.
+                let endpoint =
+                    reason.map_or_else(|| self.endpoints.to_string(), |reason| reason.to_string());
                 Error::LostRemote { method, endpoint, loss }
             }
-            loss => Error::BadAnswer { method, endpoint, loss },
+            (loss, _) => Error::BadAnswer { method, endpoint: self.endpoints.to_string(), loss },
         }
     }
 

@@ -47,7 +47,7 @@ pub(crate) struct Driver {
 /// The lock on a driver's state.
 pub(crate) type Guard<'a> = MutexGuard<'a, State>;
 
-/// An answer, and why its connection ended if it did.
+/// An answer, and what is known of why there is none.
 pub(crate) type Received = (Answer, Option<Arc<str>>);
 
 /// Work that must not be done under the lock.
@@ -69,6 +69,10 @@ pub(crate) struct State {
     keeper: keeper::Duty,
     /// Why connections ended, of the latest that did.
     departures: VecDeque<(PeerId, Arc<str>)>,
+    /// What went wrong with the latest attempt to connect, as long as none went well.
+    trouble: Option<Arc<str>>,
+    /// How many batches in a row were full: more waits to be received.
+    rounds_behind: u32,
     pub(crate) deferred: Vec<Deferred>,
     pub(crate) closed: Option<Closed>,
 }
@@ -104,6 +108,8 @@ impl Driver {
             turns: 0,
             keeper: keeper::Duty::default(),
             departures: VecDeque::new(),
+            trouble: None,
+            rounds_behind: 0,
             deferred: Vec::new(),
             closed: None,
         };
@@ -223,8 +229,7 @@ impl Driver {
             // The question itself, and credit that asking has granted, go out; answers may come in.
             let received = self.pump(&mut state);
             if let Some(answer) = answer {
-                let departure = state.departures.iter().find(|(departed, _)| *departed == peer);
-                let reason = departure.map(|(_, reason)| Arc::clone(reason));
+                let reason = state.reason(peer, &answer);
                 self.leave(state);
                 return Ok(Some((answer, reason)));
             }

@@ -26,6 +26,16 @@ pub enum Error {
         /// The time that was allowed.
         after: Duration,
     },
+    /// No server could be reached in time. The request has not left.
+    #[error("{reason}; gave up after {}s, when calling remote method {method}", after.as_secs_f64())]
+    Unreachable {
+        /// The method that was called.
+        method: String,
+        /// The time that was allowed.
+        after: Duration,
+        /// What went wrong with the latest attempt, and where.
+        reason: String,
+    },
     /// The server has gone, or does not do anything any more.
     #[error(
         "{loss}, when calling remote method {method} at {endpoint}: the server is gone or stuck"

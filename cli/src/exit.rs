@@ -22,7 +22,7 @@ pub(crate) enum Exit {
     Timeout = 3,
     /// The service stopped giving signs of life while it worked on the call.
     LostRemote = 4,
-    /// An address cannot be bound or connected.
+    /// An address cannot be bound, or nobody could be connected to within the timeout.
     Endpoint = 5,
     /// The module to be served cannot be served.
     Module = 6,
@@ -42,7 +42,7 @@ Exit codes:
   2    wrong usage, or a parameter that is not the JSON it should be
   3    no answer within the timeout
   4    the remote was lost: no sign of life while it worked on the call
-  5    an address cannot be bound or connected
+  5    an address cannot be bound, or nobody can be reached there within the timeout
   6    the module cannot be served
   7    anything else that failed on this side
   130  interrupted by SIGINT (Ctrl-C)";
@@ -92,7 +92,7 @@ impl From<zerorpc::Error> for Stop {
             }
             zerorpc::Error::Timeout { .. } => Exit::Timeout,
             zerorpc::Error::LostRemote { .. } => Exit::LostRemote,
-            zerorpc::Error::Endpoint(_) => Exit::Endpoint,
+            zerorpc::Error::Endpoint(_) | zerorpc::Error::Unreachable { .. } => Exit::Endpoint,
             _ => Exit::Failed,
         };
         Self::new(exit, error.to_string())

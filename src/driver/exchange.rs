@@ -1,9 +1,11 @@
 //! Moving messages between transport and session, one round at a time.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use zerorpc_proto::{Event, Flow, Limits, PeerEvent, PeerId, Route, TransportError};
+use zerorpc_proto::{
+    Answer, Event, Flow, Limits, Loss, MonitorEvent, PeerEvent, PeerId, Route, TransportError,
+};
 
 use super::State;
 
@@ -28,10 +30,24 @@ impl State {
         }
     }
 
+    /// What is known of why a call to this peer was lost.
+    pub(super) fn reason(&self, peer: PeerId, answer: &Answer) -> Option<Arc<str>> {
+        match answer {
+            Answer::Lost(Loss::Disconnected) => {
+                let departure = self.departures.iter().find(|(departed, _)| *departed == peer);
+                departure.map(|(_, reason)| Arc::clone(reason))
+            }
+            Answer::Lost(Loss::TimedOut { .. }) if peer == PeerId::ANY => self.trouble.clone(),
+            _ => None,
+        }
+    }
+
     /// One round of moving messages; false when there was nothing to receive.
     pub(super) fn exchange(&mut self) -> Result<bool, TransportError> {
         /// How many messages are taken before it is somebody else's turn to send.
         const BATCH: usize = 256;
+        /// For how many full batches in a row time stands still.
+        const PATIENCE: u32 = 16;
         let Some(transport) = &mut self.transport else { return Ok(false) };
         let now = Instant::now();
         let mut received = 0;
@@ -56,15 +72,25 @@ impl State {
                 PeerEvent::Drained(route) => self.session.handle_congestion(route, false),
             }
         }
-        while let Some(monitor) = &self.monitor
-            && let Some(event) = transport.poll_monitor()
-        {
-            // Somebody who has stopped to listen hears nothing.
-            if monitor.send(event).is_err() {
-                self.monitor = None;
+        while let Some(event) = transport.poll_monitor() {
+            match &event {
+                MonitorEvent::Connected { .. } => self.trouble = None,
+                MonitorEvent::Retried { endpoint, reason, .. } => {
+                    self.trouble = Some(format!("cannot connect to {endpoint}: {reason}").into());
+                }
+                MonitorEvent::HandshakeFailed { .. } => {
+                    self.trouble = Some(event.to_string().into());
+                }
+                _ => {}
             }
+            // Somebody who has stopped to listen hears nothing.
+            self.monitor.take_if(|monitor| monitor.send(event).is_err());
         }
-        self.session.handle_timeout(now);
+        // A beat that is still to be read is no silence, unless reading never comes to an end.
+        self.rounds_behind = if received < BATCH { 0 } else { self.rounds_behind.wrapping_add(1) };
+        if self.rounds_behind % PATIENCE == 0 {
+            self.session.handle_timeout(now);
+        }
         let mut sent = false;
         while transport.can_send()
             && let Some(message) = self.session.poll_transmit()
