@@ -191,7 +191,11 @@ fn requests_that_were_given_up_never_reach_their_server(kind: TransportKind) {
         let client = connect(kind, &endpoint);
         let soon = CallOptions::new().timeout(SECOND / 5);
         let given_up = client.call_with::<u64>(&soon, "add", (1, 2));
-        assert!(matches!(given_up, Err(Error::Timeout { .. })), "{given_up:?}");
+        // libzmq does not tell why nobody could be reached.
+        assert!(
+            matches!(given_up, Err(Error::Unreachable { .. } | Error::Timeout { .. })),
+            "{given_up:?}"
+        );
         let _server = peer.serve(ServeOptions::bound(&endpoint));
         assert_eq!(client.call("add", (3, 4)), Ok(7));
         let calls: BTreeMap<String, u64> = client.call("calls_seen", ()).expect("the calls");

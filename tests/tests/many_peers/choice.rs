@@ -60,9 +60,9 @@ fn with_none_up_a_call_waits_for_one() {
     let client = builder().connect(&absent).connect(&late).build().expect("a client");
     let soon = CallOptions::new().timeout(SECOND / 5);
     match client.call_with::<String>(&soon, "note", (1, 0)) {
-        Err(Error::Timeout { after, endpoint, .. }) => {
+        Err(Error::Unreachable { after, reason, .. }) => {
             assert_eq!(after, SECOND / 5);
-            assert!(endpoint.contains(&absent) && endpoint.contains(&late), "{endpoint}");
+            assert!(reason.contains(&absent) || reason.contains(&late), "{reason}");
         }
         other => panic!("{other:?}"),
     }

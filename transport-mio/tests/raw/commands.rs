@@ -1,0 +1,59 @@
+//! Commands after the handshake.
+
+use zerorpc_proto::SocketKind::Router;
+
+use crate::judge::{Of, command, frame, hears, peer, stands};
+
+#[test]
+fn pings_are_answered() {
+    let table: [(Of, &[u8], &[u8]); 5] = [
+        (Of::Both, b"\0\0", b""),
+        (Of::Both, b"\0\0context", b"context"),
+        (Of::Both, b"\xff\xffcontext", b"context"),
+        (Of::Both, b"\0\x000123456789abcdef", b"0123456789abcdef"),
+        (Of::Ours, b"\0\x000123456789abcdefghij", b"0123456789abcdef"),
+    ];
+    for (of, data, context) in table {
+        for (mut judge, address) in of.judges(Router) {
+            let mut raw = peer(&mut judge, &address, 1, "DEALER");
+            // In the middle of a message.
+            raw.say(&[b"\x01\0", &command("PING", data)[..]].concat());
+            hears("an answer", &mut judge, &mut raw, &command("PONG", context));
+            raw.say(b"\0\x05hello");
+            assert_eq!(stands("the message", &mut judge, &mut raw), [b"hello"]);
+        }
+    }
+}
+
+#[test]
+fn what_is_ignored() {
+    let table = [
+        (Of::Both, "a PONG that nobody asked for", command("PONG", b"context")),
+        (Of::Both, "ERROR after the handshake", command("ERROR", b"\x03why")),
+        (Of::Ours, "a PING without its TTL", command("PING", b"")),
+        (Of::Ours, "a PING with half of its TTL", command("PING", b"\0")),
+        (Of::Ours, "a subscription to what publishes nothing", command("SUBSCRIBE", b"topic")),
+        (Of::Ours, "the end of one", command("CANCEL", b"topic")),
+        (Of::Ours, "a name beyond its end", frame(4, b"\x09WHAT")),
+        (Of::Ours, "no name", frame(4, b"")),
+    ];
+    for (of, what, says) in table {
+        for (mut judge, address) in of.judges(Router) {
+            let mut raw = peer(&mut judge, &address, 1, "DEALER");
+            raw.say(&says);
+            assert_eq!(stands(what, &mut judge, &mut raw), [b""; 0], "{}: {what}", judge.name());
+            raw.turn();
+            assert_eq!(raw.heard, b"", "{}: {what}", judge.name());
+        }
+    }
+}
+
+#[test]
+fn a_promise_that_is_not_kept_ends_the_connection() {
+    for (mut judge, address) in Of::Both.judges(Router) {
+        let mut raw = peer(&mut judge, &address, 1, "DEALER");
+        // A tenth of a second.
+        raw.say(&command("PING", b"\0\x01"));
+        crate::judge::is_closed("silence", &mut judge, &mut raw);
+    }
+}
