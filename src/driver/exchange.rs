@@ -88,7 +88,7 @@ impl State {
         }
         // A beat that is still to be read is no silence, unless reading never comes to an end.
         self.rounds_behind = if received < BATCH { 0 } else { self.rounds_behind.wrapping_add(1) };
-        if self.rounds_behind % PATIENCE == 0 {
+        if self.rounds_behind.is_multiple_of(PATIENCE) {
             self.session.handle_timeout(now);
         }
         let mut sent = false;
