@@ -38,6 +38,8 @@ pub(crate) struct Channel {
     pub(crate) queued: bool,
     /// The channel stands among those that wait for their congested route.
     pub(crate) held: bool,
+    /// What was counted there for it.
+    pub(crate) held_unsent: usize,
     /// Where the channel stands among the deadlines.
     pub(crate) wake: Option<Instant>,
     pub(crate) side: Side,
@@ -118,6 +120,16 @@ impl Channel {
             Side::Caller(caller) => caller.inbox.iter().map(Answer::size).sum(),
             Side::Server(serving) => serving.held,
         }
+    }
+
+    /// Payload bytes that wait here to be sent.
+    pub(crate) fn unsent_bytes(&self) -> usize {
+        let Side::Server(serving) = &self.side else { return 0 };
+        let ending = match &serving.ending {
+            Some(Ending::Value(value)) => value.as_bytes().len(),
+            _ => 0,
+        };
+        serving.items.iter().map(|item| item.as_bytes().len()).sum::<usize>() + ending
     }
 
     /// When something is due here, if nothing else happens.

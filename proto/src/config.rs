@@ -76,6 +76,9 @@ pub struct Limits {
     pub buffered_bytes: usize,
     /// The most items of one stream that were accepted for sending and have not been transmitted.
     pub unsent_items: usize,
+    /// The most payload bytes of answers that wait for one peer which is too slow to take them. One answer may be
+    /// larger; channels that would add to it end.
+    pub unsent_bytes: usize,
     /// Credit saturates here.
     pub credit: u32,
     /// How long a stream without heartbeats (protocol v1) may wait for credit before it is given up.
@@ -93,6 +96,7 @@ impl Default for Limits {
             buffered_events: 1024,
             buffered_bytes: 4 << 30,
             unsent_items: 64,
+            unsent_bytes: 1 << 30,
             credit: 1 << 30,
             stalled: Duration::from_secs(600),
         }

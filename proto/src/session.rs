@@ -27,7 +27,7 @@ use crate::{
     transport::{PeerId, Route},
 };
 use deadlines::Deadlines;
-use outbound::Refusal;
+use outbound::{Held, Refusal};
 use peers::Peers;
 use table::{At, Table};
 
@@ -76,7 +76,7 @@ pub struct Session {
     /// Channels with something to send, each at most once.
     ready: VecDeque<At>,
     /// Routes that are congested, and the channels whose answers wait for that to end.
-    congested: HashMap<Route, Vec<At>, FixedState>,
+    congested: HashMap<Route, Held, FixedState>,
     /// The peers that are up, where peers have names.
     peers: Peers,
     /// Calls to any peer that no peer could take yet.
@@ -155,6 +155,7 @@ impl Session {
             beat: false,
             queued: false,
             held: false,
+            held_unsent: 0,
             wake: None,
             side: Side::Caller(Box::new(caller)),
         });
@@ -227,9 +228,10 @@ impl Session {
         if congested {
             self.congested.entry(route).or_default();
         } else if let Some(held) = self.congested.remove(&route) {
-            for at in held {
+            for at in held.channels {
                 if let Some(channel) = self.table.get_mut(at) {
                     channel.held = false;
+                    channel.held_unsent = 0;
                     self.enqueue(at);
                 }
             }
@@ -309,6 +311,12 @@ impl Session {
     /// Forgets a channel and all that waits in it.
     pub(crate) fn close(&mut self, at: At) {
         if let Some(mut channel) = self.table.remove(at) {
+            if channel.held
+                && let Some(held) =
+                    self.congested.get_mut(&Route::of(channel.peer, &channel.envelope))
+            {
+                held.bytes -= channel.held_unsent;
+            }
             self.buffered_bytes -= channel.held_bytes();
             self.deadlines.remove(at, &mut channel);
             if let Side::Caller(caller) = channel.side

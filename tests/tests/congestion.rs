@@ -55,3 +55,24 @@ fn only_beats_leave_on_a_congested_route() {
     assert_eq!(sent(&mut server), [answer.clone(), answer]);
     assert_eq!(server.open_channels(), 0);
 }
+
+#[test]
+fn answers_that_pile_up_end_their_channels() {
+    let start = Instant::now();
+    let limits = Limits { unsent_bytes: 10_000, ..Limits::default() };
+    let mut server = Session::new(Config { limits, ..Config::server(1) });
+    let slow = Envelope::from_iter([bytes::Bytes::from_static(b"slow")]);
+    let route = Route::of(PeerId::NAMELESS, &slow);
+    server.handle_congestion(route.clone(), true);
+    for id in 0..100 {
+        server.handle_message(start, PeerId::NAMELESS, request(id, &slow)).expect("a request");
+        let Some(Notice::Requested(id)) = server.poll_notice() else { panic!("a request") };
+        let value = Args::encode(&"x".repeat(3_000)).expect("encodes");
+        server.request(id).expect("open").reply(value).expect("no stream");
+        assert_eq!(sent(&mut server), []);
+    }
+    assert_eq!(server.open_channels(), 3, "three answers fit");
+    server.handle_congestion(route, false);
+    assert_eq!(sent(&mut server).len(), 3);
+    assert_eq!((server.open_channels(), server.buffered_bytes()), (0, 0));
+}

@@ -151,6 +151,7 @@ impl Session {
             beat: false,
             queued: false,
             held: false,
+            held_unsent: 0,
             wake: None,
             side: Side::Server(Box::new(serving)),
         });

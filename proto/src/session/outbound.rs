@@ -5,6 +5,7 @@ use bytes::{BufMut, Bytes};
 use super::{Notice, RequestId, Session, table::At};
 use crate::{
     args::Args,
+    call::Loss,
     channel::{Channel, Ending, Serving, Side, heartbeat::Patience},
     compat::{Dialect, RemoteFailure},
     event::{Context, name, put_head},
@@ -25,6 +26,27 @@ pub(super) struct Refusal {
     pub(super) id: MessageId,
     pub(super) dialect: Dialect,
     pub(super) failure: RemoteFailure,
+}
+
+/// What waits for a congested route.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub(super) channels: Vec<At>,
+    /// Payload bytes in those channels.
+    pub(super) bytes: usize,
+}
+
+impl Held {
+    /// Keeps a channel with what it has to send now; false when that is too much.
+    fn hold(&mut self, at: At, channel: &mut Channel, most: usize) -> bool {
+        let others = self.bytes - channel.held_unsent;
+        channel.held_unsent = channel.unsent_bytes();
+        self.bytes = others + channel.held_unsent;
+        if !std::mem::replace(&mut channel.held, true) {
+            self.channels.push(at);
+        }
+        others == 0 || self.bytes <= most
+    }
 }
 
 /// What a channel sends next.
@@ -61,14 +83,14 @@ impl Session {
             if let Some(next) = next {
                 return Some(self.encode(at, next));
             }
-            if let Some(held) = held
-                && channel.has_output()
-                && !std::mem::replace(&mut channel.held, true)
-            {
-                held.push(at);
-                if held.len() > 2 * self.table.len() + 64 {
-                    held.retain(|at| self.table.get(*at).is_some());
-                }
+            let Some(held) = held.filter(|_| channel.has_output()) else { continue };
+            let fits = held.hold(at, channel, self.config.limits.unsent_bytes);
+            // Channels that ended while they were held leave their places behind.
+            if held.channels.len() > 2 * self.table.len() + 64 {
+                held.channels.retain(|at| self.table.get(*at).is_some());
+            }
+            if !fits {
+                self.lose(at, Loss::Overflow);
             }
         }
     }

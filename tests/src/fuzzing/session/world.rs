@@ -345,6 +345,7 @@ fn app(at: usize, tape: &mut Tape<'_>) -> App {
         buffered_events: 8,
         buffered_bytes: 3000,
         unsent_items: 4,
+        unsent_bytes: 1 << 16,
         credit: 300,
         stalled: Duration::from_secs(60),
     };
