@@ -3,10 +3,12 @@
 use std::{
     io::Read,
     process::{Child, Command, ExitStatus},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError, atomic::AtomicBool},
     thread,
     time::{Duration, Instant},
 };
+
+use signal_hook::consts::SIGINT;
 
 /// How long anything may take; machines that run tests are slow and busy.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -19,6 +21,7 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(command: &mut Command) -> Self {
+        hear_ctrl_c();
         match command.spawn() {
             Ok(child) => Self { child },
             Err(error) => panic!("cannot start {command:?}: {error}"),
@@ -42,6 +45,22 @@ impl Process {
             }
         }
     }
+}
+
+/// Tests that were put into the background ignore Ctrl-C, and so would all that they start. A signal that has a
+/// handler is back to its default in a new program.
+fn hear_ctrl_c() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let ignored =
+            ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+        if ignored & (1 << (SIGINT - 1)) != 0 {
+            let heard = Arc::new(AtomicBool::new(false));
+            signal_hook::flag::register(SIGINT, heard).expect("SIGINT can be handled");
+        }
+    });
 }
 
 impl Drop for Process {
