@@ -40,8 +40,10 @@ pub(crate) struct Driver {
     keeper_bell: Condvar,
     /// Wakes idle workers of a server.
     pub(crate) worker_bell: Condvar,
-    /// Wakes whoever waits for the last channel to end, or for the end of the driver.
+    /// Wakes whoever waits for the last channel to end.
     pub(crate) quiet_bell: Condvar,
+    /// Wakes whoever waits for the end of the driver.
+    pub(crate) closed_bell: Condvar,
 }
 
 /// The lock on a driver's state.
@@ -121,6 +123,7 @@ impl Driver {
             keeper_bell: Condvar::new(),
             worker_bell: Condvar::new(),
             quiet_bell: Condvar::new(),
+            closed_bell: Condvar::new(),
         });
         let keeper = keeper::spawn(Arc::clone(&driver))?;
         Ok((driver, keeper))
@@ -290,6 +293,7 @@ impl Driver {
         }
         self.worker_bell.notify_all();
         self.quiet_bell.notify_all();
+        self.closed_bell.notify_all();
         self.keeper_bell.notify_all();
         self.waker.wake();
     }

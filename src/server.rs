@@ -108,7 +108,7 @@ impl Server {
     pub fn wait(&self) {
         let mut state = self.driver.lock();
         while state.closed.is_none() {
-            self.driver.quiet_bell.wait(&mut state);
+            self.driver.closed_bell.wait(&mut state);
         }
         self.driver.leave(state);
     }

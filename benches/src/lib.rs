@@ -1,0 +1,23 @@
+//! How fast zerorpc is, beside what it could be.
+//!
+//! Whatever is measured is a *subject*: a program that is server and client, and keeps to one [`Contract`].
+//! `compare` runs any number of them side by side.
+//!
+//! ```text
+//! SUBJECT server HOST:PORT            prints `ready`, serves until it is killed
+//! SUBJECT client HOST:PORT MODE SECS  prints as its last line {"n":…, "secs":…, "p50_us":…, "p99_us":…}
+//! ```
+
+mod contract;
+mod span;
+mod tally;
+
+pub use contract::{Contract, Mode, Role, STREAM, Subject, ready, run};
+pub use span::{InFlight, Span, in_threads};
+pub use tally::{Report, Tally};
+
+/// What can go wrong in a program of this crate: anything, and it ends the program.
+pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// So many bytes has the small message of subjects that know no zerorpc: about a small zerorpc event.
+pub const SMALL: usize = 96;

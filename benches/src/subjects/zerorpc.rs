@@ -1,0 +1,155 @@
+//! zerorpc, as any program uses it: through its public blocking API.
+
+use std::io::{BufRead, Write};
+
+use clap::{Parser, ValueEnum};
+use zerorpc::{
+    Answer, Args, CallOptions, Client, Failure, Method, Methods, RawStream, Reply, Request, Server,
+    TransportKind,
+};
+use zerorpc_benches::{
+    Contract, Mode, Result, STREAM, Span, Subject, Tally, in_threads, ready, run,
+};
+
+/// More items than anybody reads: these streams stay open.
+const ITEMS: u64 = 1_000_000_000;
+
+#[derive(Debug, clap::Args)]
+struct Zerorpc {
+    /// What moves the messages.
+    #[arg(long, value_enum, default_value = "mio")]
+    transport: Transport,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Transport {
+    Mio,
+    Zmq,
+}
+
+fn main() -> Result<()> {
+    let contract = Contract::<Zerorpc>::parse();
+    run(&contract.options, contract.role)
+}
+
+impl Zerorpc {
+    fn kind(&self) -> TransportKind {
+        match self.transport {
+            Transport::Mio => TransportKind::Mio,
+            Transport::Zmq => TransportKind::Zmq,
+        }
+    }
+
+    fn connect(&self, address: &str) -> Result<Client> {
+        let endpoint = format!("tcp://{address}");
+        Ok(Client::builder().connect(&endpoint).transport(self.kind()).build()?)
+    }
+}
+
+impl Subject for Zerorpc {
+    fn serve(&self, address: &str) -> Result<()> {
+        let service = Methods::new("bench")
+            .raw(Method::new("echo").arguments(["v"]), echo)
+            .stream(Method::new("numbers").arguments(["n"]), |n: u64| Ok(0..n));
+        let server = Server::builder()
+            .service(service)
+            .bind(&format!("tcp://{address}"))
+            .transport(self.kind())
+            .build()?;
+        ready()?;
+        server.wait();
+        Ok(())
+    }
+
+    fn measure(&self, address: &str, mode: Mode, span: Span) -> Result<Tally> {
+        let client = self.connect(address)?;
+        let small = || span.repeat(1, || call(&client));
+        match mode {
+            Mode::Seq => small(),
+            // A call blocks its thread: as many calls in flight, as many threads.
+            Mode::Pipe(count) | Mode::Threads(count) => in_threads(count, small),
+            Mode::Stream => span.repeat(STREAM, || {
+                let mut items = client.stream::<u64>("numbers", (STREAM,))?;
+                for expected in 0..STREAM {
+                    if items.next().transpose()? != Some(expected) {
+                        return Err(format!("item {expected} is missing or out of order").into());
+                    }
+                }
+                match items.next() {
+                    None => Ok(()),
+                    Some(_) => Err("a stream has more items than were asked for".into()),
+                }
+            }),
+            Mode::Big(bytes) => {
+                let payload = serde_bytes::ByteBuf::from(vec![7; bytes]);
+                let args = Args::encode_params(&(payload,))?;
+                span.repeat(1, || big(&client, &args))
+            }
+            Mode::Channels(count) => channels(&client, count),
+        }
+    }
+}
+
+/// Returns its argument as it came.
+fn echo(request: &Request) -> std::result::Result<Reply, Failure> {
+    match request.args().elements().unwrap_or_default().pop() {
+        Some(value) => Ok(Reply::Value(value)),
+        None => Err(Failure::new("TypeError", "echo() is missing argument 1")),
+    }
+}
+
+fn call(client: &Client) -> Result<()> {
+    match client.call::<u32>("echo", (7,))? {
+        7 => Ok(()),
+        other => Err(format!("7 came back as {other}").into()),
+    }
+}
+
+/// One echo; what comes back is not taken apart, as little as what was sent is put together again.
+fn big(client: &Client, args: &Args) -> Result<()> {
+    match client.request("echo", args.clone(), &CallOptions::default())? {
+        // An array of one costs one byte more than its element.
+        Answer::Value(value) if value.as_bytes().len() + 1 == args.as_bytes().len() => Ok(()),
+        Answer::Value(value) => Err(format!("{value:?} came back").into()),
+        Answer::Stream(_) => Err("echo answered with a stream".into()),
+    }
+}
+
+/// Opens streams and holds them until it is told to go on; reports how long opening each took.
+fn channels(client: &Client, count: usize) -> Result<Tally> {
+    let mut lines = std::io::stdin().lock().lines();
+    let mut pause = |what: &str| -> Result<()> {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{what}")?;
+        out.flush()?;
+        lines.next().transpose()?;
+        Ok(())
+    };
+    call(client)?;
+    pause("connected")?;
+    let mut streams = Vec::with_capacity(count);
+    let args = Args::encode_params(&(ITEMS,))?;
+    let mut tally = Tally::default();
+    let start = std::time::Instant::now();
+    let mut before = start;
+    for _ in 0..count {
+        streams.push(open(client, &args)?);
+        let now = std::time::Instant::now();
+        tally.add(now - before, 1);
+        before = now;
+    }
+    tally.lasted(before - start);
+    pause("open")?;
+    drop(streams);
+    Ok(tally)
+}
+
+fn open(client: &Client, args: &Args) -> Result<RawStream> {
+    match client.request("numbers", args.clone(), &CallOptions::default())? {
+        Answer::Stream(mut stream) => {
+            stream.next().ok_or("a stream without items")??;
+            Ok(stream)
+        }
+        Answer::Value(_) => Err("numbers answered with a value".into()),
+    }
+}

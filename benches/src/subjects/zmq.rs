@@ -1,0 +1,111 @@
+//! libzmq itself: DEALER and ROUTER with the frames of zerorpc, but no RPC.
+
+use clap::Parser;
+use zerorpc_benches::{
+    Contract, InFlight, Mode, Result, SMALL, STREAM, Span, Subject, Tally, ready, run,
+};
+use zmq::{Context, Message, SNDMORE, Socket};
+
+/// A message of this size asks for a stream instead of an echo.
+const ASK: usize = 8;
+
+#[derive(Debug, clap::Args)]
+struct Zmq {}
+
+fn main() -> Result<()> {
+    let contract = Contract::<Zmq>::parse();
+    run(&contract.options, contract.role)
+}
+
+impl Subject for Zmq {
+    fn serve(&self, address: &str) -> Result<()> {
+        let router = Context::new().socket(zmq::ROUTER)?;
+        // A client that is slow to read slows the stream, instead of losing items.
+        router.set_router_mandatory(true)?;
+        router.bind(&format!("tcp://{address}"))?;
+        ready()?;
+        let (mut client, mut message) = (Message::new(), Message::new());
+        loop {
+            router.recv(&mut client, 0)?;
+            receive(&router, &mut message)?;
+            let sent = match <[u8; ASK]>::try_from(&message[..]) {
+                Ok(items) => send_items(&router, &client, u64::from_be_bytes(items)),
+                Err(_) => {
+                    send_to(&router, &client, std::mem::replace(&mut message, Message::new()))
+                }
+            };
+            // A client that is gone is no reason to stop.
+            if let Err(error) = sent
+                && error != zmq::Error::EHOSTUNREACH
+            {
+                return Err(error.into());
+            }
+        }
+    }
+
+    fn measure(&self, address: &str, mode: Mode, span: Span) -> Result<Tally> {
+        let dealer = Context::new().socket(zmq::DEALER)?;
+        dealer.set_linger(0)?;
+        dealer.connect(&format!("tcp://{address}"))?;
+        match mode {
+            Mode::Seq => echo(&dealer, SMALL, span),
+            Mode::Big(bytes) => echo(&dealer, bytes, span),
+            Mode::Pipe(count) => span.keep_in_flight(count, Echoes(dealer)),
+            Mode::Stream => {
+                let mut item = Message::new();
+                span.repeat(STREAM, || {
+                    send(&dealer, Message::from(&STREAM.to_be_bytes()[..]))?;
+                    for _ in 0..STREAM {
+                        receive(&dealer, &mut item)?;
+                    }
+                    Ok(())
+                })
+            }
+            other => other.unknown(),
+        }
+    }
+}
+
+/// Sends one message, which comes back to be sent again: nothing is copied but by libzmq.
+fn echo(dealer: &Socket, size: usize, span: Span) -> Result<Tally> {
+    let mut message = Message::from(vec![7; size]);
+    span.repeat(1, || {
+        send(dealer, std::mem::replace(&mut message, Message::new()))?;
+        Ok(receive(dealer, &mut message)?)
+    })
+}
+
+/// Echoes that are under way.
+struct Echoes(Socket);
+
+impl InFlight for Echoes {
+    fn begin(&mut self) -> Result<()> {
+        Ok(send(&self.0, Message::from(&[7; SMALL][..]))?)
+    }
+
+    fn end(&mut self) -> Result<()> {
+        Ok(receive(&self.0, &mut Message::new())?)
+    }
+}
+
+fn send_items(router: &Socket, client: &Message, items: u64) -> zmq::Result<()> {
+    let item = [7; SMALL];
+    (0..items).try_for_each(|_| send_to(router, client, Message::from(&item[..])))
+}
+
+fn send_to(router: &Socket, client: &[u8], message: Message) -> zmq::Result<()> {
+    router.send(client, SNDMORE)?;
+    send(router, message)
+}
+
+/// Sends a message behind the delimiter.
+fn send(socket: &Socket, message: Message) -> zmq::Result<()> {
+    socket.send("", SNDMORE)?;
+    socket.send(message, 0)
+}
+
+/// Receives a message behind its delimiter.
+fn receive(socket: &Socket, message: &mut Message) -> zmq::Result<()> {
+    socket.recv(message, 0)?;
+    socket.recv(message, 0)
+}
