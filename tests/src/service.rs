@@ -42,16 +42,7 @@ pub fn methods() -> (Methods, Seen) {
         .method("echo", |value: Value| Ok(value))
         .method("add", |a: i64, b: i64| Ok(a + b))
         .method("none", || Ok(()))
-        .method("fail", |kind: String| -> Result<(), Failure> {
-            Err(match kind.as_str() {
-                "key" => Failure::new("KeyError", "'missing'"),
-                "unicode" => Failure::new("ValueError", "schlecht: ☂"),
-                "traceback" => {
-                    Failure::new("ValueError", "bad value").with_traceback("Traceback:\n  here")
-                }
-                _ => Failure::new("ValueError", "bad value"),
-            })
-        })
+        .method("fail", |kind: String| -> Result<(), Failure> { Err(failure(&kind)) })
         .method("panic", || -> Result<(), Failure> { panic!("at the disco") })
         .method("burn", |seconds: f64| {
             let end = Instant::now() + Duration::from_secs_f64(seconds);
@@ -108,6 +99,15 @@ pub fn methods() -> (Methods, Seen) {
             Ok((0..n).map(Ok).chain([failure]))
         });
     (methods, seen)
+}
+
+fn failure(kind: &str) -> Failure {
+    match kind {
+        "key" => Failure::new("KeyError", "'missing'"),
+        "unicode" => Failure::new("ValueError", "schlecht: ☂"),
+        "traceback" => Failure::new("ValueError", "bad value").with_traceback("Traceback:\n  here"),
+        _ => Failure::new("ValueError", "bad value"),
+    }
 }
 
 /// Which of the msgpack types a value is of.

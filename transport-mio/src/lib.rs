@@ -1,6 +1,52 @@
 //! zerorpc's sockets without libzmq: ZMTP by hand, over mio.
 //!
 //! [`zmtp`] is the protocol of one connection as a pure state machine; it can be used without the rest.
+//!
+//! [`open`] gives the three sides of a socket: the [`Transport`](zerorpc_proto::Transport) that moves messages and
+//! never blocks, the [`Waiter`](zerorpc_proto::Waiter) that waits without access to it, and the
+//! [`Waker`](zerorpc_proto::Waker) that ends the waiting. There is no thread behind them: a socket makes
+//! progress while somebody calls `receive`.
+//!
+//! ```
+//! use std::{error::Error, thread, time::Instant};
+//!
+//! use bytes::Bytes;
+//! use zerorpc_mio::{Parts, open};
+//! use zerorpc_proto::{Envelope, Multipart, Payload, PeerId, SocketKind, SocketOptions};
+//! use zerorpc_proto::{Transmit, Transport, Waiter};
+//!
+//! fn next(parts: &mut Parts) -> Result<(PeerId, Multipart), Box<dyn Error + Send + Sync>> {
+//!     loop {
+//!         if let Some(message) = parts.transport.receive()? {
+//!             return Ok(message);
+//!         }
+//!         let due = parts.transport.poll_timeout();
+//!         parts.waiter.wait(due.map(|due| due.saturating_duration_since(Instant::now())))?;
+//!     }
+//! }
+//!
+//! fn message(to: PeerId, envelope: Envelope, text: &'static str) -> Transmit {
+//!     let payload = Payload { head: Bytes::from_static(text.as_bytes()), body: Bytes::new() };
+//!     Transmit { to, envelope, payload }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+//! let options = SocketOptions::default();
+//! let mut server = open(SocketKind::Router, &options)?;
+//! let endpoint = server.transport.bind("tcp://127.0.0.1:*")?;
+//! let serving = thread::spawn(move || -> Result<(), Box<dyn Error + Send + Sync>> {
+//!     let (caller, request) = next(&mut server)?;
+//!     server.transport.send(message(caller, request.envelope, "pong"))?;
+//!     Ok(())
+//! });
+//!
+//! let mut client = open(SocketKind::Dealer, &options)?;
+//! client.transport.connect(&endpoint)?;
+//! client.transport.send(message(PeerId::ANY, Envelope::default(), "ping"))?;
+//! assert_eq!(next(&mut client)?.1.payload, "pong");
+//! # serving.join().expect("the server does not panic")
+//! # }
+//! ```
 
 #![forbid(unsafe_code)]
 #![allow(

@@ -7,18 +7,21 @@ use std::{
 };
 
 use bytes::Bytes;
-use zerorpc_mio::{Parts, open};
+use zerorpc_mio::{
+    Parts, open_with,
+    zmtp::{EngineConfig, Mechanism},
+};
 use zerorpc_proto::{
     Multipart, Payload, PeerEvent, PeerId, SocketKind, SocketOptions, Transmit, Transport, Waiter,
 };
 
 /// How long anything may take before a test gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A socket.
 pub(crate) enum Judge {
     Ours { parts: Box<Parts>, messages: Vec<Multipart>, events: Vec<PeerEvent> },
-    Libzmq { socket: zmq::Socket, routed: bool, messages: Vec<Multipart> },
+    Libzmq { socket: zmq::Socket, zap: zmq::Socket, routed: bool, messages: Vec<Multipart> },
 }
 
 /// Which ones a row of a table is about.
@@ -41,9 +44,14 @@ impl Of {
 
 impl Judge {
     pub(crate) fn ours(kind: SocketKind) -> Self {
+        Self::ours_with(kind, Mechanism::Null)
+    }
+
+    pub(crate) fn ours_with(kind: SocketKind, mechanism: Mechanism) -> Self {
         let reconnect = Duration::from_millis(10);
         let options = SocketOptions { reconnect, ..SocketOptions::default() };
-        let parts = Box::new(open(kind, &options).expect("a socket"));
+        let engine = EngineConfig { mechanism, ..EngineConfig::new(kind) };
+        let parts = Box::new(open_with(kind, &options, engine).expect("a socket"));
         Self::Ours { parts, messages: Vec::new(), events: Vec::new() }
     }
 
@@ -56,12 +64,15 @@ impl Judge {
             SocketKind::Pub => zmq::PUB,
             SocketKind::Sub => zmq::SUB,
         };
-        let socket = zmq::Context::new().socket(foreign).expect("a socket");
+        let context = zmq::Context::new();
+        let zap = context.socket(zmq::REP).expect("a socket");
+        zap.bind("inproc://zeromq.zap.01").expect("a free name");
+        let socket = context.socket(foreign).expect("a socket");
         socket.set_linger(0).expect("an option");
         if kind == SocketKind::Sub {
             socket.set_subscribe(b"").expect("an option");
         }
-        Self::Libzmq { socket, routed: kind == SocketKind::Router, messages: Vec::new() }
+        Self::Libzmq { socket, zap, routed: kind == SocketKind::Router, messages: Vec::new() }
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -102,7 +113,8 @@ impl Judge {
                 }
                 events.extend(std::iter::from_fn(|| parts.transport.poll_peer()));
             }
-            Self::Libzmq { socket, routed, messages } => {
+            Self::Libzmq { socket, zap, routed, messages } => {
+                check_password(zap);
                 // Lets it take note of what its own thread has done.
                 socket.get_events().expect("an option");
                 while let Ok(frames) = socket.recv_multipart(zmq::DONTWAIT) {
@@ -148,6 +160,15 @@ impl Judge {
     }
 }
 
+/// Answers libzmq when it asks whether a user may come in: with the password `secret` only.
+fn check_password(zap: &zmq::Socket) {
+    if let Ok(request) = zap.recv_multipart(zmq::DONTWAIT) {
+        let good = request.last().is_some_and(|password| password == b"secret");
+        let status = if good { &b"200"[..] } else { b"400" };
+        zap.send_multipart([b"1.0", &request[1][..], status, b"", b"", b""], 0).expect("it asked");
+    }
+}
+
 /// A peer.
 pub(crate) struct Raw {
     stream: TcpStream,
@@ -176,6 +197,12 @@ impl Raw {
     /// Says nothing more, but listens.
     pub(crate) fn close_half(&self) {
         self.stream.shutdown(std::net::Shutdown::Write).expect("it stands");
+    }
+
+    /// Ends the connection with a reset.
+    pub(crate) fn reset(self) {
+        let socket = socket2::SockRef::from(&self.stream);
+        socket.set_linger(Some(Duration::ZERO)).expect("an option");
     }
 
     pub(crate) fn turn(&mut self) {

@@ -11,5 +11,6 @@ mod connections;
 mod frames;
 mod greeting;
 mod judge;
+mod plain;
 mod ready;
 mod sockets;
