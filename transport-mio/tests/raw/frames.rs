@@ -77,6 +77,7 @@ fn frames_that_end_a_connection() {
         (Of::Both, "2^63", announced(2, 1 << 63)),
         (Of::Both, "2^64 - 1", announced(2, u64::MAX)),
         (Of::Both, "2^62", announced(2, 1 << 62)),
+        // libzmq sets none of these limits, and does not look at reserved bits.
         (Of::Ours, "more than the limit", announced(2, (1 << 30) + 1)),
         (Of::Ours, "a large command", announced(6, 70_000)),
         (Of::Ours, "a reserved bit", frame(8, b"hello")),
@@ -109,6 +110,7 @@ fn messages_are_delivered_whole_or_not_at_all() {
 
 #[test]
 fn messages_with_the_handshake_are_accepted() {
+    // libzmq takes an early message for a second command of the handshake, and closes.
     for (mut judge, address) in Of::Ours.judges(Router) {
         let mut raw = crate::judge::Raw::connect(&address);
         raw.say(&[&handshake(1, "DEALER")[..], b"\x01\0\0\x05early"].concat());

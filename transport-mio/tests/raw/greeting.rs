@@ -122,8 +122,8 @@ fn what_is_refused() {
         (Of::Both, "small letters", greeting([3, 1], "null")),
         (Of::Both, "no mechanism", greeting([3, 1], "")),
         (Of::Both, "something behind the mechanism", padded),
-        (Of::Ours, "no length in 1.0", vec![0]),
-        (Of::Ours, "an endless identity", b"\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0".to_vec()),
+        (Of::Both, "no length in 1.0", vec![0]),
+        (Of::Both, "an endless identity", b"\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0".to_vec()),
     ];
     for (of, what, says) in table {
         for (mut judge, address) in of.judges(Router) {
