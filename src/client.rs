@@ -21,6 +21,7 @@ use crate::{
     driver::{Closed, Driver, Guard},
     error::{Error, RemoteError},
     socket::{Endpoints, Links, TransportKind, seed},
+    thread::join,
 };
 
 /// Calls methods of a remote service. Clones share one socket; many threads may call at once.
@@ -222,12 +223,7 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.driver.shut();
-        if let Some(keeper) = self.keeper.take()
-            && keeper.thread().id() != std::thread::current().id()
-            && keeper.join().is_err()
-        {
-            tracing::error!("the keeper thread panicked");
-        }
+        join(self.keeper.take());
     }
 }
 

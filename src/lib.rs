@@ -54,6 +54,7 @@ mod request;
 mod server;
 mod service;
 mod socket;
+mod thread;
 
 pub use client::{Answer, CallOptions, Client, ClientBuilder, RawStream, Stream};
 pub use error::{Error, RemoteError};

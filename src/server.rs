@@ -20,6 +20,7 @@ use crate::{
     error::Error,
     service::Service,
     socket::{Endpoints, Links, TransportKind, seed},
+    thread::join,
 };
 
 /// How many methods run at a time unless [`ServerBuilder::pool_size`] says otherwise.
@@ -95,12 +96,7 @@ impl Server {
         let finished = state.session.open_channels() == 0;
         self.driver.leave(state);
         self.driver.shut();
-        if let Some(keeper) = self.keeper.lock().take()
-            && keeper.thread().id() != std::thread::current().id()
-            && keeper.join().is_err()
-        {
-            tracing::error!("the keeper thread panicked");
-        }
+        join(self.keeper.lock().take());
         finished
     }
 

@@ -13,12 +13,13 @@ use zerorpc_proto::{
     Limits, Multipart, SocketKind, SocketOptions, TransportError, Waker, receive_plain,
 };
 
-use super::thread::{join, spawn, tell, until};
+use super::thread::{spawn, tell, until};
 use crate::{
     error::Error,
     request::{Caller, Request},
     service::Service,
     socket::{Endpoints, Links, Parts},
+    thread::join,
 };
 
 /// A socket that only receives, and the thread that runs what comes.

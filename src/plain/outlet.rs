@@ -13,10 +13,11 @@ use zerorpc_proto::{
     Transport, TransportError, Waiter, Waker,
 };
 
-use super::thread::{join, settle, spawn, tell, until};
+use super::thread::{settle, spawn, tell, until};
 use crate::{
     error::Error,
     socket::{Endpoints, Links, Parts, seed},
+    thread::join,
 };
 
 /// A socket that only sends, and the thread that looks after its connections.

@@ -40,12 +40,3 @@ pub(super) fn spawn(
         .spawn(move || run().unwrap_or_else(|error| tracing::error!("{error}")))
         .map_err(|error| Error::Thread(error.to_string()))
 }
-
-pub(super) fn join(thread: Option<JoinHandle<()>>) {
-    if let Some(thread) = thread
-        && thread.thread().id() != std::thread::current().id()
-        && thread.join().is_err()
-    {
-        tracing::error!("the thread of a socket panicked");
-    }
-}

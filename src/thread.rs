@@ -1,0 +1,13 @@
+//! Ending threads.
+
+use std::thread::JoinHandle;
+
+/// Waits for the end of a socket's thread, unless it is this one: the last handle may be dropped there.
+pub(crate) fn join(thread: Option<JoinHandle<()>>) {
+    if let Some(thread) = thread
+        && thread.thread().id() != std::thread::current().id()
+        && thread.join().is_err()
+    {
+        tracing::error!("the thread of a socket panicked");
+    }
+}
