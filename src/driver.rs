@@ -14,6 +14,8 @@
 
 mod exchange;
 mod keeper;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -133,13 +135,12 @@ impl Driver {
         self.state.lock()
     }
 
-    /// Moves everything that can be moved: messages in, time, messages out, notices. True when messages came.
-    pub(crate) fn pump(&self, state: &mut State) -> bool {
-        let mut received = false;
+    /// Moves everything that can be moved: messages in, time, messages out, notices.
+    pub(crate) fn pump(&self, state: &mut State) {
         while state.closed.is_none() {
             match state.exchange() {
                 Ok(false) => break,
-                Ok(true) => received = true,
+                Ok(true) => {}
                 Err(error) => {
                     tracing::error!("{error}");
                     self.close(state, Closed::Failed(error));
@@ -155,7 +156,6 @@ impl Driver {
             leader.until = Some(due);
             self.waker.wake();
         }
-        received
     }
 
     fn dispatch(&self, state: &mut State) {
@@ -229,14 +229,17 @@ impl Driver {
             };
             let peer = call.peer();
             let answer = call.recv();
-            // The question itself, and credit that asking has granted, go out; answers may come in.
-            let received = self.pump(&mut state);
+            // The question itself, and credit that asking has granted, go out; answers may come in, and time
+            // may have run out.
+            self.pump(&mut state);
             if let Some(answer) = answer {
                 let reason = state.reason(peer, &answer);
                 self.leave(state);
                 return Ok(Some((answer, reason)));
             }
-            if received {
+            if state.closed.is_some()
+                || state.session.call(id).is_none_or(|call| call.is_readable())
+            {
                 continue;
             }
             if self.may_lead(&mut state) {

@@ -102,6 +102,15 @@ impl Call<'_> {
         self.session.table.get(self.id.0).map_or(PeerId::ANY, |channel| channel.peer)
     }
 
+    /// Whether [`recv`](Self::recv) would return an answer.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        match self.session.table.get(self.id.0).map(|channel| &channel.side) {
+            Some(Side::Caller(caller)) => !caller.inbox.is_empty(),
+            Some(Side::Server(_)) | None => false,
+        }
+    }
+
     /// Whether the last answer has arrived, read or not.
     #[must_use]
     pub fn is_complete(&self) -> bool {
