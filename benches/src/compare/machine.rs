@@ -83,10 +83,11 @@ impl fmt::Display for Machine {
     }
 }
 
-/// Lets this process and those that it starts have as many files open as the system allows.
-pub(crate) fn allow_many_files() -> Result<()> {
+/// Lets this process and those that it starts have as many files open as the system allows, and returns how many.
+pub(crate) fn allow_many_files() -> Result<u64> {
     let limit = getrlimit(Resource::Nofile);
-    Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?)
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
+    Ok(limit.maximum.unwrap_or(u64::MAX))
 }
 
 fn output(program: &str, arguments: &[&str]) -> String {

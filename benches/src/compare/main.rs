@@ -84,15 +84,11 @@ fn row_names() -> [&'static str; ROWS.len()] {
 fn compare(options: &Options) -> Result<()> {
     let mut omitted: Vec<String> =
         options.without.iter().map(|key| format!("{key}, as --without says")).collect();
-    let mut rows: Vec<&'static Row> = ROWS.iter().filter(|row| options.wants_row(row)).collect();
-    if rows.iter().any(|row| matches!(row.how, How::Syscalls(_))) && !syscalls::available() {
-        rows.retain(|row| !matches!(row.how, How::Syscalls(_)));
-        omitted.push("system calls, for want of an strace that may trace".to_owned());
-    }
+    let wanted = ROWS.iter().filter(|row| options.wants_row(row));
+    let rows = possible(wanted.collect(), &mut omitted)?;
     for line in &omitted {
         eprintln!("LEFT OUT: {line}");
     }
-    machine::allow_many_files()?;
     let keys: Vec<&str> = KEYS.into_iter().filter(|key| options.wants_subject(key)).collect();
     let needs_command = rows.iter().any(|row| row.needs_command());
     let cast = Cast::prepare(&keys, needs_command)?;
@@ -105,15 +101,37 @@ fn compare(options: &Options) -> Result<()> {
         tables: tables.filter(|table| !table.cells.is_empty()).collect(),
         omitted,
     };
-    measure_all(&mut run)?;
+    let failures = measure_all(&mut run);
     print!("{}", run.show(options.markdown));
     if let Some(folder) = &options.save {
         eprintln!("written: {}", run.save(folder)?.display());
     }
-    Ok(())
+    match failures {
+        0 => Ok(()),
+        failures => Err(format!("{failures} measurements failed, see above").into()),
+    }
 }
 
-fn measure_all(run: &mut Run) -> Result<()> {
+/// Those rows that can be measured here; tells of the others.
+fn possible(rows: Vec<&'static Row>, omitted: &mut Vec<String>) -> Result<Vec<&'static Row>> {
+    let files = machine::allow_many_files()?;
+    let (possible, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| match row.how {
+        How::Syscalls(_) => syscalls::available(),
+        _ => row.files() <= files,
+    });
+    for row in others {
+        let why = match row.how {
+            How::Syscalls(_) => "for want of an strace that may trace".to_owned(),
+            _ => format!("because a process may have only {files} files open"),
+        };
+        omitted.push(format!("the table {}, {why}", row.name));
+    }
+    Ok(possible)
+}
+
+/// Fills the tables; returns how many measurements failed, of which it tells at once and in the end.
+fn measure_all(run: &mut Run) -> usize {
+    let mut failures = Vec::new();
     for round in 0..run.rounds {
         for table in run.tables.iter_mut().filter(|table| round < table.row.rounds) {
             eprintln!("round {} of {}: {}", round + 1, run.rounds, table.row.name);
@@ -121,11 +139,20 @@ fn measure_all(run: &mut Run) -> Result<()> {
             let count = table.cells.len();
             for turn in 0..count {
                 let cell = &mut table.cells[(turn + round) % count];
-                cell.samples.push(measure::measure(table.row, &cell.contender, run.secs)?);
+                match measure::measure(table.row, &cell.contender, run.secs) {
+                    Ok(sample) => cell.samples.push(sample),
+                    Err(error) => {
+                        let failure = format!("round {}, {error}", round + 1);
+                        eprintln!("FAILED: {failure}");
+                        failures.push(failure);
+                    }
+                }
             }
         }
     }
-    Ok(())
+    let count = failures.len();
+    run.omitted.extend(failures);
+    count
 }
 
 fn table_of(row: &'static Row, cast: &Cast) -> Table {

@@ -71,7 +71,7 @@ pub(crate) fn draw(table: &Table, file: &Path) -> Result<()> {
     };
     let kind = match scale {
         Scale::Linear { .. } => "",
-        Scale::Logarithmic { .. } => ", logarithmic",
+        Scale::Logarithmic { .. } => ", on a logarithmic scale",
     };
     let subtitle =
         format!("{}, {better}{kind}; the line goes from the least to the most", row.unit);
@@ -101,7 +101,7 @@ pub(crate) fn draw(table: &Table, file: &Path) -> Result<()> {
 
 /// What is written behind a bar.
 fn value(table: &Table, cell: &Cell, spread: Spread) -> String {
-    let ratios = table.row.bases().iter().filter(|(_, key)| cell.contender.key != *key);
+    let ratios = table.row.bases().iter().filter(|(_, key)| !cell.contender.key.ends_with(key));
     let ratios = ratios.filter_map(|(heading, key)| {
         Some(format!("{} {heading}", multiple(table.ratio(cell, key)?)))
     });

@@ -248,16 +248,14 @@ impl Row {
         }
     }
 
-    /// With whom all are compared: the heading and the key of each.
+    /// With whom all are compared: the heading and the key of each, as [`crate::table::Table::ratio`] takes it.
     pub(crate) fn bases(&self) -> &'static [(&'static str, &'static str)] {
         if let How::Memory(Mode::Channels(_)) | How::Upkeep(..) = self.how {
             return &[("× over libzmq", "zerorpc-zmq")];
         }
         match self.who {
             Who::All => &[("× TCP", TCP), ("× libzmq", LIBZMQ)],
-            Who::Twice(..) => {
-                &[("× TCP", "tcp, 16 clients"), ("× mio's 16", "zerorpc-mio, 16 clients")]
-            }
+            Who::Twice(..) => &[("× TCP", "tcp, 16 clients"), ("× its 16 clients", ", 16 clients")],
             Who::Servers => &[("× libzmq", LIBZMQ)],
             Who::Commands | Who::Modules => &[("× zerorpc-python", PYTHON)],
         }
@@ -266,6 +264,14 @@ impl Row {
     /// Whether it needs the zerorpc command.
     pub(crate) fn needs_command(&self) -> bool {
         matches!(self.who, Who::Commands | Who::Modules)
+    }
+
+    /// How many files a process that is measured has open, at least.
+    pub(crate) fn files(&self) -> u64 {
+        match self.how {
+            How::Memory(Mode::Connections(count)) => count as u64 + 100,
+            _ => 0,
+        }
     }
 
     /// All who are measured.

@@ -60,8 +60,11 @@ impl Spread {
 }
 
 impl Table {
-    /// The median of a cell as a multiple of the cell with that key.
+    /// The median of a cell as a multiple of the cell with that key, or, if it begins with a comma, of the cell of
+    /// the same subject whose key ends so.
     pub(crate) fn ratio(&self, cell: &Cell, key: &str) -> Option<f64> {
+        let own = cell.contender.key.split(',').next().unwrap_or_default();
+        let key = if key.starts_with(',') { format!("{own}{key}") } else { key.to_owned() };
         let base = self.cells.iter().find(|cell| cell.contender.key == key)?;
         Some(cell.spread()?.median / base.spread()?.median)
     }
@@ -127,6 +130,7 @@ fn number(value: Option<f64>) -> String {
 /// A ratio, of which something remains to be seen even if it is small.
 pub(crate) fn multiple(ratio: f64) -> String {
     match ratio {
+        10.0.. => format!("{ratio:.1}"),
         0.1.. => format!("{ratio:.2}"),
         _ => format!("{ratio:.4}"),
     }
