@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The module that a server is given which serves modules.
 const MODULE: &str = "bench_module";
 
-/// A process that is killed at the end.
+/// A process that is killed at the end, with those that it has started.
 struct Process {
     child: Child,
     /// What it prints, line by line; ends with it.
@@ -68,9 +68,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        // The number of a process that has ended may be another's by now.
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            return;
+        }
         // A tracer leaves what it traces behind, which must not outlive it either.
         let children = procfs::children(self.child.id());
-        // It may have ended by itself, then there is nothing to kill.
+        // It may end by itself at this moment, then there is nothing to kill.
         let _ended = self.child.kill();
         let _reaped = self.child.wait();
         for child in children.into_iter().filter_map(|child| Pid::from_raw(child.try_into().ok()?))

@@ -11,7 +11,7 @@ use crate::{
 };
 
 const MIB: usize = 1 << 20;
-/// So many channels fewer a peer gets that cannot have as many as others.
+/// So many channels a peer gets that cannot have as many as others.
 const FEW: usize = 1000;
 
 /// One thing to measure, of all that can: a table.
