@@ -1,6 +1,10 @@
 //! What all subjects have in common: their command line.
 
-use std::{fmt, io::Write, str::FromStr};
+use std::{
+    fmt,
+    io::{BufRead, Write},
+    str::FromStr,
+};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -47,7 +51,7 @@ pub enum Role {
     Client {
         /// Where it is, as HOST:PORT.
         address: String,
-        /// seq, pipe:N, stream, big:BYTES, threads:N, or channels:N.
+        /// seq, pipe:N, stream, big:BYTES, threads:N, clients:N, channels:N, or connections:N.
         mode: Mode,
         /// For how many seconds.
         secs: f64,
@@ -67,8 +71,12 @@ pub enum Mode {
     Big(usize),
     /// So many threads with one client, each making one small call after the other.
     Threads(usize),
+    /// So many threads with a client each, each making one small call after the other.
+    Clients(usize),
     /// So many open streams: what it costs to open and to have them is measured from outside.
     Channels(usize),
+    /// So many connections on which nothing happens: what it costs to have them is measured from outside.
+    Connections(usize),
 }
 
 impl FromStr for Mode {
@@ -86,8 +94,11 @@ impl FromStr for Mode {
             "stream" => Ok(Self::Stream),
             "big" => number().map(Self::Big),
             "threads" => number().map(Self::Threads),
+            "clients" => number().map(Self::Clients),
             "channels" => number().map(Self::Channels),
-            _ => Err("no such mode: use seq, pipe:N, stream, big:BYTES, threads:N or channels:N"
+            "connections" => number().map(Self::Connections),
+            _ => Err("no such mode: use seq, pipe:N, stream, big:BYTES, threads:N, clients:N, \
+                      channels:N or connections:N"
                 .to_owned()),
         }
     }
@@ -101,7 +112,9 @@ impl fmt::Display for Mode {
             Self::Stream => f.write_str("stream"),
             Self::Big(bytes) => write!(f, "big:{bytes}"),
             Self::Threads(threads) => write!(f, "threads:{threads}"),
+            Self::Clients(clients) => write!(f, "clients:{clients}"),
             Self::Channels(channels) => write!(f, "channels:{channels}"),
+            Self::Connections(connections) => write!(f, "connections:{connections}"),
         }
     }
 }
@@ -121,8 +134,22 @@ impl Mode {
 /// # Errors
 /// When nobody can be told.
 pub fn ready() -> Result<()> {
+    say("ready")
+}
+
+/// Tells how far a client is, and waits for a line that lets it go on.
+///
+/// # Errors
+/// When nobody can be told.
+pub fn pause(what: &str) -> Result<()> {
+    say(what)?;
+    std::io::stdin().lock().read_line(&mut String::new())?;
+    Ok(())
+}
+
+fn say(what: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "ready")?;
+    writeln!(out, "{what}")?;
     Ok(out.flush()?)
 }
 

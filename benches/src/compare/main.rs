@@ -1,24 +1,33 @@
-//! Measures zerorpc beside what it could be, in one run, and prints ratios.
+//! Measures zerorpc beside what it could be and beside its peers, in one run, and prints ratios.
 //!
-//! Every cell of the table is measured in several rounds; a round goes through all cells once, so that what
+//! Every cell of the tables is measured in several rounds; a round goes through all cells once, so that what
 //! else the machine does falls on all of them. Server and client are processes of their own. See the README.
 
+mod environment;
 mod machine;
+mod measure;
+mod plot;
 mod process;
+mod procfs;
+mod program;
+mod rows;
+mod save;
+mod subjects;
+mod syscalls;
 mod table;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use zerorpc_benches::{Mode, Result};
+use zerorpc_benches::Result;
 
-use machine::Core;
-use process::Server;
-use table::{Cell, Sample, Table};
+use machine::Machine;
+use rows::{How, ROWS, Row};
+use save::Run;
+use subjects::{Cast, KEYS};
+use table::{Cell, Table};
 
-const MIB: usize = 1 << 20;
-
-/// Measures zerorpc beside plain TCP and bare libzmq.
+/// Measures zerorpc beside plain TCP, bare ZeroMQ, other RPC in Rust, and zerorpc in Python and Node.
 #[derive(Debug, Parser)]
 struct Options {
     /// How often each cell is measured.
@@ -27,123 +36,36 @@ struct Options {
     /// How long, in seconds, each time.
     #[arg(long, default_value_t = 1.0)]
     secs: f64,
-    /// Only these rows, separated by commas: seq@1, seq@2, seq, pipe, stream, 1MiB, 64MiB.
-    #[arg(long, value_delimiter = ',', value_parser = row_name)]
+    /// Only these rows, separated by commas.
+    #[arg(long, value_delimiter = ',', value_parser = row_names())]
     only: Vec<String>,
+    /// Only these subjects, separated by commas.
+    #[arg(long, value_delimiter = ',', value_parser = KEYS)]
+    subjects: Vec<String>,
+    /// All but these subjects: for peers that cannot be had here.
+    #[arg(long, value_delimiter = ',', value_parser = KEYS)]
+    without: Vec<String>,
     /// Prints the tables as Markdown.
     #[arg(long)]
     markdown: bool,
+    /// Writes results.json and plots into this folder, and a document of the same name beside it.
+    #[arg(long, value_name = "DIR")]
+    save: Option<PathBuf>,
     /// What cargo adds.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// One thing to measure, of all subjects that can.
-struct Row {
-    name: &'static str,
-    title: &'static str,
-    mode: Mode,
-    /// Of the server and of the client.
-    cores: (Core, Core),
-    scale: Scale,
+impl Options {
+    fn wants_row(&self, row: &Row) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| name == row.name)
+    }
+
+    fn wants_subject(&self, key: &str) -> bool {
+        (self.subjects.is_empty() || self.subjects.iter().any(|it| it == key))
+            && !self.without.iter().any(|it| it == key)
+    }
 }
-
-/// What is shown of a report.
-#[derive(Clone, Copy)]
-enum Scale {
-    /// The median time of one, in microseconds.
-    Micros,
-    /// So many thousands per second.
-    Thousands,
-    /// MiB per second, of so many bytes each.
-    Mebibytes(usize),
-}
-
-const ROWS: [Row; 7] = [
-    Row {
-        name: "seq@1",
-        title: "Sequential call, both sides on one core: µs, lower is better",
-        mode: Mode::Seq,
-        cores: (Core::Last, Core::Last),
-        scale: Scale::Micros,
-    },
-    Row {
-        name: "seq@2",
-        title: "Sequential call, each side on a core of its own: µs, lower is better",
-        mode: Mode::Seq,
-        cores: (Core::Last, Core::First),
-        scale: Scale::Micros,
-    },
-    Row {
-        name: "seq",
-        title: "Sequential call, wherever the system puts both sides: µs, lower is better",
-        mode: Mode::Seq,
-        cores: (Core::Any, Core::Any),
-        scale: Scale::Micros,
-    },
-    Row {
-        name: "pipe",
-        title: "64 calls in flight: thousand calls/s, higher is better",
-        mode: Mode::Pipe(64),
-        cores: (Core::Any, Core::Any),
-        scale: Scale::Thousands,
-    },
-    Row {
-        name: "stream",
-        title: "Items of a stream: thousand items/s, higher is better",
-        mode: Mode::Stream,
-        cores: (Core::Any, Core::Any),
-        scale: Scale::Thousands,
-    },
-    Row {
-        name: "1MiB",
-        title: "Echo of 1 MiB: MiB/s, higher is better",
-        mode: Mode::Big(MIB),
-        cores: (Core::Any, Core::Any),
-        scale: Scale::Mebibytes(MIB),
-    },
-    Row {
-        name: "64MiB",
-        title: "Echo of 64 MiB: MiB/s, higher is better",
-        mode: Mode::Big(64 * MIB),
-        cores: (Core::Any, Core::Any),
-        scale: Scale::Mebibytes(64 * MIB),
-    },
-];
-
-/// A program that keeps to the contract, with its own options.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Subject {
-    name: &'static str,
-    program: &'static str,
-    options: &'static [&'static str],
-    can: fn(Mode) -> bool,
-}
-
-const TCP: &str = "plain TCP";
-const LIBZMQ: &str = "bare libzmq";
-
-const SUBJECTS: [Subject; 4] = [
-    Subject {
-        name: TCP,
-        program: env!("CARGO_BIN_EXE_bare-tcp"),
-        options: &[],
-        can: |mode| matches!(mode, Mode::Seq | Mode::Big(_)),
-    },
-    Subject { name: LIBZMQ, program: env!("CARGO_BIN_EXE_bare-zmq"), options: &[], can: |_| true },
-    Subject {
-        name: "zerorpc over libzmq",
-        program: env!("CARGO_BIN_EXE_zerorpc-bench"),
-        options: &["--transport", "zmq"],
-        can: |_| true,
-    },
-    Subject {
-        name: "zerorpc over mio",
-        program: env!("CARGO_BIN_EXE_zerorpc-bench"),
-        options: &["--transport", "mio"],
-        can: |_| true,
-    },
-];
 
 fn main() -> ExitCode {
     match compare(&Options::parse()) {
@@ -155,59 +77,92 @@ fn main() -> ExitCode {
     }
 }
 
-fn row_name(name: &str) -> std::result::Result<String, String> {
-    match ROWS.iter().any(|row| row.name == name) {
-        true => Ok(name.to_owned()),
-        false => Err(format!("the rows are {}", ROWS.map(|row| row.name).join(", "))),
-    }
+fn row_names() -> [&'static str; ROWS.len()] {
+    ROWS.each_ref().map(|row| row.name)
 }
 
 fn compare(options: &Options) -> Result<()> {
-    let wanted =
-        |row: &&Row| options.only.is_empty() || options.only.iter().any(|it| it == row.name);
-    let rows: Vec<&Row> = ROWS.iter().filter(wanted).collect();
-    let mut tables: Vec<Table> = rows.iter().map(|row| table_of(row)).collect();
-    let before = machine::describe();
-    for round in 0..options.rounds.max(1) {
-        for (row, table) in rows.iter().zip(&mut tables) {
-            eprintln!("round {} of {}: {}", round + 1, options.rounds.max(1), row.name);
+    let mut omitted: Vec<String> =
+        options.without.iter().map(|key| format!("{key}, as --without says")).collect();
+    let wanted = ROWS.iter().filter(|row| options.wants_row(row));
+    let rows = possible(wanted.collect(), &mut omitted)?;
+    for line in &omitted {
+        eprintln!("LEFT OUT: {line}");
+    }
+    let keys: Vec<&str> = KEYS.into_iter().filter(|key| options.wants_subject(key)).collect();
+    let needs_command = rows.iter().any(|row| row.needs_command());
+    let cast = Cast::prepare(&keys, needs_command)?;
+    let tables = rows.into_iter().map(|row| table_of(row, &cast));
+    let mut run = Run {
+        machine: Machine::describe(),
+        command: command(),
+        rounds: options.rounds.max(1),
+        secs: options.secs,
+        tables: tables.filter(|table| !table.cells.is_empty()).collect(),
+        omitted,
+    };
+    let failures = measure_all(&mut run);
+    print!("{}", run.show(options.markdown));
+    if let Some(folder) = &options.save {
+        eprintln!("written: {}", run.save(folder)?.display());
+    }
+    match failures {
+        0 => Ok(()),
+        failures => Err(format!("{failures} measurements failed, see above").into()),
+    }
+}
+
+/// Those rows that can be measured here; tells of the others.
+fn possible(rows: Vec<&'static Row>, omitted: &mut Vec<String>) -> Result<Vec<&'static Row>> {
+    let files = machine::allow_many_files()?;
+    let (possible, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| match row.how {
+        How::Syscalls(_) => syscalls::available(),
+        _ => row.files() <= files,
+    });
+    for row in others {
+        let why = match row.how {
+            How::Syscalls(_) => "for want of an strace that may trace".to_owned(),
+            _ => format!("because a process may have only {files} files open"),
+        };
+        omitted.push(format!("the table {}, {why}", row.name));
+    }
+    Ok(possible)
+}
+
+/// Fills the tables; returns how many measurements failed, of which it tells at once and in the end.
+fn measure_all(run: &mut Run) -> usize {
+    let mut failures = Vec::new();
+    for round in 0..run.rounds {
+        for table in run.tables.iter_mut().filter(|table| round < table.row.rounds) {
+            eprintln!("round {} of {}: {}", round + 1, run.rounds, table.row.name);
             // Nobody is always the first.
             let count = table.cells.len();
             for turn in 0..count {
                 let cell = &mut table.cells[(turn + round) % count];
-                cell.samples.push(measure(row, cell.subject, options.secs)?);
+                match measure::measure(table.row, &cell.contender, run.secs) {
+                    Ok(sample) => cell.samples.push(sample),
+                    Err(error) => {
+                        let failure = format!("round {}, {error}", round + 1);
+                        eprintln!("FAILED: {failure}");
+                        failures.push(failure);
+                    }
+                }
             }
         }
     }
-    println!("{before}; {} rounds of {} s", options.rounds.max(1), options.secs);
-    for table in &tables {
-        println!("\n{}", table.show(options.markdown));
-    }
-    Ok(())
+    let count = failures.len();
+    run.omitted.extend(failures);
+    count
 }
 
-fn table_of(row: &Row) -> Table {
-    let able = SUBJECTS.into_iter().filter(|subject| (subject.can)(row.mode));
-    Table {
-        title: row.title,
-        cells: able.map(|subject| Cell { subject, samples: Vec::new() }).collect(),
-    }
+fn table_of(row: &'static Row, cast: &Cast) -> Table {
+    let contenders = row.contenders(cast).into_iter();
+    let cells = contenders.map(|contender| Cell { contender, samples: Vec::new() });
+    Table { row, cells: cells.collect() }
 }
 
-fn measure(row: &Row, subject: Subject, secs: f64) -> Result<Sample> {
-    let described = |error| format!("{}, {}: {error}", subject.name, row.name);
-    let sample = || -> Result<Sample> {
-        let server = Server::start(subject, row.cores.0)?;
-        let idle = server.cpu();
-        let report = server.measure(row.mode, secs, row.cores.1)?;
-        let busy = server.cpu().zip(idle).map(|(busy, idle)| busy - idle);
-        let rate = report.n as f64 / report.secs;
-        let value = match row.scale {
-            Scale::Micros => report.p50_us,
-            Scale::Thousands => rate / 1e3,
-            Scale::Mebibytes(bytes) => rate * bytes as f64 / MIB as f64,
-        };
-        Ok(Sample { value, server_cpu: busy.map(|secs| secs * 1e6 / report.n as f64) })
-    };
-    sample().map_err(|error| described(error).into())
+/// The command line that repeats this run.
+fn command() -> String {
+    let words = std::env::args().skip(1).filter(|word| word != "--bench");
+    words.fold("cargo bench --".to_owned(), |line, word| format!("{line} {word}"))
 }

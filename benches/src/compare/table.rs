@@ -2,104 +2,143 @@
 
 use std::fmt::Write;
 
-use crate::{LIBZMQ, Subject, TCP};
+use crate::rows::{Contender, Row};
 
-/// All subjects in one row of the comparison.
+/// All contenders in one row of the comparison.
 pub(crate) struct Table {
-    pub(crate) title: &'static str,
+    pub(crate) row: &'static Row,
     pub(crate) cells: Vec<Cell>,
 }
 
-/// One subject.
+/// One contender.
 pub(crate) struct Cell {
-    pub(crate) subject: Subject,
+    pub(crate) contender: Contender,
     pub(crate) samples: Vec<Sample>,
 }
 
 /// One measurement.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Sample {
     /// What the table is about, in its unit.
     pub(crate) value: f64,
-    /// Processor time of the server for each, in microseconds, where the system tells.
-    pub(crate) server_cpu: Option<f64>,
+    /// What else the row has, where the system tells.
+    pub(crate) extras: Vec<Option<f64>>,
 }
 
-const COLUMNS: [&str; 7] = ["", "median", "least", "most", "× TCP", "× libzmq", "server CPU µs"];
+/// The values of a cell: the middle one and both ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) least: f64,
+    pub(crate) most: f64,
+}
+
+impl Cell {
+    /// Of what the table is about; `None` before anything was measured.
+    pub(crate) fn spread(&self) -> Option<Spread> {
+        Spread::of(self.samples.iter().map(|sample| sample.value))
+    }
+
+    /// The median of what else was measured.
+    pub(crate) fn extra(&self, index: usize) -> Option<f64> {
+        let values = self.samples.iter().filter_map(|sample| *sample.extras.get(index)?);
+        Spread::of(values).map(|spread| spread.median)
+    }
+}
+
+impl Spread {
+    fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
+        let mut values: Vec<f64> = values.collect();
+        values.sort_by(f64::total_cmp);
+        Some(Self {
+            // Of two, the lower.
+            median: *values.get(values.len().saturating_sub(1) / 2)?,
+            least: *values.first()?,
+            most: *values.last()?,
+        })
+    }
+}
 
 impl Table {
+    /// The median of a cell as a multiple of the cell with that key, or, if it begins with a comma, of the cell of
+    /// the same subject whose key ends so.
+    pub(crate) fn ratio(&self, cell: &Cell, key: &str) -> Option<f64> {
+        let own = cell.contender.key.split(',').next().unwrap_or_default();
+        let key = if key.starts_with(',') { format!("{own}{key}") } else { key.to_owned() };
+        let base = self.cells.iter().find(|cell| cell.contender.key == key)?;
+        Some(cell.spread()?.median / base.spread()?.median)
+    }
+
     /// The table for people, as text or Markdown.
     pub(crate) fn show(&self, markdown: bool) -> String {
-        let mut lines = vec![COLUMNS.map(str::to_owned)];
-        lines.extend(self.cells.iter().map(|cell| self.line(cell)));
-        let width = |column: usize| {
-            lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default()
-        };
-        let widths: [usize; 7] = std::array::from_fn(width);
-        let mut shown = self.title.to_owned();
-        if markdown {
-            shown.push('\n');
-        }
+        let lines = self.lines();
+        let columns = lines[0].len();
+        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
+        let widths: Vec<usize> = (0..columns).filter_map(width).collect();
+        let mut shown = String::new();
         for (index, line) in lines.iter().enumerate() {
-            let cells =
-                line.iter().zip(widths).enumerate().map(|(column, (text, width))| match column {
-                    0 => format!("{text:<width$}"),
-                    _ => format!("{text:>width$}"),
-                });
+            let cells = line.iter().zip(&widths).enumerate();
+            let cells = cells.map(|(column, (text, width))| match column {
+                0 => format!("{text:<width$}"),
+                _ => format!("{text:>width$}"),
+            });
             let cells: Vec<String> = cells.collect();
             // Writing into a string cannot fail.
             let _infallible = if markdown {
-                write!(shown, "\n| {} |", cells.join(" | "))
+                writeln!(shown, "| {} |", cells.join(" | "))
             } else {
-                write!(shown, "\n  {}", cells.join("  "))
+                writeln!(shown, "  {}", cells.join("  ").trim_end())
             };
             if markdown && index == 0 {
-                shown.push_str("\n|---|--:|--:|--:|--:|--:|--:|");
+                shown.push_str(&format!("|---|{}\n", "--:|".repeat(columns - 1)));
             }
         }
         shown
     }
 
-    fn line(&self, cell: &Cell) -> [String; 7] {
-        let values = sorted(cell.samples.iter().map(|sample| sample.value));
-        let cpu = sorted(cell.samples.iter().filter_map(|sample| sample.server_cpu));
-        let number =
-            |value: Option<&f64>| value.map_or_else(|| "–".to_owned(), |value| digits(*value));
-        let ratio = |name| {
-            let base = self.cells.iter().find(|cell| cell.subject.name == name);
-            let base = base.and_then(|cell| {
-                median(&sorted(cell.samples.iter().map(|sample| sample.value))).copied()
-            });
-            median(&values)
-                .zip(base)
-                .map_or_else(|| "–".to_owned(), |(mine, base)| format!("{:.2}", mine / base))
-        };
-        [
-            cell.subject.name.to_owned(),
-            number(median(&values)),
-            number(values.first()),
-            number(values.last()),
-            ratio(TCP),
-            ratio(LIBZMQ),
-            number(median(&cpu)),
-        ]
+    /// The headings and all lines.
+    fn lines(&self) -> Vec<Vec<String>> {
+        let bases = self.row.bases();
+        let extras = self.row.extras();
+        let mut heading = vec!["", "median", "least", "most"];
+        heading.extend(bases.iter().map(|(heading, _)| heading));
+        heading.extend(extras);
+        let mut lines = vec![heading.into_iter().map(str::to_owned).collect()];
+        lines.extend(self.cells.iter().map(|cell| {
+            let spread = cell.spread();
+            let mut line = vec![
+                cell.contender.title.clone(),
+                number(spread.map(|spread| spread.median)),
+                number(spread.map(|spread| spread.least)),
+                number(spread.map(|spread| spread.most)),
+            ];
+            let ratio = |(_, key): &(&str, &str)| {
+                self.ratio(cell, key).map_or_else(|| "–".to_owned(), multiple)
+            };
+            line.extend(bases.iter().map(ratio));
+            line.extend((0..extras.len()).map(|index| number(cell.extra(index))));
+            line
+        }));
+        lines
     }
 }
 
-fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values
+fn number(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), digits)
 }
 
-/// The middle one; of two, the lower.
-fn median(sorted: &[f64]) -> Option<&f64> {
-    sorted.get(sorted.len().saturating_sub(1) / 2)
+/// A ratio, of which something remains to be seen even if it is small.
+pub(crate) fn multiple(ratio: f64) -> String {
+    match ratio {
+        10.0.. => format!("{ratio:.1}"),
+        0.1.. => format!("{ratio:.2}"),
+        _ => format!("{ratio:.4}"),
+    }
 }
 
 /// Three significant digits.
-fn digits(value: f64) -> String {
-    match value {
+pub(crate) fn digits(value: f64) -> String {
+    match value.abs() {
         100.0.. => format!("{value:.0}"),
         10.0.. => format!("{value:.1}"),
         _ => format!("{value:.2}"),

@@ -7,7 +7,9 @@ use std::{
 };
 
 use clap::Parser;
-use zerorpc_benches::{Contract, Mode, Result, SMALL, Span, Subject, Tally, ready, run};
+use zerorpc_benches::{
+    Contract, Mode, Result, SMALL, Span, Subject, Tally, in_threads, ready, run,
+};
 
 #[derive(Debug, clap::Args)]
 struct Tcp {}
@@ -29,20 +31,25 @@ impl Subject for Tcp {
     }
 
     fn measure(&self, address: &str, mode: Mode, span: Span) -> Result<Tally> {
-        let size = match mode {
-            Mode::Seq => SMALL,
-            Mode::Big(bytes) => bytes,
-            other => return other.unknown(),
-        };
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.write_all(&(size as u64).to_be_bytes())?;
-        let mut buffer = vec![7; size];
-        span.repeat(1, || {
-            stream.write_all(&buffer)?;
-            Ok(stream.read_exact(&mut buffer)?)
-        })
+        match mode {
+            Mode::Seq => ping(address, SMALL, span),
+            Mode::Big(bytes) => ping(address, bytes, span),
+            Mode::Clients(count) => in_threads(count, || ping(address, SMALL, span)),
+            other => other.unknown(),
+        }
     }
+}
+
+/// One connection, one message after the other.
+fn ping(address: &str, size: usize, span: Span) -> Result<Tally> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.write_all(&(size as u64).to_be_bytes())?;
+    let mut buffer = vec![7; size];
+    span.repeat(1, || {
+        stream.write_all(&buffer)?;
+        Ok(stream.read_exact(&mut buffer)?)
+    })
 }
 
 /// Returns whatever comes, in messages of the size that the client tells first, until the client goes.

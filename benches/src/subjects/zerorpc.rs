@@ -1,14 +1,13 @@
 //! zerorpc, as any program uses it: through its public blocking API.
 
-use std::io::{BufRead, Write};
-
 use clap::{Parser, ValueEnum};
 use zerorpc::{
     Answer, Args, CallOptions, Client, Failure, Method, Methods, RawStream, Reply, Request, Server,
     TransportKind,
 };
 use zerorpc_benches::{
-    Contract, Mode, Result, STREAM, Span, Subject, Tally, in_threads, ready, run,
+    Contract, Mode, Result, STREAM, Span, Subject, Tally, hold, idle_connections, in_threads,
+    ready, run,
 };
 
 /// More items than anybody reads: these streams stay open.
@@ -62,6 +61,16 @@ impl Subject for Zerorpc {
     }
 
     fn measure(&self, address: &str, mode: Mode, span: Span) -> Result<Tally> {
+        match mode {
+            Mode::Clients(count) => {
+                return in_threads(count, || {
+                    let client = self.connect(address)?;
+                    span.repeat(1, || call(&client))
+                });
+            }
+            Mode::Connections(count) => return idle_connections(address, count),
+            _ => {}
+        }
         let client = self.connect(address)?;
         let small = || span.repeat(1, || call(&client));
         match mode {
@@ -86,6 +95,7 @@ impl Subject for Zerorpc {
                 span.repeat(1, || big(&client, &args))
             }
             Mode::Channels(count) => channels(&client, count),
+            other => other.unknown(),
         }
     }
 }
@@ -117,31 +127,9 @@ fn big(client: &Client, args: &Args) -> Result<()> {
 
 /// Opens streams and holds them until it is told to go on; reports how long opening each took.
 fn channels(client: &Client, count: usize) -> Result<Tally> {
-    let mut lines = std::io::stdin().lock().lines();
-    let mut pause = |what: &str| -> Result<()> {
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{what}")?;
-        out.flush()?;
-        lines.next().transpose()?;
-        Ok(())
-    };
     call(client)?;
-    pause("connected")?;
-    let mut streams = Vec::with_capacity(count);
     let args = Args::encode_params(&(ITEMS,))?;
-    let mut tally = Tally::default();
-    let start = std::time::Instant::now();
-    let mut before = start;
-    for _ in 0..count {
-        streams.push(open(client, &args)?);
-        let now = std::time::Instant::now();
-        tally.add(now - before, 1);
-        before = now;
-    }
-    tally.lasted(before - start);
-    pause("open")?;
-    drop(streams);
-    Ok(tally)
+    hold(count, || open(client, &args))
 }
 
 fn open(client: &Client, args: &Args) -> Result<RawStream> {

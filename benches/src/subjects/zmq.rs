@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use zerorpc_benches::{
-    Contract, InFlight, Mode, Result, SMALL, STREAM, Span, Subject, Tally, ready, run,
+    Contract, Mode, Result, SMALL, STREAM, Span, Subject, Tally, idle_connections, ready, run,
 };
 use zmq::{Context, Message, SNDMORE, Socket};
 
@@ -44,13 +44,16 @@ impl Subject for Zmq {
     }
 
     fn measure(&self, address: &str, mode: Mode, span: Span) -> Result<Tally> {
+        if let Mode::Connections(count) = mode {
+            return idle_connections(address, count);
+        }
         let dealer = Context::new().socket(zmq::DEALER)?;
         dealer.set_linger(0)?;
         dealer.connect(&format!("tcp://{address}"))?;
         match mode {
             Mode::Seq => echo(&dealer, SMALL, span),
             Mode::Big(bytes) => echo(&dealer, bytes, span),
-            Mode::Pipe(count) => span.keep_in_flight(count, Echoes(dealer)),
+            Mode::Pipe(count) => pipe(&dealer, count, span),
             Mode::Stream => {
                 let mut item = Message::new();
                 span.repeat(STREAM, || {
@@ -75,16 +78,21 @@ fn echo(dealer: &Socket, size: usize, span: Span) -> Result<Tally> {
     })
 }
 
-/// Echoes that are under way.
-struct Echoes(Socket);
-
-impl InFlight for Echoes {
-    fn begin(&mut self) -> Result<()> {
-        Ok(send(&self.0, Message::from(&[7; SMALL][..]))?)
+/// Keeps so many echoes under way.
+fn pipe(dealer: &Socket, count: usize, span: Span) -> Result<Tally> {
+    let mut flight = span.flight();
+    let mut message = Message::new();
+    for _ in 0..count {
+        flight.begins();
+        send(dealer, Message::from(&[7; SMALL][..]))?;
     }
-
-    fn end(&mut self) -> Result<()> {
-        Ok(receive(&self.0, &mut Message::new())?)
+    loop {
+        receive(dealer, &mut message)?;
+        if flight.ended() {
+            return Ok(flight.tally());
+        }
+        flight.begins();
+        send(dealer, Message::from(&[7; SMALL][..]))?;
     }
 }
 
