@@ -137,6 +137,7 @@ impl Session {
         match &answer {
             Some(answer) => {
                 caller.window.consume();
+                self.unread_calls -= usize::from(caller.inbox.is_empty());
                 self.buffered_bytes -= answer.size();
             }
             None => caller.noticed = false,

@@ -71,6 +71,8 @@ pub struct Session {
     pub(crate) now: Option<Instant>,
     pub(crate) table: Table,
     pub(crate) buffered_bytes: usize,
+    /// How many calls have answers to read.
+    pub(crate) unread_calls: usize,
     ids: Ids,
     deadlines: Deadlines,
     /// Channels with something to send, each at most once.
@@ -97,6 +99,7 @@ impl Session {
             now: None,
             table: Table::new(hash_seed),
             buffered_bytes: 0,
+            unread_calls: 0,
             ids: Ids::new(config.seed),
             deadlines: Deadlines::default(),
             ready: VecDeque::new(),
@@ -255,6 +258,18 @@ impl Session {
         self.table.len()
     }
 
+    /// How many calls have answers that were not read yet.
+    #[must_use]
+    pub fn unread_calls(&self) -> usize {
+        self.unread_calls
+    }
+
+    /// Whether [`poll_transmit`](Self::poll_transmit) may have something; if not, it has nothing for certain.
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        !self.ready.is_empty() || !self.refusals.is_empty()
+    }
+
     /// How many payload bytes wait for their consumers.
     #[must_use]
     pub fn buffered_bytes(&self) -> usize {
@@ -283,6 +298,7 @@ impl Session {
                 if channel.phase == Phase::Ended {
                     return;
                 }
+                self.unread_calls += usize::from(caller.inbox.is_empty());
                 caller.inbox.push_back(Answer::Lost(loss));
                 self.end_call(at);
                 self.notices.push_back(Notice::CallLost(CallId(at)));
@@ -319,10 +335,11 @@ impl Session {
             }
             self.buffered_bytes -= channel.held_bytes();
             self.deadlines.remove(at, &mut channel);
-            if let Side::Caller(caller) = channel.side
-                && caller.assigned
-            {
-                self.peers.release(channel.peer);
+            if let Side::Caller(caller) = channel.side {
+                self.unread_calls -= usize::from(!caller.inbox.is_empty());
+                if caller.assigned {
+                    self.peers.release(channel.peer);
+                }
             }
         }
     }

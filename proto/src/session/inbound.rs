@@ -265,6 +265,7 @@ impl Session {
         let last = answer.is_last();
         channel.phase = phase;
         caller.timeout = None;
+        self.unread_calls += usize::from(caller.inbox.is_empty());
         caller.inbox.push_back(answer);
         self.buffered_bytes += size;
         if !std::mem::replace(&mut caller.noticed, true) {
