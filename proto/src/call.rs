@@ -133,7 +133,7 @@ impl Session {
         if let Some(more) = grant {
             caller.grant = caller.grant.saturating_add(more);
         }
-        let answer = caller.inbox.pop_front();
+        let answer = caller.inbox.pop();
         match &answer {
             Some(answer) => {
                 caller.window.consume();

@@ -29,6 +29,11 @@ impl PeerId {
 
     /// For calls: whichever peer is up and has the fewest of them; none being up, the first one to come.
     pub const ANY: Self = Self(u64::MAX);
+
+    /// Whether this is one certain connection.
+    pub(crate) fn is_named(self) -> bool {
+        !matches!(self, Self::NAMELESS | Self::ANY)
+    }
 }
 
 impl fmt::Display for PeerId {
