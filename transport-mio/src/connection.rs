@@ -108,9 +108,9 @@ impl Connection {
     /// Reads once, into the engine. `scratch` is empty but for its capacity, and is so again afterwards.
     pub(crate) fn read(&mut self, now: Instant, scratch: &mut Vec<u8>) -> Result<Read, Ending> {
         let (read, room) = match self.engine.want() {
-            Want::Body { buffer, .. } => {
-                let room = buffer.capacity() - buffer.len();
-                (self.stream.read(buffer), room)
+            Want::Body(missing) => {
+                let room = missing.len();
+                (self.stream.read_into(missing), room)
             }
             Want::Chunk => (self.stream.read(scratch), scratch.capacity()),
         };
@@ -123,7 +123,7 @@ impl Connection {
             Err(error) => return Err(Ending::Failed(error.to_string())),
         };
         if scratch.is_empty() {
-            self.engine.handle_body(now)?;
+            self.engine.handle_body(now, count)?;
         } else {
             // One allocation for all messages of the chunk, which are slices of it.
             let chunk = Bytes::copy_from_slice(scratch);

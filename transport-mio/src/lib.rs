@@ -58,6 +58,7 @@
 mod connection;
 mod eagerness;
 mod link;
+mod pool;
 mod topics;
 mod transport;
 mod waiter;

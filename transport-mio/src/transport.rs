@@ -30,6 +30,7 @@ use crate::{
     Parts,
     connection::SCRATCH,
     link::{Bell, Dialer, Keepalive, LinkOptions, Listener, Pace},
+    pool::Pool,
     waiter::{Mailbox, MioWaiter, MioWaker, Readiness, SourceWaker},
     zmtp::{EngineConfig, Outgoing, WireLimits},
 };
@@ -81,6 +82,9 @@ pub struct MioTransport {
     /// Slots of connections that have something to read, and of listeners that have somebody to accept.
     runnable: VecDeque<usize>,
     timers: BTreeSet<(Instant, usize)>,
+    pool: Pool,
+    /// When the pool is looked through, if there is anything in it.
+    pool_due: Option<Instant>,
     /// When work was done last,
     worked: Instant,
     /// how many waits there were before it, and how much may still be done before the next.
@@ -107,6 +111,8 @@ impl MioTransport {
         engine.kind = kind;
         engine.limits = WireLimits::with_frame_bytes(options.max_frame);
         engine.handshake_timeout = options.handshake_timeout;
+        let pool = Pool::default();
+        engine.buffers = Arc::new(pool.clone());
         let links = LinkOptions {
             keepalive: options
                 .keepalive
@@ -132,6 +138,8 @@ impl MioTransport {
             unwritten: Vec::new(),
             runnable: VecDeque::new(),
             timers: BTreeSet::new(),
+            pool,
+            pool_due: None,
             worked: Instant::now(),
             round: 0,
             budget: BUDGET,
@@ -329,8 +337,9 @@ impl Transport for MioTransport {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        if self.runnable.is_empty() {
-            self.timers.first().map(|(at, _)| *at)
+        if self.runnable.is_empty() && !self.inbox.has_news() {
+            let timer = self.timers.first().map(|(at, _)| *at);
+            [timer, self.pool_due].into_iter().flatten().min()
         } else {
             // What was too much for one round makes the next wait a short one.
             Some(self.worked)

@@ -46,7 +46,8 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 pub use config::{
-    Credentials, EngineConfig, Heartbeat, Identity, Mechanism, PlainCheck, Unusable, WireLimits,
+    Buffers, Credentials, EngineConfig, FreshBuffers, Heartbeat, Identity, Mechanism, PlainCheck,
+    Unusable, WireLimits,
 };
 pub use engine::Engine;
 pub use error::{Blame, Violation};
@@ -74,14 +75,9 @@ pub enum Want<'a> {
     /// Read whatever there is into a buffer that connections share, and pass it to
     /// [`Engine::handle_chunk`]. Messages are slices of it.
     Chunk,
-    /// Much of a large frame is missing. Append up to `room` bytes to `buffer`, for which the capacity is
-    /// there, and call [`Engine::handle_body`]. Passing a chunk instead works as well and copies it.
-    Body {
-        /// What has arrived of the frame.
-        buffer: &'a mut Vec<u8>,
-        /// How much to read now at most, in bytes.
-        room: usize,
-    },
+    /// Much of a large frame is missing. Read into this slice, which is not empty, and tell
+    /// [`Engine::handle_body`] how much. Passing a chunk instead works as well and copies it.
+    Body(&'a mut [u8]),
 }
 
 /// What a connection has to report.

@@ -102,6 +102,12 @@ impl Stream {
         Ok(count)
     }
 
+    /// As [`read`](Self::read), into a slice.
+    pub(crate) fn read_into(&self, slice: &mut [u8]) -> io::Result<usize> {
+        let (count, _) = retry_on_intr(|| recv(self, &mut *slice, RecvFlags::empty()))?;
+        Ok(count)
+    }
+
     /// Writes the beginning of what `slices` hold, and returns the number of bytes.
     ///
     /// # Errors

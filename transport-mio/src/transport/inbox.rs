@@ -28,6 +28,11 @@ impl Inbox {
         !self.messages.is_empty()
     }
 
+    /// Whether there is anything to be taken, through either door.
+    pub(super) fn has_news(&self) -> bool {
+        self.has_messages() || !self.news.is_empty()
+    }
+
     pub(super) fn next_message(&mut self) -> Option<(PeerId, Multipart)> {
         self.messages.pop_front()
     }

@@ -15,6 +15,9 @@ use crate::{
 /// How many connections are accepted before it is somebody else's turn.
 const BURST: usize = 16;
 
+/// How long memory for large bodies is kept for the next, at least.
+const POOLED: Duration = Duration::from_secs(5);
+
 /// What each turn costs of the budget at least.
 const TURN: usize = 4 << 10;
 
@@ -117,6 +120,18 @@ impl MioTransport {
                 None => 0,
             };
             self.budget = self.budget.saturating_sub(TURN.max(read));
+        }
+        self.look_after_pool(now);
+    }
+
+    /// Gives memory back that was not needed for a while.
+    fn look_after_pool(&mut self, now: Instant) {
+        match self.pool_due {
+            Some(due) if due <= now => {
+                self.pool_due = self.pool.trim().then(|| now + POOLED);
+            }
+            None if self.pool.is_in_use() => self.pool_due = Some(now + POOLED),
+            Some(_) | None => {}
         }
     }
 

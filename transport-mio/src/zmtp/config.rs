@@ -23,6 +23,32 @@ pub struct EngineConfig {
     pub handshake_timeout: Duration,
     /// Our own PINGs; off by default, as zerorpc has heartbeats of its own.
     pub heartbeat: Option<Heartbeat>,
+    /// Where the memory for large bodies comes from.
+    pub buffers: Arc<dyn Buffers>,
+}
+
+/// Memory for bodies that are too large for the chunk in which they begin.
+pub trait Buffers: fmt::Debug + Send + Sync {
+    /// A buffer for a body of `size` bytes. What is in it is written over, and it may be of any length: not all that
+    /// is announced comes.
+    fn take(&self, size: usize) -> Vec<u8>;
+
+    /// The bytes of a body that is complete.
+    fn seal(&self, body: Vec<u8>) -> Bytes;
+}
+
+/// Fresh memory for each body.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FreshBuffers;
+
+impl Buffers for FreshBuffers {
+    fn take(&self, _size: usize) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn seal(&self, body: Vec<u8>) -> Bytes {
+        Bytes::from(body)
+    }
 }
 
 impl EngineConfig {
@@ -36,6 +62,7 @@ impl EngineConfig {
             limits: WireLimits::default(),
             handshake_timeout: Duration::from_secs(30),
             heartbeat: None,
+            buffers: Arc::new(FreshBuffers),
         }
     }
 }

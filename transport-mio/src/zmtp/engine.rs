@@ -56,7 +56,7 @@ impl Engine {
     pub fn want(&mut self) -> Want<'_> {
         match &mut self.phase {
             Phase::Traffic(traffic) => match traffic.decoder().direct() {
-                Some((buffer, room)) => Want::Body { buffer, room },
+                Some(missing) => Want::Body(missing),
                 None => Want::Chunk,
             },
             Phase::Handshake { .. } | Phase::Dead(_) => Want::Chunk,
@@ -79,17 +79,17 @@ impl Engine {
         read.map_err(|violation| self.die(violation))
     }
 
-    /// Takes note of bytes that were appended to the buffer of [`Want::Body`].
+    /// Takes note of `count` bytes that were read into the slice of [`Want::Body`].
     ///
     /// # Errors
     /// As [`handle_chunk`](Self::handle_chunk).
-    pub fn handle_body(&mut self, now: Instant) -> Result<(), Violation> {
+    pub fn handle_body(&mut self, now: Instant, count: usize) -> Result<(), Violation> {
         self.now = self.now.max(now);
         match &mut self.phase {
             Phase::Handshake { .. } => Ok(()),
             Phase::Traffic(traffic) => {
-                let excess = traffic.decoder().take_excess();
-                let read = self.read(&mut Input::new(excess));
+                traffic.decoder().filled(count);
+                let read = self.read(&mut Input::new(Bytes::new()));
                 read.map_err(|violation| self.die(violation))
             }
             Phase::Dead(violation) => Err(violation.clone()),

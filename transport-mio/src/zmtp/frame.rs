@@ -1,8 +1,10 @@
 //! Frames: their headers in three versions, and the decoder.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use super::{Violation, input::Input};
+use super::{Buffers, FreshBuffers, Violation, input::Input};
 
 /// How frames look on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +27,11 @@ pub(super) const HEADER_MAX: usize = 10;
 /// So much at least is reserved for a body that is still to come; beyond that, as much as has come.
 const STEP: usize = 16 << 10;
 
-/// From so many missing bytes on, a body is worth a read of its own.
+/// From so many missing bytes on, a body is worth a read of its own,
 const DIRECT: usize = 16 << 10;
+
+/// which is of so many bytes at most: larger pieces fall out of the processor's caches on their way.
+const DIRECT_MAX: usize = 256 << 10;
 
 /// What stands in front of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,13 +125,24 @@ fn read_v2(bytes: &[u8], known: u8) -> Result<Option<(Header, usize)>, Violation
 #[derive(Debug)]
 pub(super) struct Decoder {
     framing: Framing,
+    buffers: Arc<dyn Buffers>,
     state: State,
 }
 
 #[derive(Debug)]
 enum State {
     Header { bytes: [u8; HEADER_MAX], filled: usize },
-    Body { header: Header, size: usize, buffer: Vec<u8> },
+    Body { header: Header, body: Body },
+}
+
+/// A body that has begun to arrive.
+#[derive(Debug)]
+struct Body {
+    size: usize,
+    /// As large as what has arrived asks for, and never larger than the body.
+    buffer: Vec<u8>,
+    /// How much has arrived.
+    filled: usize,
 }
 
 impl State {
@@ -135,7 +151,12 @@ impl State {
 
 impl Decoder {
     pub(super) fn new(framing: Framing) -> Self {
-        Self { framing, state: State::START }
+        Self::with_buffers(framing, Arc::new(FreshBuffers))
+    }
+
+    /// With memory for large bodies from there.
+    pub(super) fn with_buffers(framing: Framing, buffers: Arc<dyn Buffers>) -> Self {
+        Self { framing, buffers, state: State::START }
     }
 
     /// Begins with bytes that were read before it was known that they are a header.
@@ -143,7 +164,8 @@ impl Decoder {
         let mut bytes = [0; HEADER_MAX];
         let filled = read.len().min(HEADER_MAX);
         bytes[..filled].copy_from_slice(&read[..filled]);
-        Self { framing, state: State::Header { bytes, filled } }
+        let state = State::Header { bytes, filled };
+        Self { state, ..Self::new(framing) }
     }
 
     /// The next whole frame; `None` when all of `input` is read. `admit` sees each header before anything
@@ -170,16 +192,15 @@ impl Decoder {
                         self.state = State::START;
                         return Ok(Some(header.with(body)));
                     }
-                    self.state = State::Body { header, size, buffer: Vec::new() };
+                    let body = Body::new(size, self.buffers.take(size));
+                    self.state = State::Body { header, body };
                 }
-                State::Body { header, size, buffer } => {
-                    let arrived = input.read(size.saturating_sub(buffer.len()));
-                    reserve(buffer, *size, arrived.len());
-                    buffer.extend_from_slice(arrived);
-                    if buffer.len() < *size {
+                State::Body { header, body } => {
+                    body.copy(input.read(body.missing()));
+                    if body.missing() > 0 {
                         return Ok(None);
                     }
-                    let frame = header.with(Bytes::from(std::mem::take(buffer)));
+                    let frame = header.with(self.buffers.seal(std::mem::take(&mut body.buffer)));
                     self.state = State::START;
                     return Ok(Some(frame));
                 }
@@ -187,26 +208,18 @@ impl Decoder {
         }
     }
 
-    /// The buffer of a body of which much is missing, with room for the next bytes, and how many of them
-    /// may be appended.
-    pub(super) fn direct(&mut self) -> Option<(&mut Vec<u8>, usize)> {
-        let State::Body { size, buffer, .. } = &mut self.state else { return None };
-        let missing = size.saturating_sub(buffer.len());
-        if missing < DIRECT {
-            return None;
+    /// Room for the next bytes of a body of which much is missing.
+    pub(super) fn direct(&mut self) -> Option<&mut [u8]> {
+        match &mut self.state {
+            State::Body { body, .. } if body.missing() >= DIRECT => Some(body.room()),
+            State::Body { .. } | State::Header { .. } => None,
         }
-        reserve(buffer, *size, DIRECT);
-        let room = missing.min(buffer.capacity() - buffer.len());
-        Some((buffer, room))
     }
 
-    /// Cuts off what was appended to the buffer beyond the end of the body.
-    pub(super) fn take_excess(&mut self) -> Bytes {
-        match &mut self.state {
-            State::Body { size, buffer, .. } if buffer.len() > *size => {
-                Bytes::from(buffer.split_off(*size))
-            }
-            _ => Bytes::new(),
+    /// So many bytes were read into that room.
+    pub(super) fn filled(&mut self, count: usize) {
+        if let State::Body { body, .. } = &mut self.state {
+            body.filled = (body.filled + count).min(body.buffer.len());
         }
     }
 
@@ -214,7 +227,7 @@ impl Decoder {
     pub(super) fn held_bytes(&self) -> usize {
         match &self.state {
             State::Header { .. } => 0,
-            State::Body { buffer, .. } => buffer.capacity(),
+            State::Body { body, .. } => body.buffer.capacity(),
         }
     }
 }
@@ -248,11 +261,37 @@ fn read_header(
     }
 }
 
-/// Makes room for `arrived` more bytes of a body of `size`: at least doubles what is there, never beyond
-/// `size`.
-fn reserve(buffer: &mut Vec<u8>, size: usize, arrived: usize) {
-    if buffer.capacity() - buffer.len() < arrived {
-        let ahead = buffer.len().max(STEP).max(arrived);
-        buffer.reserve_exact(ahead.min(size - buffer.len()));
+impl Body {
+    /// The buffer may hold anything: it is written over.
+    fn new(size: usize, mut buffer: Vec<u8>) -> Self {
+        buffer.truncate(size);
+        Self { size, buffer, filled: 0 }
+    }
+
+    fn missing(&self) -> usize {
+        self.size - self.filled
+    }
+
+    fn copy(&mut self, arrived: &[u8]) {
+        self.reserve(arrived.len());
+        self.buffer[self.filled..][..arrived.len()].copy_from_slice(arrived);
+        self.filled += arrived.len();
+    }
+
+    fn room(&mut self) -> &mut [u8] {
+        self.reserve(DIRECT.min(self.missing()));
+        let room = &mut self.buffer[self.filled..];
+        let most = room.len().min(DIRECT_MAX);
+        &mut room[..most]
+    }
+
+    /// Makes room for so many more bytes: at least doubles what is there, never beyond the size of the body.
+    fn reserve(&mut self, arrived: usize) {
+        let len = self.buffer.len();
+        if len - self.filled < arrived {
+            let ahead = len.max(STEP).max(arrived).min(self.size - len);
+            self.buffer.reserve_exact(ahead);
+            self.buffer.resize(len + ahead, 0);
+        }
     }
 }

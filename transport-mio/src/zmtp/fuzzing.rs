@@ -147,12 +147,12 @@ impl World {
     }
 
     fn body(&mut self, byte: u8, amount: usize) {
-        let Want::Body { buffer, room } = self.engine.want() else { return };
-        assert!(room > 0 && room <= buffer.capacity() - buffer.len(), "there is room for {room}");
-        let count = room.min(amount);
-        buffer.resize(buffer.len() + count, byte);
+        let Want::Body(missing) = self.engine.want() else { return };
+        assert!(!missing.is_empty(), "there is room");
+        let count = missing.len().min(amount);
+        missing[..count].fill(byte);
         self.received += count;
-        let result = self.engine.handle_body(self.now);
+        let result = self.engine.handle_body(self.now, count);
         self.judge(result);
     }
 

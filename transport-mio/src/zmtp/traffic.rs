@@ -1,6 +1,6 @@
 //! Frames after the handshake.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use zerorpc_proto::SocketKind;
@@ -30,7 +30,7 @@ impl Traffic {
             kind: config.kind,
             limits: config.limits.for_kind(config.kind),
             version,
-            decoder: Decoder::new(version.framing()),
+            decoder: Decoder::with_buffers(version.framing(), Arc::clone(&config.buffers)),
             assembly: Assembly::default(),
             liveness: Liveness::new(heartbeat, now),
         }

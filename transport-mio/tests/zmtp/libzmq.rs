@@ -66,12 +66,8 @@ impl Link {
                 scratch.truncate(count);
                 self.engine.handle_chunk(now, Bytes::from(scratch))
             }),
-            Want::Body { buffer, room } => {
-                let before = buffer.len();
-                buffer.resize(before + room, 0);
-                let read = self.stream.read(&mut buffer[before..]);
-                buffer.truncate(before + *read.as_ref().unwrap_or(&0));
-                read.map(|_| self.engine.handle_body(now))
+            Want::Body(missing) => {
+                self.stream.read(missing).map(|count| self.engine.handle_body(now, count))
             }
         };
         match read {

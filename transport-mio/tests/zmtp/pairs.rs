@@ -31,10 +31,10 @@ impl Wire {
         self.bytes.extend(offered.take(count));
         from.advance(self.bytes.len());
         let mut rest = &self.bytes[..];
-        if direct && let Want::Body { buffer, room } = to.want() {
-            let (body, behind) = rest.split_at(room.min(rest.len()));
-            buffer.extend_from_slice(body);
-            to.handle_body(now).expect("engines understand each other");
+        if direct && let Want::Body(missing) = to.want() {
+            let (body, behind) = rest.split_at(missing.len().min(rest.len()));
+            missing[..body.len()].copy_from_slice(body);
+            to.handle_body(now, body.len()).expect("engines understand each other");
             rest = behind;
         }
         to.handle_chunk(now, Bytes::copy_from_slice(rest)).expect("engines understand each other");
