@@ -1,10 +1,11 @@
 """Who reads the pipe, and the thread that sees to it that nothing waits for a method.
 
-One thread at a time, the *leader*, reads the server's frames. It runs calls of methods that are known to be
-quick itself, one after the other, and sends their results together: that spares each call two changes of
-threads. Should such a call last after all, the *keeper* notices within a millisecond or two: another thread
-leads from then on, and the one that runs the call is an ordinary thread of the pool. The keeper also writes
-what was left for a later `flush`, such as items of a stream whose generator has nothing more to give.
+One thread at a time, the *leader*, reads the server's frames. It runs calls of quick methods itself, one
+after the other, and sends their results together: that spares each call two changes of threads. Methods that
+usually take longer than these changes cost run at the same time, in threads of their own. Should a call that
+the leader runs last after all, the *keeper* notices within a millisecond or two: another thread leads from
+then on, and the one that runs the call is an ordinary thread of the pool. The keeper also writes what was left
+for a later `flush`, such as items of a stream whose generator has nothing more to give.
 """
 
 import threading
@@ -14,6 +15,13 @@ import time
 TICK = 0.001
 # After how many looks without an event it sleeps until it is roused.
 PATIENCE = 8
+
+# A method that usually takes longer, in seconds, is not quick: about what another thread costs.
+SHORT = 100e-6
+# Longer times count as this, so that a single one does not say much.
+LONG = 1e-3
+# The weight of the latest time.
+WEIGHT = 1 / 16
 
 # For how many calls a method that lasted is not run by the leader: at first, each time more, at most.
 CAUTION = 8
@@ -32,6 +40,7 @@ class Pace:
         self._cautious = 0
         self._caution = CAUTION
         self._streak = 0
+        self._usual = 0.0
 
     def is_quick(self):
         """Whether the leader may run the next call itself. At first it may: somebody has to find out."""
@@ -44,15 +53,20 @@ class Pace:
         """Whether results of others may wait for it."""
         return self._streak >= FAMILIAR
 
-    def was_quick(self):
+    def took(self, seconds):
         """The leader has run it in passing."""
+        self._usual += (min(seconds, LONG) - self._usual) * WEIGHT
+        if self._usual > SHORT:
+            self.lasted()
+            return
         self._streak += 1
         if self._streak == FORGIVEN:
             self._caution = CAUTION
 
     def lasted(self):
-        """The keeper had to take over."""
+        """It is no quick method, at least for a while."""
         self._streak = 0
+        self._usual = 0.0
         self._cautious = self._caution
         self._caution = min(self._caution * GROWTH, MOST_CAUTION)
 
@@ -79,13 +93,14 @@ class Keeper:
         if self._asleep:
             self.rouse()
 
-    def leave(self):
-        """The method has come back; False when somebody else leads meanwhile."""
+    def leave(self, seconds):
+        """The method has come back after so long; False when somebody else leads meanwhile."""
         try:
-            self._baton.pop().was_quick()
-            return True
+            pace = self._baton.pop()
         except IndexError:
             return False
+        pace.took(seconds)
+        return True
 
     def rouse(self):
         """To be called after something was left for the keeper to see: then it looks within a tick."""

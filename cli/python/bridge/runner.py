@@ -38,7 +38,7 @@ class Runner:
         self._threads = threads
         self._keeper = Keeper(pipes, replace_leader)
         self._loop = Loop()
-        self._begun = time.monotonic()
+        self._flushed = 0.0
 
     def serve(self, number, body):
         """Runs or starts a call; `body` holds the method's name and its arguments.
@@ -58,12 +58,13 @@ class Runner:
         if method is None or not method.pace.is_quick():
             self._in_thread(call, self._execute, name, arguments, self._guarded)
             return True
-        if not method.pace.is_familiar() or time.monotonic() - self._begun > PROMPT:
+        now = time.monotonic()
+        if not method.pace.is_familiar() or now - self._flushed > PROMPT:
             self._pipes.flush()
-            self._begun = time.monotonic()
+            self._flushed = now
         self._keeper.enter(method.pace)
         self._guarded(call, self._execute, name, arguments, self._in_thread)
-        if self._keeper.leave():
+        if self._keeper.leave(time.monotonic() - now):
             return True
         self._pipes.flush()
         return False

@@ -52,7 +52,7 @@ class Keeping(unittest.TestCase):
         for _ in range(keeper.FAMILIAR):
             self.assertFalse(pace.is_familiar())
             self.keeper.enter(pace)
-            self.keeper.leave()
+            self.keeper.leave(1e-6)
         # A busy machine may have made one of them last.
         self.assertTrue(pace.is_familiar() or self.replaced.is_set())
 
@@ -65,7 +65,7 @@ class Keeping(unittest.TestCase):
             self.assertTrue(pace.is_quick())
             self.keeper.enter(pace)
             self.assertTrue(self.replaced.wait(60))
-            self.assertFalse(self.keeper.leave())
+            self.assertFalse(self.keeper.leave(1.0))
             while not pace._cautious:
                 time.sleep(0.001)
             self.assertFalse(pace.is_quick())
@@ -94,9 +94,25 @@ class Paces(unittest.TestCase):
             counts.append(self.cautious_calls(pace))
         self.assertEqual(counts, [8, 32, 128, 512, 2048, 4096, 4096, 4096])
         for _ in range(keeper.FORGIVEN):
-            pace.was_quick()
+            pace.took(1e-6)
         pace.lasted()
         self.assertEqual(self.cautious_calls(pace), 8)
+
+    def test_methods_that_usually_take_longer_are_not_quick(self):
+        for seconds, calls in [(150e-6, 18), (300e-6, 7), (1e-3, 2), (60.0, 2)]:
+            pace = keeper.Pace()
+            for call in range(calls):
+                self.assertTrue(pace.is_quick(), (seconds, call))
+                pace.took(seconds)
+            self.assertEqual(self.cautious_calls(pace), 8, seconds)
+
+    def test_a_single_long_time_is_not_held_against_it(self):
+        pace = keeper.Pace()
+        for _ in range(20):
+            pace.took(5.0)
+            for _ in range(50):
+                pace.took(5e-6)
+                self.assertTrue(pace.is_quick())
 
 
 if __name__ == "__main__":
