@@ -81,6 +81,8 @@ pub(crate) struct State {
     keeper: keeper::Duty,
     /// How many requests wait to be sent together with others.
     pub(crate) held_back: u32,
+    /// When answers leave that a worker has left to be sent together with others.
+    send_by: Option<Instant>,
     /// Why connections ended, of the latest that did.
     departures: VecDeque<(PeerId, Arc<str>)>,
     /// What went wrong with the latest attempt to connect, as long as none went well.
@@ -121,6 +123,7 @@ impl Driver {
             leader: None,
             keeper: keeper::Duty::default(),
             held_back: 0,
+            send_by: None,
             departures: VecDeque::new(),
             trouble: None,
             rounds_behind: 0,
@@ -181,7 +184,19 @@ impl Driver {
     /// Passes on what the session has noticed, and when something is due.
     fn settle(&self, state: &mut State) {
         self.dispatch(state);
-        // The leader must not oversleep a deadline that came up while it waits.
+        self.hurry(state);
+    }
+
+    /// Sees to it that what was answered is sent in time, though whoever has answered is busy.
+    pub(crate) fn send_by(&self, state: &mut State, time: Instant) {
+        if state.send_by.is_none() {
+            state.send_by = Some(time);
+            self.hurry(state);
+        }
+    }
+
+    /// The leader must not oversleep a deadline that came up while it waits.
+    fn hurry(&self, state: &mut State) {
         let Some(leader) = &state.leader else { return };
         let until = leader.until;
         if let Some(due) = state.due()

@@ -13,6 +13,9 @@
 //! - `catalogue` is what the child tells of its methods;
 //! - `service` is the adapter to [`zerorpc::Service`].
 //!
+//! What has come together is passed on together, in both directions: the child answers all quick calls of one
+//! read by one write (`keeper.py`), and whoever waits for it here is woken once for all that one read brings.
+//!
 //! Running away is impossible in either direction: each stream has a window of credit, and each call blocks
 //! one thread of the server, which bounds them. The child ends when its stdin closes, so it never outlives
 //! this process, however that ends.

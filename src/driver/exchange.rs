@@ -21,13 +21,10 @@ impl State {
         }
     }
 
-    /// When something is due, in the session or in the transport.
+    /// When something is due: in the session, in the transport, or to be sent.
     pub(super) fn due(&self) -> Option<Instant> {
         let transport = self.transport.as_ref().and_then(|transport| transport.poll_timeout());
-        match (self.session.poll_timeout(), transport) {
-            (Some(session), Some(transport)) => Some(session.min(transport)),
-            (session, transport) => session.or(transport),
-        }
+        [self.session.poll_timeout(), transport, self.send_by].into_iter().flatten().min()
     }
 
     /// What is known of why a call to this peer was lost.
@@ -120,6 +117,7 @@ impl State {
             sent = true;
         }
         self.held_back = 0;
+        self.send_by = None;
         transport.flush()?;
         Ok(sent && transport.sending_hides_arrivals())
     }

@@ -75,16 +75,20 @@ struct Unsent {
 impl Unsent {
     /// So many are sent together at most,
     const MOST: u32 = 32;
-    /// and the first of them waits no longer than this while others are made.
+    /// as long as they are made within this time,
     const LONGEST: Duration = Duration::from_micros(50);
+    /// and they leave within this one when whoever makes the next takes long.
+    const LATEST: Duration = Duration::from_millis(1);
 
-    /// Takes note of one more; sends them all if it is time to.
-    fn add(&mut self, driver: &Driver, state: &mut Guard<'_>) {
+    /// Takes note of one more, which was asked for at that time; sends them all if it is time to.
+    fn add(&mut self, driver: &Driver, state: &mut Guard<'_>, asked: Instant) {
         let now = Instant::now();
-        let since = *self.since.get_or_insert(now);
+        let since = *self.since.get_or_insert(asked);
         self.count += 1;
         if self.count >= Self::MOST || now.duration_since(since) >= Self::LONGEST {
             self.send(driver, state);
+        } else {
+            driver.send_by(state, now + Self::LATEST);
         }
     }
 
@@ -142,7 +146,7 @@ fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job, unsent: &mut Unse
     if let Some(desk) = &mut state.desk {
         desk.pace.note(duration);
     }
-    finish(driver, &mut state, id, end, unsent);
+    finish(driver, &mut state, id, end, unsent, start);
     state
 }
 
@@ -163,6 +167,7 @@ fn feed<'a>(
     unsent: &mut Unsent,
 ) -> Guard<'a> {
     loop {
+        let asked = Instant::now();
         let item = match stream.pending.take() {
             Some(item) => Ok(Some(item)),
             None => guarded(|| stream.items.next().transpose()),
@@ -171,11 +176,11 @@ fn feed<'a>(
         let item = match item {
             Ok(Some(item)) => item,
             Ok(None) => {
-                finish(driver, &mut state, id, End::Done, unsent);
+                finish(driver, &mut state, id, End::Done, unsent, asked);
                 return dropped(driver, state, stream);
             }
             Err(failure) => {
-                finish(driver, &mut state, id, End::Failure(failure), unsent);
+                finish(driver, &mut state, id, End::Failure(failure), unsent, asked);
                 return dropped(driver, state, stream);
             }
         };
@@ -185,7 +190,7 @@ fn feed<'a>(
         };
         match request.send(item) {
             Ok(()) => {
-                unsent.add(driver, &mut state);
+                unsent.add(driver, &mut state, asked);
                 driver.leave(state);
                 driver.progress();
             }
@@ -208,7 +213,14 @@ fn dropped<'a>(driver: &'a Driver, state: Guard<'a>, stream: Stream) -> Guard<'a
 }
 
 /// Gives a request its last answer.
-fn finish(driver: &Driver, state: &mut Guard<'_>, id: RequestId, end: End, unsent: &mut Unsent) {
+fn finish(
+    driver: &Driver,
+    state: &mut Guard<'_>,
+    id: RequestId,
+    end: End,
+    unsent: &mut Unsent,
+    asked: Instant,
+) {
     if let Some(Desk { running, .. }) = &mut state.desk {
         running.remove(&id);
     }
@@ -223,7 +235,7 @@ fn finish(driver: &Driver, state: &mut Guard<'_>, id: RequestId, end: End, unsen
             request.fail(RemoteFailure { name, message, traceback });
         }
     }
-    unsent.add(driver, state);
+    unsent.add(driver, state, asked);
 }
 
 /// Runs a service's code; a panic fails the request and nothing else.

@@ -1,16 +1,19 @@
 //! Streams between our own client and server over real sockets.
 
 use std::{
-    sync::atomic::Ordering,
+    iter,
+    sync::{Arc, Mutex, atomic::Ordering, mpsc},
+    thread,
     time::{Duration, Instant},
 };
 
-use zerorpc::{Client, Error, Server};
+use zerorpc::{Client, Error, Methods, Server};
 use zerorpc_tests::{service::eventually, transports::Pair};
 
 zerorpc_tests::over_each_pair![
     of_every_length,
     a_failure_ends_them_behind_their_items,
+    what_was_made_leaves_though_the_next_item_takes_long,
     a_slow_reader_slows_the_producer_and_is_not_lost,
     one_that_is_dropped_ends_its_producer,
     many_at_once_with_few_threads,
@@ -49,6 +52,38 @@ fn a_failure_ends_them_behind_their_items(pair: Pair) {
         assert_eq!(stream.next(), None);
     }
     assert!(matches!(client.stream::<u64>("failing_stream", (0,)), Err(Error::Remote(_))));
+}
+
+fn what_was_made_leaves_though_the_next_item_takes_long(pair: Pair) {
+    // The stream takes its time, in which another thread begins to wait for the socket, gives numbers at once, and
+    // tells whether they had been read before it went on.
+    let (read, was_read) = mpsc::channel::<()>();
+    let was_read = Arc::new(Mutex::new(was_read));
+    let service = Methods::new("bursts").stream("burst", move |length: u64| {
+        let was_read = Arc::clone(&was_read);
+        let last = move || {
+            let was_read = was_read.lock().expect("nobody panics");
+            u64::from(was_read.recv_timeout(10 * SECOND).is_ok())
+        };
+        thread::sleep(SECOND / 100);
+        Ok((0..length).chain(iter::once_with(last)))
+    });
+    // No beat comes to help.
+    let interval = 100 * SECOND;
+    let server = pair.server().service(service).bind("tcp://127.0.0.1:*").heartbeat(interval);
+    let server = server.build().expect("a server");
+    let client = client(pair, &server, interval);
+    for _ in 0..10 {
+        for length in [1, 2, 5, 40] {
+            let mut stream = client.stream::<u64>("burst", (length,)).expect("a stream");
+            for item in 0..length {
+                assert_eq!(stream.next(), Some(Ok(item)));
+            }
+            read.send(()).expect("the server waits");
+            assert_eq!(stream.next(), Some(Ok(1)), "{length} items were held back");
+            assert_eq!(stream.next(), None);
+        }
+    }
 }
 
 fn a_slow_reader_slows_the_producer_and_is_not_lost(pair: Pair) {

@@ -43,10 +43,8 @@ SHORT = struct.Struct(">BH")
 LONG = struct.Struct(">BI")
 FLOAT = struct.Struct(">Bd")
 
-# The first format whose range holds the value: lowest, highest, writer, marker.
+# The first format whose range holds the value, of those beyond 16 bits: lowest, highest, writer, marker.
 INTEGERS = (
-    (0, 0xFF, BYTE.pack, 0xCC),
-    (0, 0xFFFF, SHORT.pack, 0xCD),
     (0, 0xFFFFFFFF, LONG.pack, 0xCE),
     (0, 0xFFFFFFFFFFFFFFFF, struct.Struct(">BQ").pack, 0xCF),
     (-0x80, -1, struct.Struct(">Bb").pack, 0xD0),
@@ -55,43 +53,52 @@ INTEGERS = (
     (-0x8000000000000000, -1, struct.Struct(">Bq").pack, 0xD3),
 )
 
-
 def pack(value):
     """The encoding of `value`."""
     out = bytearray()
-    stack = [iter((value,))]
-    while stack:
-        for value in stack[-1]:
+    append = out.append
+    stack = []
+    content = iter((value,))
+    while True:
+        for value in content:
             kind = type(value)
             if kind is str:
                 data = value.encode("utf-8")
                 size = len(data)
-                out += bytes((0xA0 | size,)) if size < 32 else _head(size, 0xD9, 0xDA, 0xDB)
+                if size < 32:
+                    append(0xA0 | size)
+                else:
+                    out += _head(size, 0xD9, 0xDA, 0xDB)
                 out += data
             elif kind is int:
-                if 0 <= value < 128:
-                    out.append(value)
+                if 0 <= value < 0x10000:
+                    if value < 128:
+                        append(value)
+                    else:
+                        out += SHORT.pack(0xCD, value) if value > 0xFF else BYTE.pack(0xCC, value)
                 else:
                     out += _integer(value)
             elif kind is float:
                 out += FLOAT.pack(0xCB, value)
             elif value is None:
-                out.append(0xC0)
+                append(0xC0)
             elif kind is bool:
-                out.append(0xC3 if value else 0xC2)
+                append(0xC3 if value else 0xC2)
             elif kind is bytes or kind is bytearray or kind is memoryview:
                 _binary(out, value)
             else:
-                inner = _container(out, kind, value)
-                if len(stack) > MAX_RESULT_DEPTH:
+                if len(stack) >= MAX_RESULT_DEPTH:
                     raise ValueError(
                         "can not serialize a value nested more than %d levels deep" % MAX_RESULT_DEPTH
                     )
-                stack.append(inner)
+                # What is left of this container comes after what is inside its element.
+                stack.append(content)
+                content = _container(out, kind, value)
                 break
         else:
-            stack.pop()
-    return out
+            if not stack:
+                return out
+            content = stack.pop()
 
 
 def _container(out, kind, value):
@@ -102,12 +109,18 @@ def _container(out, kind, value):
     if kind is list or kind is tuple:
         items = tuple(value)
         size = len(items)
-        out += bytes((0x90 | size,)) if size < 16 else _head(size, None, 0xDC, 0xDD)
+        if size < 16:
+            out.append(0x90 | size)
+        else:
+            out += _head(size, None, 0xDC, 0xDD)
         return iter(items)
-    if isinstance(value, dict):
+    if kind is dict or isinstance(value, dict):
         pairs = list(value.items())
         size = len(pairs)
-        out += bytes((0x80 | size,)) if size < 16 else _head(size, None, 0xDE, 0xDF)
+        if size < 16:
+            out.append(0x80 | size)
+        else:
+            out += _head(size, None, 0xDE, 0xDF)
         return itertools.chain.from_iterable(pairs)
     if kind is ExtType:
         _extension(out, value.code, value.data)
@@ -214,8 +227,7 @@ NUMBERS = {
 }
 STRINGS = {0xD9: U8, 0xDA: U16, 0xDB: U32}
 BINARIES = {0xC4: U8, 0xC5: U16, 0xC6: U32}
-ARRAYS = {0xDC: U16, 0xDD: U32}
-MAPS = {0xDE: U16, 0xDF: U32}
+LENGTHS = {0xDC: U16, 0xDD: U32, 0xDE: U16, 0xDF: U32}
 EXTENSIONS = {0xC7: U8, 0xC8: U16, 0xC9: U32}
 
 
@@ -234,19 +246,20 @@ def _unpack(data):
     """The value at the start of `data`, and where it ends; short slices show as an end beyond the data."""
     position = 0
     stack = []
-    # The container being filled: its elements so far (keys and values alike), how many it takes, its builder.
-    items, want, build = [], 1, None
+    # The container being filled: its elements so far (keys and values alike), how many are missing, whether
+    # it is a map.
+    items, missing, is_map = [], 1, False
     while True:
         code = data[position]
         position += 1
         if code < 0x80:
             items.append(code)
-        elif code >= 0xE0:
-            items.append(code - 256)
         elif 0xA0 <= code < 0xC0:
             end = position + (code & 31)
             items.append(data[position:end].decode("utf-8"))
             position = end
+        elif code >= 0xE0:
+            items.append(code - 256)
         elif code in NUMBERS:
             read, size = NUMBERS[code]
             items.append(read(data, position)[0])
@@ -256,30 +269,25 @@ def _unpack(data):
         elif code < 0xA0 or code >= 0xDC:
             if len(stack) >= MAX_DEPTH:
                 raise ValueError("the msgpack value is nested more than %d levels deep" % MAX_DEPTH)
-            stack.append((items, want, build))
-            items, (want, build, position) = [], _container_head(data, code, position)
+            stack.append((items, missing, is_map))
+            if code < 0xA0:
+                size, is_map = code & 15, code < 0x90
+            else:
+                is_map = code >= 0xDE
+                size, position = _length(data, 0, LENGTHS[code], position)
+            # One more, for the container itself is counted below like any other element.
+            items, missing = [], (2 * size if is_map else size) + 1
         else:
             value, position = _blob(data, code, position)
             items.append(value)
-        while len(items) == want:
-            if build is None:
+        missing -= 1
+        while not missing:
+            if not stack:
                 return items[0], position
-            value = build(items)
-            items, want, build = stack.pop()
+            value = _map(items) if is_map else items
+            items, missing, is_map = stack.pop()
             items.append(value)
-
-
-def _container_head(data, code, position):
-    """How many elements follow, what makes the container of them, and where they begin."""
-    if code in ARRAYS or 0x90 <= code < 0xA0:
-        size, position = _length(data, code & 15, ARRAYS.get(code), position)
-        return size, _same, position
-    size, position = _length(data, code & 15, MAPS.get(code), position)
-    return 2 * size, _map, position
-
-
-def _same(items):
-    return items
+            missing -= 1
 
 
 def _map(items):

@@ -6,6 +6,7 @@ import re
 import sys
 
 from . import codec, decorators
+from .keeper import Pace
 
 
 class Method:
@@ -14,11 +15,13 @@ class Method:
     def __init__(self, name, function):
         self.name = name
         self.function = function
+        self.pace = Pace()
         self._pattern = decorators.pattern_of(function)
+        self.is_stream = self._pattern == "stream"
 
     def streams(self, result):
         """Whether this result is sent item by item: iterators are, containers only where marked."""
-        return self._yields(result, "__next__", "__iter__") or self._pattern == "stream"
+        return self._yields(result, "__next__", "__iter__") or self.is_stream
 
     def streams_async(self, result):
         """The same for what is iterated with `async for`."""
@@ -27,7 +30,7 @@ class Method:
     def _yields(self, result, of_iterator, of_container):
         if self._pattern == "rep":
             return False
-        return hasattr(type(result), of_container if self._pattern == "stream" else of_iterator)
+        return hasattr(type(result), of_container if self.is_stream else of_iterator)
 
 
 def name_of(service):

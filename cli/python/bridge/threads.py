@@ -5,22 +5,24 @@ import queue
 import threading
 import traceback
 
-# Threads kept for the next call; a burst may use any number.
+# So many threads wait for the next call for as long as it takes; a burst may use any number.
 KEPT = 16
+# For how many seconds the others wait.
+PATIENCE = 1.0
 
 
 class Threads:
     """Runs each task at once, in a thread of its own for as long as the task lasts."""
 
     def __init__(self):
-        self._lock = threading.Lock()
         self._idle = []
 
     def run(self, function, *arguments):
         """Starts `function`, which must not raise. RuntimeError when there can be no more threads."""
-        with self._lock:
-            inbox = self._idle.pop() if self._idle else None
-        if inbox is None:
+        try:
+            # The one that has waited least: it is the likeliest to be warm, and those at the other end may go.
+            inbox = self._idle.pop()
+        except IndexError:
             first = [(function, arguments)]
             threading.Thread(target=self._work, args=(first,), name="zerorpc-call", daemon=True).start()
         else:
@@ -33,11 +35,16 @@ class Threads:
             function(*arguments)
             # An idle thread must not keep the last call's values alive.
             function = arguments = None
-            with self._lock:
-                if len(self._idle) >= KEPT:
+            self._idle.append(inbox)
+            try:
+                function, arguments = inbox.get(timeout=None if len(self._idle) <= KEPT else PATIENCE)
+            except queue.Empty:
+                try:
+                    self._idle.remove(inbox)
                     return
-                self._idle.append(inbox)
-            function, arguments = inbox.get()
+                except ValueError:
+                    # Somebody has taken it just now, and gives it something to do.
+                    function, arguments = inbox.get()
 
 
 class Loop:

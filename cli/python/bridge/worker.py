@@ -1,6 +1,7 @@
 """The life of this process: load what is served, answer calls, end with the server."""
 
 import atexit
+import collections
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ import traceback
 
 from . import decorators, failures, introspect, resolve, wire
 from .runner import Runner
+from .threads import Threads
 
 # How long generators and exit handlers may take at the end. The server kills after one second more
 # (`process.rs`).
@@ -28,7 +30,7 @@ def main(pipe, output, target):
         signal.signal(number, lambda number, frame: None)
     life = Life(pipes)
     # The pipe is read in another thread: the server may end while a module is still being imported.
-    threading.Thread(target=life.read, name="zerorpc-reader", daemon=True).start()
+    life.read_on()
     try:
         service = resolve.resolve(target)
         methods = introspect.methods_of(service)
@@ -37,7 +39,7 @@ def main(pipe, output, target):
         refuse(pipes, str(refusal), refusal.details)
     except BaseException as error:
         refuse(pipes, failures.last_line(error), failures.traceback_of(error))
-    life.runner = Runner(pipes, methods)
+    life.runner = Runner(pipes, methods, life.threads, life.read_on)
     pipes.send(wire.READY, 0, listing)
     life.ended.wait()
     life.close()
@@ -50,18 +52,25 @@ def refuse(pipes, reason, details):
 
 
 class Life:
-    """What the main thread and the reader of the pipe share."""
+    """What the main thread and those that read the pipe share."""
 
     def __init__(self, pipes):
         self.runner = None
+        self.threads = Threads()
         self.ended = threading.Event()
         self._pipes = pipes
+        # What was read and nobody has taken up. Only the leader touches it.
+        self._frames = collections.deque()
 
-    def read(self):
+    def read_on(self):
+        """Lets another thread read the pipe from now on; RuntimeError when there is none."""
+        self.threads.run(self._read)
+
+    def _read(self):
         """Passes the server's frames on; at their end, sees to it that this process ends too."""
         try:
-            while self._pass_on(self._pipes.receive()):
-                pass
+            if not self._lead():
+                return
         except BaseException:
             traceback.print_exc()
         if self.runner is not None:
@@ -69,23 +78,34 @@ class Life:
             time.sleep(GRACE)
         os._exit(1)
 
-    def _pass_on(self, frame):
-        if frame is None:
-            return False
-        kind, call, body = frame
-        if kind == wire.CALL:
-            self.runner.begin(call, body)
-        elif kind == wire.CREDIT:
-            self.runner.grant(call, body)
-        elif kind == wire.CANCEL:
-            self.runner.cancel(call)
-        return True
+    def _lead(self):
+        """True when the server is gone, false when another thread has taken over (`keeper.py`)."""
+        frames = self._frames
+        while True:
+            while frames:
+                kind, call, body = frames.popleft()
+                if kind == wire.CALL:
+                    if not self.runner.serve(call, body):
+                        return False
+                elif kind == wire.CREDIT:
+                    self.runner.grant(call, body)
+                elif kind == wire.CANCEL:
+                    self.runner.cancel(call)
+            if self.runner is not None:
+                self.runner.pause()
+            received = self._pipes.receive()
+            if received is None:
+                return True
+            frames.extend(received)
 
     def close(self):
         """Ends in order: generators run their `finally`, exit handlers run, output is flushed."""
         self.runner.cancel_all()
         while self.runner.streaming():
             time.sleep(0.01)
+        while self._pipes.waits():
+            self._pipes.flush()
+            time.sleep(0.001)
         leave(0)
 
 

@@ -37,23 +37,28 @@ struct Inbox {
 }
 
 impl Mailbox {
-    pub(super) fn put(&self, message: Message) {
-        self.inbox.lock().messages.push_back(message);
+    pub(super) fn put(&self, messages: impl IntoIterator<Item = Message>) {
+        self.inbox.lock().messages.extend(messages);
         self.changed.notify_all();
     }
 
-    /// Waits for the next message; `None` when the call is abandoned first.
-    fn next(&self) -> Option<Message> {
+    /// Waits for messages and takes all that there are; none when the call is abandoned first.
+    fn take(&self) -> VecDeque<Message> {
         let mut inbox = self.inbox.lock();
         self.changed.wait_while(&mut inbox, |inbox| inbox.messages.is_empty() && !inbox.abandoned);
-        if inbox.abandoned { None } else { inbox.messages.pop_front() }
+        if inbox.abandoned { VecDeque::new() } else { std::mem::take(&mut inbox.messages) }
     }
 
-    /// Waits for the next message of a call even if it is abandoned.
-    fn next_regardless(&self) -> Option<Message> {
+    /// Waits for the next message; `None` when the call is abandoned first, unless that is to be disregarded.
+    fn next(&self, regardless: bool) -> Option<Message> {
         let mut inbox = self.inbox.lock();
-        self.changed.wait_while(&mut inbox, |inbox| inbox.messages.is_empty());
-        inbox.messages.pop_front()
+        let hears = |inbox: &Inbox| inbox.abandoned && !regardless;
+        self.changed.wait_while(&mut inbox, |inbox| inbox.messages.is_empty() && !hears(inbox));
+        if hears(&inbox) { None } else { inbox.messages.pop_front() }
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.inbox.lock().abandoned
     }
 }
 
@@ -107,18 +112,16 @@ impl Conversation {
     /// # Errors
     /// What the method raised, or `WorkerDied`.
     pub fn wait(self) -> Result<Answer, Failure> {
-        let message = match self.mailbox.next() {
+        let message = match self.mailbox.next(false) {
             Some(message) => Some(message),
             None => {
                 self.cancel();
-                self.mailbox.next_regardless()
+                self.mailbox.next(true)
             }
         };
         match message {
             Some(Message::Value(value)) => Ok(Answer::Value(value)),
-            Some(Message::Stream) => {
-                Ok(Answer::Stream(Items { call: self, items: 0, bytes: 0, ended: false }))
-            }
+            Some(Message::Stream) => Ok(Answer::Stream(Items::new(self))),
             Some(Message::Failure(failure)) => Err(failure),
             Some(Message::Item(_) | Message::Done) | None => {
                 Err(Failure::new("WorkerDied", "the Python process answered out of order"))
@@ -143,6 +146,8 @@ impl Drop for Conversation {
 #[derive(Debug)]
 pub struct Items {
     call: Conversation,
+    /// Taken out of the mailbox, and not asked for yet.
+    taken: VecDeque<Message>,
     /// Taken since credit was last given back.
     items: u64,
     bytes: u64,
@@ -150,6 +155,19 @@ pub struct Items {
 }
 
 impl Items {
+    fn new(call: Conversation) -> Self {
+        Self { call, taken: VecDeque::new(), items: 0, bytes: 0, ended: false }
+    }
+
+    fn message(&mut self) -> Option<Message> {
+        if self.taken.is_empty() {
+            self.taken = self.call.mailbox.take();
+        } else if self.call.mailbox.is_abandoned() {
+            self.taken.clear();
+        }
+        self.taken.pop_front()
+    }
+
     fn took(&mut self, size: u64) {
         self.items += 1;
         self.bytes += size;
@@ -170,7 +188,7 @@ impl Iterator for Items {
         if self.ended {
             return None;
         }
-        match self.call.mailbox.next() {
+        match self.message() {
             Some(Message::Item(item)) => {
                 self.took(item.len() as u64);
                 Some(Ok(item))

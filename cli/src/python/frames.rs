@@ -3,7 +3,7 @@
 //! A frame is a head of 17 bytes (length of the body, number of the call, kind) and a body: one msgpack
 //! value, or nothing. `wire.py` is the other half.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 
 use bytes::Bytes;
 use rmpv::{Value, encode::write_value};
@@ -44,36 +44,57 @@ pub(super) struct Frame {
 }
 
 /// Reads the next frame; `None` at the end of the pipe.
-pub(super) fn read(pipe: &mut impl Read) -> io::Result<Option<Frame>> {
+pub(super) fn read(pipe: &mut impl BufRead) -> io::Result<Option<Frame>> {
     let mut head = [0; HEAD];
     match pipe.read_exact(&mut head) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         read => read?,
     }
-    let mut fields = &head[..];
-    let length = read_u64(&mut fields)?;
-    let call = read_u64(&mut fields)?;
-    let kind = match fields {
-        [0] => Kind::Ready,
-        [1] => Kind::Refused,
-        [2] => Kind::Value,
-        [3] => Kind::Stream,
-        [4] => Kind::Item,
-        [5] => Kind::Done,
-        [6] => Kind::Failure,
+    let (length, call, kind) = fields(&head);
+    let kind = match kind {
+        0 => Kind::Ready,
+        1 => Kind::Refused,
+        2 => Kind::Value,
+        3 => Kind::Stream,
+        4 => Kind::Item,
+        5 => Kind::Done,
+        6 => Kind::Failure,
         _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame of unknown kind")),
     };
-    let mut body = Vec::with_capacity(length.min(TRUSTED) as usize);
-    if pipe.take(length).read_to_end(&mut body)? as u64 != length {
-        return Ok(None);
-    }
-    Ok(Some(Frame { kind, call, body: body.into() }))
+    let body = read_body(pipe, length)?;
+    Ok(body.map(|body| Frame { kind, call, body }))
 }
 
-fn read_u64(from: &mut &[u8]) -> io::Result<u64> {
-    let mut bytes = [0; 8];
-    from.read_exact(&mut bytes)?;
-    Ok(u64::from_be_bytes(bytes))
+/// Whether the next frame has arrived as a whole, so that reading it would not block.
+pub(super) fn has_arrived<R>(pipe: &BufReader<R>) -> bool {
+    match pipe.buffer().split_first_chunk::<HEAD>() {
+        Some((head, rest)) => rest.len() as u64 >= fields(head).0,
+        None => false,
+    }
+}
+
+/// Length of the body, number of the call, kind.
+fn fields(head: &[u8; HEAD]) -> (u64, u64, u8) {
+    let number =
+        |at: usize| head[at..at + 8].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    (number(0), number(8), head[16])
+}
+
+/// `None` when the pipe ends within.
+fn read_body(pipe: &mut impl BufRead, length: u64) -> io::Result<Option<Bytes>> {
+    if length == 0 {
+        return Ok(Some(Bytes::new()));
+    }
+    let there = pipe.fill_buf()?;
+    if there.len() as u64 >= length {
+        let length = length as usize;
+        let body = Bytes::copy_from_slice(&there[..length]);
+        pipe.consume(length);
+        return Ok(Some(body));
+    }
+    let mut body = Vec::with_capacity(length.min(TRUSTED) as usize);
+    let read = pipe.take(length).read_to_end(&mut body)?;
+    Ok((read as u64 == length).then(|| body.into()))
 }
 
 /// Begins a call; `arguments` is one msgpack value.
@@ -146,6 +167,20 @@ mod tests {
         );
         for end in 0..whole.len() {
             assert!(read(&mut &whole[..end]).expect("is readable").is_none(), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn tells_what_can_be_read_without_blocking() {
+        let two = [frame(0, 5, b""), frame(2, 2, b"ab")].concat();
+        for end in 0..=two.len() {
+            let mut pipe = BufReader::new(&two[..end]);
+            pipe.fill_buf().expect("is readable");
+            assert_eq!(has_arrived(&pipe), end >= HEAD, "cut at {end}");
+            if end >= HEAD {
+                read(&mut pipe).expect("is readable").expect("is whole");
+                assert_eq!(has_arrived(&pipe), end == two.len(), "cut at {end}");
+            }
         }
     }
 

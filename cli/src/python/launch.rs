@@ -25,12 +25,13 @@ const BOOTSTRAP: &str =
 const LOADER: &str = include_str!("../../python/loader.py");
 
 /// The modules of the bridge, each behind those that it imports.
-const BRIDGE: [(&str, &str); 9] = [
+const BRIDGE: [(&str, &str); 10] = [
     ("codec", include_str!("../../python/bridge/codec.py")),
     ("wire", include_str!("../../python/bridge/wire.py")),
     ("decorators", include_str!("../../python/bridge/decorators.py")),
     ("failures", include_str!("../../python/bridge/failures.py")),
     ("resolve", include_str!("../../python/bridge/resolve.py")),
+    ("keeper", include_str!("../../python/bridge/keeper.py")),
     ("introspect", include_str!("../../python/bridge/introspect.py")),
     ("threads", include_str!("../../python/bridge/threads.py")),
     ("calls", include_str!("../../python/bridge/calls.py")),

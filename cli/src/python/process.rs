@@ -110,16 +110,22 @@ impl Process {
 
     /// Passes on what the child sends, until it ends; gives its exit status.
     pub(super) fn attend(&self, output: &mut Output) -> io::Result<ExitStatus> {
+        let mut frames = Vec::new();
         loop {
             match frames::read(output) {
-                Ok(Some(frame)) => self.dispatch(frame),
+                Ok(Some(frame)) => frames.push(frame),
                 Ok(None) => break,
                 Err(error) => {
                     error!(%error, "the Python process cannot be understood; it is being restarted");
                     break;
                 }
             }
+            // What has come together is passed on together: one wake-up for all items of a stream.
+            if !frames::has_arrived(output) {
+                self.dispatch(&mut frames);
+            }
         }
+        self.dispatch(&mut frames);
         self.reap()
     }
 
@@ -130,27 +136,43 @@ impl Process {
         let open = std::mem::take(&mut calls.open);
         drop(calls);
         for mailbox in open.into_values() {
-            mailbox.put(Message::Failure(failure.clone()));
+            mailbox.put([Message::Failure(failure.clone())]);
         }
     }
 
-    fn dispatch(&self, frame: Frame) {
-        let Frame { kind, call, body } = frame;
-        let (message, last) = match kind {
-            Kind::Value => (Message::Value(body), true),
-            Kind::Stream => (Message::Stream, false),
-            Kind::Item => (Message::Item(body), false),
-            Kind::Done => (Message::Done, true),
-            Kind::Failure => (Message::Failure(catalogue::failure(&body)), true),
-            Kind::Ready | Kind::Refused => return,
-        };
+    /// Passes on what has come; `frames` is empty after that.
+    fn dispatch(&self, frames: &mut Vec<Frame>) {
+        // A run of messages of one call each: its mailbox, and how many there are.
+        let mut runs: Vec<(u64, Option<Arc<Mailbox>>, usize)> = Vec::new();
+        let mut messages = Vec::with_capacity(frames.len());
         let mut calls = self.calls.lock();
-        let mailbox =
-            if last { calls.open.remove(&call) } else { calls.open.get(&call).map(Arc::clone) };
+        for Frame { kind, call, body } in frames.drain(..) {
+            let (message, last) = match kind {
+                Kind::Value => (Message::Value(body), true),
+                Kind::Stream => (Message::Stream, false),
+                Kind::Item => (Message::Item(body), false),
+                Kind::Done => (Message::Done, true),
+                Kind::Failure => (Message::Failure(catalogue::failure(&body)), true),
+                Kind::Ready | Kind::Refused => continue,
+            };
+            messages.push(message);
+            match runs.last_mut() {
+                Some((number, _, count)) if *number == call => *count += 1,
+                _ => runs.push((call, calls.open.get(&call).map(Arc::clone), 1)),
+            }
+            if last {
+                calls.open.remove(&call);
+            }
+        }
         drop(calls);
-        // A call that was abandoned meanwhile has no mailbox any more.
-        if let Some(mailbox) = mailbox {
-            mailbox.put(message);
+        let mut messages = messages.into_iter();
+        for (_, mailbox, count) in runs {
+            let run = messages.by_ref().take(count);
+            match mailbox {
+                Some(mailbox) => mailbox.put(run),
+                // A call that was abandoned meanwhile has no mailbox any more.
+                None => run.for_each(drop),
+            }
         }
     }
 

@@ -96,6 +96,20 @@ def gated():
         closed.set()
 
 
+def burst(n):
+    """Yields n numbers at once, and whether the gate was opened when it was."""
+    gate.clear()
+    yield from range(n)
+    yield gate.wait(60)
+
+
+async def async_burst(n):
+    gate.clear()
+    for number in range(n):
+        yield number
+    yield await asyncio.get_running_loop().run_in_executor(None, gate.wait, 60)
+
+
 def open_gate():
     gate.set()
 

@@ -14,6 +14,7 @@ pairs = threading.Barrier(2)
 crowd = threading.Barrier(1000)
 state = {"calls": 0}
 started = threading.Event()
+released = threading.Semaphore(0)
 
 
 def meet():
@@ -31,6 +32,16 @@ async def async_meet():
     while state["async"] % 2:
         await asyncio.sleep(0.001)
     return True
+
+
+def rest(waits):
+    """Usually quick; waits to be released when told to."""
+    return released.acquire(timeout=60) if waits else None
+
+
+def release(count):
+    for _ in range(count):
+        released.release()
 
 
 def calls():

@@ -160,6 +160,26 @@ fn calls_run_at_the_same_time_and_share_state() {
 }
 
 #[test]
+fn a_method_that_was_always_quick_delays_nobody_when_it_waits() {
+    let service = serve("together");
+    for waiting in 1..=20u64 {
+        for _ in 0..100 {
+            assert_eq!(call(&service, "rest", &[false.into()]), Ok(Value::Nil));
+        }
+        // Calls before it, after it and of itself, all under way at once.
+        let before = begin(&service, "rest", &[false.into()]);
+        let waits: Vec<_> = (0..waiting).map(|_| begin(&service, "rest", &[true.into()])).collect();
+        let after = begin(&service, "rest", &[false.into()]);
+        assert_eq!(finish(before), Ok(Value::Nil));
+        assert_eq!(finish(after), Ok(Value::Nil));
+        assert_eq!(call(&service, "release", &[waiting.into()]), Ok(Value::Nil));
+        for wait in waits {
+            assert_eq!(finish(wait), Ok(true.into()));
+        }
+    }
+}
+
+#[test]
 fn a_thousand_calls_at_once() {
     let service = serve("together");
     let calls: Vec<_> = (0..1000).map(|_| begin(&service, "meet_thousand", &[])).collect();

@@ -129,8 +129,10 @@ fn the_interpreter_may_be_missing() {
 }
 
 #[test]
-fn the_codec_passes_its_own_tests() {
-    let tests = modules().join("../../python/tests/test_codec.py");
-    let output = Command::new(options().python).arg("-B").arg(tests).output().expect("runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+fn the_bridge_passes_its_own_tests() {
+    for name in ["test_codec.py", "test_wire.py", "test_keeper.py"] {
+        let tests = modules().join("../../python/tests").join(name);
+        let output = Command::new(options().python).arg("-B").arg(tests).output().expect("runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
 }

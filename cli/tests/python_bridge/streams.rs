@@ -65,6 +65,24 @@ fn a_generator_runs_ahead_by_its_window_and_no_further() {
 }
 
 #[test]
+fn what_was_yielded_is_not_held_back_while_the_next_item_is_made() {
+    let service = serve("streams");
+    for method in ["burst", "async_burst"] {
+        for n in [1, 2, 7, 50] {
+            let mut items = stream(&service, method, &[n.into()]);
+            for number in numbers(n) {
+                let item = items.next().expect("yields").expect("never fails");
+                assert_eq!(decode(&item), number, "{method}");
+            }
+            call(&service, "open_gate", &[]).expect("answers");
+            let opened = items.next().expect("yields").expect("never fails");
+            assert_eq!(decode(&opened), true.into(), "{method} {n}");
+            assert!(items.next().is_none());
+        }
+    }
+}
+
+#[test]
 fn a_window_is_bounded_in_bytes_too() {
     let service = serve("streams");
     let made = || call(&service, "made_so_far", &[]).expect("answers").as_u64();

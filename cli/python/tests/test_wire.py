@@ -1,0 +1,106 @@
+"""Tests of the frames; run by `python3 -m unittest` and from the tests of the crate."""
+
+import os
+import sys
+import threading
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from bridge import wire  # noqa: E402
+
+
+def frame(kind, call, body):
+    return wire.HEAD.pack(len(body), call, kind) + body
+
+
+class Loop(unittest.TestCase):
+    """A wire whose output is its own input."""
+
+    def setUp(self):
+        self.input, self.output = os.pipe()
+        pipe = open(self.input, "rb")
+        self.addCleanup(pipe.close)
+        self.wire = wire.Wire(pipe, self.output)
+
+    def write_and_close(self, data):
+        """From another thread, for a pipe holds only so much."""
+        def run():
+            with open(self.output, "wb") as pipe:
+                for piece in data:
+                    pipe.write(piece)
+                    pipe.flush()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        self.addCleanup(thread.join)
+
+    def received(self):
+        frames = []
+        for batch in iter(self.wire.receive, None):
+            self.assertTrue(batch)
+            frames += batch
+        return frames
+
+    def test_frames_in_pieces_of_any_size(self):
+        frames = [(16, number, b"x" * number) for number in (0, 1, 5, 40)]
+        data = b"".join(frame(*one) for one in frames)
+        for size in range(1, len(data) + 1):
+            with self.subTest(size=size):
+                self.setUp()
+                self.write_and_close([data[at:at + size] for at in range(0, len(data), size)])
+                self.assertEqual(self.received(), frames)
+
+    def test_large_frames_among_small_ones(self):
+        sizes = (3, wire.CHUNK - 1, 0, wire.CHUNK + 1, 2, 5 * wire.CHUNK, 5 * wire.CHUNK, 1)
+        frames = [(17, number, bytes([number]) * size) for number, size in enumerate(sizes)]
+        self.write_and_close([b"".join(frame(*one) for one in frames)])
+        self.assertEqual(self.received(), frames)
+
+    def test_what_is_cut_off_is_no_frame(self):
+        whole = frame(16, 1, b"abc")
+        for end in range(len(whole)):
+            with self.subTest(end=end):
+                self.setUp()
+                self.write_and_close([whole, whole[:end]])
+                self.assertEqual(self.received(), [(16, 1, b"abc")])
+
+    def test_what_was_put_leaves_together(self):
+        for number in range(10):
+            self.wire.put(wire.VALUE, number, bytearray(b"v"))
+        self.assertTrue(self.wire.waits())
+        self.wire.flush()
+        self.assertFalse(self.wire.waits())
+        self.assertEqual(self.wire.receive(), [(wire.VALUE, number, b"v") for number in range(10)])
+
+    def test_threads_keep_their_order(self):
+        sizes = (1, 100, wire.JOINED, 3 * wire.JOINED)
+
+        def run(call):
+            for number in range(60):
+                body = number.to_bytes(2, "big") * sizes[number % len(sizes)]
+                self.wire.put(wire.ITEM, call, body)
+                if number % 3 != 0:
+                    self.wire.flush()
+            self.wire.send(wire.DONE, call)
+
+        threads = [threading.Thread(target=run, args=(call,)) for call in range(8)]
+        for thread in threads:
+            thread.start()
+        following, ended = [0] * 8, 0
+        while ended < 8:
+            for kind, call, body in self.wire.receive():
+                if kind == wire.DONE:
+                    self.assertEqual(following[call], 60)
+                    ended += 1
+                    continue
+                number = following[call]
+                self.assertEqual(body, number.to_bytes(2, "big") * sizes[number % len(sizes)])
+                following[call] += 1
+        for thread in threads:
+            thread.join()
+        os.close(self.output)
+
+
+if __name__ == "__main__":
+    unittest.main()
