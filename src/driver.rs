@@ -28,7 +28,7 @@ use std::{
         mpsc::Sender,
     },
     thread::Thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -63,6 +63,9 @@ pub(crate) struct Driver {
 
 /// The lock on a driver's state.
 pub(crate) type Guard<'a> = MutexGuard<'a, State>;
+
+/// So long may what is to be sent together with others wait for them.
+pub(crate) const LATEST: Duration = Duration::from_millis(1);
 
 /// Work that must not be done under the lock.
 pub(crate) type Deferred = Box<dyn FnOnce() + Send>;

@@ -4,12 +4,13 @@ use std::{
     collections::HashMap,
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Instant,
 };
 
 use parking_lot::Condvar;
 use zerorpc_proto::{Answer, CallId};
 
-use super::{Closed, Driver, Guard};
+use super::{Closed, Driver, Guard, LATEST};
 
 /// An answer, and what is known of why there is none.
 pub(crate) type Received = (Answer, Option<Arc<str>>);
@@ -79,6 +80,7 @@ impl Driver {
         let others = state.session.unread_calls() > 0 && !state.keeper.asleep;
         if others && state.held_back < Self::MOST_HELD_BACK {
             state.held_back += 1;
+            self.send_by(state, Instant::now() + LATEST);
         } else {
             self.send_out(state);
         }

@@ -13,7 +13,7 @@ use super::{
     desk::{Desk, Job, Stream},
 };
 use crate::{
-    driver::{Driver, Guard},
+    driver::{Driver, Guard, LATEST},
     failure::Failure,
     request::{Caller, Request},
     service::Reply,
@@ -75,10 +75,8 @@ struct Unsent {
 impl Unsent {
     /// So many are sent together at most,
     const MOST: u32 = 32;
-    /// as long as they are made within this time,
+    /// as long as they are made within this time. When the next takes long, they leave by [`LATEST`].
     const LONGEST: Duration = Duration::from_micros(50);
-    /// and they leave within this one when whoever makes the next takes long.
-    const LATEST: Duration = Duration::from_millis(1);
 
     /// Takes note of one more, which was asked for at that time; sends them all if it is time to.
     fn add(&mut self, driver: &Driver, state: &mut Guard<'_>, asked: Instant) {
@@ -88,7 +86,7 @@ impl Unsent {
         if self.count >= Self::MOST || now.duration_since(since) >= Self::LONGEST {
             self.send(driver, state);
         } else {
-            driver.send_by(state, now + Self::LATEST);
+            driver.send_by(state, now + LATEST);
         }
     }
 
