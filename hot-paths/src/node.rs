@@ -64,6 +64,20 @@ impl Node {
         })
     }
 
+    /// Hears that the other side is gone, and lets go of all that was open with it.
+    pub(crate) fn part(&mut self, now: Instant) -> Result<(), Error> {
+        self.session.handle_peer(now, PEER, false);
+        while let Some(notice) = self.session.poll_notice() {
+            if let Notice::CallLost(call) = notice {
+                self.ask(call)?.ok_or("a call is lost, but does not say so")?;
+            }
+        }
+        match self.session.open_channels() {
+            0 => Ok(()),
+            left => Err(format!("{left} channels are left").into()),
+        }
+    }
+
     /// Opens a call with one small argument.
     pub(crate) fn open(
         &mut self,

@@ -71,6 +71,17 @@ impl Pair {
         Ok(())
     }
 
+    /// The connection between the two ends, and with it everything that is open, on both sides.
+    ///
+    /// # Errors
+    /// When something else is left than what the calls were.
+    pub fn part(&mut self, meter: &mut impl Meter) -> Result<(), Error> {
+        for node in [&mut self.client, &mut self.server] {
+            meter.watch(node.side, || node.part(self.now))?;
+        }
+        Ok(())
+    }
+
     /// One call of a small method: a number there and back.
     ///
     /// # Errors
@@ -194,6 +205,7 @@ mod tests {
             for _ in 0..200 {
                 pair.tick(&mut Unwatched)?;
             }
+            pair.part(&mut Unwatched)?;
         }
         Ok(())
     }
