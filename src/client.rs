@@ -1,26 +1,24 @@
 //! Calling: a socket that any number of threads may use at once.
 
+mod builder;
 mod options;
+mod pending;
 mod stream;
 
-use std::{
-    sync::{Arc, mpsc::Sender},
-    thread::JoinHandle,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, thread::JoinHandle, time::Instant};
 
 use serde::{Serialize, de::DeserializeOwned};
-use zerorpc_proto::{
-    Args, CallId, Config, Limits, Liveness, Loss, MonitorEvent, Session, SocketKind, SocketOptions,
-};
+use zerorpc_proto::{Args, CallId, Loss};
 
+pub use builder::ClientBuilder;
 pub use options::CallOptions;
+pub use pending::Pending;
 pub use stream::{RawStream, Stream};
 
 use crate::{
-    driver::{Closed, Driver, Guard},
+    driver::{Closed, Driver, Guard, Received},
     error::{Error, RemoteError},
-    socket::{Endpoints, Links, TransportKind, seed},
+    socket::Endpoints,
     thread::join,
 };
 
@@ -66,13 +64,7 @@ impl Client {
 
     /// Where to call, and how.
     pub fn builder() -> ClientBuilder {
-        ClientBuilder {
-            links: Links::default(),
-            config: Config::client(0),
-            defaults: zerorpc_proto::CallOptions::default(),
-            // Nobody waits for an answer when a client is closed: what was not sent need not be.
-            options: SocketOptions { linger: Some(Duration::ZERO), ..SocketOptions::default() },
-        }
+        ClientBuilder::new()
     }
 
     /// The endpoints that are bound, with the ports that the system chose.
@@ -138,6 +130,37 @@ impl Client {
         }
     }
 
+    /// Begins to call a method that answers with one value, and does not wait for the answer. Requests that are
+    /// begun while answers are there to be read may wait for each other, to be sent together: a millisecond at most.
+    ///
+    /// # Errors
+    /// When the arguments cannot be encoded, or the call cannot be made; later errors come with the answer.
+    pub fn start<R: DeserializeOwned>(
+        &self,
+        method: &str,
+        args: impl Serialize,
+    ) -> Result<Pending<R>, Error> {
+        self.start_with(&CallOptions::default(), method, args)
+    }
+
+    /// As [`start`](Self::start), with options for this call.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_with<R: DeserializeOwned>(
+        &self,
+        options: &CallOptions,
+        method: &str,
+        args: impl Serialize,
+    ) -> Result<Pending<R>, Error> {
+        let driver = &self.shared.driver;
+        let args = Args::encode_params(&args)?;
+        let (mut state, id) = self.shared.open(method, args, options)?;
+        driver.send_request(&mut state);
+        driver.leave(state);
+        Ok(Pending::new(Arc::clone(&self.shared), id, method))
+    }
+
     /// Calls a method with encoded arguments, whichever way it answers.
     ///
     /// # Errors
@@ -150,22 +173,7 @@ impl Client {
     ) -> Result<Answer, Error> {
         use zerorpc_proto::Answer as First;
         let shared = &self.shared;
-        let options = options.over(&shared.defaults);
-        let mut state = shared.driver.lock();
-        let opened = match &state.closed {
-            Some(closed) => Err(shared.closed(closed)),
-            None => {
-                let to = state.any_peer();
-                state.session.open(Instant::now(), to, method, args, &options).map_err(Error::Open)
-            }
-        };
-        let id = match opened {
-            Ok(id) => id,
-            Err(error) => {
-                shared.driver.leave(state);
-                return Err(error);
-            }
-        };
+        let (state, id) = shared.open(method, args, options)?;
         match shared.answer(state, id, method)? {
             First::Value(value) => Ok(Answer::Value(value)),
             first => Ok(Answer::Stream(RawStream::begin(Arc::clone(shared), id, method, first))),
@@ -174,6 +182,31 @@ impl Client {
 }
 
 impl Shared {
+    /// Makes a request, which is still to be sent.
+    fn open(
+        &self,
+        method: &str,
+        args: Args,
+        options: &CallOptions,
+    ) -> Result<(Guard<'_>, CallId), Error> {
+        let options = options.over(&self.defaults);
+        let mut state = self.driver.lock();
+        let opened = match &state.closed {
+            Some(closed) => Err(self.closed(closed)),
+            None => {
+                let to = state.any_peer();
+                state.session.open(Instant::now(), to, method, args, &options).map_err(Error::Open)
+            }
+        };
+        match opened {
+            Ok(id) => Ok((state, id)),
+            Err(error) => {
+                self.driver.leave(state);
+                Err(error)
+            }
+        }
+    }
+
     /// Waits for the next answer and turns failures into errors.
     fn answer<'a>(
         &'a self,
@@ -181,8 +214,17 @@ impl Shared {
         id: CallId,
         method: &str,
     ) -> Result<zerorpc_proto::Answer, Error> {
+        self.understand(method, self.driver.await_answer(state, id))
+    }
+
+    /// Turns failures into errors.
+    fn understand(
+        &self,
+        method: &str,
+        received: Result<Option<Received>, Closed>,
+    ) -> Result<zerorpc_proto::Answer, Error> {
         use zerorpc_proto::Answer;
-        let (answer, reason) = match self.driver.await_answer(state, id) {
+        let (answer, reason) = match received {
             Ok(answer) => answer.unwrap_or((Answer::End, None)),
             Err(closed) => return Err(self.closed(&closed)),
         };
@@ -229,95 +271,4 @@ impl Drop for Shared {
 
 fn decode<T: DeserializeOwned>(method: &str, value: &Args) -> Result<T, Error> {
     value.decode().map_err(|source| Error::Decode { method: method.to_owned(), source })
-}
-
-/// Makes a [`Client`].
-#[must_use]
-pub struct ClientBuilder {
-    links: Links,
-    config: Config,
-    defaults: zerorpc_proto::CallOptions,
-    options: SocketOptions,
-}
-
-impl ClientBuilder {
-    /// Connects to a server at an endpoint such as `tcp://127.0.0.1:4242` or `ipc:///tmp/service`.
-    pub fn connect(mut self, endpoint: &str) -> Self {
-        self.links = self.links.connect(endpoint);
-        self
-    }
-
-    /// Lets servers connect, as workers; calls wait until one is there. May be repeated, and mixed with
-    /// [`connect`](Self::connect).
-    pub fn bind(mut self, endpoint: &str) -> Self {
-        self.links = self.links.bind(endpoint);
-        self
-    }
-
-    /// How long calls wait for their first answer, 30 s by default.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.defaults.timeout = Some(timeout);
-        self
-    }
-
-    /// Lets calls wait for their first answer as long as the server lives.
-    pub fn no_timeout(mut self) -> Self {
-        self.defaults.timeout = None;
-        self
-    }
-
-    /// The time between heartbeats, 5 s by default. Two of them without any sign of life lose the server.
-    pub fn heartbeat(mut self, interval: Duration) -> Self {
-        self.config.heartbeat = Some(interval);
-        self
-    }
-
-    /// Beats only after the server has: suits servers that never do. Such a server's loss goes unnoticed.
-    pub fn passive_heartbeat(mut self, passive: bool) -> Self {
-        self.config.liveness = if passive { Liveness::Passive } else { Liveness::Active };
-        self
-    }
-
-    /// How many items of a stream the server may send ahead, 100 by default.
-    pub fn slots(mut self, slots: u32) -> Self {
-        self.defaults.slots = slots;
-        self
-    }
-
-    /// What moves the messages; see [`TransportKind::default`].
-    pub fn transport(mut self, transport: TransportKind) -> Self {
-        self.links = self.links.transport(transport);
-        self
-    }
-
-    /// Tells `events` what happens to connections: made, lost, refused, tried again. libzmq tells nothing.
-    pub fn monitor(mut self, events: Sender<MonitorEvent>) -> Self {
-        self.links = self.links.monitor(events);
-        self
-    }
-
-    /// What bounds the memory that servers can make the client use.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.config.limits = limits;
-        self
-    }
-
-    /// Options of the socket.
-    pub fn socket_options(mut self, options: SocketOptions) -> Self {
-        self.options = options;
-        self
-    }
-
-    /// Opens the socket.
-    ///
-    /// # Errors
-    /// When no endpoint was given, or one cannot be used.
-    pub fn build(mut self) -> Result<Client, Error> {
-        let (parts, endpoints) = self.links.open(SocketKind::Dealer, &self.options)?;
-        self.config.seed = seed()?;
-        let (driver, keeper) = Driver::start(Session::new(self.config), parts, None)
-            .map_err(|error| Error::Thread(error.to_string()))?;
-        let shared = Shared { driver, keeper: Some(keeper), endpoints, defaults: self.defaults };
-        Ok(Client { shared: Arc::new(shared) })
-    }
 }

@@ -3,32 +3,42 @@
 //! There is no IO thread. Whoever waits for an answer, or for a request to work on, waits for the socket
 //! itself: one of them at a time, the *leader*. What it receives for others it leaves in the session and
 //! wakes them; when it leaves, the next one leads. Whoever has something to send writes it to the socket
-//! itself. A *keeper* thread takes over when nobody has led for about a millisecond though channels are
-//! open, so that heartbeats never depend on what callers and methods do.
+//! itself, or leaves it for a moment when it is about to send more. A *keeper* thread takes over when nobody
+//! has made progress for about a millisecond though something may be to do, so that heartbeats never depend
+//! on what callers and methods do.
 //!
 //! Invariants:
-//! - Only [`Driver::pump`] touches the transport, under the lock, and it goes on until nothing is left to
-//!   receive: readiness is reported once, at the edge.
+//! - Only [`Driver::pump`] and [`Driver::send_out`] touch the transport, under the lock, and go on until nothing
+//!   is left to receive that they may have heard of: readiness is reported once, at the edge.
 //! - User code (methods, iterators, their destructors, callbacks) never runs under the lock.
 //! - A thread that leaves the driver calls [`Driver::leave`], so that somebody goes on waiting if needed.
+//! - Nobody waits, for the socket or behind a leader, while something can be sent.
 
+mod answers;
 mod exchange;
 mod keeper;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::{HashMap, VecDeque},
-    sync::{Arc, Weak, mpsc::Sender},
+    collections::VecDeque,
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::Sender,
+    },
+    thread::Thread,
     time::Instant,
 };
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use zerorpc_proto::{
-    Answer, CallId, MonitorEvent, Notice, PeerId, Session, Transport, TransportError, Waiter, Waker,
+    MonitorEvent, Notice, PeerId, Session, Transport, TransportError, Waiter, Waker,
 };
 
 use crate::{server::Desk, socket::Parts};
+use answers::Followers;
+pub(crate) use answers::Received;
 
 /// One socket with its session; shared by all threads that use it.
 pub(crate) struct Driver {
@@ -38,8 +48,11 @@ pub(crate) struct Driver {
     waker: Box<dyn Waker>,
     /// For threads that the driver starts later.
     pub(crate) me: Weak<Self>,
-    /// Wakes the keeper.
-    keeper_bell: Condvar,
+    /// Counts whatever is done: the keeper sees by it whether anybody is at work.
+    progress: AtomicU64,
+    keeper: OnceLock<Thread>,
+    /// The keeper is to look in at once.
+    keeper_called: AtomicBool,
     /// Wakes idle workers of a server.
     pub(crate) worker_bell: Condvar,
     /// Wakes whoever waits for the last channel to end.
@@ -51,9 +64,6 @@ pub(crate) struct Driver {
 /// The lock on a driver's state.
 pub(crate) type Guard<'a> = MutexGuard<'a, State>;
 
-/// An answer, and what is known of why there is none.
-pub(crate) type Received = (Answer, Option<Arc<str>>);
-
 /// Work that must not be done under the lock.
 pub(crate) type Deferred = Box<dyn FnOnce() + Send>;
 
@@ -64,13 +74,13 @@ pub(crate) struct State {
     /// Who wants to hear what happens to connections.
     monitor: Option<Sender<MonitorEvent>>,
     /// Callers that wait while somebody else leads.
-    followers: HashMap<CallId, Arc<Condvar>>,
+    followers: Followers,
     /// The server's side, where there is one.
     pub(crate) desk: Option<Desk>,
-    leader: Option<Leader>,
-    /// Counts leaderships: the keeper sees by it whether anybody has led lately.
-    turns: u64,
+    pub(crate) leader: Option<Leader>,
     keeper: keeper::Duty,
+    /// How many requests wait to be sent together with others.
+    pub(crate) held_back: u32,
     /// Why connections ended, of the latest that did.
     departures: VecDeque<(PeerId, Arc<str>)>,
     /// What went wrong with the latest attempt to connect, as long as none went well.
@@ -82,7 +92,7 @@ pub(crate) struct State {
 }
 
 /// Who waits for the socket.
-struct Leader {
+pub(crate) struct Leader {
     is_keeper: bool,
     /// When it will come back without being woken.
     until: Option<Instant>,
@@ -106,11 +116,11 @@ impl Driver {
             session,
             transport: Some(parts.transport),
             monitor: parts.monitor,
-            followers: HashMap::new(),
+            followers: Followers::default(),
             desk,
             leader: None,
-            turns: 0,
             keeper: keeper::Duty::default(),
+            held_back: 0,
             departures: VecDeque::new(),
             trouble: None,
             rounds_behind: 0,
@@ -122,12 +132,16 @@ impl Driver {
             state: Mutex::new(state),
             waiter: Mutex::new(parts.waiter),
             waker: parts.waker,
-            keeper_bell: Condvar::new(),
+            progress: AtomicU64::new(0),
+            keeper: OnceLock::new(),
+            keeper_called: AtomicBool::new(false),
             worker_bell: Condvar::new(),
             quiet_bell: Condvar::new(),
             closed_bell: Condvar::new(),
         });
         let keeper = keeper::spawn(Arc::clone(&driver))?;
+        // Set once, here.
+        let _was_empty = driver.keeper.set(keeper.thread().clone());
         Ok((driver, keeper))
     }
 
@@ -137,35 +151,60 @@ impl Driver {
 
     /// Moves everything that can be moved: messages in, time, messages out, notices.
     pub(crate) fn pump(&self, state: &mut State) {
-        while state.closed.is_none() {
-            match state.exchange() {
-                Ok(false) => break,
-                Ok(true) => {}
-                Err(error) => {
-                    tracing::error!("{error}");
-                    self.close(state, Closed::Failed(error));
-                }
+        let mut more = true;
+        while more && state.closed.is_none() {
+            more = state.exchange().unwrap_or_else(|error| self.fail(state, error));
+        }
+        self.settle(state);
+    }
+
+    /// Sends what there is to send; what has come stays where it is, to be found by whoever waits.
+    pub(crate) fn send_out(&self, state: &mut State) {
+        if !state.session.has_output() || state.closed.is_some() {
+            return;
+        }
+        match state.transmit() {
+            Ok(true) => self.pump(state),
+            Ok(false) => self.settle(state),
+            Err(error) => {
+                self.fail(state, error);
             }
         }
+    }
+
+    fn fail(&self, state: &mut State, error: TransportError) -> bool {
+        tracing::error!("{error}");
+        self.close(state, Closed::Failed(error));
+        false
+    }
+
+    /// Passes on what the session has noticed, and when something is due.
+    fn settle(&self, state: &mut State) {
         self.dispatch(state);
         // The leader must not oversleep a deadline that came up while it waits.
-        let due = state.due();
-        if let (Some(due), Some(leader)) = (due, &mut state.leader)
-            && leader.until.is_none_or(|until| due < until)
+        let Some(leader) = &state.leader else { return };
+        let until = leader.until;
+        if let Some(due) = state.due()
+            && until.is_none_or(|until| due < until)
         {
-            leader.until = Some(due);
+            if let Some(leader) = &mut state.leader {
+                leader.until = Some(due);
+            }
             self.waker.wake();
         }
+    }
+
+    /// Tells the keeper that somebody is at work.
+    pub(crate) fn progress(&self) {
+        // Whether two of them count as one does not matter: that it has changed does.
+        let before = self.progress.load(Ordering::Relaxed);
+        self.progress.store(before.wrapping_add(1), Ordering::Relaxed);
     }
 
     fn dispatch(&self, state: &mut State) {
         while let Some(notice) = state.session.poll_notice() {
             match notice {
-                Notice::Readable(id) | Notice::CallLost(id) => {
-                    if let Some(follower) = state.followers.get(&id) {
-                        follower.notify_one();
-                    }
-                }
+                Notice::Readable(id) | Notice::CallLost(id) => state.followers.wake(id),
                 Notice::Requested(_) | Notice::Writable(_) | Notice::RequestLost(..) => {
                     let State { desk: Some(desk), deferred, .. } = state else { continue };
                     desk.note(notice, deferred);
@@ -187,7 +226,7 @@ impl Driver {
     fn wait_as<'a>(&'a self, mut state: Guard<'a>, is_keeper: bool) -> Guard<'a> {
         let until = state.due();
         state.leader = Some(Leader { is_keeper, until });
-        state.turns += 1;
+        self.progress();
         drop(state);
         let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
         let waited = self.waiter.lock().wait(timeout);
@@ -212,61 +251,17 @@ impl Driver {
         }
     }
 
-    /// Waits for the next answer to a call, as leader or behind one. `None` when the call is gone.
-    pub(crate) fn await_answer<'a>(
-        &'a self,
-        mut state: Guard<'a>,
-        id: CallId,
-    ) -> Result<Option<Received>, Closed> {
-        loop {
-            if let Some(closed) = state.closed.clone() {
-                self.leave(state);
-                return Err(closed);
-            }
-            let Some(mut call) = state.session.call(id) else {
-                self.leave(state);
-                return Ok(None);
-            };
-            let peer = call.peer();
-            let answer = call.recv();
-            // The question itself, and credit that asking has granted, go out; answers may come in, and time
-            // may have run out.
-            self.pump(&mut state);
-            if let Some(answer) = answer {
-                let reason = state.reason(peer, &answer);
-                self.leave(state);
-                return Ok(Some((answer, reason)));
-            }
-            if state.closed.is_some()
-                || state.session.call(id).is_none_or(|call| call.is_readable())
-            {
-                continue;
-            }
-            if self.may_lead(&mut state) {
-                state = self.lead(state);
-            } else {
-                self.follow(&mut state, id);
-            }
-        }
-    }
-
-    /// Waits, behind the leader, until the call may have answers or there is no leader any more.
-    fn follow(&self, state: &mut Guard<'_>, id: CallId) {
-        thread_local! {
-            static BELL: Arc<Condvar> = Arc::new(Condvar::new());
-        }
-        let bell = BELL.with(Arc::clone);
-        state.followers.insert(id, Arc::clone(&bell));
-        bell.wait(state);
-        state.followers.remove(&id);
-    }
-
     /// Lets go of the lock for good, or for a while: the wait for the socket goes on without this thread,
     /// and what may not happen under the lock happens now.
     pub(crate) fn leave(&self, mut state: Guard<'_>) {
         if state.leader.is_none() {
             self.pass_on(&mut state);
         }
+        self.let_go(state);
+    }
+
+    /// Lets go of the lock, and does what may not happen under it.
+    fn let_go(&self, mut state: Guard<'_>) {
         let deferred = std::mem::take(&mut state.deferred);
         drop(state);
         for work in deferred {
@@ -276,10 +271,26 @@ impl Driver {
 
     /// Finds somebody to lead: a caller that waits, else the keeper, who looks in by himself unless he sleeps.
     fn pass_on(&self, state: &mut State) {
-        if let Some(follower) = state.followers.values().next() {
-            follower.notify_one();
-        } else if state.must_be_polled() && std::mem::take(&mut state.keeper.asleep) {
-            self.keeper_bell.notify_one();
+        if state.followers.wake_thread() || !state.must_be_polled() {
+            return;
+        }
+        let asleep = std::mem::take(&mut state.keeper.asleep);
+        if state.followers.has_any() {
+            // Tasks cannot lead, and must not wait until the keeper looks in.
+            self.call_keeper();
+        } else if asleep {
+            self.wake_keeper();
+        }
+    }
+
+    fn call_keeper(&self) {
+        self.keeper_called.store(true, Ordering::Relaxed);
+        self.wake_keeper();
+    }
+
+    fn wake_keeper(&self) {
+        if let Some(keeper) = self.keeper.get() {
+            keeper.unpark();
         }
     }
 
@@ -288,16 +299,14 @@ impl Driver {
         if state.closed.is_none() {
             state.closed = Some(why);
         }
-        for follower in state.followers.values() {
-            follower.notify_one();
-        }
+        state.followers.wake_all();
         if let Some(desk) = &mut state.desk {
             desk.abandon(&mut state.deferred);
         }
         self.worker_bell.notify_all();
         self.quiet_bell.notify_all();
         self.closed_bell.notify_all();
-        self.keeper_bell.notify_all();
+        self.call_keeper();
         self.waker.wake();
     }
 

@@ -56,7 +56,7 @@ mod service;
 mod socket;
 mod thread;
 
-pub use client::{Answer, CallOptions, Client, ClientBuilder, RawStream, Stream};
+pub use client::{Answer, CallOptions, Client, ClientBuilder, Pending, RawStream, Stream};
 pub use error::{Error, RemoteError};
 pub use failure::Failure;
 pub use methods::{Callable, Methods};

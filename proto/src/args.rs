@@ -38,6 +38,9 @@ impl Args {
     /// The empty array: no arguments.
     pub const NONE: Self = Self(Bytes::from_static(&[0x90]));
 
+    /// Room for most arguments and results.
+    const SMALL: usize = 64;
+
     /// Encodes any value. Structs become maps from field names.
     ///
     /// Byte strings are what `serde_bytes` marks as such; a plain `Vec<u8>` is an array of numbers.
@@ -45,7 +48,7 @@ impl Args {
     /// # Errors
     /// When the value refuses to be serialised, or holds integers beyond 64 bits.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, EncodeError> {
-        let mut encoded = Vec::new();
+        let mut encoded = Vec::with_capacity(Self::SMALL);
         value
             .serialize(&mut rmp_serde::Serializer::new(&mut encoded).with_struct_map())
             .map_err(|error| EncodeError(error.to_string()))?;
@@ -105,6 +108,12 @@ impl Args {
         &self.0
     }
 
+    /// The encoded value, given away.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.0
+    }
+
     /// Whether the value is an array.
     #[must_use]
     pub fn is_array(&self) -> bool {
@@ -127,7 +136,11 @@ impl Args {
 
     /// The first element of an array; `None` for an empty one and for any other value.
     pub(crate) fn first(&self) -> Option<Self> {
-        self.leading(1)?.pop()
+        let mut reader = Reader::again(&self.0);
+        if reader.array().ok()?? == 0 {
+            return None;
+        }
+        reader.value(1).ok().map(|value| Self(self.0.slice_ref(value)))
     }
 
     /// A copy of its own, which keeps no message in memory.

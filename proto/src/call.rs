@@ -133,10 +133,11 @@ impl Session {
         if let Some(more) = grant {
             caller.grant = caller.grant.saturating_add(more);
         }
-        let answer = caller.inbox.pop_front();
+        let answer = caller.inbox.pop();
         match &answer {
             Some(answer) => {
                 caller.window.consume();
+                self.unread_calls -= usize::from(caller.inbox.is_empty());
                 self.buffered_bytes -= answer.size();
             }
             None => caller.noticed = false,

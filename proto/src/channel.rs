@@ -16,6 +16,7 @@ use crate::{
     event::Context,
     id::{MessageId, OwnId},
     multipart::{Envelope, Payload},
+    session::Wake,
     transport::PeerId,
 };
 use heartbeat::Heartbeat;
@@ -26,8 +27,6 @@ use window::{Credit, Window};
 pub(crate) struct Channel {
     pub(crate) peer: PeerId,
     pub(crate) envelope: Envelope,
-    /// The id of the request, which every other event on the channel answers.
-    pub(crate) id: MessageId,
     pub(crate) phase: Phase,
     pub(crate) heartbeat: Heartbeat,
     /// Decided by the first event received.
@@ -41,19 +40,20 @@ pub(crate) struct Channel {
     /// What was counted there for it.
     pub(crate) held_unsent: usize,
     /// Where the channel stands among the deadlines.
-    pub(crate) wake: Option<Instant>,
+    pub(crate) wake: Option<Wake>,
     pub(crate) side: Side,
 }
 
 #[derive(Debug)]
 pub(crate) enum Side {
-    Caller(Box<Caller>),
-    Server(Box<Serving>),
+    Caller(Caller),
+    Server(Serving),
 }
 
 /// The caller's half.
 #[derive(Debug)]
 pub(crate) struct Caller {
+    /// The id of the request.
     pub(crate) own: OwnId,
     /// The peer was chosen among those that are up, and counts this call.
     pub(crate) assigned: bool,
@@ -62,7 +62,7 @@ pub(crate) struct Caller {
     pub(crate) window: Window,
     /// Credit that waits to be granted.
     pub(crate) grant: u32,
-    pub(crate) inbox: VecDeque<Answer>,
+    pub(crate) inbox: Inbox,
     /// The reader was told that there is something to read.
     pub(crate) noticed: bool,
     /// Until when the first answer must come.
@@ -72,6 +72,8 @@ pub(crate) struct Caller {
 /// The server's half.
 #[derive(Debug)]
 pub(crate) struct Serving {
+    /// The id of the request, as its sender encoded it.
+    pub(crate) id: MessageId,
     pub(crate) method: ByteString,
     /// Until they are taken out.
     pub(crate) args: Option<Args>,
@@ -100,6 +102,39 @@ pub(crate) enum Ending {
     Failure(RemoteFailure),
 }
 
+/// Answers that were not read yet. Most calls never have more than one, which costs no allocation.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    first: Option<Answer>,
+    rest: VecDeque<Answer>,
+}
+
+impl Inbox {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.rest.len()
+    }
+
+    pub(crate) fn push(&mut self, answer: Answer) {
+        match &self.first {
+            None => self.first = Some(answer),
+            Some(_) => self.rest.push_back(answer),
+        }
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Answer> {
+        let next = self.rest.pop_front();
+        std::mem::replace(&mut self.first, next)
+    }
+
+    fn size(&self) -> usize {
+        self.first.iter().chain(&self.rest).map(Answer::size).sum()
+    }
+}
+
 impl Channel {
     /// How the other side speaks, as far as it is known.
     pub(crate) fn dialect(&self) -> Dialect {
@@ -117,7 +152,7 @@ impl Channel {
     /// Payload bytes that wait here for their consumer.
     pub(crate) fn held_bytes(&self) -> usize {
         match &self.side {
-            Side::Caller(caller) => caller.inbox.iter().map(Answer::size).sum(),
+            Side::Caller(caller) => caller.inbox.size(),
             Side::Server(serving) => serving.held,
         }
     }

@@ -57,7 +57,7 @@ pub struct BrokenEvent {
     /// What is wrong with it.
     pub reason: Malformed,
     /// The header, when that part was sound: its sender can then be told.
-    pub header: Option<Header>,
+    pub header: Option<Box<Header>>,
 }
 
 impl fmt::Display for BrokenEvent {

@@ -5,8 +5,8 @@ mod header;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-pub(crate) use header::put_head;
 pub use header::{Context, Header, Version};
+pub(crate) use header::{ResponseTo, put_head};
 
 use crate::{
     args::Args,
@@ -29,6 +29,12 @@ pub mod name {
     pub const HEARTBEAT: &str = "_zpc_hb";
     /// Credit for further items.
     pub const MORE: &str = "_zpc_more";
+
+    /// One of these, by its bytes.
+    pub(super) fn known(name: &[u8]) -> Option<&'static str> {
+        let all = [OK, ERR, STREAM, STREAM_DONE, HEARTBEAT, MORE];
+        all.into_iter().find(|known| known.as_bytes() == name)
+    }
 }
 
 /// A received event. All its parts are slices of the message.
@@ -61,7 +67,7 @@ impl Event {
         let header = Header::read(payload, &mut reader).map_err(no_header)?;
         match Self::read_rest(payload, &mut reader) {
             Ok((name, args)) => Ok(Self { header, name, args }),
-            Err(reason) => Err(BrokenEvent { reason, header: Some(header) }),
+            Err(reason) => Err(BrokenEvent { reason, header: Some(Box::new(header)) }),
         }
     }
 
@@ -71,8 +77,12 @@ impl Event {
     ) -> Result<(ByteString, Args), Malformed> {
         let name = reader.value(1)?;
         let name = msgpack::raw_content(name).ok_or(Malformed::NameNotText)?;
-        let name =
-            ByteString::try_from(payload.slice_ref(name)).map_err(|_| Malformed::NameNotText)?;
+        let name = match name::known(name) {
+            Some(known) => ByteString::from_static(known),
+            None => {
+                ByteString::try_from(payload.slice_ref(name)).map_err(|_| Malformed::NameNotText)?
+            }
+        };
         let args = reader.value(1)?;
         Ok((name, Args::from_read(payload.slice_ref(args))))
     }

@@ -5,7 +5,8 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
+use smallvec::SmallVec;
 
 use crate::{error::Malformed, msgpack};
 
@@ -15,15 +16,17 @@ const LONGEST: usize = 1024;
 /// The id of an event as its sender encoded it; an answer echoes it byte for byte (protocol section 3).
 ///
 /// Two ids are equal when their text or bytes are: some peers answer `bin` ids with `str` ones.
+//
+// A copy: ids live as long as their channels, and would keep the chunk of memory in which they came.
 #[derive(Clone)]
-pub struct MessageId(Bytes);
+pub struct MessageId(SmallVec<[u8; 40]>);
 
 impl MessageId {
     /// Takes an encoded value from a header.
     ///
     /// # Errors
     /// When it is nil, an array or a map, or is longer than 1 KiB: those cannot be keys.
-    pub fn new(encoded: Bytes) -> Result<Self, Malformed> {
+    pub fn new(encoded: &[u8]) -> Result<Self, Malformed> {
         use rmp::Marker;
         let marker = encoded.first().map_or(Marker::Null, |byte| Marker::from_u8(*byte));
         let is_key = !matches!(
@@ -38,20 +41,15 @@ impl MessageId {
                 | Marker::Map32
         );
         if is_key && encoded.len() <= LONGEST {
-            Ok(Self(encoded))
+            Ok(Self(SmallVec::from_slice(encoded)))
         } else {
             Err(Malformed::NoMessageId)
         }
     }
 
-    /// A copy of its own, so that a channel's id does not keep a large message in memory.
-    pub(crate) fn detached(&self) -> Self {
-        Self(Bytes::copy_from_slice(&self.0))
-    }
-
     /// The id with its msgpack type.
     #[must_use]
-    pub fn as_encoded(&self) -> &Bytes {
+    pub fn as_encoded(&self) -> &[u8] {
         &self.0
     }
 
@@ -87,9 +85,17 @@ impl fmt::Debug for MessageId {
 pub(crate) struct OwnId([u8; 32]);
 
 impl OwnId {
-    /// The id that a peer echoed, if it can be one of ours.
-    pub(crate) fn from_echo(id: &MessageId) -> Option<Self> {
-        id.content().try_into().ok().map(Self)
+    /// Whether a peer echoed this id.
+    pub(crate) fn is(&self, echo: &[u8]) -> bool {
+        self.0 == echo
+    }
+
+    /// Which channel an id of ours was drawn for, by what a peer echoed.
+    pub(crate) fn slot(echo: &[u8]) -> Option<u32> {
+        let digits: [u8; 32] = echo.try_into().ok()?;
+        digits[..8]
+            .iter()
+            .try_fold(0, |slot, digit| Some(slot << 4 | char::from(*digit).to_digit(16)?))
     }
 
     /// Appends the id as bin.
@@ -99,30 +105,41 @@ impl OwnId {
     }
 
     /// The id as its echo will be compared.
+    #[cfg(test)]
     pub(crate) fn to_message_id(self) -> MessageId {
         let mut encoded = BytesMut::with_capacity(34);
         self.put(&mut encoded);
-        MessageId(encoded.freeze())
+        MessageId(SmallVec::from_slice(&encoded))
     }
 }
 
-/// Draws ids: a counter in front of digits that no other generator has (protocol section 3).
+/// Draws ids: 8 digits of its place for that of a channel, 8 of a counter, and 16 that no other generator has. Peers
+/// take ids as they are (protocol section 3); ours tell us where the channel is.
 #[derive(Debug, Clone)]
 pub(crate) struct Ids {
     counter: u32,
     left: u32,
-    suffix: u128,
-    digits: [u8; 24],
+    suffix: u64,
+    digits: [u8; 16],
 }
+
+/// The place in ids of events that open no channel.
+const NOWHERE: u32 = u32::MAX;
 
 impl Ids {
     /// The seed must be random: it is what keeps the ids of many clients apart.
     pub(crate) fn new(seed: u128) -> Self {
-        let suffix = seed >> 32;
+        let suffix = (seed >> 32) as u64;
         Self { counter: seed as u32, left: u32::MAX, suffix, digits: hex(suffix) }
     }
 
+    /// An id that is only told apart from others.
     pub(crate) fn draw(&mut self) -> OwnId {
+        self.draw_for(NOWHERE)
+    }
+
+    /// The id of the channel at `slot`.
+    pub(crate) fn draw_for(&mut self, slot: u32) -> OwnId {
         self.counter = self.counter.wrapping_add(1);
         match self.left.checked_sub(1) {
             Some(left) => self.left = left,
@@ -133,21 +150,20 @@ impl Ids {
             }
         }
         let mut id = [0; 32];
-        let counter: [u8; 8] = hex(u128::from(self.counter));
-        id[..8].copy_from_slice(&counter);
-        id[8..].copy_from_slice(&self.digits);
+        let front: [u8; 16] = hex(u64::from(slot) << 32 | u64::from(self.counter));
+        id[..16].copy_from_slice(&front);
+        id[16..].copy_from_slice(&self.digits);
         OwnId(id)
     }
 }
 
-/// The last `N` hexadecimal digits of a number.
-fn hex<const N: usize>(mut number: u128) -> [u8; N] {
-    let mut digits = [0; N];
-    for digit in digits.iter_mut().rev() {
-        *digit = b"0123456789abcdef"[(number & 15) as usize];
-        number >>= 4;
-    }
-    digits
+/// The hexadecimal digits of a number.
+fn hex(number: u64) -> [u8; 16] {
+    // Each half byte in a byte of its own; then all are made digits at once.
+    let spread = (0..16).fold(0_u128, |spread, digit| {
+        spread | u128::from(number >> (4 * digit) & 15) << (8 * digit)
+    });
+    spread.to_be_bytes().map(|half| b"0123456789abcdef"[usize::from(half)])
 }
 
 #[cfg(test)]
@@ -158,21 +174,33 @@ mod tests {
     fn ids_look_like_the_references() {
         let mut ids = Ids::new(0x0123_4567_89ab_cdef_0123_4567_0000_00ff);
         let id = ids.draw().to_message_id();
-        assert_eq!(id.content(), b"000001000123456789abcdef01234567");
+        assert_eq!(id.content(), b"ffffffff0000010089abcdef01234567");
         assert_eq!(id.as_encoded()[..2], [0xc4, 32]);
         assert_ne!(ids.draw().to_message_id(), id);
+    }
+
+    #[test]
+    fn ids_of_channels_tell_where_they_are() {
+        let mut ids = Ids::new(1);
+        for slot in [0, 1, 0x1234_abcd, NOWHERE] {
+            let id = ids.draw_for(slot).to_message_id();
+            assert_eq!(OwnId::slot(id.content()), Some(slot));
+        }
+        for other in [&b"0000000x000000000000000000000000"[..], b"", &[b'0'; 31], &[0xff; 32]] {
+            assert_eq!(OwnId::slot(other), None, "{}", other.escape_ascii());
+        }
     }
 
     #[test]
     fn a_counter_that_has_gone_round_changes_the_suffix() {
         let mut ids = Ids::new(7);
         ids.left = 0;
-        assert_eq!(ids.draw().to_message_id().content(), b"00000008000000000000000000000001");
+        assert_eq!(ids.draw().to_message_id().content(), b"ffffffff000000080000000000000001");
     }
 
     #[test]
     fn what_can_be_a_key() {
-        let id = |bytes: &'static [u8]| MessageId::new(Bytes::from_static(bytes));
+        let id = MessageId::new;
         for good in [&[0xa1, b'x'][..], &[0xc4, 1, b'x'], &[7], &[0xc3], &[0xd4, 1, 2]] {
             assert!(id(good).is_ok(), "{good:x?}");
         }
@@ -180,6 +208,6 @@ mod tests {
             assert!(id(bad).is_err(), "{bad:x?}");
         }
         assert_eq!(id(&[0xa1, b'x']), id(&[0xc4, 1, b'x']), "type does not matter to a match");
-        assert!(MessageId::new(vec![0xc5; 2000].into()).is_err());
+        assert!(MessageId::new(&[0xc5; 2000]).is_err());
     }
 }

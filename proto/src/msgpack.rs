@@ -80,12 +80,23 @@ impl<'a> Reader<'a> {
         found
     }
 
+    /// Consumes so many values that are encoded as `literal`, if they come next.
+    pub(crate) fn literal(&mut self, values: u32, literal: &[u8]) -> bool {
+        let comes = self.elements_left >= values && self.input[self.at..].starts_with(literal);
+        if comes {
+            self.elements_left -= values;
+            self.at += literal.len();
+        }
+        comes
+    }
+
     /// Consumes one whole value, however it is nested, and returns its bytes. `depth` is how many arrays and
     /// maps stand around it.
     pub(crate) fn value(&mut self, depth: u32) -> Result<&'a [u8], Malformed> {
         let start = self.at;
+        let Token::Parts(parts) = self.token()? else { return Ok(&self.input[start..self.at]) };
         let mut open: SmallVec<[u64; 16]> = SmallVec::new();
-        let mut missing = 1_u64;
+        let mut missing = self.parts(parts, depth as usize + 1)?;
         loop {
             while missing == 0 {
                 match open.pop() {
@@ -95,18 +106,22 @@ impl<'a> Reader<'a> {
             }
             missing -= 1;
             if let Token::Parts(parts) = self.token()? {
-                let level = depth as usize + open.len() + 1;
-                if level > self.max_depth as usize {
-                    return Err(Malformed::TooDeep(self.max_depth));
-                }
-                // Each part takes a byte at least: an announcement that cannot be true ends here.
-                if parts > (self.input.len() - self.at) as u64 {
-                    return Err(Malformed::Truncated);
-                }
                 open.push(missing);
-                missing = parts;
+                missing = self.parts(parts, depth as usize + open.len() + 1)?;
             }
         }
+    }
+
+    /// Whether so many parts may stand at this level.
+    fn parts(&self, parts: u64, level: usize) -> Result<u64, Malformed> {
+        if level > self.max_depth as usize {
+            return Err(Malformed::TooDeep(self.max_depth));
+        }
+        // Each part takes a byte at least: an announcement that cannot be true ends here.
+        if parts > (self.input.len() - self.at) as u64 {
+            return Err(Malformed::Truncated);
+        }
+        Ok(parts)
     }
 
     fn token(&mut self) -> Result<Token, Malformed> {

@@ -17,7 +17,7 @@ use foldhash::quality::FixedState;
 use crate::{
     args::Args,
     call::{Answer, Call, Loss},
-    channel::{Caller, Channel, Side, heartbeat::Heartbeat, phase::Phase, window::Window},
+    channel::{Caller, Channel, Inbox, Side, heartbeat::Heartbeat, phase::Phase, window::Window},
     config::{CallOptions, Config},
     error::OpenError,
     event::{Event, put_head},
@@ -27,6 +27,7 @@ use crate::{
     transport::{PeerId, Route},
 };
 use deadlines::Deadlines;
+pub(crate) use deadlines::Wake;
 use outbound::{Held, Refusal};
 use peers::Peers;
 use table::{At, Table};
@@ -71,6 +72,8 @@ pub struct Session {
     pub(crate) now: Option<Instant>,
     pub(crate) table: Table,
     pub(crate) buffered_bytes: usize,
+    /// How many calls have answers to read.
+    pub(crate) unread_calls: usize,
     ids: Ids,
     deadlines: Deadlines,
     /// Channels with something to send, each at most once.
@@ -97,6 +100,7 @@ impl Session {
             now: None,
             table: Table::new(hash_seed),
             buffered_bytes: 0,
+            unread_calls: 0,
             ids: Ids::new(config.seed),
             deadlines: Deadlines::default(),
             ready: VecDeque::new(),
@@ -130,10 +134,9 @@ impl Session {
         if self.table.len() >= self.config.limits.channels {
             return Err(OpenError::TooManyChannels(self.table.len()));
         }
-        let own = self.ids.draw();
+        let own = self.ids.draw_for(self.table.next_slot());
         put_head(&mut self.scratch, own, &options.context, None, method);
-        let request =
-            Payload { head: self.scratch.split().freeze(), body: args.as_bytes().clone() };
+        let request = Payload { head: self.scratch.split().freeze(), body: args.into_bytes() };
         let timeout = options.timeout.and_then(|after| Some((now.checked_add(after)?, after)));
         let caller = Caller {
             own,
@@ -141,14 +144,13 @@ impl Session {
             request: Some(request),
             window: Window::new(options.slots),
             grant: 0,
-            inbox: VecDeque::new(),
+            inbox: Inbox::default(),
             noticed: false,
             timeout,
         };
         let at = self.table.insert(Channel {
             peer: to,
             envelope: Envelope::default(),
-            id: own.to_message_id(),
             phase: Phase::Asked,
             heartbeat: Heartbeat::off(),
             dialect: None,
@@ -157,7 +159,7 @@ impl Session {
             held: false,
             held_unsent: 0,
             wake: None,
-            side: Side::Caller(Box::new(caller)),
+            side: Side::Caller(caller),
         });
         self.reschedule(at);
         self.enqueue(at);
@@ -189,6 +191,7 @@ impl Session {
         for at in self.table.of_peer(peer) {
             self.lose(at, Loss::Disconnected);
         }
+        self.table.forget_peer(peer);
         // Calls may have waited for this peer to have room; now they go to whoever is left.
         self.resume_unassigned();
     }
@@ -199,7 +202,7 @@ impl Session {
         self.advance(now);
         let Transmit { to, payload, .. } = message;
         let id = Event::own_header(&payload.head).and_then(|header| header.message_id);
-        let Some(at) = id.and_then(|id| self.table.find_call(&id, to)) else { return };
+        let Some(at) = id.and_then(|id| self.table.find_call(id.content(), to)) else { return };
         let Some(Channel { side: Side::Caller(caller), heartbeat, beat, .. }) =
             self.table.get_mut(at)
         else {
@@ -255,6 +258,18 @@ impl Session {
         self.table.len()
     }
 
+    /// How many calls have answers that were not read yet.
+    #[must_use]
+    pub fn unread_calls(&self) -> usize {
+        self.unread_calls
+    }
+
+    /// Whether [`poll_transmit`](Self::poll_transmit) may have something; if not, it has nothing for certain.
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        !self.ready.is_empty() || !self.refusals.is_empty()
+    }
+
     /// How many payload bytes wait for their consumers.
     #[must_use]
     pub fn buffered_bytes(&self) -> usize {
@@ -283,7 +298,8 @@ impl Session {
                 if channel.phase == Phase::Ended {
                     return;
                 }
-                caller.inbox.push_back(Answer::Lost(loss));
+                self.unread_calls += usize::from(caller.inbox.is_empty());
+                caller.inbox.push(Answer::Lost(loss));
                 self.end_call(at);
                 self.notices.push_back(Notice::CallLost(CallId(at)));
             }
@@ -292,7 +308,6 @@ impl Session {
 
     /// The last answer of a call is here: nothing is sent or expected any more, only read.
     fn end_call(&mut self, at: At) {
-        self.table.forget_call(at);
         let Some(channel) = self.table.get_mut(at) else { return };
         channel.phase = Phase::Ended;
         channel.heartbeat = Heartbeat::off();
@@ -305,12 +320,13 @@ impl Session {
                 self.peers.release(channel.peer);
             }
         }
-        self.deadlines.remove(at, channel);
+        self.deadlines.remove(at, &mut self.table);
     }
 
     /// Forgets a channel and all that waits in it.
     pub(crate) fn close(&mut self, at: At) {
-        if let Some(mut channel) = self.table.remove(at) {
+        self.deadlines.remove(at, &mut self.table);
+        if let Some(channel) = self.table.remove(at) {
             if channel.held
                 && let Some(held) =
                     self.congested.get_mut(&Route::of(channel.peer, &channel.envelope))
@@ -318,11 +334,11 @@ impl Session {
                 held.bytes -= channel.held_unsent;
             }
             self.buffered_bytes -= channel.held_bytes();
-            self.deadlines.remove(at, &mut channel);
-            if let Side::Caller(caller) = channel.side
-                && caller.assigned
-            {
-                self.peers.release(channel.peer);
+            if let Side::Caller(caller) = channel.side {
+                self.unread_calls -= usize::from(!caller.inbox.is_empty());
+                if caller.assigned {
+                    self.peers.release(channel.peer);
+                }
             }
         }
     }

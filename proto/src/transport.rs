@@ -29,6 +29,11 @@ impl PeerId {
 
     /// For calls: whichever peer is up and has the fewest of them; none being up, the first one to come.
     pub const ANY: Self = Self(u64::MAX);
+
+    /// Whether this is one certain connection.
+    pub(crate) fn is_named(self) -> bool {
+        !matches!(self, Self::NAMELESS | Self::ANY)
+    }
 }
 
 impl fmt::Display for PeerId {
@@ -128,9 +133,9 @@ impl Default for SocketOptions {
 
 /// Moves messages; never blocks.
 ///
-/// After any call of [`send`](Self::send) or [`receive`](Self::receive) by any thread, that thread must go on
-/// calling [`receive`](Self::receive) until it returns `None` before it lets go of the transport:
-/// readiness is reported once, at the edge.
+/// After any call of [`receive`](Self::receive) by any thread, that thread must go on calling it until it returns
+/// `None` before it lets go of the transport: readiness is reported once, at the edge. The same after
+/// [`flush`](Self::flush) where [`sending_hides_arrivals`](Self::sending_hides_arrivals).
 pub trait Transport: Send {
     /// Accepts connections at `endpoint`; returns the endpoint as bound, with a wildcard port resolved.
     ///
@@ -162,13 +167,27 @@ pub trait Transport: Send {
     /// withdrawn.
     fn can_send(&mut self) -> bool;
 
-    /// Sends one message, or queues it until its peer has room.
+    /// Takes one message, to be written by [`flush`](Self::flush) at the latest, or once its peer has room.
     ///
     /// A message to a peer that is gone is dropped without an error, as ROUTER sockets do.
     ///
     /// # Errors
     /// Only when the socket itself is unusable.
     fn send(&mut self, message: Transmit) -> Result<Flow, TransportError>;
+
+    /// Writes what [`send`](Self::send) has taken, as far as there is room: several messages for one peer by one
+    /// system call.
+    ///
+    /// # Errors
+    /// Only when the socket itself is unusable.
+    fn flush(&mut self) -> Result<(), TransportError> {
+        Ok(())
+    }
+
+    /// Whether sending may use up the announcement of messages that have arrived: then look for them after it.
+    fn sending_hides_arrivals(&self) -> bool {
+        false
+    }
 
     /// The next whole message that has arrived, and who sent it.
     ///

@@ -60,12 +60,7 @@ impl Iterator for RawStream {
 
 impl Drop for RawStream {
     fn drop(&mut self) {
-        let mut state = self.shared.driver.lock();
-        if let Some(call) = state.session.call(self.id) {
-            call.cancel();
-            self.shared.driver.pump(&mut state);
-        }
-        self.shared.driver.leave(state);
+        self.shared.driver.forget(self.shared.driver.lock(), self.id);
     }
 }
 

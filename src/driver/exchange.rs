@@ -42,7 +42,7 @@ impl State {
         }
     }
 
-    /// One round of moving messages; false when there was nothing to receive.
+    /// One round of moving messages; true when there may be more to receive.
     pub(super) fn exchange(&mut self) -> Result<bool, TransportError> {
         /// How many messages are taken before it is somebody else's turn to send.
         const BATCH: usize = 256;
@@ -60,6 +60,19 @@ impl State {
                 tracing::warn!("{from}: {misbehaved}");
             }
         }
+        self.take_news(now);
+        // A beat that is still to be read is no silence, unless reading never comes to an end.
+        self.rounds_behind = if received < BATCH { 0 } else { self.rounds_behind.wrapping_add(1) };
+        if self.rounds_behind.is_multiple_of(PATIENCE) {
+            self.session.handle_timeout(now);
+        }
+        let hidden = self.transmit()?;
+        Ok(received == BATCH || hidden)
+    }
+
+    /// Takes note of what has happened to peers and connections.
+    fn take_news(&mut self, now: Instant) {
+        let Some(transport) = &mut self.transport else { return };
         while let Some(event) = transport.poll_peer() {
             match event {
                 PeerEvent::Up(peer) => self.session.handle_peer(now, peer, true),
@@ -86,13 +99,15 @@ impl State {
             // Somebody who has stopped to listen hears nothing.
             self.monitor.take_if(|monitor| monitor.send(event).is_err());
         }
-        // A beat that is still to be read is no silence, unless reading never comes to an end.
-        self.rounds_behind = if received < BATCH { 0 } else { self.rounds_behind.wrapping_add(1) };
-        if self.rounds_behind.is_multiple_of(PATIENCE) {
-            self.session.handle_timeout(now);
-        }
+    }
+
+    /// Sends what there is to send; true when that may have used up the announcement of messages that have
+    /// come.
+    pub(super) fn transmit(&mut self) -> Result<bool, TransportError> {
+        let Some(transport) = &mut self.transport else { return Ok(false) };
         let mut sent = false;
-        while transport.can_send()
+        while self.session.has_output()
+            && transport.can_send()
             && let Some(message) = self.session.poll_transmit()
         {
             let route = Route::of(message.to, &message.envelope);
@@ -104,8 +119,9 @@ impl State {
             }
             sent = true;
         }
-        // Sending may have consumed the edge that tells of new messages: look again.
-        Ok(received > 0 || sent)
+        self.held_back = 0;
+        transport.flush()?;
+        Ok(sent && transport.sending_hides_arrivals())
     }
 
     /// Whether something may come that somebody has to see.

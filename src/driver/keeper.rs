@@ -1,10 +1,14 @@
 //! The thread that waits for the socket when nobody else does.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    thread,
+    time::Duration,
+};
 
 use super::{Driver, Guard};
 
-/// How long the socket may go unwatched before the keeper watches it.
+/// How long nothing may be done before the keeper looks whether anything is to be done.
 const TICK: Duration = Duration::from_millis(1);
 /// After how many uneventful ticks the keeper goes to sleep until it is called.
 const PATIENCE: u32 = 100;
@@ -22,52 +26,61 @@ pub(super) fn spawn(driver: Arc<Driver>) -> std::io::Result<thread::JoinHandle<(
     thread::Builder::new().name("zerorpc-keeper".into()).spawn(move || keep(&driver))
 }
 
+/// Looks in once per tick, without the lock as long as others make progress.
 fn keep(driver: &Driver) {
-    let mut state = driver.lock();
-    let mut seen = state.turns;
+    let mut seen = None;
     let mut uneventful = 0;
-    while state.closed.is_none() {
-        if state.turns != seen {
-            seen = state.turns;
-            uneventful = 0;
-        } else if state.leader.is_none() && state.must_be_polled() {
-            state = lead(driver, state);
-            seen = state.turns;
-            uneventful = 0;
-            continue;
+    loop {
+        let progress = Some(driver.progress.load(Ordering::Relaxed));
+        let called = driver.keeper_called.swap(false, Ordering::Relaxed);
+        if called || progress == seen {
+            let mut state = driver.lock();
+            if state.closed.is_some() {
+                return driver.let_go(state);
+            }
+            if state.leader.is_none() && (state.must_be_polled() || state.session.has_output()) {
+                state = lead(driver, state);
+                seen = None;
+                uneventful = 0;
+            } else {
+                uneventful += 1;
+            }
+            // Whoever needs the keeper from now on says so.
+            state.keeper.asleep = uneventful > PATIENCE && state.closed.is_none();
+            let asleep = state.keeper.asleep;
+            driver.let_go(state);
+            if asleep {
+                thread::park();
+                uneventful = 0;
+                continue;
+            }
         } else {
-            uneventful += 1;
-        }
-        if uneventful < PATIENCE {
-            driver.keeper_bell.wait_for(&mut state, TICK);
-        } else {
-            state.keeper.asleep = true;
-            driver.keeper_bell.wait(&mut state);
-            state.keeper.asleep = false;
+            seen = progress;
             uneventful = 0;
         }
+        thread::park_timeout(TICK);
     }
-    driver.leave(state);
 }
 
 /// Leads until somebody else wants to, or there is nothing to wait for.
 fn lead<'a>(driver: &'a Driver, mut state: Guard<'a>) -> Guard<'a> {
+    // What a busy thread has put off, and what waits behind its long method.
+    driver.send_out(&mut state);
+    driver.call_workers(&mut state);
     while state.closed.is_none() && state.must_be_polled() && state.leader.is_none() {
         state = driver.wait_as(state, true);
         driver.pump(&mut state);
         driver.call_workers(&mut state);
         let gives_way = std::mem::take(&mut state.keeper.gives_way);
         if gives_way {
-            driver.pass_on(&mut state);
+            state.followers.wake_thread();
             driver.worker_bell.notify_one();
+            // Whoever wanted to lead has a tick to begin.
+            break;
         }
         if !state.deferred.is_empty() {
-            driver.leave(state);
+            driver.let_go(state);
             state = driver.lock();
-        }
-        if gives_way {
-            // Whoever wanted to lead has this long to begin.
-            driver.keeper_bell.wait_for(&mut state, TICK);
         }
     }
     state

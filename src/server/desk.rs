@@ -4,6 +4,7 @@ use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 use zerorpc_proto::{Args, Notice, RequestId};
@@ -23,6 +24,8 @@ pub(crate) struct Desk {
     pub(super) running: HashMap<RequestId, Arc<Caller>>,
     /// Streams that wait for credit; no thread waits with them.
     pub(super) parked: HashMap<RequestId, Stream>,
+    /// How long methods take.
+    pub(super) pace: Pace,
     pub(super) workers: usize,
     pub(super) idle: usize,
     most_workers: usize,
@@ -45,6 +48,30 @@ pub(super) struct Stream {
     pub(super) pending: Option<Args>,
 }
 
+/// How long methods have taken lately: whether it is worth a wake-up to have the next one run by another thread.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// Follows longer times at once, and shorter ones slowly.
+    nanos: u64,
+}
+
+impl Pace {
+    /// About what it costs to wake a thread, and then some.
+    const SHORT: u64 = 20_000;
+    /// Longer times count as this, so that they are forgotten after some fifty short ones.
+    const LONG: u64 = 1_000_000;
+
+    pub(super) fn is_short(&self) -> bool {
+        self.nanos < Self::SHORT
+    }
+
+    pub(super) fn note(&mut self, duration: Duration) {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).min(Self::LONG);
+        self.nanos =
+            if nanos >= self.nanos { nanos } else { self.nanos - (self.nanos - nanos) / 16 };
+    }
+}
+
 impl Desk {
     pub(crate) fn new(service: Arc<dyn Service>, most_workers: usize) -> Self {
         Self {
@@ -52,6 +79,7 @@ impl Desk {
             jobs: VecDeque::new(),
             running: HashMap::new(),
             parked: HashMap::new(),
+            pace: Pace::default(),
             workers: 0,
             idle: 0,
             most_workers: most_workers.max(1),

@@ -3,7 +3,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use zerorpc_proto::{Args, Blocked, RemoteFailure, RequestId};
@@ -31,11 +31,24 @@ enum End {
 
 pub(super) fn work(driver: &Driver) {
     let mut state = driver.lock();
+    let mut unsent = Unsent::default();
     while state.closed.is_none() {
         let Some(desk) = &mut state.desk else { break };
         if let Some(job) = desk.jobs.pop_front() {
-            driver.call_workers(&mut state);
-            state = run(driver, state, job);
+            // Short methods are run one after the other. If one of them should take long after all, the keeper,
+            // who looks in as long as nobody leads, sends the answers before it and calls somebody for the
+            // requests behind it.
+            if !desk.pace.is_short() || state.leader.is_some() {
+                unsent.send(driver, &mut state);
+                driver.call_workers(&mut state);
+            }
+            state = run(driver, state, job, &mut unsent);
+            driver.progress();
+            continue;
+        }
+        if unsent.count > 0 {
+            // Jobs may come of it.
+            unsent.send(driver, &mut state);
         } else if driver.may_lead(&mut state) {
             state = driver.lead(state);
             if !state.deferred.is_empty() {
@@ -52,6 +65,35 @@ pub(super) fn work(driver: &Driver) {
     driver.leave(state);
 }
 
+/// Answers that this worker has left to be sent together with others.
+#[derive(Debug, Default)]
+struct Unsent {
+    count: u32,
+    since: Option<Instant>,
+}
+
+impl Unsent {
+    /// So many are sent together at most,
+    const MOST: u32 = 32;
+    /// and the first of them waits no longer than this while others are made.
+    const LONGEST: Duration = Duration::from_micros(50);
+
+    /// Takes note of one more; sends them all if it is time to.
+    fn add(&mut self, driver: &Driver, state: &mut Guard<'_>) {
+        let now = Instant::now();
+        let since = *self.since.get_or_insert(now);
+        self.count += 1;
+        if self.count >= Self::MOST || now.duration_since(since) >= Self::LONGEST {
+            self.send(driver, state);
+        }
+    }
+
+    fn send(&mut self, driver: &Driver, state: &mut Guard<'_>) {
+        *self = Self::default();
+        driver.send_out(state);
+    }
+}
+
 /// Waits for something to do; true when there is too little of it for this worker.
 fn idle(driver: &Driver, state: &mut Guard<'_>) -> bool {
     let count = |state: &mut Guard<'_>, change: isize| -> Option<()> {
@@ -66,31 +108,42 @@ fn idle(driver: &Driver, state: &mut Guard<'_>) -> bool {
         && state.desk.as_ref().is_some_and(|desk| desk.jobs.is_empty() && desk.workers > 1)
 }
 
-fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job) -> Guard<'a> {
-    match job {
+fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job, unsent: &mut Unsent) -> Guard<'a> {
+    let id = match job {
         Job::Resume(id, stream) => {
             driver.leave(state);
-            feed(driver, id, stream);
+            return feed(driver, id, stream, unsent);
         }
         Job::Discard(stream) => {
             driver.leave(state);
             drop(stream);
+            return driver.lock();
         }
-        Job::Answer(id) => {
-            // A caller that has gone meanwhile does not get its method run.
-            let Some(request) = take(&mut state, id) else { return state };
-            let Some(service) = state.desk.as_ref().map(|desk| Arc::clone(&desk.service)) else {
-                return state;
-            };
-            driver.leave(state);
-            match guarded(|| builtin::answer(service.as_ref(), &request)) {
-                Ok(Reply::Value(value)) => end(driver, id, End::Value(value)),
-                Ok(Reply::Stream(items)) => feed(driver, id, Stream { items, pending: None }),
-                Err(failure) => end(driver, id, End::Failure(failure)),
-            }
+        Job::Answer(id) => id,
+    };
+    // A caller that has gone meanwhile does not get its method run.
+    let Some(request) = take(&mut state, id) else { return state };
+    let Some(service) = state.desk.as_ref().map(|desk| Arc::clone(&desk.service)) else {
+        return state;
+    };
+    driver.leave(state);
+    let start = Instant::now();
+    let answer = guarded(|| builtin::answer(service.as_ref(), &request));
+    let duration = start.elapsed();
+    drop(request);
+    let end = match answer {
+        Ok(Reply::Value(value)) => End::Value(value),
+        Ok(Reply::Stream(items)) => {
+            return feed(driver, id, Stream { items, pending: None }, unsent);
         }
+        Err(failure) => End::Failure(failure),
+    };
+    let mut state = driver.lock();
+    if let Some(desk) = &mut state.desk {
+        desk.pace.note(duration);
     }
-    driver.lock()
+    finish(driver, &mut state, id, end, unsent);
+    state
 }
 
 fn take(state: &mut Guard<'_>, id: RequestId) -> Option<Request> {
@@ -103,56 +156,74 @@ fn take(state: &mut Guard<'_>, id: RequestId) -> Option<Request> {
 }
 
 /// Sends items until the stream ends, or parks it until there is credit.
-fn feed(driver: &Driver, id: RequestId, mut stream: Stream) {
+fn feed<'a>(
+    driver: &'a Driver,
+    id: RequestId,
+    mut stream: Stream,
+    unsent: &mut Unsent,
+) -> Guard<'a> {
     loop {
         let item = match stream.pending.take() {
-            Some(item) => item,
-            None => match guarded(|| stream.items.next().transpose()) {
-                Ok(Some(item)) => item,
-                Ok(None) => return end(driver, id, End::Done),
-                Err(failure) => return end(driver, id, End::Failure(failure)),
-            },
+            Some(item) => Ok(Some(item)),
+            None => guarded(|| stream.items.next().transpose()),
         };
         let mut state = driver.lock();
+        let item = match item {
+            Ok(Some(item)) => item,
+            Ok(None) => {
+                finish(driver, &mut state, id, End::Done, unsent);
+                return dropped(driver, state, stream);
+            }
+            Err(failure) => {
+                finish(driver, &mut state, id, End::Failure(failure), unsent);
+                return dropped(driver, state, stream);
+            }
+        };
         let Some(mut request) = state.session.request(id) else {
-            // The caller is gone: the iterator is dropped, but not under the lock.
-            return driver.leave(state);
+            // The caller is gone.
+            return dropped(driver, state, stream);
         };
         match request.send(item) {
             Ok(()) => {
-                driver.pump(&mut state);
+                unsent.add(driver, &mut state);
                 driver.leave(state);
+                driver.progress();
             }
             Err(Blocked(item)) => {
                 stream.pending = Some(item);
                 if let Some(desk) = &mut state.desk {
                     desk.parked.insert(id, stream);
                 }
-                return driver.leave(state);
+                return state;
             }
         }
     }
 }
 
-fn end(driver: &Driver, id: RequestId, end: End) {
-    let mut state = driver.lock();
+/// Drops a stream, which may take its time, without the lock.
+fn dropped<'a>(driver: &'a Driver, state: Guard<'a>, stream: Stream) -> Guard<'a> {
+    driver.leave(state);
+    drop(stream);
+    driver.lock()
+}
+
+/// Gives a request its last answer.
+fn finish(driver: &Driver, state: &mut Guard<'_>, id: RequestId, end: End, unsent: &mut Unsent) {
     if let Some(Desk { running, .. }) = &mut state.desk {
         running.remove(&id);
     }
-    if let Some(request) = state.session.request(id) {
-        match end {
-            End::Value(value) => {
-                // `feed` alone sends items, and it never ends with a value.
-                let _has_no_items = request.reply(value);
-            }
-            End::Done => request.finish(),
-            End::Failure(Failure { name, message, traceback }) => {
-                request.fail(RemoteFailure { name, message, traceback });
-            }
+    let Some(request) = state.session.request(id) else { return };
+    match end {
+        End::Value(value) => {
+            // `feed` alone sends items, and it never ends with a value.
+            let _has_no_items = request.reply(value);
         }
-        driver.pump(&mut state);
+        End::Done => request.finish(),
+        End::Failure(Failure { name, message, traceback }) => {
+            request.fail(RemoteFailure { name, message, traceback });
+        }
     }
-    driver.leave(state);
+    unsent.add(driver, state);
 }
 
 /// Runs a service's code; a panic fails the request and nothing else.

@@ -193,7 +193,7 @@ fn a_client_survives_and_calls_on() {
         let _ = client.handle_message(now, HOSTILE, vector.multipart());
         assert_eq!(client.open_channels(), 2, "{name}");
         for (peer, call, id) in calls {
-            let id = rmpv::decode::read_value(&mut &id.as_encoded()[..]).expect("well-formed");
+            let id = rmpv::decode::read_value(&mut id.as_encoded()).expect("well-formed");
             let answer = Foreign::on(id, "OK", Value::Array(vec![7.into()])).message();
             assert_eq!(client.handle_message(now, peer, answer), Ok(()), "{name}");
             let answer = client.call(call).and_then(|mut call| call.recv());

@@ -29,7 +29,7 @@ fn decode(payload: &Bytes) -> Event {
 }
 
 fn id(id: &MessageId) -> Value {
-    rmpv::decode::read_value(&mut &id.as_encoded()[..]).expect("ids are well-formed")
+    rmpv::decode::read_value(&mut id.as_encoded()).expect("ids are well-formed")
 }
 
 /// All header keys, by name.

@@ -144,7 +144,7 @@ impl Serving {
             assert_eq!(ours.args, theirs.args, "{name}");
         }
         let echo = |event: &Event| {
-            event.header.response_to.as_ref().expect("an answer").as_encoded().clone()
+            event.header.response_to.as_ref().expect("an answer").as_encoded().to_vec()
         };
         assert_eq!(echo(&ours), echo(&theirs), "{name}: the id in its own type");
         assert_eq!(ours.header.version.number(), Some(3), "{name}");

@@ -37,6 +37,8 @@ pub(crate) struct Connection {
     pub(crate) closing: bool,
     /// Writing came to an end; what the peer sent before that is still to be read.
     pub(crate) failed: Option<Ending>,
+    /// Stands among the connections to be written to.
+    pub(crate) unwritten: bool,
     /// Stands among the connections that have something to read.
     pub(crate) runnable: bool,
     /// Where the connection stands among the timers.
@@ -94,6 +96,7 @@ impl Connection {
             writable: true,
             closing: false,
             failed: None,
+            unwritten: false,
             runnable: false,
             wake: None,
             congested: false,

@@ -76,6 +76,8 @@ pub struct MioTransport {
     waiting: VecDeque<Outgoing>,
     /// On these routes it was told that messages wait.
     held: Vec<Route>,
+    /// Slots of connections with messages that were not written yet.
+    unwritten: Vec<usize>,
     /// Slots of connections that have something to read, and of listeners that have somebody to accept.
     runnable: VecDeque<usize>,
     timers: BTreeSet<(Instant, usize)>,
@@ -127,6 +129,7 @@ impl MioTransport {
             rotation: Rotation::default(),
             waiting: VecDeque::new(),
             held: Vec::new(),
+            unwritten: Vec::new(),
             runnable: VecDeque::new(),
             timers: BTreeSet::new(),
             worked: Instant::now(),
@@ -300,8 +303,14 @@ impl Transport for MioTransport {
         self.route(message)
     }
 
+    fn flush(&mut self) -> Result<(), TransportError> {
+        self.flush_all();
+        Ok(())
+    }
+
     fn receive(&mut self) -> Result<Option<(PeerId, Multipart)>, TransportError> {
         if !self.inbox.has_messages() {
+            self.flush_all();
             self.work();
         }
         let message = self.inbox.next_message();

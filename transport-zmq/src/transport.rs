@@ -262,6 +262,10 @@ impl Transport for ZmqTransport {
         self.try_send(lane, message).map_err(failure)
     }
 
+    fn sending_hides_arrivals(&self) -> bool {
+        true
+    }
+
     fn receive(&mut self) -> Result<Option<(PeerId, Multipart)>, TransportError> {
         let message = self.try_receive().map_err(failure)?;
         self.drained = message.is_none();

@@ -1,13 +1,16 @@
 //! zerorpc, as any program uses it: through its public blocking API.
 
+use std::collections::VecDeque;
+
 use clap::{Parser, ValueEnum};
+use tokio::runtime::Runtime;
 use zerorpc::{
     Answer, Args, CallOptions, Client, Failure, Method, Methods, RawStream, Reply, Request, Server,
     TransportKind,
 };
 use zerorpc_benches::{
-    Contract, Mode, Result, STREAM, Span, Subject, Tally, hold, idle_connections, in_threads,
-    ready, run,
+    Contract, Flight, Mode, Result, STREAM, Span, Subject, Tally, hold, idle_connections, in_tasks,
+    in_threads, ready, run,
 };
 
 /// More items than anybody reads: these streams stay open.
@@ -18,6 +21,9 @@ struct Zerorpc {
     /// What moves the messages.
     #[arg(long, value_enum, default_value = "mio")]
     transport: Transport,
+    /// Awaits answers in tasks instead of waiting for them in threads.
+    #[arg(long = "async")]
+    is_async: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -61,6 +67,9 @@ impl Subject for Zerorpc {
     }
 
     fn measure(&self, address: &str, mode: Mode, span: Span) -> Result<Tally> {
+        if self.is_async {
+            return Runtime::new()?.block_on(measure_async(self.connect(address)?, mode, span));
+        }
         match mode {
             Mode::Clients(count) => {
                 return in_threads(count, || {
@@ -75,8 +84,8 @@ impl Subject for Zerorpc {
         let small = || span.repeat(1, || call(&client));
         match mode {
             Mode::Seq => small(),
-            // A call blocks its thread: as many calls in flight, as many threads.
-            Mode::Pipe(count) | Mode::Threads(count) => in_threads(count, small),
+            Mode::Pipe(count) => pipe(&client, count, span),
+            Mode::Threads(count) => in_threads(count, small),
             Mode::Stream => span.repeat(STREAM, || {
                 let mut items = client.stream::<u64>("numbers", (STREAM,))?;
                 for expected in 0..STREAM {
@@ -109,9 +118,50 @@ fn echo(request: &Request) -> std::result::Result<Reply, Failure> {
 }
 
 fn call(client: &Client) -> Result<()> {
-    match client.call::<u32>("echo", (7,))? {
+    check(client.call("echo", (7,))?)
+}
+
+fn check(answer: u32) -> Result<()> {
+    match answer {
         7 => Ok(()),
         other => Err(format!("7 came back as {other}").into()),
+    }
+}
+
+/// Keeps so many calls under way, from one thread.
+fn pipe(client: &Client, count: usize, span: Span) -> Result<Tally> {
+    let mut flight = span.flight();
+    let mut calls = VecDeque::with_capacity(count);
+    let begin = |flight: &mut Flight| {
+        flight.begins();
+        client.start("echo", (7,))
+    };
+    for _ in 0..count {
+        calls.push_back(begin(&mut flight)?);
+    }
+    while let Some(call) = calls.pop_front() {
+        check(call.wait()?)?;
+        if flight.ended() {
+            break;
+        }
+        calls.push_back(begin(&mut flight)?);
+    }
+    Ok(flight.tally())
+}
+
+/// The same in tasks instead of threads.
+async fn measure_async(client: Client, mode: Mode, span: Span) -> Result<Tally> {
+    let small = |client: Client| {
+        let call = move || client.start::<u32>("echo", (7,));
+        span.repeat_async(1, move || {
+            let call = call();
+            async move { check(call?.await?) }
+        })
+    };
+    match mode {
+        Mode::Seq => small(client).await,
+        Mode::Pipe(count) | Mode::Threads(count) => in_tasks(count, || small(client.clone())).await,
+        other => other.unknown(),
     }
 }
 

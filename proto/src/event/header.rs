@@ -59,14 +59,23 @@ impl Header {
         // Errors about ids wait until the map is read to its end: the rest may still be worth having.
         let mut bad_response_to = false;
         for _ in 0..pairs {
+            // As nearly every header has them.
+            if reader.literal(1, MESSAGE_ID) {
+                header.message_id = MessageId::new(reader.value(2)?).ok();
+                continue;
+            }
+            if reader.literal(2, CURRENT_VERSION) {
+                header.version = Version::CURRENT;
+                continue;
+            }
             let key = reader.value(2)?;
             let value = reader.value(2)?;
             let shared = || payload.slice_ref(value);
             match msgpack::str_content(key) {
-                Some("message_id") => header.message_id = MessageId::new(shared()).ok(),
+                Some("message_id") => header.message_id = MessageId::new(value).ok(),
                 Some("response_to") if value == [0xc0] => header.response_to = None,
                 Some("response_to") => {
-                    header.response_to = MessageId::new(shared()).ok();
+                    header.response_to = MessageId::new(value).ok();
                     bad_response_to = header.response_to.is_none();
                 }
                 Some("v") => {
@@ -85,14 +94,9 @@ impl Header {
     }
 
     /// Copies of all parts, which keep no message in memory.
-    pub(super) fn detached(&self) -> Self {
+    pub(super) fn detached(self) -> Self {
         let pairs = self.context.iter().map(|(key, value)| (key.detached(), value.detached()));
-        Self {
-            message_id: self.message_id.as_ref().map(MessageId::detached),
-            response_to: self.response_to.as_ref().map(MessageId::detached),
-            version: self.version,
-            context: Context { pairs: pairs.collect() },
-        }
+        Self { context: Context { pairs: pairs.collect() }, ..self }
     }
 
     pub(super) fn put(&self, out: &mut BytesMut) {
@@ -120,9 +124,13 @@ pub(crate) fn put_head(
     out: &mut BytesMut,
     id: OwnId,
     context: &Context,
-    response_to: Option<&MessageId>,
+    response_to: Option<ResponseTo<'_>>,
     name: &str,
 ) {
+    if out.capacity() - out.len() < HEAD {
+        // A whole chunk at a time; it is used again once all heads in it are gone.
+        out.reserve(SCRATCH);
+    }
     out.put_u8(0x93);
     msgpack::put_map(out, 2 + context.count() + u32::from(response_to.is_some()));
     out.put_slice(MESSAGE_ID);
@@ -131,10 +139,25 @@ pub(crate) fn put_head(
     context.put(out);
     if let Some(channel) = response_to {
         out.put_slice(RESPONSE_TO);
-        out.put_slice(channel.as_encoded());
+        match channel {
+            ResponseTo::Ours(own) => own.put(out),
+            ResponseTo::Theirs(id) => out.put_slice(id.as_encoded()),
+        }
     }
     msgpack::put_str(out, name);
 }
+
+/// The id of a channel: drawn here, or by the peer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ResponseTo<'a> {
+    Ours(OwnId),
+    Theirs(&'a MessageId),
+}
+
+/// What most heads fit in.
+const HEAD: usize = 256;
+/// Heads are written into chunks of this size.
+const SCRATCH: usize = 16 << 10;
 
 /// Header keys beyond the protocol's own, such as a trace id: they travel with a request, and with its
 /// answers when the server says so.

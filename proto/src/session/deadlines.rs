@@ -2,50 +2,200 @@
 //!
 //! A channel stands here once at most, and never later than its true deadline. Events that push a deadline
 //! back leave it where it stands: it is looked at when its time comes, so traffic costs nothing here.
+//!
+//! Channels stand in buckets by time. To put one in and to take one out takes the same short time however many there
+//! are.
 
-use std::{collections::BTreeSet, time::Instant};
+use std::time::{Duration, Instant};
 
-use super::{Session, table::At};
-use crate::{
-    call::Loss,
-    channel::{Channel, heartbeat::Due},
-    config::Limits,
+use super::{
+    Session,
+    table::{At, Table},
 };
+use crate::{call::Loss, channel::heartbeat::Due};
+
+/// How much time a bucket is for: so many bits of nanoseconds, about 34 ms.
+const SPAN_BITS: u32 = 25;
+/// How many buckets there are; whatever is due later than they reach waits in one more.
+const BUCKETS: u64 = 256;
+/// The number of that one.
+const FAR: u16 = BUCKETS as u16;
+
+/// Where a channel stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wake {
+    at: Instant,
+    bucket: u16,
+    place: u32,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
-    queue: BTreeSet<(Instant, At)>,
+    /// Where time begins.
+    epoch: Option<Instant>,
+    /// Everything that stands in buckets is due in this span or later,
+    current: u64,
+    /// and so many spans later at most.
+    buckets: Vec<Bucket>,
+    /// A bit for each bucket with something in it.
+    occupied: [u64; BUCKETS as usize / 64],
+}
+
+#[derive(Debug, Default)]
+struct Bucket {
+    /// Nothing in here is due before this.
+    first: Option<Instant>,
+    entries: Vec<(Instant, At)>,
 }
 
 impl Deadlines {
+    /// When something may be due, at the earliest.
     pub(crate) fn first(&self) -> Option<Instant> {
-        self.queue.first().map(|(at, _)| *at)
+        let near = self.next_bucket().and_then(|bucket| self.buckets[bucket].first);
+        let far = self.buckets.get(usize::from(FAR)).and_then(|bucket| bucket.first);
+        match (near, far) {
+            (Some(near), Some(far)) => Some(near.min(far)),
+            (near, far) => near.or(far),
+        }
     }
 
-    /// Moves a channel forward to its deadline; never backward.
-    fn schedule(&mut self, at: At, channel: &mut Channel, limits: &Limits) {
-        let Some(deadline) = channel.deadline(limits) else { return };
-        match channel.wake {
-            Some(wake) if wake <= deadline => return,
-            Some(wake) => {
-                self.queue.remove(&(wake, at));
-            }
-            None => {}
+    /// The first bucket with something in it, from the current one on.
+    fn next_bucket(&self) -> Option<usize> {
+        let start = self.current % BUCKETS;
+        let (word, bit) = ((start / 64) as usize, start % 64);
+        let words = self.occupied.len();
+        let ahead = self.occupied[word] >> bit << bit;
+        let mut candidates = [(word, ahead)]
+            .into_iter()
+            .chain((1..words).map(|step| ((word + step) % words, u64::MAX)))
+            .chain([(word, !(u64::MAX << bit))]);
+        candidates.find_map(|(word, mask)| {
+            let found = self.occupied[word] & mask;
+            (found != 0).then(|| word * 64 + found.trailing_zeros() as usize)
+        })
+    }
+
+    fn span_of(&self, at: Instant) -> u64 {
+        let since = self.epoch.map_or(Duration::ZERO, |epoch| at.saturating_duration_since(epoch));
+        u64::try_from(since.as_nanos() >> SPAN_BITS).unwrap_or(u64::MAX)
+    }
+
+    fn bucket_of(&self, at: Instant) -> u16 {
+        let span = self.span_of(at).max(self.current);
+        if span - self.current < BUCKETS { (span % BUCKETS) as u16 } else { FAR }
+    }
+
+    /// Where a channel with this deadline will stand, once it is [put](Self::put) there.
+    fn place(&mut self, deadline: Instant) -> Wake {
+        if self.buckets.is_empty() {
+            self.buckets.resize_with(usize::from(FAR) + 1, Bucket::default);
         }
-        channel.wake = Some(deadline);
-        self.queue.insert((deadline, at));
+        let bucket = self.bucket_of(deadline);
+        let place = self.buckets[usize::from(bucket)].entries.len();
+        Wake { at: deadline, bucket, place: u32::try_from(place).unwrap_or(u32::MAX) }
+    }
+
+    fn put(&mut self, at: At, wake: Wake) {
+        let bucket = &mut self.buckets[usize::from(wake.bucket)];
+        bucket.first = Some(bucket.first.map_or(wake.at, |first| first.min(wake.at)));
+        bucket.entries.push((wake.at, at));
+        if let Some(word) = self.occupied.get_mut(usize::from(wake.bucket / 64)) {
+            *word |= 1 << (wake.bucket % 64);
+        }
+    }
+
+    /// Takes out whatever stands at this place.
+    fn take(&mut self, wake: Wake, table: &mut Table) {
+        let bucket = &mut self.buckets[usize::from(wake.bucket)];
+        bucket.entries.swap_remove(wake.place as usize);
+        if let Some((_, moved)) = bucket.entries.get(wake.place as usize)
+            && let Some(moved) = table.get_mut(*moved).and_then(|moved| moved.wake.as_mut())
+        {
+            moved.place = wake.place;
+        }
+        if bucket.entries.is_empty() {
+            bucket.first = None;
+            if bucket.entries.capacity() > 64 {
+                bucket.entries = Vec::new();
+            }
+            if let Some(word) = self.occupied.get_mut(usize::from(wake.bucket / 64)) {
+                *word &= !(1 << (wake.bucket % 64));
+            }
+        }
     }
 
     /// Takes a channel out.
-    pub(crate) fn remove(&mut self, at: At, channel: &mut Channel) {
-        if let Some(wake) = channel.wake.take() {
-            self.queue.remove(&(wake, at));
+    pub(crate) fn remove(&mut self, at: At, table: &mut Table) {
+        if let Some(wake) = table.get_mut(at).and_then(|channel| channel.wake.take()) {
+            self.take(wake, table);
         }
     }
 
-    fn pop_due(&mut self, now: Instant) -> Option<At> {
-        self.first().filter(|first| *first <= now)?;
-        self.queue.pop_first().map(|(_, at)| at)
+    /// Makes sure that a channel is looked at by its deadline; it never moves backward.
+    fn schedule(&mut self, at: At, deadline: Instant, table: &mut Table) {
+        let Some(channel) = table.get_mut(at) else { return };
+        if let Some(wake) = channel.wake {
+            if wake.at <= deadline {
+                return;
+            }
+            self.take(wake, table);
+        }
+        let wake = self.place(deadline);
+        if let Some(channel) = table.get_mut(at) {
+            channel.wake = Some(wake);
+            self.put(at, wake);
+        }
+    }
+
+    /// The next channel that is due, taken out.
+    fn pop_due(&mut self, now: Instant, table: &mut Table) -> Option<At> {
+        loop {
+            if let Some(bucket) = self.next_bucket()
+                && self.buckets[bucket].first.is_some_and(|first| first <= now)
+            {
+                match self.pop_from(bucket, now, table) {
+                    Some(at) => return Some(at),
+                    // What was due first has been taken out meanwhile.
+                    None => continue,
+                }
+            }
+            // Nothing is due in buckets: the current one is now, unless something stands in an earlier one.
+            let next = self.next_bucket().map(|bucket| {
+                self.current + (bucket as u64 + BUCKETS - self.current % BUCKETS) % BUCKETS
+            });
+            let now_span = self.span_of(now);
+            self.current = self.current.max(next.map_or(now_span, |next| next.min(now_span)));
+            let far = self.buckets.get(usize::from(FAR))?.first?;
+            if self.bucket_of(far) == FAR {
+                return None;
+            }
+            self.bring_near(table);
+        }
+    }
+
+    fn pop_from(&mut self, bucket: usize, now: Instant, table: &mut Table) -> Option<At> {
+        let entries = &self.buckets[bucket].entries;
+        let found = entries.iter().rposition(|(at, _)| *at <= now);
+        let Some(place) = found else {
+            let first = entries.iter().map(|(at, _)| *at).min();
+            self.buckets[bucket].first = first;
+            return None;
+        };
+        let (_, at) = entries[place];
+        self.remove(at, table);
+        Some(at)
+    }
+
+    /// Puts what has come within reach into its bucket.
+    fn bring_near(&mut self, table: &mut Table) {
+        let far = std::mem::take(&mut self.buckets[usize::from(FAR)]);
+        for (deadline, at) in far.entries {
+            let wake = self.place(deadline);
+            if let Some(channel) = table.get_mut(at) {
+                channel.wake = Some(wake);
+                self.put(at, wake);
+            }
+        }
     }
 }
 
@@ -55,7 +205,10 @@ impl Session {
     /// Call it when [`poll_timeout`](Self::poll_timeout) has come; any other time does no harm.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.advance(now);
-        while let Some(at) = self.deadlines.pop_due(now) {
+        if self.deadlines.first().is_none_or(|first| first > now) {
+            return;
+        }
+        while let Some(at) = self.deadlines.pop_due(now, &mut self.table) {
             self.handle_due(now, at);
         }
     }
@@ -69,7 +222,6 @@ impl Session {
 
     fn handle_due(&mut self, now: Instant, at: At) {
         let Some(channel) = self.table.get_mut(at) else { return };
-        channel.wake = None;
         if let Some(loss) = channel.expired(now, &self.config.limits) {
             return self.lose(at, loss);
         }
@@ -91,8 +243,23 @@ impl Session {
 
     /// Makes sure that a channel is looked at in time.
     pub(crate) fn reschedule(&mut self, at: At) {
-        if let Some(channel) = self.table.get_mut(at) {
-            self.deadlines.schedule(at, channel, &self.config.limits);
+        let deadline = self.table.get(at).and_then(|channel| {
+            let deadline = channel.deadline(&self.config.limits)?;
+            // Mostly there is nothing to do: it stands early enough.
+            channel.wake.is_none_or(|wake| wake.at > deadline).then_some(deadline)
+        });
+        if let Some(deadline) = deadline {
+            self.deadlines.begin(self.now);
+            self.deadlines.schedule(at, deadline, &mut self.table);
+        }
+    }
+}
+
+impl Deadlines {
+    /// Time begins when something is due for the first time.
+    fn begin(&mut self, now: Option<Instant>) {
+        if self.epoch.is_none() {
+            self.epoch = now;
         }
     }
 }

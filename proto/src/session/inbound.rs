@@ -2,11 +2,7 @@
 
 use std::time::Instant;
 
-use super::{
-    CallId, Notice, RequestId, Session,
-    outbound::Refusal,
-    table::{At, RequestKey},
-};
+use super::{CallId, Notice, RequestId, Session, outbound::Refusal, table::At};
 use crate::{
     call::{Answer, Loss},
     channel::{
@@ -55,14 +51,13 @@ impl Session {
             Ok(event) => event,
             Err(broken) => return Err(self.handle_broken(from, envelope, broken)),
         };
-        let Some(id) = event.header.response_to.clone() else {
+        let Some(id) = &event.header.response_to else {
             return self.handle_request(now, from, envelope, event);
         };
-        if let Some(at) = self.table.find_call(&id, from) {
+        if let Some(at) = self.table.find_call(id.content(), from) {
             return self.handle_answer(now, at, event);
         }
-        let key = RequestKey { peer: from, envelope, id };
-        if let Some(at) = self.table.find_request(&key) {
+        if let Some(at) = self.table.find_request(from, &envelope, id) {
             self.handle_feedback(now, at, &event);
         }
         // Anything else is late: grants cross ends of streams, beats cross answers (protocol section 4).
@@ -80,7 +75,7 @@ impl Session {
         if let Some(header) = header {
             match (header.response_to, header.message_id) {
                 (Some(id), _) => {
-                    if let Some(at) = self.table.find_call(&id, from) {
+                    if let Some(at) = self.table.find_call(id.content(), from) {
                         self.lose(at, Loss::Malformed(reason));
                     }
                 }
@@ -129,6 +124,7 @@ impl Session {
         }
         self.buffered_bytes += held;
         let serving = Serving {
+            id,
             method: name,
             args: Some(args),
             held,
@@ -144,7 +140,6 @@ impl Session {
         let at = self.table.insert(Channel {
             peer: from,
             envelope,
-            id,
             phase: Phase::Asked,
             heartbeat: self.heartbeat(now, liveness, Patience::OfServer),
             dialect: Some(dialect),
@@ -153,7 +148,7 @@ impl Session {
             held: false,
             held_unsent: 0,
             wake: None,
-            side: Side::Server(Box::new(serving)),
+            side: Side::Server(serving),
         });
         self.reschedule(at);
         self.notices.push_back(Notice::Requested(RequestId(at)));
@@ -193,7 +188,6 @@ impl Session {
         // Bounded: a peer that floods while it reads nothing goes without answers.
         let bounded = self.refusals.len() < super::outbound::MOST_REFUSALS;
         if bounded && envelope.size() <= LONGEST_RETURN {
-            let id = id.detached();
             self.refusals.push_back(Refusal { to, envelope, id, dialect, failure });
         }
     }
@@ -265,7 +259,8 @@ impl Session {
         let last = answer.is_last();
         channel.phase = phase;
         caller.timeout = None;
-        caller.inbox.push_back(answer);
+        self.unread_calls += usize::from(caller.inbox.is_empty());
+        caller.inbox.push(answer);
         self.buffered_bytes += size;
         if !std::mem::replace(&mut caller.noticed, true) {
             self.notices.push_back(Notice::Readable(CallId(at)));

@@ -8,7 +8,7 @@ use crate::{
     call::Loss,
     channel::{Channel, Ending, Serving, Side, heartbeat::Patience},
     compat::{Dialect, RemoteFailure},
-    event::{Context, name, put_head},
+    event::{Context, ResponseTo, name, put_head},
     id::MessageId,
     msgpack,
     multipart::{Envelope, Payload, Transmit},
@@ -149,9 +149,9 @@ impl Session {
             }
             Next::Item(item) => {
                 self.head(at, name::STREAM, true);
-                self.payload(item.as_bytes().clone())
+                self.payload(item.into_bytes())
             }
-            Next::Ending(ending) => self.encode_ending(at, &ending),
+            Next::Ending(ending) => self.encode_ending(at, ending),
         };
         if ended {
             self.close(at);
@@ -162,12 +162,12 @@ impl Session {
         Transmit { to, envelope, payload }
     }
 
-    fn encode_ending(&mut self, at: At, ending: &Ending) -> Payload {
+    fn encode_ending(&mut self, at: At, ending: Ending) -> Payload {
         match ending {
             Ending::Value(value) => {
                 self.head(at, name::OK, true);
                 self.scratch.put_u8(0x91);
-                self.payload(value.as_bytes().clone())
+                self.payload(value.into_bytes())
             }
             Ending::Done => {
                 self.head(at, name::STREAM_DONE, true);
@@ -177,7 +177,7 @@ impl Session {
             Ending::Failure(failure) => {
                 let dialect = self.table.get(at).map_or(Dialect::CURRENT, Channel::dialect);
                 self.head(at, name::ERR, true);
-                dialect.put_failure(&mut self.scratch, failure);
+                dialect.put_failure(&mut self.scratch, &failure);
                 self.payload(Bytes::new())
             }
         }
@@ -186,7 +186,8 @@ impl Session {
     fn encode_refusal(&mut self, refusal: Refusal) -> Transmit {
         let Refusal { to, envelope, id, dialect, failure } = refusal;
         let own = self.ids.draw();
-        put_head(&mut self.scratch, own, &Context::new(), Some(&id), name::ERR);
+        let channel = Some(ResponseTo::Theirs(&id));
+        put_head(&mut self.scratch, own, &Context::new(), channel, name::ERR);
         dialect.put_failure(&mut self.scratch, &failure);
         Transmit { to, envelope, payload: self.payload(Bytes::new()) }
     }
@@ -196,11 +197,17 @@ impl Session {
         let none = Context::new();
         let own = self.ids.draw();
         let Some(channel) = self.table.get(at) else { return };
-        let context = match &channel.side {
-            Side::Server(serving) if with_context => &serving.reply_context,
-            _ => &none,
-        };
-        put_head(&mut self.scratch, own, context, Some(&channel.id), event);
+        match &channel.side {
+            Side::Server(serving) => {
+                let context = if with_context { &serving.reply_context } else { &none };
+                let channel = Some(ResponseTo::Theirs(&serving.id));
+                put_head(&mut self.scratch, own, context, channel, event);
+            }
+            Side::Caller(caller) => {
+                let channel = Some(ResponseTo::Ours(caller.own));
+                put_head(&mut self.scratch, own, &none, channel, event);
+            }
+        }
     }
 
     fn payload(&mut self, body: Bytes) -> Payload {

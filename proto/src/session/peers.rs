@@ -13,6 +13,7 @@ use crate::transport::PeerId;
 #[derive(Debug)]
 pub(crate) struct Peers {
     loads: HashMap<PeerId, Load, FixedState>,
+    /// Empty as long as there is one peer alone, which needs no order.
     order: BTreeSet<(Load, PeerId)>,
     turn: u64,
     /// How many are set aside.
@@ -41,10 +42,18 @@ impl Peers {
 
     pub(crate) fn down(&mut self, peer: PeerId) {
         self.take(peer);
+        if self.loads.len() == 1 {
+            self.order.clear();
+        }
     }
 
     /// The peer that a call should go to, of those that `has_room` does not refuse; counts the call.
     pub(crate) fn assign(&mut self, has_room: impl Fn(PeerId) -> bool) -> Option<PeerId> {
+        if self.loads.len() == 1 {
+            let (peer, load) = self.loads.iter_mut().next().filter(|(peer, _)| has_room(**peer))?;
+            load.calls += 1;
+            return Some(*peer);
+        }
         // The silent ones come last, and are no way out for the others' lack of room.
         let all_silent = self.silent == self.loads.len();
         let mut eligible = self.order.iter().take_while(|(load, _)| load.is_silent == all_silent);
@@ -57,7 +66,11 @@ impl Peers {
 
     /// A call that was assigned has ended.
     pub(crate) fn release(&mut self, peer: PeerId) {
-        if let Some(load) = self.take(peer) {
+        if self.loads.len() == 1 {
+            if let Some(load) = self.loads.get_mut(&peer) {
+                load.calls = load.calls.saturating_sub(1);
+            }
+        } else if let Some(load) = self.take(peer) {
             self.place(peer, Load { calls: load.calls.saturating_sub(1), ..load });
         }
     }
@@ -89,8 +102,14 @@ impl Peers {
 
     fn place(&mut self, peer: PeerId, load: Load) {
         self.silent += usize::from(load.is_silent);
+        if self.order.len() < self.loads.len() {
+            // There was one alone.
+            self.order.extend(self.loads.iter().map(|(peer, load)| (*load, *peer)));
+        }
         self.loads.insert(peer, load);
-        self.order.insert((load, peer));
+        if self.loads.len() > 1 {
+            self.order.insert((load, peer));
+        }
     }
 }
 

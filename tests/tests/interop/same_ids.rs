@@ -17,7 +17,7 @@ zerorpc_tests::over_each_transport![have_their_own_streams_and_credit, get_their
 struct Raw(zerorpc_zmq::Parts);
 
 fn same() -> MessageId {
-    MessageId::new(Args::encode("same").expect("a text").as_bytes().clone()).expect("a usable id")
+    MessageId::new(Args::encode("same").expect("a text").as_bytes()).expect("a usable id")
 }
 
 impl Raw {

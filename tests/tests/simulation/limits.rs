@@ -26,7 +26,7 @@ fn request(id: impl Into<Value>) -> Foreign {
 fn answers(server: &mut Puppet) -> Vec<(PeerId, Value, String)> {
     let answer = |sent: zerorpc_tests::world::puppet::Sent| {
         let id = sent.event.header.response_to.expect("servers only answer");
-        let id = rmpv::decode::read_value(&mut &id.as_encoded()[..]).expect("ids are well-formed");
+        let id = rmpv::decode::read_value(&mut id.as_encoded()).expect("ids are well-formed");
         let class = match value(&sent.event.args) {
             Value::Array(args) if sent.event.name == *"ERR" => format!(" {}", args[0]),
             _ => String::new(),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use zerorpc_proto::{Flow, PeerEvent, PeerId, Route, SocketKind, Transmit, TransportError};
 
 use super::MioTransport;
-use crate::zmtp::Outgoing;
+use crate::{connection::Connection, zmtp::Outgoing};
 
 /// How many times the high-water marks may wait for a peer that does not read before it is given up. Between
 /// the two, senders are held back; this is for those that cannot be, and for peers that provoke answers.
@@ -93,8 +93,14 @@ impl MioTransport {
                 connection.beyond += connection.engine.queued_bytes() - before;
             }
         }
-        self.flush(slot);
+        self.flush_later(slot);
         let (messages, bytes) = (self.options.high_water_mark, self.options.high_water_bytes);
+        let is_over = |connection: &mut Connection| connection.is_over(messages, bytes);
+        if !self.connection(slot).is_some_and(is_over) {
+            return Flow::Clear;
+        }
+        // That much may be in the way of nothing but this thread.
+        self.flush(slot);
         let Some(connection) = self.connection(slot) else { return Flow::Clear };
         let most_messages = messages.saturating_mul(u32::try_from(GIVEN_UP).unwrap_or(u32::MAX));
         if !connection.is_over(messages, bytes) {
@@ -141,11 +147,15 @@ impl MioTransport {
                 continue;
             }
             if connection.is_over(messages, bytes) {
+                self.flush(slot);
+            }
+            let Some(connection) = self.connection(slot) else { continue };
+            if connection.is_over(messages, bytes) {
                 tracing::debug!("dropped a message: {} does not keep up", connection.stream);
                 continue;
             }
             connection.engine.send_message(message.clone());
-            self.flush(slot);
+            self.flush_later(slot);
         }
     }
 }

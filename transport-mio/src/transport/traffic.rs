@@ -124,10 +124,27 @@ impl MioTransport {
         }
     }
 
+    /// Remembers that a connection has something to say.
+    pub(super) fn flush_later(&mut self, slot: usize) {
+        if let Some(connection) = self.connection(slot)
+            && !std::mem::replace(&mut connection.unwritten, true)
+        {
+            self.unwritten.push(slot);
+        }
+    }
+
+    /// Writes what all those connections have to say, as far as there is room.
+    pub(super) fn flush_all(&mut self) {
+        while let Some(slot) = self.unwritten.pop() {
+            self.flush(slot);
+        }
+    }
+
     /// Writes what a connection has to say, as far as there is room.
     pub(super) fn flush(&mut self, slot: usize) {
         let (messages, bytes) = (self.options.high_water_mark, self.options.high_water_bytes);
         let Some(connection) = self.connection(slot) else { return };
+        connection.unwritten = false;
         connection.write();
         if connection.failed.is_some() {
             // What the peer sent before it went is still to be read; that ends the connection.

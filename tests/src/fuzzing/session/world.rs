@@ -96,9 +96,12 @@ impl World {
     fn send(&mut self, at: usize, transmit: &Transmit) {
         let event = read(transmit);
         let id = event.header.message_id.expect("every event has an id of its own");
-        assert!(self.used.insert((at, id.as_encoded().clone())), "an id is used once");
+        assert!(
+            self.used.insert((at, Bytes::copy_from_slice(id.as_encoded()))),
+            "an id is used once"
+        );
         if event.header.response_to.is_none() {
-            self.ids.push(id.as_encoded().clone());
+            self.ids.push(Bytes::copy_from_slice(id.as_encoded()));
         }
         let to = usize::try_from(transmit.to.0 - 1).expect("a small number");
         let payload = transmit.payload.to_bytes();
@@ -272,7 +275,7 @@ impl World {
             let Multipart { envelope, payload } = message;
             if let Ok(event) = Event::decode(&payload, &Limits::default()) {
                 // What was never written may be sent again.
-                let id = event.header.message_id.map(|id| id.as_encoded().clone());
+                let id = event.header.message_id.map(|id| Bytes::copy_from_slice(id.as_encoded()));
                 self.used.remove(&(at, id.unwrap_or_default()));
             }
             let payload = Payload { head: payload, body: Bytes::new() };

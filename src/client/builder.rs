@@ -1,0 +1,116 @@
+//! Making clients.
+
+use std::{
+    sync::{Arc, mpsc::Sender},
+    time::Duration,
+};
+
+use zerorpc_proto::{Config, Limits, Liveness, MonitorEvent, Session, SocketKind, SocketOptions};
+
+use super::{Client, Shared};
+use crate::{
+    driver::Driver,
+    error::Error,
+    socket::{Links, TransportKind, seed},
+};
+
+/// Makes a [`Client`].
+#[must_use]
+pub struct ClientBuilder {
+    links: Links,
+    config: Config,
+    defaults: zerorpc_proto::CallOptions,
+    options: SocketOptions,
+}
+
+impl ClientBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            links: Links::default(),
+            config: Config::client(0),
+            defaults: zerorpc_proto::CallOptions::default(),
+            // Nobody waits for an answer when a client is closed: what was not sent need not be.
+            options: SocketOptions { linger: Some(Duration::ZERO), ..SocketOptions::default() },
+        }
+    }
+
+    /// Connects to a server at an endpoint such as `tcp://127.0.0.1:4242` or `ipc:///tmp/service`.
+    pub fn connect(mut self, endpoint: &str) -> Self {
+        self.links = self.links.connect(endpoint);
+        self
+    }
+
+    /// Lets servers connect, as workers; calls wait until one is there. May be repeated, and mixed with
+    /// [`connect`](Self::connect).
+    pub fn bind(mut self, endpoint: &str) -> Self {
+        self.links = self.links.bind(endpoint);
+        self
+    }
+
+    /// How long calls wait for their first answer, 30 s by default.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.defaults.timeout = Some(timeout);
+        self
+    }
+
+    /// Lets calls wait for their first answer as long as the server lives.
+    pub fn no_timeout(mut self) -> Self {
+        self.defaults.timeout = None;
+        self
+    }
+
+    /// The time between heartbeats, 5 s by default. Two of them without any sign of life lose the server.
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
+        self.config.heartbeat = Some(interval);
+        self
+    }
+
+    /// Beats only after the server has: suits servers that never do. Such a server's loss goes unnoticed.
+    pub fn passive_heartbeat(mut self, passive: bool) -> Self {
+        self.config.liveness = if passive { Liveness::Passive } else { Liveness::Active };
+        self
+    }
+
+    /// How many items of a stream the server may send ahead, 100 by default.
+    pub fn slots(mut self, slots: u32) -> Self {
+        self.defaults.slots = slots;
+        self
+    }
+
+    /// What moves the messages; see [`TransportKind::default`].
+    pub fn transport(mut self, transport: TransportKind) -> Self {
+        self.links = self.links.transport(transport);
+        self
+    }
+
+    /// Tells `events` what happens to connections: made, lost, refused, tried again. libzmq tells nothing.
+    pub fn monitor(mut self, events: Sender<MonitorEvent>) -> Self {
+        self.links = self.links.monitor(events);
+        self
+    }
+
+    /// What bounds the memory that servers can make the client use.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.config.limits = limits;
+        self
+    }
+
+    /// Options of the socket.
+    pub fn socket_options(mut self, options: SocketOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Opens the socket.
+    ///
+    /// # Errors
+    /// When no endpoint was given, or one cannot be used.
+    pub fn build(mut self) -> Result<Client, Error> {
+        let (parts, endpoints) = self.links.open(SocketKind::Dealer, &self.options)?;
+        self.config.seed = seed()?;
+        let (driver, keeper) = Driver::start(Session::new(self.config), parts, None)
+            .map_err(|error| Error::Thread(error.to_string()))?;
+        let shared = Shared { driver, keeper: Some(keeper), endpoints, defaults: self.defaults };
+        Ok(Client { shared: Arc::new(shared) })
+    }
+}

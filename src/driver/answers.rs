@@ -1,0 +1,169 @@
+//! Waiting for the answers to calls.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use parking_lot::Condvar;
+use zerorpc_proto::{Answer, CallId};
+
+use super::{Closed, Driver, Guard};
+
+/// An answer, and what is known of why there is none.
+pub(crate) type Received = (Answer, Option<Arc<str>>);
+
+/// Whoever waits for an answer while somebody else waits for the socket.
+#[derive(Debug, Default)]
+pub(super) struct Followers(HashMap<CallId, Follower>);
+
+#[derive(Debug)]
+enum Follower {
+    /// A thread, which can lead as well.
+    Thread(Arc<Condvar>),
+    /// A task, which cannot wait for a socket.
+    Task(Waker),
+}
+
+impl Followers {
+    pub(super) fn has_any(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// Wakes whoever waits for this call.
+    pub(super) fn wake(&mut self, id: CallId) {
+        match self.0.get(&id) {
+            Some(Follower::Thread(bell)) => {
+                bell.notify_one();
+            }
+            Some(Follower::Task(_)) => {
+                if let Some(Follower::Task(waker)) = self.0.remove(&id) {
+                    waker.wake();
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Wakes a thread, so that it may lead; false when none waits.
+    pub(super) fn wake_thread(&self) -> bool {
+        let bell = self.0.values().find_map(|follower| match follower {
+            Follower::Thread(bell) => Some(bell),
+            Follower::Task(_) => None,
+        });
+        bell.map(|bell| bell.notify_one()).is_some()
+    }
+
+    pub(super) fn wake_all(&mut self) {
+        self.0.retain(|_, follower| match follower {
+            Follower::Thread(bell) => {
+                bell.notify_one();
+                true
+            }
+            Follower::Task(waker) => {
+                waker.wake_by_ref();
+                false
+            }
+        });
+    }
+}
+
+impl Driver {
+    /// How many requests may wait for others to be sent with them.
+    const MOST_HELD_BACK: u32 = 32;
+
+    /// A request was made: sends it. As long as answers wait to be read, whose readers are likely to go on
+    /// with further requests, it waits for those, a millisecond at most.
+    pub(crate) fn send_request(&self, state: &mut Guard<'_>) {
+        let others = state.session.unread_calls() > 0 && !state.keeper.asleep;
+        if others && state.held_back < Self::MOST_HELD_BACK {
+            state.held_back += 1;
+        } else {
+            self.send_out(state);
+        }
+        self.progress();
+    }
+
+    /// Waits for the next answer to a call, as leader or behind one. `None` when the call is gone.
+    pub(crate) fn await_answer<'a>(
+        &'a self,
+        mut state: Guard<'a>,
+        id: CallId,
+    ) -> Result<Option<Received>, Closed> {
+        loop {
+            match self.take_answer(&mut state, id) {
+                Poll::Ready(taken) => {
+                    self.leave(state);
+                    return taken;
+                }
+                Poll::Pending if self.may_lead(&mut state) => state = self.lead(state),
+                Poll::Pending => self.follow(&mut state, id),
+            }
+        }
+    }
+
+    /// The next answer to a call, or else the task of `context` is woken when there is one.
+    pub(crate) fn poll_answer(
+        &self,
+        mut state: Guard<'_>,
+        id: CallId,
+        context: &Context<'_>,
+    ) -> Poll<Result<Option<Received>, Closed>> {
+        let taken = self.take_answer(&mut state, id);
+        if taken.is_pending() {
+            state.followers.0.insert(id, Follower::Task(context.waker().clone()));
+        }
+        self.leave(state);
+        taken
+    }
+
+    /// Takes an answer if there is one. If not, everything that can be sent was sent, and there is still none.
+    fn take_answer(
+        &self,
+        state: &mut Guard<'_>,
+        id: CallId,
+    ) -> Poll<Result<Option<Received>, Closed>> {
+        loop {
+            if let Some(closed) = state.closed.clone() {
+                return Poll::Ready(Err(closed));
+            }
+            let Some(mut call) = state.session.call(id) else { return Poll::Ready(Ok(None)) };
+            let peer = call.peer();
+            if let Some(answer) = call.recv() {
+                // Asking may have granted credit.
+                if state.held_back == 0 || state.session.unread_calls() == 0 {
+                    self.send_out(state);
+                }
+                let reason = state.reason(peer, &answer);
+                return Poll::Ready(Ok(Some((answer, reason))));
+            }
+            // Answers may come in by this, and time may run out.
+            self.send_out(state);
+            let ended = state.closed.is_some();
+            if !ended && state.session.call(id).is_some_and(|call| !call.is_readable()) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Waits, behind the leader, until the call may have answers or there is no leader any more.
+    fn follow(&self, state: &mut Guard<'_>, id: CallId) {
+        thread_local! {
+            static BELL: Arc<Condvar> = Arc::new(Condvar::new());
+        }
+        let bell = BELL.with(Arc::clone);
+        state.followers.0.insert(id, Follower::Thread(Arc::clone(&bell)));
+        bell.wait(state);
+        state.followers.0.remove(&id);
+    }
+
+    /// Nobody waits for the answers of this call any more.
+    pub(crate) fn forget(&self, mut state: Guard<'_>, id: CallId) {
+        state.followers.0.remove(&id);
+        if let Some(call) = state.session.call(id) {
+            call.cancel();
+        }
+        self.leave(state);
+    }
+}
