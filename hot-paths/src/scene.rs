@@ -125,7 +125,7 @@ impl Scene {
 fn request() -> Result<Event, Error> {
     let id = [&[0xc4, 32][..], b"0123456789abcdef0123456789abcdef"].concat();
     let header = Header {
-        message_id: Some(MessageId::new(id.into())?),
+        message_id: Some(MessageId::new(&id)?),
         version: Version::CURRENT,
         ..Header::default()
     };
