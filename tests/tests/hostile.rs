@@ -152,8 +152,7 @@ fn a_client_outlives_the_answers_of_a_broken_server(pair: Pair) {
             ] {
                 server.send_multipart([&request[0][..], b"", noise], 0).expect("sent");
             }
-            let head =
-                [b"\x93\x82\xaamessage_id\xa1m\xabresponse_to", id.as_encoded()].concat();
+            let head = [b"\x93\x82\xaamessage_id\xa1m\xabresponse_to", id.as_encoded()].concat();
             let payload = [&head[..], *answer].concat();
             server.send_multipart([&request[0][..], b"", &payload], 0).expect("sent");
         }
@@ -176,8 +175,7 @@ fn a_server_that_ignores_credit_ends_its_own_stream(pair: Pair) {
             let payload = Bytes::from(request[2].clone());
             let event = Event::decode(&payload, &Limits::default()).expect("our own event");
             let id = event.header.message_id.expect("requests have one");
-            let head =
-                [b"\x93\x82\xaamessage_id\xa1m\xabresponse_to", id.as_encoded()].concat();
+            let head = [b"\x93\x82\xaamessage_id\xa1m\xabresponse_to", id.as_encoded()].concat();
             let item = [&head[..], b"\xa6STREAM\x01"].concat();
             for _ in 0..20_000 {
                 server.send_multipart([&request[0][..], b"", &item], 0).expect("sent");

@@ -56,6 +56,7 @@
 )]
 
 mod connection;
+mod eagerness;
 mod link;
 mod topics;
 mod transport;

@@ -10,6 +10,8 @@ use mio::{Events, Poll, Registry, Token};
 use parking_lot::Mutex;
 use zerorpc_proto::{Waiter, Waker};
 
+use crate::eagerness::{Eagerness, MOMENT};
+
 /// The token of the waker; no source has it.
 const WAKE: Token = Token(usize::MAX);
 /// How many sources are reported by one wait; further ones by the next.
@@ -108,6 +110,7 @@ pub struct MioWaiter {
     poll: Poll,
     events: Events,
     mailbox: Arc<Mailbox>,
+    eagerness: Eagerness,
 }
 
 /// Ends a wait of a [`MioWaiter`].
@@ -144,16 +147,43 @@ impl MioWaiter {
         let registry = poll.registry().try_clone()?;
         let waker = MioWaker(Arc::new(mio::Waker::new(poll.registry(), WAKE)?));
         let mailbox = Arc::<Mailbox>::default();
-        let waiter =
-            Self { poll, events: Events::with_capacity(EVENTS), mailbox: Arc::clone(&mailbox) };
+        let waiter = Self {
+            poll,
+            events: Events::with_capacity(EVENTS),
+            mailbox: Arc::clone(&mailbox),
+            eagerness: Eagerness::default(),
+        };
         Ok((waiter, waker, registry, mailbox))
+    }
+}
+
+impl MioWaiter {
+    /// Waits for events; eagerly at first where that pays.
+    fn watch(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let start = Instant::now();
+        if self.eagerness.pays() && timeout.is_none_or(|timeout| timeout > MOMENT) {
+            while start.elapsed() < MOMENT {
+                self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
+                if !self.events.is_empty() {
+                    self.eagerness.looked(true);
+                    return Ok(());
+                }
+                std::hint::spin_loop();
+            }
+            self.eagerness.looked(false);
+        }
+        self.poll.poll(&mut self.events, timeout)?;
+        if !self.events.is_empty() {
+            self.eagerness.slept(start.elapsed());
+        }
+        Ok(())
     }
 }
 
 impl Waiter for MioWaiter {
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         let timeout = self.mailbox.fall_asleep(timeout)?;
-        if let Err(error) = self.poll.poll(&mut self.events, timeout) {
+        if let Err(error) = self.watch(timeout) {
             self.mailbox.wake_up(iter::empty());
             return if error.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(error) };
         }
