@@ -164,5 +164,5 @@ fn table_of(row: &'static Row, cast: &Cast) -> Table {
 /// The command line that repeats this run.
 fn command() -> String {
     let words = std::env::args().skip(1).filter(|word| word != "--bench");
-    words.fold("cargo bench --".to_owned(), |line, word| format!("{line} {word}"))
+    words.fold("cargo bench --bench compare --".to_owned(), |line, word| format!("{line} {word}"))
 }
