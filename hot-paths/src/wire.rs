@@ -123,10 +123,10 @@ pub(crate) fn read(
 }
 
 fn read_once(engine: &mut Engine, now: Instant, bytes: &[u8]) -> Result<usize, Violation> {
-    if let Want::Body { buffer, .. } = engine.want() {
-        let count = bytes.len().min(buffer.capacity() - buffer.len());
-        buffer.extend_from_slice(&bytes[..count]);
-        engine.handle_body(now)?;
+    if let Want::Body(missing) = engine.want() {
+        let count = bytes.len().min(missing.len());
+        missing[..count].copy_from_slice(&bytes[..count]);
+        engine.handle_body(now, count)?;
         return Ok(count);
     }
     let count = bytes.len().min(READ);
