@@ -30,11 +30,15 @@ pub mod name {
     /// Credit for further items.
     pub const MORE: &str = "_zpc_more";
 
-    /// One of these, by its bytes.
-    pub(super) fn known(name: &[u8]) -> Option<&'static str> {
-        let all = [OK, ERR, STREAM, STREAM_DONE, HEARTBEAT, MORE];
-        all.into_iter().find(|known| known.as_bytes() == name)
-    }
+    /// How everybody encodes these.
+    pub(super) const ENCODED: [(&[u8], &str); 6] = [
+        (b"\xa6STREAM", STREAM),
+        (b"\xa2OK", OK),
+        (b"\xa7_zpc_hb", HEARTBEAT),
+        (b"\xa9_zpc_more", MORE),
+        (b"\xabSTREAM_DONE", STREAM_DONE),
+        (b"\xa3ERR", ERR),
+    ];
 }
 
 /// A received event. All its parts are slices of the message.
@@ -75,12 +79,14 @@ impl Event {
         payload: &Bytes,
         reader: &mut Reader<'_>,
     ) -> Result<(ByteString, Args), Malformed> {
-        let name = reader.value(1)?;
-        let name = msgpack::raw_content(name).ok_or(Malformed::NameNotText)?;
-        let name = match name::known(name) {
-            Some(known) => ByteString::from_static(known),
+        let known = name::ENCODED.iter().find(|(encoded, _)| reader.literal(1, encoded));
+        let name = match known {
+            Some((_, known)) => ByteString::from_static(known),
             None => {
-                ByteString::try_from(payload.slice_ref(name)).map_err(|_| Malformed::NameNotText)?
+                let name = reader.value(1)?;
+                let name = msgpack::raw_content(name).ok_or(Malformed::NameNotText)?;
+                let name = payload.slice_ref(name);
+                ByteString::try_from(name).map_err(|_| Malformed::NameNotText)?
             }
         };
         let args = reader.value(1)?;

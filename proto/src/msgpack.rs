@@ -90,6 +90,21 @@ impl<'a> Reader<'a> {
         comes
     }
 
+    /// Consumes one whole value of a header: quickly if it is an id as most peers draw them, a short bin.
+    pub(crate) fn id(&mut self) -> Result<&'a [u8], Malformed> {
+        if let Some([0xc4, len @ 0..64, ..]) = self.input.get(self.at..) {
+            let end = self.at + 2 + usize::from(*len);
+            if self.elements_left > 0
+                && let Some(id) = self.input.get(self.at..end)
+            {
+                self.elements_left -= 1;
+                self.at = end;
+                return Ok(id);
+            }
+        }
+        self.value(2)
+    }
+
     /// Consumes one whole value, however it is nested, and returns its bytes. `depth` is how many arrays and
     /// maps stand around it.
     pub(crate) fn value(&mut self, depth: u32) -> Result<&'a [u8], Malformed> {

@@ -61,11 +61,17 @@ impl Header {
         for _ in 0..pairs {
             // As nearly every header has them.
             if reader.literal(1, MESSAGE_ID) {
-                header.message_id = MessageId::new(reader.value(2)?).ok();
+                header.message_id = MessageId::new(reader.id()?).ok();
                 continue;
             }
             if reader.literal(2, CURRENT_VERSION) {
                 header.version = Version::CURRENT;
+                continue;
+            }
+            if reader.literal(1, RESPONSE_TO) {
+                let value = reader.id()?;
+                header.response_to = MessageId::new(value).ok();
+                bad_response_to = header.response_to.is_none() && value != [0xc0];
                 continue;
             }
             let key = reader.value(2)?;

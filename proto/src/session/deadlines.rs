@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{call::Loss, channel::heartbeat::Due};
 
-/// How much time a bucket is for: so many bits of nanoseconds, about 34 ms.
-const SPAN_BITS: u32 = 25;
+/// How much time a bucket is for: so many bits of nanoseconds, about 8 ms.
+const SPAN_BITS: u32 = 23;
 /// How many buckets there are; whatever is due later than they reach waits in one more.
-const BUCKETS: u64 = 256;
+const BUCKETS: u64 = 1024;
 /// The number of that one.
 const FAR: u16 = BUCKETS as u16;
 
