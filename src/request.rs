@@ -5,21 +5,27 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use bytestring::ByteString;
 use parking_lot::Mutex;
 use zerorpc_proto::{Args, Context};
 
 /// One call of a method.
 #[derive(Debug, Clone)]
 pub struct Request {
-    method: String,
+    method: ByteString,
     args: Args,
     context: Context,
     caller: Arc<Caller>,
 }
 
 impl Request {
-    pub(crate) fn new(method: &str, args: Args, context: Context, caller: Arc<Caller>) -> Self {
-        Self { method: method.to_owned(), args, context, caller }
+    pub(crate) fn new(
+        method: ByteString,
+        args: Args,
+        context: Context,
+        caller: Arc<Caller>,
+    ) -> Self {
+        Self { method, args, context, caller }
     }
 
     /// The method that is called.
@@ -67,6 +73,12 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// Makes it fit for another request; false if it has served too well for that.
+    pub(crate) fn renew(&mut self) -> bool {
+        // Callbacks are dropped by whoever drops the request: not here, under a lock.
+        !*self.lost.get_mut() && self.callbacks.get_mut().is_empty()
+    }
+
     /// The caller is gone. Runs the callbacks: not under a lock.
     pub(crate) fn lose(&self) {
         let callbacks = {

@@ -2,9 +2,9 @@
 
 mod lenient;
 
-use std::fmt;
+use std::{cell::Cell, fmt};
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 use rmp::Marker;
 use serde::{Deserialize, Serialize};
 
@@ -38,21 +38,35 @@ impl Args {
     /// The empty array: no arguments.
     pub const NONE: Self = Self(Bytes::from_static(&[0x90]));
 
-    /// Room for most arguments and results.
-    const SMALL: usize = 64;
-
     /// Encodes any value. Structs become maps from field names.
     ///
-    /// Byte strings are what `serde_bytes` marks as such; a plain `Vec<u8>` is an array of numbers.
+    /// Byte strings are what `serde_bytes` marks as such; a plain `Vec<u8>` is an array of numbers. Small values that
+    /// a thread encodes share memory, 4 KiB at a time.
     ///
     /// # Errors
     /// When the value refuses to be serialised, or holds integers beyond 64 bits.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, EncodeError> {
-        let mut encoded = Vec::with_capacity(Self::SMALL);
-        value
-            .serialize(&mut rmp_serde::Serializer::new(&mut encoded).with_struct_map())
-            .map_err(|error| EncodeError(error.to_string()))?;
-        Ok(Self(encoded.into()))
+        /// A value needs no memory of its own as long as so much of it is left.
+        const ROOM: usize = 64;
+        const CHUNK: usize = 4 << 10;
+        thread_local! {
+            static CHUNKS: Cell<BytesMut> = Cell::default();
+        }
+        // Taken out: values may encode others while they are serialised.
+        let mut chunk = CHUNKS.take();
+        if chunk.capacity() - chunk.len() < ROOM {
+            chunk.reserve(CHUNK);
+        }
+        let mut writer = chunk.writer();
+        let serialised =
+            value.serialize(&mut rmp_serde::Serializer::new(&mut writer).with_struct_map());
+        chunk = writer.into_inner();
+        let encoded = chunk.split();
+        CHUNKS.set(chunk);
+        match serialised {
+            Ok(()) => Ok(Self(encoded.freeze())),
+            Err(error) => Err(EncodeError(error.to_string())),
+        }
     }
 
     /// Encodes the arguments of a call: a tuple, an array or a list; `()` is none.

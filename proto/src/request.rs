@@ -1,5 +1,7 @@
 //! The server's handle on a channel.
 
+use bytestring::ByteString;
+
 use crate::{
     args::Args,
     channel::{Ending, Serving, Side, phase::Phase},
@@ -39,6 +41,12 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn method(&self) -> &str {
         self.serving().map_or("", |serving| &serving.method)
+    }
+
+    /// The same, as a slice of the message that brought it.
+    #[must_use]
+    pub fn method_name(&self) -> ByteString {
+        self.serving().map_or_else(ByteString::new, |serving| serving.method.clone())
     }
 
     /// The arguments: an array, unless the peer sent something else.

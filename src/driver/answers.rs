@@ -7,6 +7,7 @@ use std::{
     time::Instant,
 };
 
+use foldhash::fast::RandomState;
 use parking_lot::Condvar;
 use zerorpc_proto::{Answer, CallId};
 
@@ -17,7 +18,7 @@ pub(crate) type Received = (Answer, Option<Arc<str>>);
 
 /// Whoever waits for an answer while somebody else waits for the socket.
 #[derive(Debug, Default)]
-pub(super) struct Followers(HashMap<CallId, Follower>);
+pub(super) struct Followers(HashMap<CallId, Follower, RandomState>);
 
 #[derive(Debug)]
 enum Follower {

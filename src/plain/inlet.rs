@@ -74,7 +74,7 @@ fn take(service: &impl Service, message: &Multipart) {
         Err(malformed) => return tracing::warn!("an event was dropped: {malformed}"),
     };
     let request =
-        Request::new(&event.name, event.args, event.header.context, Arc::<Caller>::default());
+        Request::new(event.name, event.args, event.header.context, Arc::<Caller>::default());
     match catch_unwind(AssertUnwindSafe(|| service.call(&request))) {
         Ok(Ok(_)) => {}
         Ok(Err(failure)) => tracing::warn!("{}: {failure}", request.method()),

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use foldhash::fast::RandomState;
 use zerorpc_proto::{Args, Notice, RequestId};
 
 use super::worker;
@@ -21,9 +22,11 @@ pub(crate) struct Desk {
     pub(super) service: Arc<dyn Service>,
     pub(super) jobs: VecDeque<Job>,
     /// Requests that a method runs for, or whose stream is parked.
-    pub(super) running: HashMap<RequestId, Arc<Caller>>,
+    pub(super) running: HashMap<RequestId, Arc<Caller>, RandomState>,
     /// Streams that wait for credit; no thread waits with them.
-    pub(super) parked: HashMap<RequestId, Stream>,
+    pub(super) parked: HashMap<RequestId, Stream, RandomState>,
+    /// Of requests that have ended, to be used again.
+    spare: Vec<Arc<Caller>>,
     /// How long methods take.
     pub(super) pace: Pace,
     pub(super) workers: usize,
@@ -77,8 +80,9 @@ impl Desk {
         Self {
             service,
             jobs: VecDeque::new(),
-            running: HashMap::new(),
-            parked: HashMap::new(),
+            running: HashMap::default(),
+            parked: HashMap::default(),
+            spare: Vec::new(),
             pace: Pace::default(),
             workers: 0,
             idle: 0,
@@ -105,6 +109,25 @@ impl Desk {
                 }
             }
             Notice::Readable(_) | Notice::CallLost(_) => {}
+        }
+    }
+
+    /// A request begins: nobody has been lost yet.
+    pub(super) fn begin(&mut self, id: RequestId) -> Arc<Caller> {
+        let caller = self.spare.pop().unwrap_or_default();
+        self.running.insert(id, Arc::clone(&caller));
+        caller
+    }
+
+    /// A request has its last answer.
+    pub(super) fn end(&mut self, id: RequestId) {
+        /// So many are kept for later requests at most.
+        const SPARE: usize = 64;
+        if let Some(mut caller) = self.running.remove(&id)
+            && self.spare.len() < SPARE
+            && Arc::get_mut(&mut caller).is_some_and(Caller::renew)
+        {
+            self.spare.push(caller);
         }
     }
 

@@ -10,12 +10,12 @@ use zerorpc_proto::{Args, Blocked, RemoteFailure, RequestId};
 
 use super::{
     builtin,
-    desk::{Desk, Job, Stream},
+    desk::{Job, Stream},
 };
 use crate::{
     driver::{Driver, Guard, LATEST},
     failure::Failure,
-    request::{Caller, Request},
+    request::Request,
     service::Reply,
 };
 
@@ -151,10 +151,9 @@ fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job, unsent: &mut Unse
 fn take(state: &mut Guard<'_>, id: RequestId) -> Option<Request> {
     let mut taken = state.session.request(id)?;
     let args = taken.take_args();
-    let caller = Arc::new(Caller::default());
-    let request = Request::new(taken.method(), args, taken.context(), Arc::clone(&caller));
-    state.desk.as_mut()?.running.insert(id, caller);
-    Some(request)
+    let (method, context) = (taken.method_name(), taken.context());
+    let caller = state.desk.as_mut()?.begin(id);
+    Some(Request::new(method, args, context, caller))
 }
 
 /// Sends items until the stream ends, or parks it until there is credit.
@@ -219,8 +218,8 @@ fn finish(
     unsent: &mut Unsent,
     asked: Instant,
 ) {
-    if let Some(Desk { running, .. }) = &mut state.desk {
-        running.remove(&id);
+    if let Some(desk) = &mut state.desk {
+        desk.end(id);
     }
     let Some(request) = state.session.request(id) else { return };
     match end {

@@ -19,7 +19,7 @@ use crate::{
 pub(crate) const SCRATCH: usize = 64 << 10;
 
 /// How many parts one write gathers at most.
-const SLICES: usize = 64;
+const SLICES: usize = 16;
 
 /// One connection of a socket.
 #[derive(Debug)]
@@ -80,6 +80,19 @@ pub(crate) struct Read {
     pub(crate) more: bool,
 }
 
+/// A copy of what was read, in one allocation if it is small. (A vector takes another one as soon as it is shared.)
+fn chunk(read: &[u8]) -> Bytes {
+    const SMALL: usize = 256;
+    let mut small = [0; SMALL];
+    match small.get_mut(..read.len()) {
+        Some(start) => {
+            start.copy_from_slice(read);
+            Bytes::from_owner(small).slice(..read.len())
+        }
+        None => Bytes::copy_from_slice(read),
+    }
+}
+
 impl Connection {
     pub(crate) fn new(
         stream: Stream,
@@ -126,7 +139,7 @@ impl Connection {
             self.engine.handle_body(now, count)?;
         } else {
             // One allocation for all messages of the chunk, which are slices of it.
-            let chunk = Bytes::copy_from_slice(scratch);
+            let chunk = chunk(scratch);
             scratch.clear();
             self.engine.handle_chunk(now, chunk)?;
         }
@@ -149,7 +162,7 @@ impl Connection {
     /// Writes as much of the output as there is room for. When that has [failed](Self::failed) once, it is not
     /// tried again.
     pub(crate) fn write(&mut self) {
-        while self.writable && self.failed.is_none() {
+        while self.writable && self.failed.is_none() && self.engine.has_output() {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let filled = self.engine.output(&mut slices);
             if filled == 0 {

@@ -81,12 +81,11 @@ impl Mailbox {
     }
 
     /// Somebody begins to wait; for how long at most.
-    fn fall_asleep(&self, timeout: Option<Duration>) -> io::Result<Option<Duration>> {
+    fn fall_asleep(&self, now: Instant, timeout: Option<Duration>) -> io::Result<Option<Duration>> {
         let mut mail = self.0.lock();
         if mail.closed {
             return Err(io::ErrorKind::NotConnected.into());
         }
-        let now = Instant::now();
         let until = timeout.and_then(|timeout| now.checked_add(timeout));
         let until = [until, mail.due].into_iter().flatten().min();
         mail.sleep = Sleep::Until(until);
@@ -159,8 +158,7 @@ impl MioWaiter {
 
 impl MioWaiter {
     /// Waits for events; eagerly at first where that pays.
-    fn watch(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let start = Instant::now();
+    fn watch(&mut self, start: Instant, timeout: Option<Duration>) -> io::Result<()> {
         if self.eagerness.pays() && timeout.is_none_or(|timeout| timeout > MOMENT) {
             while start.elapsed() < MOMENT {
                 self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
@@ -182,8 +180,9 @@ impl MioWaiter {
 
 impl Waiter for MioWaiter {
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let timeout = self.mailbox.fall_asleep(timeout)?;
-        if let Err(error) = self.watch(timeout) {
+        let now = Instant::now();
+        let timeout = self.mailbox.fall_asleep(now, timeout)?;
+        if let Err(error) = self.watch(now, timeout) {
             self.mailbox.wake_up(iter::empty());
             return if error.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(error) };
         }

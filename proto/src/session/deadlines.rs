@@ -38,8 +38,12 @@ pub(crate) struct Deadlines {
     /// and so many spans later at most.
     buckets: Vec<Bucket>,
     /// A bit for each bucket with something in it.
-    occupied: [u64; BUCKETS as usize / 64],
+    occupied: [u64; WORDS],
+    /// Nothing is due before this.
+    first: Option<Instant>,
 }
+
+const WORDS: usize = BUCKETS as usize / 64;
 
 #[derive(Debug, Default)]
 struct Bucket {
@@ -51,6 +55,11 @@ struct Bucket {
 impl Deadlines {
     /// When something may be due, at the earliest.
     pub(crate) fn first(&self) -> Option<Instant> {
+        self.first
+    }
+
+    /// The same, from what is there now.
+    fn find_first(&self) -> Option<Instant> {
         let near = self.next_bucket().and_then(|bucket| self.buckets[bucket].first);
         let far = self.buckets.get(usize::from(FAR)).and_then(|bucket| bucket.first);
         match (near, far) {
@@ -62,16 +71,17 @@ impl Deadlines {
     /// The first bucket with something in it, from the current one on.
     fn next_bucket(&self) -> Option<usize> {
         let start = self.current % BUCKETS;
-        let (word, bit) = ((start / 64) as usize, start % 64);
-        let words = self.occupied.len();
-        let ahead = self.occupied[word] >> bit << bit;
-        let mut candidates = [(word, ahead)]
-            .into_iter()
-            .chain((1..words).map(|step| ((word + step) % words, u64::MAX)))
-            .chain([(word, !(u64::MAX << bit))]);
-        candidates.find_map(|(word, mask)| {
-            let found = self.occupied[word] & mask;
-            (found != 0).then(|| word * 64 + found.trailing_zeros() as usize)
+        let (word, ahead) = ((start / 64) as usize, u64::MAX << (start % 64));
+        // The word in which it begins is looked at twice: first from there on, at last up to there.
+        (0..=WORDS).find_map(|step| {
+            let place = (word + step) % WORDS;
+            let mask = match step {
+                0 => ahead,
+                WORDS => !ahead,
+                _ => u64::MAX,
+            };
+            let found = self.occupied[place] & mask;
+            (found != 0).then(|| place * 64 + found.trailing_zeros() as usize)
         })
     }
 
@@ -96,8 +106,10 @@ impl Deadlines {
     }
 
     fn put(&mut self, at: At, wake: Wake) {
+        let earlier = |first: Option<Instant>| first.map_or(wake.at, |first| first.min(wake.at));
+        self.first = Some(earlier(self.first));
         let bucket = &mut self.buckets[usize::from(wake.bucket)];
-        bucket.first = Some(bucket.first.map_or(wake.at, |first| first.min(wake.at)));
+        bucket.first = Some(earlier(bucket.first));
         bucket.entries.push((wake.at, at));
         if let Some(word) = self.occupied.get_mut(usize::from(wake.bucket / 64)) {
             *word |= 1 << (wake.bucket % 64);
@@ -211,6 +223,7 @@ impl Session {
         while let Some(at) = self.deadlines.pop_due(now, &mut self.table) {
             self.handle_due(now, at);
         }
+        self.deadlines.first = self.deadlines.find_first();
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next, if nothing else happens. It may be earlier

@@ -19,14 +19,14 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// All counts repeat themselves, except that of items in the stack's client: those that arrive together share an
 /// allocation, and how many do is up to the scheduler. The limit is for items that arrive alone.
 const LIMITS: [(&str, f64); 8] = [
-    ("core, call, client", 4.0),
-    ("core, call, server", 4.0),
+    ("core, call, client", 2.0),
+    ("core, call, server", 2.0),
     ("core, item, client", 2.0),
-    ("core, item, server", 2.1),
-    ("stack, call, client", 4.1),
-    ("stack, call, server", 7.1),
+    ("core, item, server", 0.1),
+    ("stack, call, client", 1.1),
+    ("stack, call, server", 2.1),
     ("stack, item, client", 1.1),
-    ("stack, item, server", 2.3),
+    ("stack, item, server", 0.3),
 ];
 
 /// What each side has asked for.
