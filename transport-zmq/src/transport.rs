@@ -57,8 +57,6 @@ pub struct ZmqTransport {
     connected: Vec<String>,
     backlog: Backlog,
     bell: Bell,
-    /// Whether the last message that had come was received.
-    drained: bool,
     socket: zmq::Socket,
     // Of the sockets that pick the peer themselves. Must be dropped after the socket.
     links: Option<Links>,
@@ -88,7 +86,6 @@ impl ZmqTransport {
             connected: Vec::new(),
             backlog: Backlog::default(),
             bell,
-            drained: true,
             socket,
             links,
             lingering,
@@ -194,14 +191,9 @@ impl ZmqTransport {
     fn try_can_send(&mut self) -> Result<bool, zmq::Error> {
         self.refresh()?;
         self.flush()?;
-        let events = self.events()?;
-        if events.contains(POLLIN) && self.drained {
-            // The announcement of this message is used up, and the caller need not receive now. Who
-            // is still receiving will do so anyway.
-            self.drained = false;
-            self.bell.ring();
-        }
-        Ok(self.backlog.is_empty() && self.has_peer() && events.contains(POLLOUT))
+        // Asking libzmq whether there is room takes a system call for each message. That there is none shows in
+        // one that has to wait.
+        Ok(self.backlog.is_empty() && self.has_peer())
     }
 
     /// Gives the backlog its part of the linger.
@@ -268,7 +260,6 @@ impl Transport for ZmqTransport {
 
     fn receive(&mut self) -> Result<Option<(PeerId, Multipart)>, TransportError> {
         let message = self.try_receive().map_err(failure)?;
-        self.drained = message.is_none();
         Ok(message.map(|message| (PeerId::NAMELESS, message)))
     }
 
