@@ -90,6 +90,8 @@ pub(crate) struct State {
     departures: VecDeque<(PeerId, Arc<str>)>,
     /// What went wrong with the latest attempt to connect, as long as none went well.
     trouble: Option<Arc<str>>,
+    /// When something was due in the session last.
+    timed: Option<Instant>,
     /// How many batches in a row were full: more waits to be received.
     rounds_behind: u32,
     pub(crate) deferred: Vec<Deferred>,
@@ -129,6 +131,7 @@ impl Driver {
             send_by: None,
             departures: VecDeque::new(),
             trouble: None,
+            timed: None,
             rounds_behind: 0,
             deferred: Vec::new(),
             closed: None,

@@ -1,6 +1,9 @@
 //! Moving messages between transport and session, one round at a time.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use zerorpc_proto::{
@@ -8,6 +11,10 @@ use zerorpc_proto::{
 };
 
 use super::State;
+
+/// So long after something was due in the session, nobody wakes up for what is due next: the beats of many channels
+/// leave together.
+const GRAIN: Duration = Duration::from_millis(5);
 
 /// How many ends of connections are remembered, for the calls that they ended.
 const DEPARTURES: usize = 64;
@@ -24,7 +31,9 @@ impl State {
     /// When something is due: in the session, in the transport, or to be sent.
     pub(super) fn due(&self) -> Option<Instant> {
         let transport = self.transport.as_ref().and_then(|transport| transport.poll_timeout());
-        [self.session.poll_timeout(), transport, self.send_by].into_iter().flatten().min()
+        let session = self.session.poll_timeout();
+        let session = session.map(|due| self.timed.map_or(due, |timed| due.max(timed + GRAIN)));
+        [session, transport, self.send_by].into_iter().flatten().min()
     }
 
     /// What is known of why a call to this peer was lost.
@@ -60,7 +69,10 @@ impl State {
         self.take_news(now);
         // A beat that is still to be read is no silence, unless reading never comes to an end.
         self.rounds_behind = if received < BATCH { 0 } else { self.rounds_behind.wrapping_add(1) };
-        if self.rounds_behind.is_multiple_of(PATIENCE) {
+        if self.rounds_behind.is_multiple_of(PATIENCE)
+            && self.session.poll_timeout().is_some_and(|due| due <= now)
+        {
+            self.timed = Some(now);
             self.session.handle_timeout(now);
         }
         let hidden = self.transmit()?;
