@@ -99,7 +99,7 @@ pub(crate) struct Serving {
 pub(crate) enum Ending {
     Value(Args),
     Done,
-    Failure(RemoteFailure),
+    Failure(Box<RemoteFailure>),
 }
 
 /// Answers that were not read yet. Most calls never have more than one, which costs no allocation.

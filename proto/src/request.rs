@@ -141,7 +141,7 @@ impl<'a> Request<'a> {
 
     /// Answers with an error, or ends a stream with one.
     pub fn fail(self, failure: RemoteFailure) {
-        self.end(Ending::Failure(failure));
+        self.end(Ending::Failure(Box::new(failure)));
     }
 
     fn end(self, ending: Ending) {
