@@ -97,9 +97,7 @@ fn all_that_happens_to_a_connection_is_told_and_logged() {
         .build()
         .expect("a client");
     assert_eq!(client.call("add", (1, 2)), Ok(3));
-    let connected = |event: &MonitorEvent| {
-        matches!(event, MonitorEvent::Connected { remote, .. } if *remote == endpoint)
-    };
+    let connected = |event: &MonitorEvent| matches!(event, MonitorEvent::Connected { remote, .. } if *remote == endpoint);
     let MonitorEvent::Connected { peer, .. } = told(&events, connected) else { unreachable!() };
 
     drop(server);
@@ -116,9 +114,10 @@ fn all_that_happens_to_a_connection_is_told_and_logged() {
     let listener = TcpListener::bind(address).expect("the port is free again");
     let (mut stream, _) = listener.accept().expect("it tries again");
     stream.write_all(b"\0").expect("it listens");
-    told(&events, |event| {
-        matches!(event, MonitorEvent::HandshakeFailed { remote, .. } if *remote == endpoint)
-    });
+    told(
+        &events,
+        |event| matches!(event, MonitorEvent::HandshakeFailed { remote, .. } if *remote == endpoint),
+    );
     drop((listener, stream));
 
     let (_server, _) = serve_with(TransportKind::Mio, |builder| builder.bind(&endpoint));
@@ -155,9 +154,10 @@ fn sockets_that_only_send_or_receive_have_options_and_tell_too() {
     assert_eq!(notes.recv_timeout(PATIENCE), Ok(100));
 
     pusher.push("note", ("x".repeat(2000),)).expect("it leaves");
-    told(&events, |event| {
-        matches!(event, MonitorEvent::Disconnected { reason, .. } if reason.contains("limit"))
-    });
+    told(
+        &events,
+        |event| matches!(event, MonitorEvent::Disconnected { reason, .. } if reason.contains("limit")),
+    );
     assert!(notes.try_recv().is_err(), "the frame was larger than allowed");
     // What is written to a connection that is ending is lost.
     told(&at_pusher, is_connected);
