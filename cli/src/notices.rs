@@ -42,6 +42,8 @@ pub(crate) fn start_log(debug: bool) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        // It would say on standard error, with a panic if need be, that standard error is closed.
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal())
         .init();
 }
