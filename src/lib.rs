@@ -69,3 +69,8 @@ pub use zerorpc_proto::{
     Args, Context, DEFAULT_HEARTBEAT, DEFAULT_SLOTS, DEFAULT_TIMEOUT, DecodeError, EncodeError,
     EndpointError, Limits, Loss, MonitorEvent, SocketOptions, TransportError,
 };
+
+/// The program that the README shows is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -59,7 +59,6 @@ impl Server {
             links: Links::default(),
             pool_size: None,
             config: Config::server(0),
-            options: SocketOptions::default(),
         }
     }
 
@@ -123,7 +122,6 @@ pub struct ServerBuilder {
     links: Links,
     pool_size: Option<usize>,
     config: Config,
-    options: SocketOptions,
 }
 
 impl ServerBuilder {
@@ -179,7 +177,7 @@ impl ServerBuilder {
 
     /// Options of the socket.
     pub fn socket_options(mut self, options: SocketOptions) -> Self {
-        self.options = options;
+        self.links = self.links.socket_options(options);
         self
     }
 
@@ -189,7 +187,7 @@ impl ServerBuilder {
     /// When there is no service or no endpoint, or an endpoint cannot be used.
     pub fn build(mut self) -> Result<Server, Error> {
         let service = self.service.ok_or(Error::NoService)?;
-        let (parts, endpoints) = self.links.open(SocketKind::Router, &self.options)?;
+        let (parts, endpoints) = self.links.open(SocketKind::Router)?;
         self.config.seed = seed()?;
         let desk = Desk::new(service, self.pool_size.unwrap_or(DEFAULT_POOL_SIZE));
         let (driver, keeper) = Driver::start(Session::new(self.config), parts, Some(desk))

@@ -24,6 +24,7 @@ pub struct Links {
     links: Vec<Link>,
     transport: TransportKind,
     monitor: Option<Sender<MonitorEvent>>,
+    options: SocketOptions,
 }
 
 #[derive(Debug, Clone)]
@@ -69,16 +70,19 @@ impl Links {
         self
     }
 
+    /// Options of the socket, such as its high-water marks and its linger.
+    #[must_use]
+    pub fn socket_options(mut self, options: SocketOptions) -> Self {
+        self.options = options;
+        self
+    }
+
     /// Opens a socket and makes the links; returns the endpoints, those that are bound as they were bound.
-    pub(crate) fn open(
-        &self,
-        kind: SocketKind,
-        options: &SocketOptions,
-    ) -> Result<(Parts, Endpoints), Error> {
+    pub(crate) fn open(&self, kind: SocketKind) -> Result<(Parts, Endpoints), Error> {
         if self.links.is_empty() {
             return Err(Error::NoEndpoint);
         }
-        let mut parts = self.transport.open(kind, options).map_err(Error::Socket)?;
+        let mut parts = self.transport.open(kind, &self.options).map_err(Error::Socket)?;
         parts.monitor = self.monitor.clone();
         let mut endpoints = Endpoints::default();
         for link in &self.links {

@@ -52,7 +52,7 @@ fn open(plan: &Plan, role: &ClientPlan) -> Result<Client, Stop> {
         };
     }
     let client = builder.build()?;
-    notices::announce_ports(&plan.links, client.endpoints());
+    notices::announce_choices(&plan.links, client.endpoints());
     Ok(client)
 }
 

@@ -22,14 +22,14 @@ pub(crate) fn announce(link: &Link) {
     }
 }
 
-/// Tells which ports the system chose, for binds that left it the choice. `bound` are all binds in order.
-pub(crate) fn announce_ports(links: &[Link], bound: &[String]) {
+/// Tells which ports and paths the system chose, for binds that left it the choice. `bound` are all binds in order.
+pub(crate) fn announce_choices(links: &[Link], bound: &[String]) {
     let asked = links.iter().filter_map(|link| match link {
         Link::Bind(address) => Some(address),
         Link::Connect(_) => None,
     });
     for (asked, bound) in asked.zip(bound) {
-        if asked.ends_with(":*") || asked.ends_with(":0") {
+        if asked.ends_with(":*") || asked.ends_with(":0") || asked == "ipc://*" {
             say(format_args!("bound to {bound:?}"));
         }
     }
@@ -42,6 +42,8 @@ pub(crate) fn start_log(debug: bool) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        // It would say on standard error, with a panic if need be, that standard error is closed.
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal())
         .init();
 }

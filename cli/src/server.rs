@@ -47,7 +47,7 @@ pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, Stop> {
         };
     }
     let server = builder.build()?;
-    notices::announce_ports(&plan.links, server.endpoints());
+    notices::announce_choices(&plan.links, server.endpoints());
     notices::say(format_args!("serving {:?}", role.module));
 
     let signal = signals.forever().next();

@@ -20,17 +20,16 @@ pub struct ClientBuilder {
     links: Links,
     config: Config,
     defaults: zerorpc_proto::CallOptions,
-    options: SocketOptions,
 }
 
 impl ClientBuilder {
     pub(super) fn new() -> Self {
+        // Nobody waits for an answer when a client is closed: what was not sent need not be.
+        let options = SocketOptions { linger: Some(Duration::ZERO), ..SocketOptions::default() };
         Self {
-            links: Links::default(),
+            links: Links::default().socket_options(options),
             config: Config::client(0),
             defaults: zerorpc_proto::CallOptions::default(),
-            // Nobody waits for an answer when a client is closed: what was not sent need not be.
-            options: SocketOptions { linger: Some(Duration::ZERO), ..SocketOptions::default() },
         }
     }
 
@@ -97,7 +96,7 @@ impl ClientBuilder {
 
     /// Options of the socket.
     pub fn socket_options(mut self, options: SocketOptions) -> Self {
-        self.options = options;
+        self.links = self.links.socket_options(options);
         self
     }
 
@@ -106,7 +105,7 @@ impl ClientBuilder {
     /// # Errors
     /// When no endpoint was given, or one cannot be used.
     pub fn build(mut self) -> Result<Client, Error> {
-        let (parts, endpoints) = self.links.open(SocketKind::Dealer, &self.options)?;
+        let (parts, endpoints) = self.links.open(SocketKind::Dealer)?;
         self.config.seed = seed()?;
         let (driver, keeper) = Driver::start(Session::new(self.config), parts, None)
             .map_err(|error| Error::Thread(error.to_string()))?;

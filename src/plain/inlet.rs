@@ -9,9 +9,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use zerorpc_proto::{
-    Limits, Multipart, SocketKind, SocketOptions, TransportError, Waker, receive_plain,
-};
+use zerorpc_proto::{Limits, Multipart, SocketKind, TransportError, Waker, receive_plain};
 
 use super::thread::{spawn, tell, until};
 use crate::{
@@ -36,7 +34,7 @@ impl Inlet {
         links: &Links,
         service: impl Service,
     ) -> Result<Self, Error> {
-        let (parts, endpoints) = links.open(kind, &SocketOptions::default())?;
+        let (parts, endpoints) = links.open(kind)?;
         let Parts { mut transport, mut waiter, waker, monitor } = parts;
         let closing = Arc::new(AtomicBool::new(false));
         let closed = Arc::clone(&closing);

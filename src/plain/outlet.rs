@@ -9,8 +9,8 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 use serde::Serialize;
 use zerorpc_proto::{
-    Args, Context, DEFAULT_TIMEOUT, MonitorEvent, PlainSender, SocketKind, SocketOptions,
-    Transport, TransportError, Waiter, Waker,
+    Args, Context, DEFAULT_TIMEOUT, MonitorEvent, PlainSender, SocketKind, Transport,
+    TransportError, Waiter, Waker,
 };
 
 use super::thread::{settle, spawn, tell, until};
@@ -42,7 +42,7 @@ struct Inner {
 
 impl Outlet {
     pub(super) fn open(kind: SocketKind, links: &Links) -> Result<Self, Error> {
-        let (parts, endpoints) = links.open(kind, &SocketOptions::default())?;
+        let (parts, endpoints) = links.open(kind)?;
         let Parts { transport, waiter, waker, monitor } = parts;
         let inner = Inner { sender: PlainSender::new(seed()?), transport: Some(transport) };
         let shared = Arc::new(Shared { inner: Mutex::new(inner), bell: Condvar::new() });

@@ -2,12 +2,16 @@
 
 use std::{
     sync::atomic::Ordering,
+    thread,
     time::{Duration, Instant},
 };
 
 use rmpv::Value;
-use zerorpc::{CallOptions, Context, Error, Links, Loss, Methods, TransportKind};
-use zerorpc_tests::{service::eventually, transports::Pair};
+use zerorpc::{CallOptions, Client, Context, Error, Links, Loss, Methods, Server, TransportKind};
+use zerorpc_tests::{
+    service::{eventually, methods},
+    transports::Pair,
+};
 
 zerorpc_tests::over_each_pair![
     values_and_errors,
@@ -279,4 +283,25 @@ fn links_are_checked(pair: Pair) {
         pair.client().connect("tcp://127.0.0.1").build().err().expect("no port").to_string();
     assert!(error.contains("\"tcp://127.0.0.1\""), "{error}");
     assert!(zerorpc::Pusher::open(&Links::new()).is_err());
+}
+
+/// Within a process, where nothing has to be bound first. libzmq's sockets have a context each, so it cannot.
+#[test]
+fn over_inproc() {
+    let endpoint = "inproc://zerorpc-tests-calls";
+    let mio = TransportKind::Mio;
+    let client = Client::builder().transport(mio).connect(endpoint).build().expect("a client");
+    thread::scope(|scope| {
+        let early = scope.spawn(|| client.call::<u64>("add", (20, 22)));
+        let (service, _) = methods();
+        let server = Server::builder().transport(mio).service(service).bind(endpoint).build();
+        let server = server.expect("a server");
+        assert_eq!(server.endpoints(), [endpoint]);
+        assert_eq!(early.join().expect("no panic"), Ok(42));
+        let stream = client.stream::<u64>("numbers", (1_000,)).expect("a stream");
+        assert!(stream.map(|item| item.expect("an item")).eq(0..1_000));
+        drop(server);
+    });
+    let soon = CallOptions::new().timeout(Duration::from_millis(100));
+    assert!(client.call_with::<u64>(&soon, "add", (1, 2)).is_err(), "nobody is there any more");
 }

@@ -134,6 +134,30 @@ fn a_call_waits_for_a_server_that_is_not_there_yet() {
 }
 
 #[test]
+fn an_address_that_the_system_chose_is_told() {
+    for address in ["ipc://*", "tcp://127.0.0.1:*", "tcp://127.0.0.1:0"] {
+        let server = Server::of(start(["--server", "--bind", address, "workshop"]), "5");
+        assert_ne!(server.endpoint, address);
+        server.ask(&["echo", "found"]).expect(0, "\"found\"\n");
+    }
+}
+
+#[test]
+fn nobody_listens_is_said_once() {
+    // The address as it was given, and for a name also the addresses that it stands for.
+    let port = free_port();
+    let text = |address: &str| {
+        run(["--timeout", "0.3", address, "f"]).expect(5, "").last_words().to_owned()
+    };
+    let address = format!("tcp://127.0.0.1:{port}");
+    let told = text(&address);
+    assert_eq!(told.matches(&address).count(), 1, "{told}");
+    let told = text(&format!("tcp://localhost:{port}"));
+    assert!(told.contains(&format!("tcp://localhost:{port}: ")), "{told}");
+    assert!(told.contains(&format!("{address}: nobody listens there")), "{told}");
+}
+
+#[test]
 fn socket_files_are_taken_over_from_the_dead_only() {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("socket");

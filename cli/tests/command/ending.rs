@@ -1,10 +1,18 @@
 //! Signals, and what is left behind: nothing.
 
-use std::{os::unix::process::CommandExt, time::Instant};
+use std::{
+    io::{BufRead, BufReader},
+    os::unix::process::CommandExt,
+    process::Stdio,
+    time::Instant,
+};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use crate::support::{Running, Server, ZERORPC, command, free_port, start, wait_gone};
+use crate::{
+    process::Process,
+    support::{Running, Server, ZERORPC, command, free_port, run, start, wait_gone},
+};
 
 #[test]
 fn a_client_dies_of_the_signal() {
@@ -120,4 +128,35 @@ fn a_server_that_is_killed_takes_python_along() {
     server.running.signal(Signal::KILL);
     server.running.wait().expect_signal(Signal::KILL);
     wait_gone(python);
+}
+
+/// Whoever reads the log may go before the server does.
+#[test]
+fn a_log_that_nobody_reads_any_more_stops_nothing() {
+    let (log, log_end) = std::io::pipe().expect("a pipe");
+    let mut line = command(ZERORPC, ["-d", "--server", "--bind", "tcp://127.0.0.1:*", "workshop"]);
+    line.stdout(Stdio::null()).stderr(log_end);
+    let mut server = Process::start(&mut line);
+    // It holds the other end of the pipe.
+    drop(line);
+    let mut lines = BufReader::new(log).lines().map_while(Result::ok);
+    let bound = lines.find_map(|line| line.strip_prefix("bound to ").map(str::to_owned));
+    let bound = bound.expect("it tells the port");
+    let endpoint = bound.trim_matches('"');
+    assert!(lines.any(|line| line.starts_with("serving ")));
+    drop(lines);
+    for _ in 0..3 {
+        run(["--timeout", "5", endpoint, "echo", "x"]).expect(0, "\"x\"\n");
+    }
+
+    let (nobody, log_end) = std::io::pipe().expect("a pipe");
+    drop(nobody);
+    let client = command(ZERORPC, ["-d", "--timeout", "5", endpoint, "echo", "y"])
+        .stderr(log_end)
+        .output()
+        .expect("it runs");
+    assert_eq!((client.status.code(), &client.stdout[..]), (Some(0), &b"\"y\"\n"[..]));
+
+    kill_process(Pid::from_child(&server.child), Signal::TERM).expect("it still runs");
+    assert_eq!(server.wait().expect("it ends").code(), Some(0));
 }

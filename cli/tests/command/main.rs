@@ -11,4 +11,5 @@ mod process;
 mod results;
 mod sessions;
 mod support;
+mod transports;
 mod usage;

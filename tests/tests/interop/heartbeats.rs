@@ -25,9 +25,8 @@ zerorpc_tests::over_each_transport![
 /// More than three intervals, within which a side that hears nothing would have given up.
 const LONG: Duration = INTERVAL.saturating_mul(4);
 
-fn dial(kind: TransportKind, server: &Theirs, passive: bool) -> Client {
-    let builder =
-        Client::builder().transport(kind).connect(server.process.endpoint()).heartbeat(INTERVAL);
+fn dial(kind: TransportKind, endpoint: &str, passive: bool) -> Client {
+    let builder = Client::builder().transport(kind).connect(endpoint).heartbeat(INTERVAL);
     builder.passive_heartbeat(passive).build().expect("a client")
 }
 
@@ -35,9 +34,10 @@ fn our_clients_outlast_long_calls_and_idle_streams(kind: TransportKind) {
     with_each_peer(|peer| {
         let server = Theirs::serve_at(peer, INTERVAL);
         thread::scope(|scope| {
-            for passive in [false, true] {
-                let server = &server;
-                scope.spawn(move || our_client_outlasts(&dial(kind, server, passive)));
+            for endpoint in server.process.endpoints() {
+                for passive in [false, true] {
+                    scope.spawn(move || our_client_outlasts(&dial(kind, endpoint, passive)));
+                }
             }
         });
     });
@@ -54,14 +54,18 @@ fn our_client_outlasts(client: &Client) {
 
 fn their_clients_outlast_long_calls_and_idle_streams(kind: TransportKind) {
     let ours = Ours::serve_with(kind, |builder| builder.heartbeat(INTERVAL));
-    let options = DialOptions { heartbeat: INTERVAL, ..DialOptions::to(ours.endpoint()) };
     thread::scope(|scope| {
-        scope.spawn(|| {
-            let Some(python) = peers::python() else { return };
+        for endpoint in ours.server.endpoints() {
+            let options = DialOptions { heartbeat: INTERVAL, ..DialOptions::to(endpoint) };
             let passive = DialOptions { passive: true, ..options.clone() };
-            their_client_outlasts(&python.client(passive));
-        });
-        with_each_peer(|peer| their_client_outlasts(&peer.client(options.clone())));
+            scope.spawn(move || {
+                let Some(python) = peers::python() else { return };
+                their_client_outlasts(&python.client(passive));
+            });
+            scope.spawn(move || {
+                with_each_peer(|peer| their_client_outlasts(&peer.client(options.clone())));
+            });
+        }
     });
 }
 
@@ -113,7 +117,7 @@ fn a_method_that_burns_cpu_delays_neither_heartbeats_nor_other_calls(kind: Trans
 fn our_client_loses_a_killed_server_in_time(kind: TransportKind) {
     with_each_peer(|peer| {
         let server = Theirs::serve_at(peer, INTERVAL);
-        let client = dial(kind, &server, false);
+        let client = dial(kind, server.process.endpoint(), false);
         thread::scope(|scope| {
             let call = scope.spawn(|| client.call::<f64>("sleep", (60,)));
             let mut stream = client.stream::<u64>("slow_numbers", (60, 0.1)).expect("a stream");

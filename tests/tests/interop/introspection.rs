@@ -5,7 +5,7 @@ use std::process::Command;
 use rmpv::Value;
 use serde_json::{Value as Json, json};
 use zerorpc::{Client, Error, TransportKind};
-use zerorpc_tests::peers::{self, DialOptions, Peer};
+use zerorpc_tests::peers::{self, DialOptions, Peer, PythonPeer};
 
 use crate::support::{Ours, Theirs, is_python, with_each_peer};
 
@@ -24,8 +24,12 @@ fn run(mut command: Command) -> (Option<i32>, String) {
 fn their_command_lists_and_inspects_our_server(kind: TransportKind) {
     let Some(python) = peers::python() else { return };
     let ours = Ours::serve(kind);
-    let endpoint = ours.endpoint();
+    for endpoint in ours.server.endpoints() {
+        their_command_lists_and_inspects(&python, endpoint);
+    }
+}
 
+fn their_command_lists_and_inspects(python: &PythonPeer, endpoint: &str) {
     let (code, listed) = run(python.cli([endpoint]));
     assert_eq!(code, Some(0));
     assert!(listed.starts_with("[Tested]\n"), "{listed}");
@@ -87,15 +91,17 @@ fn our_built_in_methods_answer_python(kind: TransportKind) {
 fn our_client_reads_what_their_servers_tell(kind: TransportKind) {
     with_each_peer(|peer| {
         let server = Theirs::serve(peer);
-        let client = &server.clients(kind)[0];
-        let inspected: Json = client.call("_zerorpc_inspect", ()).expect("an inspection");
-        let documented = &inspected["methods"]["documented"];
-        if is_python(peer) {
-            python_tells(client, &inspected);
-        } else {
-            let names = json!([{"name": "a"}, {"name": "b"}, {"name": "c"}]);
-            assert_eq!(*documented, json!({"doc": "", "args": names}));
-            assert_eq!(client.call("_zerorpc_ping", ()), Ok(("pong".to_owned(), String::new())));
+        for client in server.clients(kind) {
+            let inspected: Json = client.call("_zerorpc_inspect", ()).expect("an inspection");
+            let documented = &inspected["methods"]["documented"];
+            if is_python(peer) {
+                python_tells(&client, &inspected);
+            } else {
+                let names = json!([{"name": "a"}, {"name": "b"}, {"name": "c"}]);
+                assert_eq!(*documented, json!({"doc": "", "args": names}));
+                let pong = ("pong".to_owned(), String::new());
+                assert_eq!(client.call("_zerorpc_ping", ()), Ok(pong));
+            }
         }
     });
 }

@@ -7,8 +7,9 @@ use std::{
 
 use rmpv::Value;
 use serde_json::{Map, json};
+use tempfile::TempDir;
 use zerorpc::{Context, Links, Methods, Publisher, Puller, Pusher, Subscriber, TransportKind};
-use zerorpc_tests::peers::{self, Call, DialOptions, Message};
+use zerorpc_tests::peers::{self, Call, DialOptions, Message, endpoints};
 
 zerorpc_tests::over_each_transport![
     python_pushes_to_us,
@@ -18,11 +19,18 @@ zerorpc_tests::over_each_transport![
     senders_may_connect,
 ];
 
-const FREE: &str = "tcp://127.0.0.1:*";
 /// How long a message may take before the next one is published.
 const MOMENT: Duration = Duration::from_millis(50);
 /// How long a message that cannot be lost may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs a check with a place to bind, over tcp and over ipc.
+fn everywhere(check: impl Fn(&str)) {
+    let folder = TempDir::new().expect("a folder");
+    // The port 0 is one of the system's choice, for them as for us.
+    check("tcp://127.0.0.1:0");
+    check(&endpoints::ipc(&folder));
+}
 
 /// A service that passes on the arguments and the trace id of each `note`.
 fn notes() -> (Methods, Receiver<(Value, Option<String>)>) {
@@ -47,91 +55,106 @@ fn traced(method: &str, args: serde_json::Value) -> Call {
 
 fn python_pushes_to_us(kind: TransportKind) {
     let Some(python) = peers::python() else { return };
-    let (service, notes) = notes();
-    let puller = Puller::open(&Links::new().transport(kind).bind(FREE), service).expect("a puller");
-    let pusher = python.pusher(DialOptions::to(&puller.endpoints()[0]));
-    let (value, json) = message();
-    pusher.send("nothing", json!(["unknown methods are skipped"]));
-    pusher.send("note", json.clone());
-    pusher.send_call(&traced("note", json));
-    assert_eq!(notes.recv_timeout(PATIENCE), Ok((value.clone(), None)));
-    assert_eq!(notes.recv_timeout(PATIENCE), Ok((value, Some("t-1".to_owned()))));
+    everywhere(|place| {
+        let (service, notes) = notes();
+        let puller =
+            Puller::open(&Links::new().transport(kind).bind(place), service).expect("a puller");
+        let pusher = python.pusher(DialOptions::to(&puller.endpoints()[0]));
+        let (value, json) = message();
+        pusher.send("nothing", json!(["unknown methods are skipped"]));
+        pusher.send("note", json.clone());
+        pusher.send_call(&traced("note", json));
+        assert_eq!(notes.recv_timeout(PATIENCE), Ok((value.clone(), None)));
+        assert_eq!(notes.recv_timeout(PATIENCE), Ok((value, Some("t-1".to_owned()))));
+    });
 }
 
 fn python_pulls_from_us(kind: TransportKind) {
     let Some(python) = peers::python() else { return };
-    let pusher = Pusher::open(&Links::new().transport(kind).bind(FREE)).expect("a pusher");
-    let puller = python.puller(DialOptions::to(&pusher.endpoints()[0]));
-    let (value, json) = message();
-    let mut context = Context::new();
-    context.insert("trace_id", "t-1").expect("it can be encoded");
-    pusher.push("note", &value).expect("it leaves");
-    pusher.push_with(&context, "other", &value).expect("it leaves");
-    for number in 0..1_000 {
-        pusher.push("count", (number,)).expect("it leaves");
-    }
-    let received = |method: &str, args| Message { method: method.to_owned(), args };
-    assert_eq!(puller.take(2), [received("note", json.clone()), received("other", json)]);
-    let counted = (0..1_000).map(|number| received("count", json!([number])));
-    assert!(puller.take(1_000).into_iter().eq(counted));
+    everywhere(|place| {
+        let pusher = Pusher::open(&Links::new().transport(kind).bind(place)).expect("a pusher");
+        let puller = python.puller(DialOptions::to(&pusher.endpoints()[0]));
+        let (value, json) = message();
+        let mut context = Context::new();
+        context.insert("trace_id", "t-1").expect("it can be encoded");
+        pusher.push("note", &value).expect("it leaves");
+        pusher.push_with(&context, "other", &value).expect("it leaves");
+        for number in 0..1_000 {
+            pusher.push("count", (number,)).expect("it leaves");
+        }
+        let received = |method: &str, args| Message { method: method.to_owned(), args };
+        assert_eq!(puller.take(2), [received("note", json.clone()), received("other", json)]);
+        let counted = (0..1_000).map(|number| received("count", json!([number])));
+        assert!(puller.take(1_000).into_iter().eq(counted));
+    });
 }
 
 fn python_publishes_to_us(kind: TransportKind) {
     let Some(python) = peers::python() else { return };
-    let publisher = python.publisher(DialOptions::bound("tcp://127.0.0.1:0"));
-    let (service, notes) = notes();
-    let links = Links::new().transport(kind).connect(publisher.process().endpoint());
-    let _subscriber = Subscriber::open(&links, service).expect("a subscriber");
-    let (value, json) = message();
-    // What is published before the subscription arrives is lost, so it is repeated.
-    let note = loop {
-        publisher.send_call(&traced("note", json.clone()));
-        if let Ok(note) = notes.recv_timeout(MOMENT) {
-            break note;
-        }
-    };
-    assert_eq!(note, (value, Some("t-1".to_owned())));
+    everywhere(|place| {
+        let publisher = python.publisher(DialOptions::bound(place));
+        let (service, notes) = notes();
+        let links = Links::new().transport(kind).connect(publisher.process().endpoint());
+        let _subscriber = Subscriber::open(&links, service).expect("a subscriber");
+        let (value, json) = message();
+        // What is published before the subscription arrives is lost, so it is repeated.
+        let note = loop {
+            publisher.send_call(&traced("note", json.clone()));
+            if let Ok(note) = notes.recv_timeout(MOMENT) {
+                break note;
+            }
+        };
+        assert_eq!(note, (value, Some("t-1".to_owned())));
+    });
 }
 
 fn python_subscribes_to_us(kind: TransportKind) {
     let Some(python) = peers::python() else { return };
-    let publisher = Publisher::open(&Links::new().transport(kind).bind(FREE)).expect("a publisher");
-    let subscribers =
-        [(); 2].map(|()| python.subscriber(DialOptions::to(&publisher.endpoints()[0])));
-    let (value, json) = message();
-    for subscriber in &subscribers {
-        let mut pending = subscriber.start_take(1);
-        let messages = loop {
-            publisher.publish("note", &value).expect("it leaves");
-            match pending.wait_for(MOMENT) {
-                Ok(messages) => break messages,
-                Err(early) => pending = early,
-            }
-        };
-        assert_eq!(messages, [Message { method: "note".to_owned(), args: json.clone() }]);
-    }
+    everywhere(|place| {
+        let publisher =
+            Publisher::open(&Links::new().transport(kind).bind(place)).expect("a publisher");
+        let subscribers =
+            [(); 2].map(|()| python.subscriber(DialOptions::to(&publisher.endpoints()[0])));
+        let (value, json) = message();
+        for subscriber in &subscribers {
+            let mut pending = subscriber.start_take(1);
+            let messages = loop {
+                publisher.publish("note", &value).expect("it leaves");
+                match pending.wait_for(MOMENT) {
+                    Ok(messages) => break messages,
+                    Err(early) => pending = early,
+                }
+            };
+            assert_eq!(messages, [Message { method: "note".to_owned(), args: json.clone() }]);
+        }
+    });
 }
 
 /// The side that sends connects to the one that receives, for both patterns.
 fn senders_may_connect(kind: TransportKind) {
     let Some(python) = peers::python() else { return };
-    let (value, json) = message();
-    let bound = DialOptions::bound("tcp://127.0.0.1:0");
+    everywhere(|place| {
+        let (value, json) = message();
+        let bound = DialOptions::bound(place);
 
-    let puller = python.puller(bound.clone());
-    let pusher = Pusher::open(&Links::new().transport(kind).connect(puller.process().endpoint()));
-    pusher.expect("a pusher").push("note", &value).expect("it leaves");
-    assert_eq!(puller.take(1), [Message { method: "note".to_owned(), args: json.clone() }]);
+        let puller = python.puller(bound.clone());
+        let pusher =
+            Pusher::open(&Links::new().transport(kind).connect(puller.process().endpoint()));
+        pusher.expect("a pusher").push("note", &value).expect("it leaves");
+        assert_eq!(puller.take(1), [Message { method: "note".to_owned(), args: json.clone() }]);
+        // The same place is bound again.
+        drop(puller);
 
-    let (service, notes) = notes();
-    let subscriber =
-        Subscriber::open(&Links::new().transport(kind).bind(FREE), service).expect("a subscriber");
-    let publisher = python.publisher(DialOptions::to(&subscriber.endpoints()[0]));
-    let note = loop {
-        publisher.send("note", json.clone());
-        if let Ok(note) = notes.recv_timeout(MOMENT) {
-            break note;
-        }
-    };
-    assert_eq!(note, (value, None));
+        let (service, notes) = notes();
+        let subscriber = Subscriber::open(&Links::new().transport(kind).bind(place), service)
+            .expect("a subscriber");
+        let publisher = python.publisher(DialOptions::to(&subscriber.endpoints()[0]));
+        let note = loop {
+            publisher.send("note", json.clone());
+            if let Ok(note) = notes.recv_timeout(MOMENT) {
+                break note;
+            }
+        };
+        assert_eq!(note, (value, None));
+    });
 }

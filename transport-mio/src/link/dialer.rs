@@ -144,7 +144,7 @@ impl Dialer {
             State::Trying(mut round) => match round.connect_next(&self.options) {
                 Some(Ok(stream)) => (State::Begun(stream, round), None),
                 Some(Err(reason)) => (State::Trying(round.with(reason)), None),
-                None => self.give_up(round.failures.join("; "), now),
+                None => self.give_up(round.into_reason(&self.name), now),
             },
             State::Begun(mut stream, round) => {
                 let interests = Interest::READABLE | Interest::WRITABLE;
@@ -223,6 +223,15 @@ impl Round {
     fn with(mut self, failure: String) -> Self {
         self.failures.push(failure);
         self
+    }
+
+    /// Why all of them failed. An address that says no more than the endpoint itself is left out.
+    fn into_reason(self, endpoint: &str) -> String {
+        let all = self.failures.join("; ");
+        match all.strip_prefix(endpoint).and_then(|rest| rest.strip_prefix(": ")) {
+            Some(reason) if self.failures.len() == 1 => reason.to_owned(),
+            _ => all,
+        }
     }
 
     fn has_more(&self) -> bool {

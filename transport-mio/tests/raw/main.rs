@@ -10,6 +10,7 @@ mod commands;
 mod connections;
 mod frames;
 mod greeting;
+mod identities;
 mod judge;
 mod plain;
 mod ready;

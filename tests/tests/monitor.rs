@@ -1,0 +1,172 @@
+//! What happens to connections is told to whoever asked, and to the log.
+
+use std::{
+    fmt::{Debug, Write as _},
+    io::Write as _,
+    net::TcpListener,
+    sync::{
+        Mutex, Once, PoisonError,
+        mpsc::{Receiver, channel},
+    },
+    time::Duration,
+};
+
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+};
+use zerorpc::{
+    Client, Links, Methods, MonitorEvent, Publisher, Puller, Pusher, SocketOptions, TransportKind,
+};
+use zerorpc_tests::service::serve_with;
+
+const FREE: &str = "tcp://127.0.0.1:*";
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// All that was logged, by all threads.
+static LOGGED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// A log that keeps the messages.
+struct Log;
+
+impl Subscriber for Log {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut message = Message::default();
+        event.record(&mut message);
+        LOGGED.lock().unwrap_or_else(PoisonError::into_inner).push(message.0);
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[derive(Default)]
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        if field.name() == "message" {
+            write!(self.0, "{value:?}").expect("a string has room");
+        }
+    }
+}
+
+fn listen_to_the_log() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(Log).expect("the first log"));
+}
+
+/// Waits for an event of this kind, which must have been logged, too.
+fn told(events: &Receiver<MonitorEvent>, wanted: impl Fn(&MonitorEvent) -> bool) -> MonitorEvent {
+    loop {
+        let event = events.recv_timeout(PATIENCE).expect("the event is told");
+        if wanted(&event) {
+            let logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
+            assert!(logged.contains(&event.to_string()), "{event} is not in the log");
+            return event;
+        }
+    }
+}
+
+#[test]
+fn all_that_happens_to_a_connection_is_told_and_logged() {
+    listen_to_the_log();
+    let (server, _) = serve_with(TransportKind::Mio, |builder| builder);
+    let endpoint = server.endpoints()[0].clone();
+    let (sender, events) = channel();
+    let reconnect = Duration::from_millis(20);
+    let client = Client::builder()
+        .transport(TransportKind::Mio)
+        .connect(&endpoint)
+        .socket_options(SocketOptions { reconnect, ..SocketOptions::default() })
+        .monitor(sender)
+        .build()
+        .expect("a client");
+    assert_eq!(client.call("add", (1, 2)), Ok(3));
+    let connected = |event: &MonitorEvent| matches!(event, MonitorEvent::Connected { remote, .. } if *remote == endpoint);
+    let MonitorEvent::Connected { peer, .. } = told(&events, connected) else { unreachable!() };
+
+    drop(server);
+    told(&events, |event| {
+        matches!(event, MonitorEvent::Disconnected { peer: gone, remote, reason }
+            if *gone == peer && *remote == endpoint && !reason.is_empty())
+    });
+    told(&events, |event| {
+        matches!(event, MonitorEvent::Retried { endpoint: to, reason, after }
+            if *to == endpoint && reason.contains("nobody listens") && *after >= reconnect)
+    });
+
+    let address = endpoint.trim_start_matches("tcp://");
+    let listener = TcpListener::bind(address).expect("the port is free again");
+    let (mut stream, _) = listener.accept().expect("it tries again");
+    stream.write_all(b"\0").expect("it listens");
+    told(
+        &events,
+        |event| matches!(event, MonitorEvent::HandshakeFailed { remote, .. } if *remote == endpoint),
+    );
+    drop((listener, stream));
+
+    let (_server, _) = serve_with(TransportKind::Mio, |builder| builder.bind(&endpoint));
+    told(&events, connected);
+    assert_eq!(client.call("add", (3, 4)), Ok(7));
+}
+
+#[test]
+fn nobody_has_to_go_on_listening() {
+    let (sender, events) = channel();
+    drop(events);
+    let (server, _) = serve_with(TransportKind::Mio, |builder| builder.monitor(sender));
+    let client = Client::connect(&server.endpoints()[0]).expect("a client");
+    assert_eq!(client.call("add", (1, 2)), Ok(3));
+}
+
+#[test]
+fn sockets_that_only_send_or_receive_have_options_and_tell_too() {
+    listen_to_the_log();
+    let (noted, notes) = channel();
+    let service =
+        Methods::new("notes").method("note", move |text: String| Ok(noted.send(text.len())?));
+    let options = SocketOptions { max_frame: 1000, ..SocketOptions::default() };
+    let (sender, events) = channel();
+    let links = Links::new().transport(TransportKind::Mio).bind(FREE);
+    let puller = Puller::open(&links.socket_options(options).monitor(sender), service);
+    let puller = puller.expect("a puller");
+    let links = Links::new().transport(TransportKind::Mio).connect(&puller.endpoints()[0]);
+    let (sender, at_pusher) = channel();
+    let pusher = Pusher::open(&links.monitor(sender)).expect("a pusher");
+    let is_connected = |event: &MonitorEvent| matches!(event, MonitorEvent::Connected { .. });
+    told(&at_pusher, is_connected);
+    pusher.push("note", ("x".repeat(100),)).expect("it leaves");
+    assert_eq!(notes.recv_timeout(PATIENCE), Ok(100));
+
+    pusher.push("note", ("x".repeat(2000),)).expect("it leaves");
+    told(
+        &events,
+        |event| matches!(event, MonitorEvent::Disconnected { reason, .. } if reason.contains("limit")),
+    );
+    assert!(notes.try_recv().is_err(), "the frame was larger than allowed");
+    // What is written to a connection that is ending is lost.
+    told(&at_pusher, is_connected);
+    pusher.push("note", ("x".repeat(10),)).expect("it leaves");
+    assert_eq!(notes.recv_timeout(PATIENCE), Ok(10));
+
+    // With no time to linger, nothing keeps a publisher at its end.
+    let links = Links::new().transport(TransportKind::Mio).bind(FREE);
+    let options = SocketOptions { linger: Some(Duration::ZERO), ..SocketOptions::default() };
+    let publisher = Publisher::open(&links.socket_options(options)).expect("a publisher");
+    publisher.publish("note", ("to nobody",)).expect("it leaves");
+}
