@@ -22,6 +22,7 @@ mod tests;
 
 use std::{
     collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -98,6 +99,14 @@ pub(crate) struct State {
     pub(crate) closed: Option<Closed>,
 }
 
+/// Moves messages. What panics in it, such as a subscriber of the log, must not take the thread away on which everybody
+/// relies: the socket fails, and whoever uses it is told.
+fn unharmed<T>(action: impl FnOnce() -> Result<T, TransportError>) -> Result<T, TransportError> {
+    catch_unwind(AssertUnwindSafe(action)).unwrap_or_else(|_| {
+        Err(TransportError("something panicked while messages were moved; see its message".into()))
+    })
+}
+
 /// Who waits for the socket.
 pub(crate) struct Leader {
     is_keeper: bool,
@@ -162,7 +171,8 @@ impl Driver {
     pub(crate) fn pump(&self, state: &mut State) {
         let mut more = true;
         while more && state.closed.is_none() {
-            more = state.exchange().unwrap_or_else(|error| self.fail(state, error));
+            let exchanged = unharmed(|| state.exchange());
+            more = exchanged.unwrap_or_else(|error| self.fail(state, error));
         }
         self.settle(state);
     }
@@ -172,7 +182,7 @@ impl Driver {
         if !state.session.has_output() || state.closed.is_some() {
             return;
         }
-        match state.transmit() {
+        match unharmed(|| state.transmit()) {
             Ok(true) => self.pump(state),
             Ok(false) => self.settle(state),
             Err(error) => {

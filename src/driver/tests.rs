@@ -15,7 +15,7 @@ use zerorpc_proto::{
     Session, Transmit, Transport, TransportError, Waiter, Waker,
 };
 
-use super::Driver;
+use super::{Closed, Driver, Received};
 use crate::socket::Parts;
 
 const BEAT: Duration = Duration::from_millis(20);
@@ -60,6 +60,44 @@ impl Transport for Slow {
     }
 }
 
+/// As [`Slow`], but panics instead.
+struct Panicking(Slow);
+
+impl Transport for Panicking {
+    fn bind(&mut self, endpoint: &str) -> Result<String, EndpointError> {
+        self.0.bind(endpoint)
+    }
+
+    fn connect(&mut self, endpoint: &str) -> Result<(), EndpointError> {
+        self.0.connect(endpoint)
+    }
+
+    fn unbind(&mut self, endpoint: &str) -> Result<(), EndpointError> {
+        self.0.unbind(endpoint)
+    }
+
+    fn disconnect(&mut self, endpoint: &str) -> Result<(), EndpointError> {
+        self.0.disconnect(endpoint)
+    }
+
+    fn can_send(&mut self) -> bool {
+        self.0.can_send()
+    }
+
+    fn send(&mut self, message: Transmit) -> Result<Flow, TransportError> {
+        self.0.send(message)
+    }
+
+    fn receive(&mut self) -> Result<Option<(PeerId, Multipart)>, TransportError> {
+        assert!(!self.0.0.load(Ordering::SeqCst), "on purpose");
+        Ok(None)
+    }
+
+    fn poll_peer(&mut self) -> Option<PeerEvent> {
+        self.0.poll_peer()
+    }
+}
+
 /// Returns early the first time, and then lets the transport be slow.
 struct Early {
     slow: Arc<AtomicBool>,
@@ -82,13 +120,11 @@ impl Waker for Nobody {
     fn wake(&self) {}
 }
 
-/// The reader of a call moves messages itself before it waits. When it finds out by that that its own call is
-/// lost, there is nothing to wait for.
-#[test]
-fn a_loss_that_its_own_reader_finds_is_not_waited_for() {
+/// The outcome of a call over a transport that does something at a chosen moment.
+fn call(transport: impl FnOnce(Slow) -> Box<dyn Transport>) -> Result<Option<Received>, Closed> {
     let slow = Arc::new(AtomicBool::new(false));
     let parts = Parts {
-        transport: Box::new(Slow(Arc::clone(&slow))),
+        transport: transport(Slow(Arc::clone(&slow))),
         waiter: Box::new(Early { slow, waited: false }),
         waker: Box::new(Nobody),
         monitor: None,
@@ -99,8 +135,25 @@ fn a_loss_that_its_own_reader_finds_is_not_waited_for() {
     let (to, options) = (PeerId::NAMELESS, CallOptions::default());
     let id = state.session.open(Instant::now(), to, "method", Args::NONE, &options);
     let answer = driver.await_answer(state, id.expect("a call"));
-    let (answer, _) = answer.expect("no wait without an end").expect("an answer");
-    assert_eq!(answer, Answer::Lost(Loss::Silent { after: 2 * BEAT }));
     driver.shut();
     keeper.join().expect("no panic");
+    answer
+}
+
+/// The reader of a call moves messages itself before it waits. When it finds out by that that its own call is
+/// lost, there is nothing to wait for.
+#[test]
+fn a_loss_that_its_own_reader_finds_is_not_waited_for() {
+    let answer = call(|slow| Box::new(slow));
+    let (answer, _) = answer.expect("no wait without an end").expect("an answer");
+    assert_eq!(answer, Answer::Lost(Loss::Silent { after: 2 * BEAT }));
+}
+
+/// Whoever panics while messages are moved, it must not leave callers that wait for ever.
+#[test]
+fn a_panic_ends_the_socket_and_says_so() {
+    match call(|slow| Box::new(Panicking(slow))) {
+        Err(Closed::Failed(error)) => assert!(error.to_string().contains("panicked"), "{error}"),
+        other => panic!("{other:?}"),
+    }
 }
