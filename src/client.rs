@@ -18,6 +18,7 @@ pub use stream::{RawStream, Stream};
 use crate::{
     driver::{Closed, Driver, Guard, Received},
     error::{Error, RemoteError},
+    live::LiveLinks,
     socket::Endpoints,
     thread::join,
 };
@@ -67,10 +68,16 @@ impl Client {
         ClientBuilder::new()
     }
 
-    /// The endpoints that are bound, with the ports that the system chose.
+    /// The endpoints that were bound when the client was built, with the ports that the system chose.
     #[must_use]
     pub fn endpoints(&self) -> &[String] {
         &self.shared.endpoints.bound
+    }
+
+    /// Makes and undoes links while calls go on.
+    #[must_use]
+    pub fn links(&self) -> LiveLinks<'_> {
+        LiveLinks(&self.shared.driver)
     }
 
     /// Calls a method that answers with one value. `args` is a tuple or list; `()` is none.

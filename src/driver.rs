@@ -177,6 +177,22 @@ impl Driver {
         self.settle(state);
     }
 
+    /// Does something with the transport, and whatever follows from it.
+    pub(crate) fn with_transport<T>(
+        &self,
+        action: impl FnOnce(&mut dyn Transport) -> T,
+    ) -> Result<T, Closed> {
+        let mut state = self.lock();
+        let State { closed, transport, .. } = &mut *state;
+        let done = match (closed, transport) {
+            (None, Some(transport)) => Ok(action(transport.as_mut())),
+            (closed, _) => Err(closed.clone().unwrap_or(Closed::ByUser)),
+        };
+        self.pump(&mut state);
+        self.leave(state);
+        done
+    }
+
     /// Sends what there is to send; what has come stays where it is, to be found by whoever waits.
     pub(crate) fn send_out(&self, state: &mut State) {
         if !state.session.has_output() || state.closed.is_some() {

@@ -18,6 +18,7 @@ pub(crate) use desk::Desk;
 use crate::{
     driver::Driver,
     error::Error,
+    live::LiveLinks,
     service::Service,
     socket::{Endpoints, Links, TransportKind, seed},
     thread::join,
@@ -62,10 +63,16 @@ impl Server {
         }
     }
 
-    /// The endpoints that are bound, with the ports that the system chose.
+    /// The endpoints that were bound when the server was built, with the ports that the system chose.
     #[must_use]
     pub fn endpoints(&self) -> &[String] {
         &self.endpoints.bound
+    }
+
+    /// Makes and undoes links while calls go on.
+    #[must_use]
+    pub fn links(&self) -> LiveLinks<'_> {
+        LiveLinks(&self.driver)
     }
 
     /// Ends the server: requests that come from now on are answered with an error, those that are running get

@@ -27,6 +27,7 @@ zerorpc_tests::over_each_pair![
     shutdown_lets_running_calls_finish_and_refuses_new_ones,
     sockets_and_threads_are_given_back,
     links_are_checked,
+    links_come_and_go_while_calls_go_on,
 ];
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -304,4 +305,29 @@ fn over_inproc() {
     });
     let soon = CallOptions::new().timeout(Duration::from_millis(100));
     assert!(client.call_with::<u64>(&soon, "add", (1, 2)).is_err(), "nobody is there any more");
+}
+
+fn links_come_and_go_while_calls_go_on(pair: Pair) {
+    let (server, seen) = pair.serve();
+    let client = pair.client_of(&server);
+    let more = server.links().bind("tcp://127.0.0.1:*").expect("a free port");
+    assert_ne!(more, server.endpoints()[0]);
+    let other = pair.connect(&more);
+    assert_eq!(other.call("add", (1, 2)), Ok(3));
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| client.call::<()>("sleep", (0.5,)));
+        eventually("the call is running", || seen.slept.load(Ordering::SeqCst) == 1);
+        server.links().unbind(&more).expect("it is bound there");
+        assert_eq!(running.join().expect("no panic"), Ok(()), "the other link goes on");
+    });
+    assert!(matches!(server.links().unbind(&more), Err(Error::Endpoint(_))));
+    assert!(matches!(client.links().connect("tcp://127.0.0.1"), Err(Error::Endpoint(_))));
+
+    let (next, next_seen) = pair.serve();
+    client.links().connect(&next.endpoints()[0]).expect("a good endpoint");
+    client.links().disconnect(&server.endpoints()[0]).expect("it is connected there");
+    assert_eq!(client.call("count", ()), Ok(1));
+    assert_eq!(next_seen.counted.load(Ordering::SeqCst), 1);
+    server.shutdown(Duration::ZERO);
+    assert!(matches!(server.links().bind("tcp://127.0.0.1:*"), Err(Error::Closed { .. })));
 }

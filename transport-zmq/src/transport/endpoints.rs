@@ -20,7 +20,8 @@ pub(super) struct Bound {
 
 impl ZmqTransport {
     pub(super) fn try_bind(&mut self, given: &str) -> Result<String, String> {
-        if self.bound.iter().any(|bound| bound.given == given || bound.actual == given) {
+        // The same wildcard may be given twice; of anything else the system says that it is in use.
+        if self.bound.iter().any(|bound| bound.actual == given) {
             return Err("this socket is already bound there".into());
         }
         let file = match endpoint::supported(Endpoint::parse_bind(given)?)? {
