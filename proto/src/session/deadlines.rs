@@ -41,6 +41,8 @@ pub(crate) struct Deadlines {
     occupied: [u64; WORDS],
     /// Nothing is due before this.
     first: Option<Instant>,
+    /// How many channels stand here.
+    len: usize,
 }
 
 const WORDS: usize = BUCKETS as usize / 64;
@@ -108,6 +110,7 @@ impl Deadlines {
     fn put(&mut self, at: At, wake: Wake) {
         let earlier = |first: Option<Instant>| first.map_or(wake.at, |first| first.min(wake.at));
         self.first = Some(earlier(self.first));
+        self.len += 1;
         let bucket = &mut self.buckets[usize::from(wake.bucket)];
         bucket.first = Some(earlier(bucket.first));
         bucket.entries.push((wake.at, at));
@@ -120,6 +123,10 @@ impl Deadlines {
     fn take(&mut self, wake: Wake, table: &mut Table) {
         let bucket = &mut self.buckets[usize::from(wake.bucket)];
         bucket.entries.swap_remove(wake.place as usize);
+        self.len -= 1;
+        if self.len == 0 {
+            self.first = None;
+        }
         if let Some((_, moved)) = bucket.entries.get(wake.place as usize)
             && let Some(moved) = table.get_mut(*moved).and_then(|moved| moved.wake.as_mut())
         {
@@ -201,6 +208,7 @@ impl Deadlines {
     /// Puts what has come within reach into its bucket.
     fn bring_near(&mut self, table: &mut Table) {
         let far = std::mem::take(&mut self.buckets[usize::from(FAR)]);
+        self.len -= far.entries.len();
         for (deadline, at) in far.entries {
             let wake = self.place(deadline);
             if let Some(channel) = table.get_mut(at) {

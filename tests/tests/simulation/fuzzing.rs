@@ -32,3 +32,16 @@ fn sessions() {
         fuzzing::session(&data);
     }
 }
+
+/// What fuzzing has found.
+#[test]
+fn found_before() {
+    let found: [(&str, &[u8]); 1] = [(
+        "a deadline was told of when no channel was open any more",
+        b"\x0a\x2c\xbf\xff\xff\xf2\xff\x0b\x04\x17\x08",
+    )];
+    for (what, data) in found {
+        println!("{what}");
+        fuzzing::session(data);
+    }
+}
