@@ -8,13 +8,13 @@
 use std::time::Duration;
 
 /// For how long it is worth looking again.
-pub(crate) const MOMENT: Duration = Duration::from_micros(50);
+pub(crate) const MOMENT: Duration = Duration::from_micros(120);
 /// A sleep that was over so soon could have been spared: to wake up takes its time as well.
 const NAP: Duration = Duration::from_micros(250);
 
 /// After so many naps in a row it is tried; after each failure, after twice as many.
 const NAPS: u32 = 8;
-const MOST_NAPS: u32 = 1 << 14;
+const MOST_NAPS: u32 = 1 << 10;
 /// A moment in vain costs so much of the credit that a moment well spent gives one of.
 const COST: u32 = 4;
 const MOST_CREDIT: u32 = 4 * COST;
