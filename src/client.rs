@@ -236,7 +236,7 @@ impl Shared {
             Err(closed) => return Err(self.closed(&closed)),
         };
         match answer {
-            Answer::Failed(failure) => Err(RemoteError::new(method, failure).into()),
+            Answer::Failed(failure) => Err(RemoteError::new(method, *failure).into()),
             Answer::Lost(loss) => Err(self.lost(method, loss, reason)),
             answer => Ok(answer),
         }

@@ -2,16 +2,16 @@
 
 mod lenient;
 
-use std::{cell::Cell, fmt};
+use std::{cell::Cell, fmt, ops::Range};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use rmp::Marker;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     config::Limits,
     error::{DecodeError, EncodeError, Malformed},
-    msgpack::Reader,
+    msgpack::{self, Reader},
 };
 use lenient::Lenient;
 
@@ -116,6 +116,18 @@ impl Args {
         Self(value)
     }
 
+    /// Takes a value out of the message in which a [`Reader`] has walked it; with it goes the message, unless it is
+    /// `large` and the value is not most of it.
+    pub(crate) fn cut(mut message: Bytes, value: Range<usize>, large: usize) -> Self {
+        if message.len() >= large && 2 * value.len() < message.len() {
+            return Self(Bytes::copy_from_slice(&message[value]));
+        }
+        // Neither shares the message once more, as a slice would.
+        message.truncate(value.end);
+        message.advance(value.start);
+        Self(message)
+    }
+
     /// The encoded value.
     #[must_use]
     pub fn as_bytes(&self) -> &Bytes {
@@ -150,11 +162,7 @@ impl Args {
 
     /// The first element of an array; `None` for an empty one and for any other value.
     pub(crate) fn first(&self) -> Option<Self> {
-        let mut reader = Reader::again(&self.0);
-        if reader.array().ok()?? == 0 {
-            return None;
-        }
-        reader.value(1).ok().map(|value| Self(self.0.slice_ref(value)))
+        msgpack::first(&self.0).map(|first| Self(self.0.slice_ref(first)))
     }
 
     /// A copy of its own, which keeps no message in memory.

@@ -21,7 +21,7 @@ pub enum Answer {
     /// The stream is complete.
     End,
     /// The call failed on the server, or the stream broke off there.
-    Failed(RemoteFailure),
+    Failed(Box<RemoteFailure>),
     /// No further answer will come.
     Lost(Loss),
 }

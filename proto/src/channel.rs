@@ -12,7 +12,7 @@ use crate::{
     args::Args,
     call::{Answer, Loss},
     compat::{Dialect, RemoteFailure},
-    config::Limits,
+    config::{Config, Limits},
     event::Context,
     id::{MessageId, OwnId},
     multipart::{Envelope, Payload},
@@ -168,15 +168,15 @@ impl Channel {
     }
 
     /// When something is due here, if nothing else happens.
-    pub(crate) fn deadline(&self, limits: &Limits) -> Option<Instant> {
+    pub(crate) fn deadline(&self, config: &Config) -> Option<Instant> {
         let own = match &self.side {
             Side::Caller(caller) => caller.timeout.map(|(at, _)| at),
             Side::Server(serving) if self.heartbeat.is_quiet() => {
-                serving.stalled.and_then(|since| since.checked_add(limits.stalled))
+                serving.stalled.and_then(|since| since.checked_add(config.limits.stalled))
             }
             Side::Server(_) => None,
         };
-        match (own, self.heartbeat.deadline()) {
+        match (own, self.heartbeat.deadline(config.interval())) {
             (Some(own), Some(beat)) => Some(own.min(beat)),
             (own, beat) => own.or(beat),
         }

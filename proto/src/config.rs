@@ -46,6 +46,11 @@ impl Config {
     pub fn server(seed: u128) -> Self {
         Self { accept: true, ..Self::client(seed) }
     }
+
+    /// The interval between beats, where there are any.
+    pub(crate) fn interval(&self) -> Duration {
+        self.heartbeat.unwrap_or(Duration::MAX)
+    }
 }
 
 /// When a caller's side of a channel begins to beat.

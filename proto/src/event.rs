@@ -1,17 +1,19 @@
 //! The wire unit: `[header, name, args]` (protocol section 3).
 
+mod glance;
 mod header;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 
+pub(crate) use glance::{Broken, Glance};
 pub use header::{Context, Header, Version};
-pub(crate) use header::{ResponseTo, put_head};
+pub(crate) use header::{HeaderGlance, ResponseTo, put_head};
 
 use crate::{
     args::Args,
     config::Limits,
-    error::{BrokenEvent, Malformed},
+    error::BrokenEvent,
     msgpack::{self, Reader},
 };
 
@@ -29,16 +31,56 @@ pub mod name {
     pub const HEARTBEAT: &str = "_zpc_hb";
     /// Credit for further items.
     pub const MORE: &str = "_zpc_more";
+}
 
-    /// How everybody encodes these.
-    pub(super) const ENCODED: [(&[u8], &str); 6] = [
-        (b"\xa6STREAM", STREAM),
-        (b"\xa2OK", OK),
-        (b"\xa7_zpc_hb", HEARTBEAT),
-        (b"\xa9_zpc_more", MORE),
-        (b"\xabSTREAM_DONE", STREAM_DONE),
-        (b"\xa3ERR", ERR),
-    ];
+/// What an event is, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Ok,
+    Err,
+    Stream,
+    StreamDone,
+    Heartbeat,
+    More,
+    /// A request, or something that nobody knows.
+    Other,
+}
+
+impl Kind {
+    /// What has this name.
+    pub(crate) fn of(name: &[u8]) -> Self {
+        let known =
+            [Self::Ok, Self::Err, Self::Stream, Self::StreamDone, Self::Heartbeat, Self::More];
+        let found = known.into_iter().find(|kind| kind.name().map(str::as_bytes) == Some(name));
+        found.unwrap_or(Self::Other)
+    }
+
+    pub(crate) fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Ok => Some(name::OK),
+            Self::Err => Some(name::ERR),
+            Self::Stream => Some(name::STREAM),
+            Self::StreamDone => Some(name::STREAM_DONE),
+            Self::Heartbeat => Some(name::HEARTBEAT),
+            Self::More => Some(name::MORE),
+            Self::Other => None,
+        }
+    }
+
+    /// Reads one of the known names, if it comes next, as everybody encodes them.
+    fn read(reader: &mut Reader<'_>) -> Option<(Self, &'static str)> {
+        if reader.literal(1, b"\xa6STREAM") {
+            Some((Self::Stream, name::STREAM))
+        } else if reader.literal(1, b"\xa2OK") {
+            Some((Self::Ok, name::OK))
+        } else if reader.literal(1, b"\xa7_zpc_hb") {
+            Some((Self::Heartbeat, name::HEARTBEAT))
+        } else if reader.literal(1, b"\xa9_zpc_more") {
+            Some((Self::More, name::MORE))
+        } else {
+            None
+        }
+    }
 }
 
 /// A received event. All its parts are slices of the message.
@@ -58,46 +100,17 @@ impl Event {
     /// # Errors
     /// When the payload is no event or beyond the limits. The error carries the header if that was sound.
     pub fn decode(payload: &Bytes, limits: &Limits) -> Result<Self, BrokenEvent> {
-        let no_header = |reason| BrokenEvent { reason, header: None };
-        if payload.len() > limits.message_bytes {
-            return Err(no_header(Malformed::TooLarge(limits.message_bytes)));
+        match Glance::read(payload, limits) {
+            Ok(glance) => Ok(glance.into_event(payload)),
+            Err(broken) => Err(broken.into_error(payload)),
         }
-        let mut reader = Reader::new(payload, limits);
-        match reader.array() {
-            Ok(Some(3)) => {}
-            Ok(_) => return Err(no_header(Malformed::NotAnEvent)),
-            Err(reason) => return Err(no_header(reason)),
-        }
-        let header = Header::read(payload, &mut reader).map_err(no_header)?;
-        match Self::read_rest(payload, &mut reader) {
-            Ok((name, args)) => Ok(Self { header, name, args }),
-            Err(reason) => Err(BrokenEvent { reason, header: Some(Box::new(header)) }),
-        }
-    }
-
-    fn read_rest(
-        payload: &Bytes,
-        reader: &mut Reader<'_>,
-    ) -> Result<(ByteString, Args), Malformed> {
-        let known = name::ENCODED.iter().find(|(encoded, _)| reader.literal(1, encoded));
-        let name = match known {
-            Some((_, known)) => ByteString::from_static(known),
-            None => {
-                let name = reader.value(1)?;
-                let name = msgpack::raw_content(name).ok_or(Malformed::NameNotText)?;
-                let name = payload.slice_ref(name);
-                ByteString::try_from(name).map_err(|_| Malformed::NameNotText)?
-            }
-        };
-        let args = reader.value(1)?;
-        Ok((name, Args::from_read(payload.slice_ref(args))))
     }
 
     /// The header of an event of ours, from the front of it alone. No limits apply to what is our own.
     pub(crate) fn own_header(head: &Bytes) -> Option<Header> {
         let mut reader = Reader::again(head);
         reader.array().ok()??;
-        Header::read(head, &mut reader).ok()
+        HeaderGlance::read(&mut reader).ok().map(|header| header.into_header(head))
     }
 
     /// The event without the rest of its message, which is `message` bytes long: small parts are copied, so

@@ -27,24 +27,12 @@ impl MessageId {
     /// # Errors
     /// When it is nil, an array or a map, or is longer than 1 KiB: those cannot be keys.
     pub fn new(encoded: &[u8]) -> Result<Self, Malformed> {
-        use rmp::Marker;
-        let marker = encoded.first().map_or(Marker::Null, |byte| Marker::from_u8(*byte));
-        let is_key = !matches!(
-            marker,
-            Marker::Null
-                | Marker::Reserved
-                | Marker::FixArray(_)
-                | Marker::Array16
-                | Marker::Array32
-                | Marker::FixMap(_)
-                | Marker::Map16
-                | Marker::Map32
-        );
-        if is_key && encoded.len() <= LONGEST {
-            Ok(Self(SmallVec::from_slice(encoded)))
-        } else {
-            Err(Malformed::NoMessageId)
-        }
+        key(encoded).map(Self::from_key).ok_or(Malformed::NoMessageId)
+    }
+
+    /// Takes what [`key`] has let pass.
+    pub(crate) fn from_key(encoded: &[u8]) -> Self {
+        Self(SmallVec::from_slice(encoded))
     }
 
     /// The id with its msgpack type.
@@ -56,8 +44,31 @@ impl MessageId {
     /// What ids are compared by: the content of str and bin, the encoding of anything else.
     #[must_use]
     pub fn content(&self) -> &[u8] {
-        msgpack::raw_content(&self.0).unwrap_or(&self.0)
+        content(&self.0)
     }
+}
+
+/// Lets an encoded value pass if it can be an id.
+pub(crate) fn key(encoded: &[u8]) -> Option<&[u8]> {
+    use rmp::Marker;
+    let marker = encoded.first().map_or(Marker::Null, |byte| Marker::from_u8(*byte));
+    let is_key = !matches!(
+        marker,
+        Marker::Null
+            | Marker::Reserved
+            | Marker::FixArray(_)
+            | Marker::Array16
+            | Marker::Array32
+            | Marker::FixMap(_)
+            | Marker::Map16
+            | Marker::Map32
+    );
+    (is_key && encoded.len() <= LONGEST).then_some(encoded)
+}
+
+/// What an encoded id is compared by: the content of str and bin, the encoding of anything else.
+pub(crate) fn content(key: &[u8]) -> &[u8] {
+    msgpack::raw_content(key).unwrap_or(key)
 }
 
 impl PartialEq for MessageId {
@@ -94,9 +105,15 @@ impl OwnId {
     /// whether it [is](Self::is) that channel's.
     pub(crate) fn slot(echo: &[u8]) -> Option<u32> {
         let digits: &[u8; 32] = echo.try_into().ok()?;
-        // Letters have bit 6 set, and their low half begins with 1.
-        let half = |digit: u8| u32::from((digit & 15) + 9 * (digit >> 6 & 1));
-        Some(digits[..8].iter().fold(0, |slot, digit| slot << 4 | half(*digit) & 15))
+        let (front, _) = digits.split_first_chunk()?;
+        // All eight at once. Letters have bit 6 set, and their low half begins with 1.
+        let digits = u64::from_be_bytes(*front);
+        let letters = digits >> 6 & 0x0101_0101_0101_0101;
+        let halves = (digits & 0x0f0f_0f0f_0f0f_0f0f).wrapping_add(letters * 9);
+        // Then two by two.
+        let bytes = (halves | halves >> 4) & 0x00ff_00ff_00ff_00ff;
+        let pairs = (bytes | bytes >> 8) & 0x0000_ffff_0000_ffff;
+        Some((pairs | pairs >> 16) as u32)
     }
 
     /// Appends the id as bin.
@@ -131,7 +148,7 @@ impl Ids {
     /// The seed must be random: it is what keeps the ids of many clients apart.
     pub(crate) fn new(seed: u128) -> Self {
         let suffix = (seed >> 32) as u64;
-        Self { counter: seed as u32, left: u32::MAX, suffix, digits: hex(suffix) }
+        Self { counter: seed as u32, left: u32::MAX, suffix, digits: long_hex(suffix) }
     }
 
     /// An id that is only told apart from others.
@@ -147,24 +164,34 @@ impl Ids {
             None => {
                 self.left = u32::MAX;
                 self.suffix = self.suffix.wrapping_add(1);
-                self.digits = hex(self.suffix);
+                self.digits = long_hex(self.suffix);
             }
         }
         let mut id = [0; 32];
-        let front: [u8; 16] = hex(u64::from(slot) << 32 | u64::from(self.counter));
-        id[..16].copy_from_slice(&front);
+        id[..8].copy_from_slice(&hex(slot));
+        id[8..16].copy_from_slice(&hex(self.counter));
         id[16..].copy_from_slice(&self.digits);
         OwnId(id)
     }
 }
 
+fn long_hex(number: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    digits[..8].copy_from_slice(&hex((number >> 32) as u32));
+    digits[8..].copy_from_slice(&hex(number as u32));
+    digits
+}
+
 /// The hexadecimal digits of a number.
-fn hex(number: u64) -> [u8; 16] {
-    // Each half byte in a byte of its own; then all are made digits at once.
-    let spread = (0..16).fold(0_u128, |spread, digit| {
-        spread | u128::from(number >> (4 * digit) & 15) << (8 * digit)
-    });
-    spread.to_be_bytes().map(|half| b"0123456789abcdef"[usize::from(half)])
+fn hex(number: u32) -> [u8; 8] {
+    // Each half byte in a byte of its own, two by two; then all are made digits at once.
+    let pairs = (u64::from(number) | u64::from(number) << 16) & 0x0000_ffff_0000_ffff;
+    let bytes = (pairs | pairs << 8) & 0x00ff_00ff_00ff_00ff;
+    let halves = (bytes | bytes << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // From 10 on, adding 6 reaches bit 4.
+    let letters = (halves + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+    let ascii = halves + 0x3030_3030_3030_3030 + letters * u64::from(b'a' - b'0' - 10);
+    ascii.to_be_bytes()
 }
 
 #[cfg(test)]
@@ -178,6 +205,13 @@ mod tests {
         assert_eq!(id.content(), b"ffffffff0000010089abcdef01234567");
         assert_eq!(id.as_encoded()[..2], [0xc4, 32]);
         assert_ne!(ids.draw().to_message_id(), id);
+    }
+
+    #[test]
+    fn digits() {
+        for number in [0, 9, 10, 0x0123_4567, 0x89ab_cdef, 0xf00f_0ff0, u32::MAX] {
+            assert_eq!(hex(number), format!("{number:08x}").as_bytes());
+        }
     }
 
     #[test]

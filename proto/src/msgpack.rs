@@ -51,33 +51,30 @@ impl<'a> Reader<'a> {
 
     /// Consumes an array's marker; `None`, and nothing consumed, when something else comes.
     pub(crate) fn array(&mut self) -> Result<Option<u32>, Malformed> {
-        let before = self.clone();
-        let len = match self.marker()? {
-            Marker::FixArray(len) => Some(u32::from(len)),
-            Marker::Array16 => Some(self.length(2)?),
-            Marker::Array32 => Some(self.length(4)?),
-            _ => None,
-        };
-        Ok(self.or_rewind(len, before))
+        let start = self.at;
+        match self.marker()? {
+            Marker::FixArray(len) => Ok(Some(u32::from(len))),
+            Marker::Array16 => self.length(2).map(Some),
+            Marker::Array32 => self.length(4).map(Some),
+            _ => {
+                self.at = start;
+                Ok(None)
+            }
+        }
     }
 
     /// Consumes a map's marker; `None`, and nothing consumed, when something else comes.
     pub(crate) fn map(&mut self) -> Result<Option<u32>, Malformed> {
-        let before = self.clone();
-        let len = match self.marker()? {
-            Marker::FixMap(len) => Some(u32::from(len)),
-            Marker::Map16 => Some(self.length(2)?),
-            Marker::Map32 => Some(self.length(4)?),
-            _ => None,
-        };
-        Ok(self.or_rewind(len, before))
-    }
-
-    fn or_rewind<T>(&mut self, found: Option<T>, before: Self) -> Option<T> {
-        if found.is_none() {
-            *self = before;
+        let start = self.at;
+        match self.marker()? {
+            Marker::FixMap(len) => Ok(Some(u32::from(len))),
+            Marker::Map16 => self.length(2).map(Some),
+            Marker::Map32 => self.length(4).map(Some),
+            _ => {
+                self.at = start;
+                Ok(None)
+            }
         }
-        found
     }
 
     /// Consumes so many values that are encoded as `literal`, if they come next.
@@ -212,6 +209,15 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The first element of one well-formed array; `None` for an empty one and for any other value.
+pub(crate) fn first(value: &[u8]) -> Option<&[u8]> {
+    let mut reader = Reader::again(value);
+    if reader.array().ok()?? == 0 {
+        return None;
+    }
+    reader.value(1).ok()
+}
+
 /// The content of one well-formed str or bin value; `None` for anything else.
 pub(crate) fn raw_content(value: &[u8]) -> Option<&[u8]> {
     let skip = match Marker::from_u8(*value.first()?) {
@@ -224,14 +230,15 @@ pub(crate) fn raw_content(value: &[u8]) -> Option<&[u8]> {
     value.get(skip..)
 }
 
+/// Whether one well-formed value is a str.
+pub(crate) fn is_str(value: &[u8]) -> bool {
+    let marker = value.first().map(|byte| Marker::from_u8(*byte));
+    matches!(marker, Some(Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32))
+}
+
 /// The text of one well-formed str value; `None` for anything else.
 pub(crate) fn str_content(value: &[u8]) -> Option<&str> {
-    match Marker::from_u8(*value.first()?) {
-        Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => {
-            std::str::from_utf8(raw_content(value)?).ok()
-        }
-        _ => None,
-    }
+    if is_str(value) { std::str::from_utf8(raw_content(value)?).ok() } else { None }
 }
 
 /// The number in one well-formed integer or float value, rounded towards zero and saturated; `None` for

@@ -283,9 +283,9 @@ fn answer(event: &Event) -> Option<Answer> {
         "STREAM_DONE" => Some(Answer::End),
         "ERR" if event.args.elements().is_some_and(|texts| texts.len() == 1) => {
             let [text]: [String; 1] = event.args.decode().expect("a text");
-            Some(Answer::Failed(RemoteFailure::new("RemoteError", text)))
+            Some(Answer::Failed(RemoteFailure::new("RemoteError", text).into()))
         }
-        "ERR" => Some(Answer::Failed(failure(event))),
+        "ERR" => Some(Answer::Failed(failure(event).into())),
         _ => None,
     }
 }

@@ -9,18 +9,17 @@ use crate::config::Liveness;
 /// Beats leave once per interval. Silence counts from the start, or from the last event of any kind; two
 /// intervals of it lose the remote. A server gives a caller that was never heard again three: passive
 /// callers of the reference send their first beat one interval after they hear ours, at two intervals.
+//
+// The interval is the same for all channels of a session, and so is not kept in each of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Heartbeat {
-    interval: Duration,
-    state: State,
-}
+pub(crate) struct Heartbeat(State);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Neither beats nor counts; a passive side before the first beat, and any side with beats switched off.
     Quiet { answers: bool },
     /// `None` where the clock cannot reach that far: never.
-    Beating { next: Option<Instant>, lost: Option<Instant> },
+    Beating { next: Option<Instant>, silent_since: Option<Instant> },
 }
 
 /// What is due.
@@ -37,10 +36,13 @@ pub(crate) enum Patience {
     OfServer = 3,
 }
 
+/// So many intervals of silence lose the remote.
+const LOST: u32 = 2;
+
 impl Heartbeat {
     /// Never beats and never counts.
     pub(crate) fn off() -> Self {
-        Self { interval: Duration::ZERO, state: State::Quiet { answers: false } }
+        Self(State::Quiet { answers: false })
     }
 
     pub(crate) fn start(
@@ -49,65 +51,69 @@ impl Heartbeat {
         liveness: Liveness,
         patience: Patience,
     ) -> Self {
-        let state = match liveness {
+        Self(match liveness {
             Liveness::Passive => State::Quiet { answers: true },
             Liveness::Active => State::Beating {
                 next: now.checked_add(interval),
-                lost: now.checked_add(interval.saturating_mul(patience as u32)),
+                // More patience at the start is a silence that begins later.
+                silent_since: now.checked_add(interval.saturating_mul(patience as u32 - LOST)),
             },
-        };
-        Self { interval, state }
+        })
     }
 
     /// Any event was heard on the channel.
     pub(crate) fn heard(&mut self, now: Instant) {
-        if let State::Beating { lost, .. } = &mut self.state {
-            let limit = now.checked_add(self.interval.saturating_mul(2));
+        if let State::Beating { silent_since: Some(since), .. } = &mut self.0 {
             // The patience at the start is never cut short by an early event.
-            *lost = limit.zip(*lost).map(|(limit, lost)| limit.max(lost));
+            *since = now.max(*since);
         }
     }
 
     /// A beat was heard. True when it is to be answered at once: the first one on a passive side.
-    pub(crate) fn heard_beat(&mut self, now: Instant) -> bool {
+    pub(crate) fn heard_beat(&mut self, now: Instant, interval: Duration) -> bool {
         self.heard(now);
-        if self.state != (State::Quiet { answers: true }) {
+        if self.0 != (State::Quiet { answers: true }) {
             return false;
         }
-        self.state = State::Beating {
-            next: now.checked_add(self.interval),
-            lost: now.checked_add(self.interval.saturating_mul(2)),
-        };
+        self.0 = State::Beating { next: now.checked_add(interval), silent_since: Some(now) };
         true
     }
 
     /// What is due by now; a beat that is due is rescheduled by asking.
-    pub(crate) fn poll(&mut self, now: Instant) -> Option<Due> {
-        let State::Beating { next, lost } = &mut self.state else { return None };
-        if lost.is_some_and(|lost| lost <= now) {
+    pub(crate) fn poll(&mut self, now: Instant, interval: Duration) -> Option<Due> {
+        if self.lost(interval).is_some_and(|lost| lost <= now) {
             return Some(Due::Lost);
         }
+        let State::Beating { next, .. } = &mut self.0 else { return None };
         if next.is_some_and(|next| next <= now) {
-            *next = now.checked_add(self.interval);
+            *next = now.checked_add(interval);
             return Some(Due::Beat);
         }
         None
     }
 
     /// When to poll next.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        match self.state {
+    pub(crate) fn deadline(&self, interval: Duration) -> Option<Instant> {
+        match (self.0, self.lost(interval)) {
+            (State::Beating { next: Some(next), .. }, Some(lost)) => Some(next.min(lost)),
+            (State::Beating { next, .. }, lost) => next.or(lost),
+            (State::Quiet { .. }, _) => None,
+        }
+    }
+
+    /// When the silence has lasted too long, if it goes on.
+    fn lost(&self, interval: Duration) -> Option<Instant> {
+        match self.0 {
             State::Quiet { .. } => None,
-            State::Beating { next, lost } => match (next, lost) {
-                (Some(next), Some(lost)) => Some(next.min(lost)),
-                (next, lost) => next.or(lost),
-            },
+            State::Beating { silent_since, .. } => {
+                silent_since?.checked_add(interval.saturating_mul(LOST))
+            }
         }
     }
 
     /// Whether nothing will ever be due on this side as things are.
     pub(crate) fn is_quiet(&self) -> bool {
-        matches!(self.state, State::Quiet { .. })
+        matches!(self.0, State::Quiet { .. })
     }
 }
 
@@ -129,7 +135,7 @@ mod tests {
             if heard.contains(&tenth) {
                 heartbeat.heard(now);
             }
-            match heartbeat.poll(now) {
+            match heartbeat.poll(now, I) {
                 Some(Due::Beat) => beats.push(tenth),
                 Some(Due::Lost) => return (beats, Some(tenth)),
                 None => {}
@@ -167,8 +173,8 @@ mod tests {
         let mut heartbeat = Heartbeat::start(start, I, Liveness::Passive, Patience::OfCaller);
         assert_eq!(times(&mut heartbeat, start, &[3, 7], 1000), (vec![], None));
         let later = start + I * 200;
-        assert!(heartbeat.heard_beat(later));
-        assert!(!heartbeat.heard_beat(later));
+        assert!(heartbeat.heard_beat(later, I));
+        assert!(!heartbeat.heard_beat(later, I));
         assert_eq!(times(&mut heartbeat, later, &[], 100), (vec![10], Some(20)));
     }
 
@@ -176,11 +182,14 @@ mod tests {
     fn off_is_off_and_endless_intervals_do_not_overflow() {
         let start = epoch();
         let mut off = Heartbeat::off();
-        assert!(!off.heard_beat(start));
-        assert_eq!(off.deadline(), None);
+        assert!(!off.heard_beat(start, I));
+        assert_eq!(off.deadline(I), None);
         let mut endless =
             Heartbeat::start(start, Duration::MAX, Liveness::Active, Patience::OfCaller);
         endless.heard(start);
-        assert_eq!((endless.deadline(), endless.poll(start + I)), (None, None));
+        assert_eq!(
+            (endless.deadline(Duration::MAX), endless.poll(start + I, Duration::MAX)),
+            (None, None)
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! Which event may follow which, and what it means: the whole transition table (protocol section 7).
 
-use crate::event::name;
+use crate::event::Kind;
 
 /// How far the conversation has come, seen from either side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,28 +11,6 @@ pub(crate) enum Phase {
     Streaming,
     /// Nothing follows.
     Ended,
-}
-
-/// What kind of event an answer is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Ok,
-    Err,
-    Stream,
-    StreamDone,
-    Unknown,
-}
-
-impl Kind {
-    pub(crate) fn of(event: &str) -> Self {
-        match event {
-            name::OK => Self::Ok,
-            name::ERR => Self::Err,
-            name::STREAM => Self::Stream,
-            name::STREAM_DONE => Self::StreamDone,
-            _ => Self::Unknown,
-        }
-    }
 }
 
 /// What an answer means to its reader.
@@ -48,8 +26,8 @@ pub(crate) enum Meaning {
     Failure,
     /// No answer starts like this.
     NoPattern,
-    /// It comes too late to mean anything.
-    Late,
+    /// Nothing: it comes too late, or is not for the reader.
+    Nothing,
 }
 
 /// The table. In a stream, every name but `STREAM` and `ERR` ends it, as the reference does.
@@ -59,10 +37,11 @@ pub(crate) fn step(phase: Phase, kind: Kind) -> (Phase, Meaning) {
         (Phase::Asked | Phase::Streaming, Kind::Stream) => (Phase::Streaming, Meaning::Item),
         (Phase::Asked | Phase::Streaming, Kind::Err) => (Phase::Ended, Meaning::Failure),
         (Phase::Asked, Kind::StreamDone) => (Phase::Ended, Meaning::End),
-        (Phase::Asked, Kind::Unknown) => (Phase::Ended, Meaning::NoPattern),
-        (Phase::Streaming, Kind::StreamDone | Kind::Ok | Kind::Unknown) => {
+        (Phase::Asked, Kind::Other) => (Phase::Ended, Meaning::NoPattern),
+        (Phase::Streaming, Kind::StreamDone | Kind::Ok | Kind::Other) => {
             (Phase::Ended, Meaning::End)
         }
-        (Phase::Ended, _) => (Phase::Ended, Meaning::Late),
+        (phase, Kind::Heartbeat | Kind::More) => (phase, Meaning::Nothing),
+        (Phase::Ended, _) => (Phase::Ended, Meaning::Nothing),
     }
 }

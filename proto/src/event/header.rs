@@ -7,7 +7,7 @@ use thin_vec::ThinVec;
 use crate::{
     args::Args,
     error::{DecodeError, EncodeError, Malformed},
-    id::{MessageId, OwnId},
+    id::{self, MessageId, OwnId},
     msgpack::{self, Reader},
 };
 
@@ -50,8 +50,18 @@ pub struct Header {
     pub context: Context,
 }
 
-impl Header {
-    pub(super) fn read(payload: &Bytes, reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+/// A header as it stands in its message.
+#[derive(Debug, Default)]
+pub(crate) struct HeaderGlance<'a> {
+    /// Encoded ids that can be keys; see [`MessageId`].
+    pub(crate) message_id: Option<&'a [u8]>,
+    pub(crate) response_to: Option<&'a [u8]>,
+    pub(crate) version: Version,
+    others: Vec<(&'a [u8], &'a [u8])>,
+}
+
+impl<'a> HeaderGlance<'a> {
+    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
         let pairs = reader.map()?.ok_or(Malformed::HeaderNotMap)?;
         if pairs > MOST_KEYS {
             return Err(Malformed::TooManyKeys(MOST_KEYS));
@@ -62,36 +72,17 @@ impl Header {
         for _ in 0..pairs {
             // As nearly every header has them.
             if reader.literal(1, MESSAGE_ID) {
-                header.message_id = MessageId::new(reader.id()?).ok();
-                continue;
-            }
-            if reader.literal(2, CURRENT_VERSION) {
+                header.message_id = id::key(reader.id()?);
+            } else if reader.literal(2, CURRENT_VERSION) {
                 header.version = Version::CURRENT;
-                continue;
-            }
-            if reader.literal(1, RESPONSE_TO) {
+            } else if reader.literal(1, RESPONSE_TO) {
                 let value = reader.id()?;
-                header.response_to = MessageId::new(value).ok();
+                header.response_to = id::key(value);
                 bad_response_to = header.response_to.is_none() && value != [0xc0];
-                continue;
-            }
-            let key = reader.value(2)?;
-            let value = reader.value(2)?;
-            let shared = || payload.slice_ref(value);
-            match msgpack::str_content(key) {
-                Some("message_id") => header.message_id = MessageId::new(value).ok(),
-                Some("response_to") if value == [0xc0] => header.response_to = None,
-                Some("response_to") => {
-                    header.response_to = MessageId::new(value).ok();
-                    bad_response_to = header.response_to.is_none();
-                }
-                Some("v") => {
-                    header.version =
-                        Version(msgpack::number(value).and_then(|v| v.try_into().ok()));
-                }
-                _ => header
-                    .context
-                    .push(Args::from_read(payload.slice_ref(key)), Args::from_read(shared())),
+            } else {
+                let key = reader.value(2)?;
+                let value = reader.value(2)?;
+                header.read_uncommon(key, value, &mut bad_response_to);
             }
         }
         if bad_response_to {
@@ -100,6 +91,35 @@ impl Header {
         Ok(header)
     }
 
+    /// A key that is unknown, or encoded as few peers do.
+    fn read_uncommon(&mut self, key: &'a [u8], value: &'a [u8], bad_response_to: &mut bool) {
+        match msgpack::str_content(key) {
+            Some("message_id") => self.message_id = id::key(value),
+            Some("response_to") => {
+                self.response_to = id::key(value);
+                *bad_response_to = self.response_to.is_none() && value != [0xc0];
+            }
+            Some("v") => {
+                self.version = Version(msgpack::number(value).and_then(|v| v.try_into().ok()));
+            }
+            _ => self.others.push((key, value)),
+        }
+    }
+
+    /// The header with all its parts; see [`Glance::into_event`](super::Glance::into_event).
+    pub(super) fn into_header(self, payload: &Bytes) -> Header {
+        let shared = |part| Args::from_read(payload.slice_ref(part));
+        let pairs = self.others.into_iter().map(|(key, value)| (shared(key), shared(value)));
+        Header {
+            message_id: self.message_id.map(MessageId::from_key),
+            response_to: self.response_to.map(MessageId::from_key),
+            version: self.version,
+            context: Context { pairs: pairs.collect() },
+        }
+    }
+}
+
+impl Header {
     /// Copies of all parts, which keep no message in memory.
     pub(super) fn detached(self) -> Self {
         let pairs = self.context.iter().map(|(key, value)| (key.detached(), value.detached()));

@@ -246,9 +246,9 @@ impl Session {
         if let Some(loss) = channel.expired(now, &self.config.limits) {
             return self.lose(at, loss);
         }
-        match channel.heartbeat.poll(now) {
+        match channel.heartbeat.poll(now, self.config.interval()) {
             Some(Due::Lost) => {
-                let interval = self.config.heartbeat.unwrap_or_default();
+                let interval = self.config.interval();
                 self.peers.set_aside(channel.peer);
                 self.resume_unassigned();
                 return self.lose(at, Loss::Silent { after: interval.saturating_mul(2) });
@@ -265,7 +265,7 @@ impl Session {
     /// Makes sure that a channel is looked at in time.
     pub(crate) fn reschedule(&mut self, at: At) {
         let deadline = self.table.get(at).and_then(|channel| {
-            let deadline = channel.deadline(&self.config.limits)?;
+            let deadline = channel.deadline(&self.config)?;
             // Mostly there is nothing to do: it stands early enough.
             channel.wake.is_none_or(|wake| wake.at > deadline).then_some(deadline)
         });

@@ -4,18 +4,19 @@ use std::time::Instant;
 
 use super::{CallId, Notice, RequestId, Session, outbound::Refusal, table::At};
 use crate::{
+    args::Args,
     call::{Answer, Loss},
     channel::{
         Channel, Serving, Side,
         heartbeat::{Heartbeat, Patience},
-        phase::{self, Kind, Meaning, Phase},
+        phase::{self, Meaning, Phase},
         window::Credit,
     },
     compat::{self, Dialect, RemoteFailure},
     config::Liveness,
-    error::{BrokenEvent, Malformed, PeerMisbehaved},
-    event::{Context, Event, name},
-    id::MessageId,
+    error::{Malformed, PeerMisbehaved},
+    event::{Broken, Context, Event, Glance, HeaderGlance, Kind, Version},
+    id::{self, MessageId},
     multipart::{Envelope, Multipart},
     transport::PeerId,
 };
@@ -46,19 +47,25 @@ impl Session {
             self.resume_unassigned();
         }
         let Multipart { envelope, payload } = message;
-        let event = match Event::decode(&payload, &self.config.limits) {
-            Ok(event) if payload.len() >= LARGE => event.detached(payload.len()),
-            Ok(event) => event,
+        let glance = match Glance::read(&payload, &self.config.limits) {
+            Ok(glance) => glance,
             Err(broken) => return Err(self.handle_broken(from, envelope, broken)),
         };
-        let Some(id) = &event.header.response_to else {
+        let Some(key) = glance.header.response_to else {
+            let event = glance.into_event(&payload);
+            let large = payload.len() >= LARGE;
+            let event = if large { event.detached(payload.len()) } else { event };
             return self.handle_request(now, from, envelope, event);
         };
-        if let Some(at) = self.table.find_call(id.content(), from) {
-            return self.handle_answer(now, at, event);
+        let Glance { header: HeaderGlance { version, .. }, kind, name, args } = glance;
+        let echo = id::content(key);
+        if let Some(at) = self.table.find_call(echo, from) {
+            let unknown = (kind == Kind::Other).then(|| shown(name));
+            let args = Args::cut(payload, args, LARGE);
+            return self.handle_answer(now, at, Said { kind, unknown, version, args });
         }
-        if let Some(at) = self.table.find_request(from, &envelope, id) {
-            self.handle_feedback(now, at, &event);
+        if let Some(at) = self.table.find_request(from, &envelope, echo) {
+            self.handle_feedback(now, at, kind, &payload[args]);
         }
         // Anything else is late: grants cross ends of streams, beats cross answers (protocol section 4).
         Ok(())
@@ -69,20 +76,21 @@ impl Session {
         &mut self,
         from: PeerId,
         envelope: Envelope,
-        broken: BrokenEvent,
+        broken: Broken<'_>,
     ) -> PeerMisbehaved {
-        let BrokenEvent { reason, header } = broken;
+        let Broken { reason, header } = broken;
         if let Some(header) = header {
             match (header.response_to, header.message_id) {
-                (Some(id), _) => {
-                    if let Some(at) = self.table.find_call(id.content(), from) {
+                (Some(key), _) => {
+                    if let Some(at) = self.table.find_call(id::content(key), from) {
                         self.lose(at, Loss::Malformed(reason));
                     }
                 }
-                (None, Some(id)) if self.config.accept => {
+                (None, Some(key)) if self.config.accept => {
                     let class =
                         if reason == Malformed::NameNotText { "NameError" } else { "ValueError" };
                     let failure = RemoteFailure::new(class, reason.to_string());
+                    let id = MessageId::from_key(key);
                     self.refuse(from, envelope, id, Dialect::of(header.version), failure);
                 }
                 (None, _) => {}
@@ -98,7 +106,7 @@ impl Session {
         envelope: Envelope,
         event: Event,
     ) -> Result<(), PeerMisbehaved> {
-        if matches!(&*event.name, name::HEARTBEAT | name::MORE) {
+        if matches!(Kind::of(event.name.as_bytes()), Kind::Heartbeat | Kind::More) {
             // Some peers beat outside of channels. It means nothing, and is no request.
             return Ok(());
         }
@@ -205,40 +213,34 @@ impl Session {
     }
 
     /// An event on a channel that we opened.
-    fn handle_answer(&mut self, now: Instant, at: At, event: Event) -> Result<(), PeerMisbehaved> {
+    fn handle_answer(&mut self, now: Instant, at: At, said: Said) -> Result<(), PeerMisbehaved> {
+        let Said { kind, unknown, version, args } = said;
         let Some(channel) = self.table.get_mut(at) else { return Ok(()) };
-        channel.dialect.get_or_insert_with(|| Dialect::of(event.header.version));
+        channel.dialect.get_or_insert_with(|| Dialect::of(version));
         channel.heartbeat.heard(now);
-        match &*event.name {
-            name::HEARTBEAT => {
-                if channel.heartbeat.heard_beat(now) {
-                    channel.beat = true;
-                    self.enqueue(at);
-                    self.reschedule(at);
-                }
-                return Ok(());
-            }
-            name::MORE => return Ok(()),
-            _ => {}
+        if kind == Kind::Heartbeat && channel.heartbeat.heard_beat(now, self.config.interval()) {
+            channel.beat = true;
+            self.enqueue(at);
+            self.reschedule(at);
+            return Ok(());
         }
-        let (phase, meaning) = phase::step(channel.phase, Kind::of(&event.name));
+        let (phase, meaning) = phase::step(channel.phase, kind);
         let answer = match meaning {
-            Meaning::Value => match event.args.first() {
+            Meaning::Value => match args.first() {
                 Some(value) => Answer::Value(value),
                 None => {
                     self.lose(at, Loss::Malformed(Malformed::NoValue));
                     return Err(Malformed::NoValue.into());
                 }
             },
-            Meaning::Item => Answer::Item(event.args),
+            Meaning::Item => Answer::Item(args),
             Meaning::End => Answer::End,
-            Meaning::Failure => Answer::Failed(RemoteFailure::read(&event.args)),
+            Meaning::Failure => Answer::Failed(Box::new(RemoteFailure::read(&args))),
             Meaning::NoPattern => {
-                let event = event.name.chars().take(SHOWN_NAME).collect();
-                self.lose(at, Loss::NoPattern { event });
+                self.lose(at, Loss::NoPattern { event: unknown.unwrap_or_default() });
                 return Ok(());
             }
-            Meaning::Late => return Ok(()),
+            Meaning::Nothing => return Ok(()),
         };
         self.deliver(at, phase, answer)
     }
@@ -272,16 +274,16 @@ impl Session {
     }
 
     /// A caller's event on a channel of its own: a beat, a grant, or nothing that we know.
-    fn handle_feedback(&mut self, now: Instant, at: At, event: &Event) {
+    fn handle_feedback(&mut self, now: Instant, at: At, kind: Kind, args: &[u8]) {
         let Some(channel) = self.table.get_mut(at) else { return };
         channel.heartbeat.heard(now);
-        let beat = *event.name == *name::HEARTBEAT;
-        if beat && channel.heartbeat.heard_beat(now) {
+        let beat = kind == Kind::Heartbeat;
+        if beat && channel.heartbeat.heard_beat(now, self.config.interval()) {
             channel.beat = true;
         }
-        let grants = *event.name == *name::MORE || beat && channel.dialect().grants_in_beats;
+        let grants = kind == Kind::More || beat && channel.dialect().grants_in_beats;
         let Side::Server(serving) = &mut channel.side else { return };
-        let more = if grants { compat::granted(&event.args) } else { 0 };
+        let more = if grants { compat::granted(args) } else { 0 };
         if more > 0 {
             serving.credit.grant(more);
             serving.stalled = None;
@@ -293,4 +295,18 @@ impl Session {
         self.enqueue(at);
         self.reschedule(at);
     }
+}
+
+/// What a peer has said on a call.
+struct Said {
+    kind: Kind,
+    /// The name of an event that nobody knows.
+    unknown: Option<String>,
+    version: Version,
+    args: Args,
+}
+
+/// A strange name, as far as it is shown.
+fn shown(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).chars().take(SHOWN_NAME).collect()
 }

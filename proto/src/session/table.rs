@@ -9,7 +9,7 @@ use slab::Slab;
 
 use crate::{
     channel::{Channel, Side, phase::Phase},
-    id::{MessageId, OwnId},
+    id::OwnId,
     multipart::Envelope,
     transport::PeerId,
 };
@@ -137,13 +137,14 @@ impl Table {
         }
     }
 
+    /// A request, by what was echoed of its id.
     pub(crate) fn find_request(
         &self,
         peer: PeerId,
         envelope: &Envelope,
-        id: &MessageId,
+        echo: &[u8],
     ) -> Option<At> {
-        let key = Key { peer, envelope, id };
+        let key = Key { peer, envelope, id: echo };
         let slot = *self.requests.find(key.hash(&self.hasher), |slot| {
             let entry = self.channels.get(*slot as usize);
             entry.is_some_and(|entry| Key::of(&entry.channel).as_ref() == Some(&key))
@@ -242,16 +243,19 @@ impl Table {
 struct Key<'a> {
     peer: PeerId,
     envelope: &'a Envelope,
-    id: &'a MessageId,
+    /// What ids are compared by.
+    id: &'a [u8],
 }
 
 impl<'a> Key<'a> {
     /// The key of a channel that a peer has opened.
     fn of(channel: &'a Channel) -> Option<Self> {
         match &channel.side {
-            Side::Server(serving) => {
-                Some(Self { peer: channel.peer, envelope: &channel.envelope, id: &serving.id })
-            }
+            Side::Server(serving) => Some(Self {
+                peer: channel.peer,
+                envelope: &channel.envelope,
+                id: serving.id.content(),
+            }),
             Side::Caller(_) => None,
         }
     }

@@ -71,7 +71,7 @@ impl Task {
         let end = match self {
             Self::Echo | Self::Late(_) => Answer::Value(Self::item(token, 0)),
             Self::Items(_) => Answer::End,
-            Self::Fail | Self::Break(_) => Answer::Failed(Self::failure(token)),
+            Self::Fail | Self::Break(_) => Answer::Failed(Box::new(Self::failure(token))),
         };
         items.chain([end]).collect()
     }

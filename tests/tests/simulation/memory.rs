@@ -187,7 +187,7 @@ fn a_failure_of_millions_of_elements_costs_three() {
     assert_eq!(session.buffered_bytes(), 3);
     let expected = RemoteFailure { traceback: "t".into(), ..RemoteFailure::new("E", "m") };
     let answer = session.call(call).and_then(|mut call| call.recv());
-    assert_eq!(answer, Some(Answer::Failed(expected)));
+    assert_eq!(answer, Some(Answer::Failed(expected.into())));
 }
 
 #[test]
