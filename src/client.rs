@@ -5,7 +5,7 @@ mod options;
 mod pending;
 mod stream;
 
-use std::{sync::Arc, thread::JoinHandle, time::Instant};
+use std::{collections::VecDeque, sync::Arc, thread::JoinHandle, time::Instant};
 
 use serde::{Serialize, de::DeserializeOwned};
 use zerorpc_proto::{Args, CallId, Loss};
@@ -181,7 +181,7 @@ impl Client {
         use zerorpc_proto::Answer as First;
         let shared = &self.shared;
         let (state, id) = shared.open(method, args, options)?;
-        match shared.answer(state, id, method)? {
+        match shared.answer(state, id, method, None)? {
             First::Value(value) => Ok(Answer::Value(value)),
             first => Ok(Answer::Stream(RawStream::begin(Arc::clone(shared), id, method, first))),
         }
@@ -214,14 +214,15 @@ impl Shared {
         }
     }
 
-    /// Waits for the next answer and turns failures into errors.
+    /// Waits for the next answer and turns failures into errors; see [`Driver::await_answer`].
     fn answer<'a>(
         &'a self,
         state: Guard<'a>,
         id: CallId,
         method: &str,
+        ahead: Option<&mut VecDeque<Args>>,
     ) -> Result<zerorpc_proto::Answer, Error> {
-        self.understand(method, self.driver.await_answer(state, id))
+        self.understand(method, self.driver.await_answer(state, id, ahead))
     }
 
     /// Turns failures into errors.

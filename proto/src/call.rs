@@ -1,10 +1,10 @@
 //! The caller's handle on a channel.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use crate::{
     args::Args,
-    channel::{Side, phase::Phase},
+    channel::{Channel, Side, phase::Phase},
     compat::RemoteFailure,
     error::Malformed,
     session::{CallId, Session},
@@ -94,6 +94,27 @@ impl Call<'_> {
     /// not ask slows its server down. With the last answer, the call is gone.
     pub fn recv(&mut self) -> Option<Answer> {
         self.session.receive(self.id)
+    }
+
+    /// Takes items that are there ahead of their reader, `bytes` of them or one more at most; but never one that credit
+    /// would be granted for, so that the server learns nothing of it.
+    pub fn recv_ahead(&mut self, ahead: &mut VecDeque<Args>, bytes: usize) {
+        let Self { session, id } = self;
+        let Some(Channel { side: Side::Caller(caller), .. }) = session.table.get_mut(id.0) else {
+            return;
+        };
+        let was_unread = !caller.inbox.is_empty();
+        let mut taken = 0;
+        while taken <= bytes
+            && !caller.window.is_grant_due()
+            && let Some(item) = caller.inbox.pop_item()
+        {
+            caller.window.consume();
+            taken += item.as_bytes().len();
+            ahead.push_back(item);
+        }
+        session.buffered_bytes -= taken;
+        session.unread_calls -= usize::from(was_unread && caller.inbox.is_empty());
     }
 
     /// The peer that the call went to; [`PeerId::ANY`] as long as none was found.

@@ -130,6 +130,17 @@ impl Inbox {
         std::mem::replace(&mut self.first, next)
     }
 
+    /// The next answer if it is an item.
+    pub(crate) fn pop_item(&mut self) -> Option<Args> {
+        if self.first.as_ref().is_none_or(Answer::is_last) {
+            return None;
+        }
+        match self.pop() {
+            Some(Answer::Item(item)) => Some(item),
+            _ => None,
+        }
+    }
+
     fn size(&self) -> usize {
         self.first.iter().chain(&self.rest).map(Answer::size).sum()
     }

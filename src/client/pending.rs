@@ -46,7 +46,7 @@ impl<R: DeserializeOwned> Pending<R> {
     /// # Errors
     /// As [`Client::call`](crate::Client::call).
     pub fn wait(self) -> Result<R, Error> {
-        let answer = self.shared.answer(self.shared.driver.lock(), self.id, &self.method);
+        let answer = self.shared.answer(self.shared.driver.lock(), self.id, &self.method, None);
         self.decode(answer)
     }
 

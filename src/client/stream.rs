@@ -1,6 +1,6 @@
 //! Streams as iterators.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::{collections::VecDeque, marker::PhantomData, sync::Arc};
 
 use serde::de::DeserializeOwned;
 use zerorpc_proto::{Answer, Args, CallId};
@@ -19,12 +19,21 @@ pub struct RawStream {
     method: String,
     /// The answer that told that this is a stream.
     first: Option<Answer>,
+    /// Items that came along with the last one; asking for them grants no credit.
+    ahead: VecDeque<Args>,
     ended: bool,
 }
 
 impl RawStream {
     pub(super) fn begin(shared: Arc<Shared>, id: CallId, method: &str, first: Answer) -> Self {
-        Self { shared, id, method: method.to_owned(), first: Some(first), ended: false }
+        Self {
+            shared,
+            id,
+            method: method.to_owned(),
+            first: Some(first),
+            ahead: VecDeque::new(),
+            ended: false,
+        }
     }
 
     /// The same stream, with each item decoded.
@@ -36,7 +45,10 @@ impl RawStream {
     fn next_answer(&mut self) -> Result<Answer, Error> {
         match self.first.take() {
             Some(first) => Ok(first),
-            None => self.shared.answer(self.shared.driver.lock(), self.id, &self.method),
+            None => {
+                let state = self.shared.driver.lock();
+                self.shared.answer(state, self.id, &self.method, Some(&mut self.ahead))
+            }
         }
     }
 }
@@ -45,6 +57,9 @@ impl Iterator for RawStream {
     type Item = Result<Args, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(item) = self.ahead.pop_front() {
+            return Some(Ok(item));
+        }
         if self.ended {
             return None;
         }

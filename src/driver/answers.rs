@@ -1,7 +1,7 @@
 //! Waiting for the answers to calls.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Instant,
@@ -9,7 +9,7 @@ use std::{
 
 use foldhash::fast::RandomState;
 use parking_lot::Condvar;
-use zerorpc_proto::{Answer, CallId};
+use zerorpc_proto::{Answer, Args, CallId};
 
 use super::{Closed, Driver, Guard, LATEST};
 
@@ -88,15 +88,24 @@ impl Driver {
         self.progress();
     }
 
-    /// Waits for the next answer to a call, as leader or behind one. `None` when the call is gone.
+    /// Waits for the next answer to a call, as leader or behind one. `None` when the call is gone. Items behind it come
+    /// along, for those who read `ahead`.
     pub(crate) fn await_answer<'a>(
         &'a self,
         mut state: Guard<'a>,
         id: CallId,
+        ahead: Option<&mut VecDeque<Args>>,
     ) -> Result<Option<Received>, Closed> {
+        /// So many bytes are read ahead, about.
+        const AHEAD: usize = 64 << 10;
         loop {
             match self.take_answer(&mut state, id) {
                 Poll::Ready(taken) => {
+                    if let Some(ahead) = ahead
+                        && let Some(mut call) = state.session.call(id)
+                    {
+                        call.recv_ahead(ahead, AHEAD);
+                    }
                     self.leave(state);
                     return taken;
                 }

@@ -134,7 +134,7 @@ fn call(transport: impl FnOnce(Slow) -> Box<dyn Transport>) -> Result<Option<Rec
     let mut state = driver.lock();
     let (to, options) = (PeerId::NAMELESS, CallOptions::default());
     let id = state.session.open(Instant::now(), to, "method", Args::NONE, &options);
-    let answer = driver.await_answer(state, id.expect("a call"));
+    let answer = driver.await_answer(state, id.expect("a call"), None);
     driver.shut();
     keeper.join().expect("no panic");
     answer

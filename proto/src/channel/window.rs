@@ -46,12 +46,17 @@ impl Window {
     /// The next event is asked for: what to grant now, if anything. Never before the first event was
     /// consumed, and only when less than half of the window is out.
     pub(crate) fn next_grant(&mut self) -> Option<u32> {
-        if !self.consumed_any || u64::from(self.outstanding) * 2 >= u64::from(self.size) {
+        if !self.is_grant_due() {
             return None;
         }
         let more = self.size - self.outstanding;
         self.outstanding = self.size;
         Some(more)
+    }
+
+    /// Whether asking for the next event grants anything.
+    pub(crate) fn is_grant_due(self) -> bool {
+        self.consumed_any && u64::from(self.outstanding) * 2 < u64::from(self.size)
     }
 
     /// An event was consumed.

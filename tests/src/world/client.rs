@@ -1,11 +1,11 @@
 //! A client: makes calls, reads their answers at its own pace, and keeps what it got.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     time::{Duration, Instant},
 };
 
-use zerorpc_proto::{Answer, CallId, CallOptions, Config, Notice, PeerId, Session};
+use zerorpc_proto::{Answer, Args, CallId, CallOptions, Config, Notice, PeerId, Session};
 
 use super::task::Task;
 
@@ -16,6 +16,8 @@ pub struct Manner {
     pub options: CallOptions,
     /// The time between two answers that are read.
     pub pace: Duration,
+    /// Items are taken ahead of their reader.
+    pub ahead: bool,
     /// The call is forgotten after this many answers.
     pub quit_after: Option<usize>,
 }
@@ -39,6 +41,7 @@ pub struct Outcome {
 struct Open {
     outcome: Outcome,
     manner: Manner,
+    ahead: VecDeque<Args>,
     readable: bool,
     next_read: Instant,
 }
@@ -70,7 +73,8 @@ impl Client {
         let call = self.session.open(now, to, method, args, &manner.options);
         let call = call.expect("a simulated client stays within its limits");
         let outcome = Outcome { task, token, got: Vec::new(), cancelled: false, disturbed: false };
-        let open = Open { outcome, manner, readable: false, next_read: now };
+        let open =
+            Open { outcome, manner, ahead: VecDeque::new(), readable: false, next_read: now };
         self.open.insert(call, open);
     }
 
@@ -121,10 +125,16 @@ impl Client {
         let Some(open) = self.open.get_mut(&id) else { return };
         while open.readable && open.next_read <= now {
             let mut call = self.session.call(id).expect("the call is open");
-            let Some(answer) = call.recv() else {
+            let Some(answer) = open.ahead.pop_front().map(Answer::Item).or_else(|| call.recv())
+            else {
                 open.readable = false;
                 return;
             };
+            if open.manner.ahead
+                && let Some(mut call) = self.session.call(id)
+            {
+                call.recv_ahead(&mut open.ahead, 100);
+            }
             let last = answer.is_last();
             open.outcome.got.push(answer);
             open.next_read = now + open.manner.pace;

@@ -283,6 +283,48 @@ fn a_stream_from_a_peer_that_adds_or_assigns_neither_stalls_nor_overruns() {
     }
 }
 
+/// Items taken ahead are granted for when they are asked for, and not before.
+#[test]
+fn reading_ahead_grants_the_same_at_the_same_time() {
+    let mut dice = Dice::new();
+    for slots in [1, 2, 3, 7, 100] {
+        let options = CallOptions { slots, ..CallOptions::default() };
+        let mut readers = [(); 2].map(|()| Puppet::new(Config::client(1)));
+        let calls = readers.each_mut().map(|reader| reader.open(PEER, &options));
+        let mut ahead = VecDeque::new();
+        let (mut credit, mut sent, mut consumed) = (1, 0, 0);
+        while consumed < 500 {
+            for _ in 0..dice.below(credit + 1) {
+                for (reader, (_, id)) in readers.iter_mut().zip(&calls) {
+                    let item = Foreign::on(id.clone(), "STREAM", Value::from(sent));
+                    reader.hear(PEER, &item).expect("within its credit");
+                }
+                (credit, sent) = (credit - 1, sent + 1);
+            }
+            let [(plain, _), (eager, _)] = calls;
+            let [one, other] = &mut readers;
+            let expected = one.recv(plain);
+            let found = ahead.pop_front().map(Answer::Item).or_else(|| {
+                let found = other.recv(eager);
+                let mut call = other.session.call(eager).expect("the stream goes on");
+                call.recv_ahead(&mut ahead, dice.below(20) as usize);
+                found
+            });
+            assert_eq!(found, expected);
+            consumed += u64::from(found.is_some());
+            let [expected, found] = readers.each_mut().map(|reader| {
+                let grants = reader.sent.drain(..).map(|sent| value(&sent.event.args));
+                grants.collect::<Vec<_>>()
+            });
+            assert_eq!(found, expected, "{slots} slots, {consumed} consumed");
+            let granted = |grant: &Value| grant.as_array().and_then(|args| args[0].as_u64());
+            credit += found.iter().filter_map(granted).sum::<u64>();
+        }
+        let [unread, none] = readers.each_ref().map(|reader| reader.session.buffered_bytes());
+        assert!(none <= unread, "what was taken is not counted: {none} of {unread}");
+    }
+}
+
 #[test]
 fn a_reader_that_does_not_read_grants_nothing() {
     let mut client = Puppet::new(Config::client(1));

@@ -78,6 +78,7 @@ impl Town {
         let manner = Manner {
             options: CallOptions { slots: *dice.pick(&slots), ..CallOptions::default() },
             pace: Duration::from_millis(if dice.chance(30) { dice.below(40) } else { 0 }),
+            ahead: dice.chance(50),
             quit_after: dice.chance(10).then(|| 1 + dice.below(50) as usize),
         };
         self.world.call(client, task, manner);
