@@ -301,7 +301,7 @@ impl Driver {
     /// Lets go of the lock for good, or for a while: the wait for the socket goes on without this thread,
     /// and what may not happen under the lock happens now.
     pub(crate) fn leave(&self, mut state: Guard<'_>) {
-        if state.leader.is_none() {
+        if state.leader.is_none() && (state.followers.has_any() || state.keeper.asleep) {
             self.pass_on(&mut state);
         }
         self.let_go(state);
@@ -309,6 +309,9 @@ impl Driver {
 
     /// Lets go of the lock, and does what may not happen under it.
     fn let_go(&self, mut state: Guard<'_>) {
+        if state.deferred.is_empty() {
+            return;
+        }
         let deferred = std::mem::take(&mut state.deferred);
         drop(state);
         for work in deferred {
@@ -316,7 +319,7 @@ impl Driver {
         }
     }
 
-    /// Finds somebody to lead: a caller that waits, else the keeper, who looks in by himself unless he sleeps.
+    /// Finds somebody to lead: a caller that waits, else the keeper. (Unless he sleeps, he looks in by himself.)
     fn pass_on(&self, state: &mut State) {
         if state.followers.wake_thread() || !state.must_be_polled() {
             return;

@@ -20,8 +20,10 @@ enum Token {
 /// Reads msgpack from the front of a slice, within limits.
 #[derive(Debug, Clone)]
 pub(crate) struct Reader<'a> {
-    input: &'a [u8],
-    at: usize,
+    /// What has not been read,
+    rest: &'a [u8],
+    /// of so many bytes.
+    len: usize,
     max_depth: u32,
     elements_left: u32,
     max_elements: u32,
@@ -30,8 +32,8 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub(crate) fn new(input: &'a [u8], limits: &Limits) -> Self {
         Self {
-            input,
-            at: 0,
+            rest: input,
+            len: input.len(),
             max_depth: limits.depth,
             elements_left: limits.elements,
             max_elements: limits.elements,
@@ -41,23 +43,29 @@ impl<'a> Reader<'a> {
     /// Reads again what was found well-formed before; the limits were applied then.
     pub(crate) fn again(input: &'a [u8]) -> Self {
         let all = u32::MAX;
-        Self { input, at: 0, max_depth: all, elements_left: all, max_elements: all }
+        Self {
+            rest: input,
+            len: input.len(),
+            max_depth: all,
+            elements_left: all,
+            max_elements: all,
+        }
     }
 
     /// How many bytes were consumed.
     pub(crate) fn position(&self) -> usize {
-        self.at
+        self.len - self.rest.len()
     }
 
     /// Consumes an array's marker; `None`, and nothing consumed, when something else comes.
     pub(crate) fn array(&mut self) -> Result<Option<u32>, Malformed> {
-        let start = self.at;
+        let before = self.rest;
         match self.marker()? {
             Marker::FixArray(len) => Ok(Some(u32::from(len))),
             Marker::Array16 => self.length(2).map(Some),
             Marker::Array32 => self.length(4).map(Some),
             _ => {
-                self.at = start;
+                self.rest = before;
                 Ok(None)
             }
         }
@@ -65,13 +73,13 @@ impl<'a> Reader<'a> {
 
     /// Consumes a map's marker; `None`, and nothing consumed, when something else comes.
     pub(crate) fn map(&mut self) -> Result<Option<u32>, Malformed> {
-        let start = self.at;
+        let before = self.rest;
         match self.marker()? {
             Marker::FixMap(len) => Ok(Some(u32::from(len))),
             Marker::Map16 => self.length(2).map(Some),
             Marker::Map32 => self.length(4).map(Some),
             _ => {
-                self.at = start;
+                self.rest = before;
                 Ok(None)
             }
         }
@@ -79,25 +87,25 @@ impl<'a> Reader<'a> {
 
     /// Consumes so many values that are encoded as `literal`, if they come next.
     pub(crate) fn literal(&mut self, values: u32, literal: &[u8]) -> bool {
-        let comes = self.elements_left >= values && self.input[self.at..].starts_with(literal);
-        if comes {
-            self.elements_left -= values;
-            self.at += literal.len();
+        match self.rest.strip_prefix(literal) {
+            Some(rest) if self.elements_left >= values => {
+                self.elements_left -= values;
+                self.rest = rest;
+                true
+            }
+            _ => false,
         }
-        comes
     }
 
-    /// Consumes one whole value of a header: quickly if it is an id as most peers draw them, a short bin.
+    /// Consumes one whole value of a header: quickly if it is an id as most peers draw them, a bin.
     pub(crate) fn id(&mut self) -> Result<&'a [u8], Malformed> {
-        if let Some([0xc4, len @ 0..64, ..]) = self.input.get(self.at..) {
-            let end = self.at + 2 + usize::from(*len);
-            if self.elements_left > 0
-                && let Some(id) = self.input.get(self.at..end)
-            {
-                self.elements_left -= 1;
-                self.at = end;
-                return Ok(id);
-            }
+        if let [0xc4, len, ..] = *self.rest
+            && self.elements_left > 0
+            && let Some((id, rest)) = self.rest.split_at_checked(2 + usize::from(len))
+        {
+            self.elements_left -= 1;
+            self.rest = rest;
+            return Ok(id);
         }
         self.value(2)
     }
@@ -105,15 +113,15 @@ impl<'a> Reader<'a> {
     /// Consumes one whole value, however it is nested, and returns its bytes. `depth` is how many arrays and
     /// maps stand around it.
     pub(crate) fn value(&mut self, depth: u32) -> Result<&'a [u8], Malformed> {
-        let start = self.at;
-        let Token::Parts(parts) = self.token()? else { return Ok(&self.input[start..self.at]) };
+        let before = self.rest;
+        let Token::Parts(parts) = self.token()? else { return Ok(self.since(before)) };
         let mut open: SmallVec<[u64; 16]> = SmallVec::new();
         let mut missing = self.parts(parts, depth as usize + 1)?;
         loop {
             while missing == 0 {
                 match open.pop() {
                     Some(outer) => missing = outer,
-                    None => return Ok(&self.input[start..self.at]),
+                    None => return Ok(self.since(before)),
                 }
             }
             missing -= 1;
@@ -130,7 +138,7 @@ impl<'a> Reader<'a> {
             return Err(Malformed::TooDeep(self.max_depth));
         }
         // Each part takes a byte at least: an announcement that cannot be true ends here.
-        if parts > (self.input.len() - self.at) as u64 {
+        if parts > self.rest.len() as u64 {
             return Err(Malformed::Truncated);
         }
         Ok(parts)
@@ -174,33 +182,35 @@ impl<'a> Reader<'a> {
         Ok(Token::Scalar)
     }
 
+    /// What was read since so much was left.
+    fn since(&self, before: &'a [u8]) -> &'a [u8] {
+        &before[..before.len() - self.rest.len()]
+    }
+
     fn marker(&mut self) -> Result<Marker, Malformed> {
-        let byte = *self.input.get(self.at).ok_or(Malformed::Truncated)?;
-        self.at += 1;
-        Ok(Marker::from_u8(byte))
+        let (byte, rest) = self.rest.split_first().ok_or(Malformed::Truncated)?;
+        self.rest = rest;
+        Ok(Marker::from_u8(*byte))
     }
 
     fn length(&mut self, width: usize) -> Result<u32, Malformed> {
-        let start = self.at;
-        self.advance(width)?;
-        Ok(self.input[start..self.at].iter().fold(0, |len, byte| len << 8 | u32::from(*byte)))
+        let digits = self.take(width)?;
+        Ok(digits.iter().fold(0, |len, byte| len << 8 | u32::from(*byte)))
+    }
+
+    fn take(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
+        let (taken, rest) = self.rest.split_at_checked(len).ok_or(Malformed::Truncated)?;
+        self.rest = rest;
+        Ok(taken)
     }
 
     fn advance(&mut self, len: usize) -> Result<(), Malformed> {
-        if len > self.input.len() - self.at {
-            return Err(Malformed::Truncated);
-        }
-        self.at += len;
-        Ok(())
+        self.take(len).map(drop)
     }
 
     fn text(&mut self, len: u32) -> Result<(), Malformed> {
-        let start = self.at;
-        self.advance(len as usize)?;
-        match std::str::from_utf8(&self.input[start..self.at]) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Malformed::NotUtf8),
-        }
+        let text = self.take(len as usize)?;
+        std::str::from_utf8(text).map(drop).map_err(|_| Malformed::NotUtf8)
     }
 
     fn ext(&mut self, len: u32) -> Result<(), Malformed> {
@@ -268,7 +278,14 @@ fn float(number: f64) -> Option<i64> {
 
 /// Appends a str in its shortest form.
 pub(crate) fn put_str(out: &mut BytesMut, text: &str) {
-    infallible(rmp::encode::write_str(&mut out.writer(), text));
+    match u8::try_from(text.len()) {
+        // As nearly all are; the general way takes longer.
+        Ok(len @ 0..32) => {
+            out.put_u8(Marker::FixStr(len).to_u8());
+            out.put_slice(text.as_bytes());
+        }
+        _ => infallible(rmp::encode::write_str(&mut out.writer(), text)),
+    }
 }
 
 /// Appends an unsigned integer in its shortest form.

@@ -78,8 +78,8 @@ impl Unsent {
     /// as long as they are made within this time. When the next takes long, they leave by [`LATEST`].
     const LONGEST: Duration = Duration::from_micros(50);
 
-    /// Takes note of one more, which was asked for at that time; sends them all if it is time to.
-    fn add(&mut self, driver: &Driver, state: &mut Guard<'_>, asked: Instant) {
+    /// Takes note of one more, which was asked for at that time; sends them all if it is time to. What time it is.
+    fn add(&mut self, driver: &Driver, state: &mut Guard<'_>, asked: Instant) -> Instant {
         let now = Instant::now();
         let since = *self.since.get_or_insert(asked);
         self.count += 1;
@@ -88,6 +88,7 @@ impl Unsent {
         } else {
             driver.send_by(state, now + LATEST);
         }
+        now
     }
 
     fn send(&mut self, driver: &Driver, state: &mut Guard<'_>) {
@@ -163,8 +164,8 @@ fn feed<'a>(
     mut stream: Stream,
     unsent: &mut Unsent,
 ) -> Guard<'a> {
+    let mut asked = Instant::now();
     loop {
-        let asked = Instant::now();
         let item = match stream.pending.take() {
             Some(item) => Ok(Some(item)),
             None => guarded(|| stream.items.next().transpose()),
@@ -187,7 +188,7 @@ fn feed<'a>(
         };
         match request.send(item) {
             Ok(()) => {
-                unsent.add(driver, &mut state, asked);
+                asked = unsent.add(driver, &mut state, asked);
                 driver.leave(state);
                 driver.progress();
             }

@@ -67,7 +67,7 @@ pub struct MioTransport {
     waker: MioWaker,
     slots: Slab<Slot>,
     /// Where each peer's connection is.
-    peers: HashMap<PeerId, usize>,
+    peers: HashMap<PeerId, usize, foldhash::fast::RandomState>,
     /// On a ROUTER: which peer has which name.
     identities: HashMap<Bytes, PeerId>,
     next_peer: u64,
@@ -129,7 +129,7 @@ impl MioTransport {
             mailbox,
             waker: waker.clone(),
             slots: Slab::new(),
-            peers: HashMap::new(),
+            peers: HashMap::default(),
             identities: HashMap::new(),
             next_peer: 1,
             rotation: Rotation::default(),

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use zerorpc_proto::{Flow, PeerEvent, PeerId, Route, SocketKind, Transmit, TransportError};
 
-use super::MioTransport;
-use crate::{connection::Connection, zmtp::Outgoing};
+use super::{MioTransport, sources::Slot};
+use crate::zmtp::{Frames, Outgoing};
 
 /// How many times the high-water marks may wait for a peer that does not read before it is given up. Between
 /// the two, senders are held back; this is for those that cannot be, and for peers that provoke answers.
@@ -74,9 +74,12 @@ impl MioTransport {
     /// The frames of a message as they go over the wire.
     fn outgoing(&self, message: Transmit) -> Outgoing {
         let Transmit { envelope, payload, .. } = message;
-        let delimiter = self.kind.has_delimiter().then(Bytes::new);
-        let envelope = if self.kind.has_delimiter() { envelope.frames() } else { &[] };
-        let frames = envelope.iter().cloned().chain(delimiter).chain([payload.head]).collect();
+        let mut frames = Frames::new();
+        if self.kind.has_delimiter() {
+            frames.extend(envelope.frames().iter().cloned());
+            frames.push(Bytes::new());
+        }
+        frames.push(payload.head);
         Outgoing { frames, tail: payload.body }
     }
 
@@ -86,17 +89,19 @@ impl MioTransport {
             tracing::trace!("dropped a message: {peer} is gone");
             return Flow::Clear;
         };
-        if let Some(connection) = self.connection(slot) {
-            let before = connection.engine.queued_bytes();
-            connection.engine.send_message(message);
-            if connection.congested {
-                connection.beyond += connection.engine.queued_bytes() - before;
-            }
-        }
-        self.flush_later(slot);
         let (messages, bytes) = (self.options.high_water_mark, self.options.high_water_bytes);
-        let is_over = |connection: &mut Connection| connection.is_over(messages, bytes);
-        if !self.connection(slot).is_some_and(is_over) {
+        let Some(connection) = self.slots.get_mut(slot).and_then(Slot::connection_mut) else {
+            return Flow::Clear;
+        };
+        let before = connection.engine.queued_bytes();
+        connection.engine.send_message(message);
+        if connection.congested {
+            connection.beyond += connection.engine.queued_bytes() - before;
+        }
+        if !std::mem::replace(&mut connection.unwritten, true) {
+            self.unwritten.push(slot);
+        }
+        if !connection.is_over(messages, bytes) {
             return Flow::Clear;
         }
         // That much may be in the way of nothing but this thread.

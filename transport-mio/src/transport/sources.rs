@@ -59,6 +59,14 @@ impl Slot {
         }
     }
 
+    pub(super) fn connection_mut(&mut self) -> Option<&mut Connection> {
+        match self {
+            Self::Listener(_) => None,
+            Self::Dialer(dialed) => dialed.connection.as_mut(),
+            Self::Accepted(connection) => Some(connection),
+        }
+    }
+
     fn runnable(&mut self) -> Option<&mut bool> {
         match self {
             Self::Listener(bound) => Some(&mut bound.runnable),
@@ -81,11 +89,7 @@ impl Slot {
 
 impl MioTransport {
     pub(super) fn connection(&mut self, slot: usize) -> Option<&mut Connection> {
-        match self.slots.get_mut(slot)? {
-            Slot::Listener(_) => None,
-            Slot::Dialer(dialed) => dialed.connection.as_mut(),
-            Slot::Accepted(connection) => Some(connection),
-        }
+        self.slots.get_mut(slot)?.connection_mut()
     }
 
     /// Does what can be done now, until there is a message or the budget is used up.

@@ -10,7 +10,7 @@ use zerorpc_proto::{
 use super::{MioTransport, sources::Slot};
 use crate::{
     connection::{Connection, Ending, Origin, Read},
-    zmtp::{Frames, Outgoing, PeerInfo, ZmtpEvent},
+    zmtp::{Outgoing, PeerInfo, ZmtpEvent},
 };
 
 impl MioTransport {
@@ -26,11 +26,7 @@ impl MioTransport {
         scratch.clear();
         self.scratch = scratch;
         // What came before an error counts.
-        while let Some(event) =
-            self.connection(slot).and_then(|connection| connection.engine.poll_event())
-        {
-            self.handle(slot, event);
-        }
+        self.take_events(slot);
         match read {
             Ok(Read { count, more }) => {
                 // Reading may have called for an answer: the next step of the handshake, a PONG.
@@ -66,19 +62,20 @@ impl MioTransport {
         }
     }
 
-    fn handle(&mut self, slot: usize, event: ZmtpEvent) {
-        match event {
-            ZmtpEvent::Ready(info) => self.welcome(slot, &info),
-            ZmtpEvent::Message(frames) => self.deliver(slot, frames),
-            ZmtpEvent::Subscribe(topic) => {
-                if let Some(connection) = self.connection(slot) {
-                    connection.topics.subscribe(topic);
+    fn take_events(&mut self, slot: usize) {
+        while let Some(connection) = self.slots.get_mut(slot).and_then(Slot::connection_mut)
+            && let Some(event) = connection.engine.poll_event()
+        {
+            match event {
+                ZmtpEvent::Message(frames) => {
+                    let message = Multipart::from_frames(None, frames);
+                    if let Some((peer, message)) = connection.peer.zip(message) {
+                        self.inbox.add_message(peer, message);
+                    }
                 }
-            }
-            ZmtpEvent::Cancel(topic) => {
-                if let Some(connection) = self.connection(slot) {
-                    connection.topics.cancel(&topic);
-                }
+                ZmtpEvent::Subscribe(topic) => connection.topics.subscribe(topic),
+                ZmtpEvent::Cancel(topic) => connection.topics.cancel(&topic),
+                ZmtpEvent::Ready(info) => self.welcome(slot, &info),
             }
         }
     }
@@ -115,13 +112,6 @@ impl MioTransport {
         self.inbox.add_event(PeerEvent::Up(peer));
         self.tell(MonitorEvent::Connected { peer, remote });
         self.send_waiting();
-    }
-
-    fn deliver(&mut self, slot: usize, frames: Frames) {
-        let peer = self.connection(slot).and_then(|connection| connection.peer);
-        if let (Some(peer), Some(message)) = (peer, Multipart::from_frames(None, frames)) {
-            self.inbox.add_message(peer, message);
-        }
     }
 
     /// Remembers that a connection has something to say.

@@ -38,7 +38,7 @@ enum Phase {
 }
 
 /// An idle connection keeps no more room for events than this.
-const IDLE_EVENTS: usize = 16;
+const IDLE_EVENTS: usize = 32;
 
 impl Engine {
     /// A connection that has just been made or accepted; there is no difference. Its first bytes are in

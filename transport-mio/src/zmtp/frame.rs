@@ -120,6 +120,13 @@ fn read_v2(bytes: &[u8], known: u8) -> Result<Option<(Header, usize)>, Violation
     Ok(Some((Header { more: flags & MORE != 0, command: flags & COMMAND != 0, size }, used)))
 }
 
+/// The header of a message's frame that is in its short form, if all of the frame is there.
+fn short_header(bytes: &[u8]) -> Option<Header> {
+    let [flags @ (0 | MORE), size, body @ ..] = bytes else { return None };
+    let header = Header { more: *flags == MORE, command: false, size: u64::from(*size) };
+    (body.len() >= usize::from(*size)).then_some(header)
+}
+
 /// Cuts what arrives into frames. Frames that are whole within a chunk become slices of it; others are
 /// gathered in a buffer of their own, which grows with what arrives and not by what was announced.
 #[derive(Debug)]
@@ -175,6 +182,15 @@ impl Decoder {
         input: &mut Input,
         mut admit: impl FnMut(Header) -> Result<(), Violation>,
     ) -> Result<Option<Frame>, Violation> {
+        if let State::Header { filled: 0, .. } = self.state
+            && self.framing != Framing::V1
+            && let Some(header) = short_header(input.rest())
+        {
+            // As nearly all frames are: short, and all there.
+            admit(header)?;
+            input.read(2);
+            return Ok(input.take(header.size as usize).map(|body| header.with(body)));
+        }
         loop {
             match &mut self.state {
                 State::Header { bytes, filled } => {

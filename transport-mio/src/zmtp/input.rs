@@ -36,6 +36,9 @@ impl Input {
         if self.chunk.len() - self.at < count {
             return None;
         }
+        if count == 0 {
+            return Some(Bytes::new());
+        }
         let from = self.at;
         self.at += count;
         Some(self.chunk.slice(from..self.at))

@@ -144,16 +144,18 @@ impl Outbox {
             self.pongs = 0;
             self.ping_waits = false;
         }
-        let Some(framing) = self.framing else { return };
-        for queued in &mut self.messages {
-            if self.batch.is_full() {
-                break;
+        if let Some(framing) = self.framing {
+            for queued in &mut self.messages {
+                if self.batch.is_full() {
+                    break;
+                }
+                queued.begins = self.batch.len();
+                encode(framing, &queued.message, &mut self.batch);
+                queued.ends = self.batch.len();
+                self.batched += 1;
             }
-            queued.begins = self.batch.len();
-            encode(framing, &queued.message, &mut self.batch);
-            queued.ends = self.batch.len();
-            self.batched += 1;
         }
+        self.batch.seal();
     }
 
     /// See [`Engine::advance`](super::Engine::advance).
@@ -193,7 +195,7 @@ impl Outbox {
 }
 
 /// An idle connection keeps no more room for messages than this.
-const IDLE_MESSAGES: usize = 16;
+const IDLE_MESSAGES: usize = 32;
 
 /// Appends all frames of a message. The last one is made of the last frame and the tail.
 fn encode(framing: Framing, message: &Outgoing, batch: &mut Batch) {

@@ -22,6 +22,8 @@ const SEGMENTS_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     copied: Vec<u8>,
+    /// So many of the copied bytes are in segments.
+    sealed: usize,
     segments: VecDeque<Segment>,
     /// Bytes of all segments there have been.
     len: usize,
@@ -56,13 +58,13 @@ impl Batch {
 
     pub(super) fn is_full(&self) -> bool {
         self.copied.len() >= COPIED_MAX
-            || self.len >= TOTAL_MAX
+            || self.len() >= TOTAL_MAX
             || self.segments.len() >= SEGMENTS_MAX
     }
 
     /// Bytes encoded since the batch was reset, written ones included.
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.len + self.copied.len() - self.sealed
     }
 
     /// Bytes written since the batch was reset.
@@ -71,15 +73,11 @@ impl Batch {
     }
 
     pub(super) fn copy(&mut self, bytes: &[u8]) {
-        let from = self.copied.len();
         self.copied.extend_from_slice(bytes);
-        self.cover(from);
     }
 
     pub(super) fn header(&mut self, framing: Framing, header: Header) {
-        let from = self.copied.len();
         framing.write(header, &mut self.copied);
-        self.cover(from);
     }
 
     /// A part of a body.
@@ -87,21 +85,19 @@ impl Batch {
         if part.len() < WHOLE {
             self.copy(part);
         } else {
+            self.seal();
             self.len += part.len();
             self.segments.push_back(Segment::Whole(part.clone()));
         }
     }
 
-    /// Makes what was copied from `from` on part of a segment.
-    fn cover(&mut self, from: usize) {
-        let to = self.copied.len();
-        if from == to {
-            return;
-        }
-        self.len += to - from;
-        match self.segments.back_mut() {
-            Some(Segment::Copied(range)) => range.end = to,
-            _ => self.segments.push_back(Segment::Copied(from..to)),
+    /// Makes a segment of what was copied since the last one. To be done before anything is written.
+    pub(super) fn seal(&mut self) {
+        let range = self.sealed..self.copied.len();
+        if !range.is_empty() {
+            self.sealed = range.end;
+            self.len += range.len();
+            self.segments.push_back(Segment::Copied(range));
         }
     }
 
@@ -159,7 +155,7 @@ impl Batch {
     pub(super) fn reset(&mut self, idle: bool) {
         self.copied.clear();
         self.segments.clear();
-        (self.len, self.written, self.begun) = (0, 0, 0);
+        (self.sealed, self.len, self.written, self.begun) = (0, 0, 0, 0);
         if idle && self.copied.capacity() > Self::IDLE_CAPACITY {
             self.copied = Vec::new();
         }
