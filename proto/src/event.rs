@@ -2,13 +2,15 @@
 
 mod glance;
 mod header;
+mod writer;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 
 pub(crate) use glance::{Broken, Glance};
+pub(crate) use header::HeaderGlance;
 pub use header::{Context, Header, Version};
-pub(crate) use header::{HeaderGlance, ResponseTo, put_head};
+pub(crate) use writer::{ResponseTo, Writer};
 
 use crate::{
     args::Args,

@@ -96,6 +96,13 @@ impl fmt::Debug for MessageId {
 pub(crate) struct OwnId([u8; 32]);
 
 impl OwnId {
+    /// How many digits each has.
+    pub(crate) const LEN: usize = 32;
+
+    pub(crate) fn digits(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+
     /// Whether a peer echoed this id.
     pub(crate) fn is(&self, echo: &[u8]) -> bool {
         self.0 == echo

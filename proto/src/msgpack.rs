@@ -281,7 +281,7 @@ pub(crate) fn put_str(out: &mut BytesMut, text: &str) {
     match u8::try_from(text.len()) {
         // As nearly all are; the general way takes longer.
         Ok(len @ 0..32) => {
-            out.put_u8(Marker::FixStr(len).to_u8());
+            out.put_u8(0xa0 | len);
             out.put_slice(text.as_bytes());
         }
         _ => infallible(rmp::encode::write_str(&mut out.writer(), text)),

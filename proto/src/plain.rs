@@ -1,29 +1,23 @@
 //! Push/pull and publish/subscribe: single events without channel, answer or heartbeat (protocol section 9).
 
-use bytes::BytesMut;
-
 use crate::{
     args::Args,
     config::Limits,
     error::{Malformed, OpenError},
-    event::{Context, Event, put_head},
-    id::Ids,
-    multipart::{Envelope, Multipart, Payload, Transmit},
+    event::{Context, Event, Writer},
+    multipart::{Envelope, Multipart, Transmit},
     transport::PeerId,
 };
 
 /// Makes the events that PUSH and PUB sockets send.
 #[derive(Debug, Clone)]
-pub struct PlainSender {
-    ids: Ids,
-    scratch: BytesMut,
-}
+pub struct PlainSender(Writer);
 
 impl PlainSender {
     /// The seed must be random, as for [`Config::seed`](crate::Config::seed).
     #[must_use]
     pub fn new(seed: u128) -> Self {
-        Self { ids: Ids::new(seed), scratch: BytesMut::new() }
+        Self(Writer::new(seed))
     }
 
     /// An event that calls `method` at whoever receives it.
@@ -39,9 +33,7 @@ impl PlainSender {
         if !args.is_array() {
             return Err(OpenError::ArgsNotArray);
         }
-        put_head(&mut self.scratch, self.ids.draw(), context, None, method);
-        let payload =
-            Payload { head: self.scratch.split().freeze(), body: args.as_bytes().clone() };
+        let payload = self.0.plain(context, method, args.as_bytes().clone());
         Ok(Transmit { to: PeerId::NAMELESS, envelope: Envelope::default(), payload })
     }
 }

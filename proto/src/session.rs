@@ -11,7 +11,6 @@ use std::{
     time::Instant,
 };
 
-use bytes::BytesMut;
 use foldhash::quality::FixedState;
 
 use crate::{
@@ -20,9 +19,8 @@ use crate::{
     channel::{Caller, Channel, Inbox, Side, heartbeat::Heartbeat, phase::Phase, window::Window},
     config::{CallOptions, Config},
     error::OpenError,
-    event::{Event, put_head},
-    id::Ids,
-    multipart::{Envelope, Payload, Transmit},
+    event::{Event, Writer},
+    multipart::{Envelope, Transmit},
     request::Request,
     transport::{PeerId, Route},
 };
@@ -74,7 +72,7 @@ pub struct Session {
     pub(crate) buffered_bytes: usize,
     /// How many calls have answers to read.
     pub(crate) unread_calls: usize,
-    ids: Ids,
+    writer: Writer,
     deadlines: Deadlines,
     /// Channels with something to send, each at most once.
     ready: VecDeque<At>,
@@ -86,8 +84,6 @@ pub struct Session {
     unassigned: Vec<At>,
     refusals: VecDeque<Refusal>,
     notices: VecDeque<Notice>,
-    /// Where heads of events are written; a message takes its part with it.
-    scratch: BytesMut,
     stopping: bool,
 }
 
@@ -101,7 +97,7 @@ impl Session {
             table: Table::new(hash_seed),
             buffered_bytes: 0,
             unread_calls: 0,
-            ids: Ids::new(config.seed),
+            writer: Writer::new(config.seed),
             deadlines: Deadlines::default(),
             ready: VecDeque::new(),
             congested: HashMap::with_hasher(FixedState::with_seed(hash_seed)),
@@ -109,7 +105,6 @@ impl Session {
             unassigned: Vec::new(),
             refusals: VecDeque::new(),
             notices: VecDeque::new(),
-            scratch: BytesMut::new(),
             stopping: false,
             config,
         }
@@ -134,9 +129,8 @@ impl Session {
         if self.table.len() >= self.config.limits.channels {
             return Err(OpenError::TooManyChannels(self.table.len()));
         }
-        let own = self.ids.draw_for(self.table.next_slot());
-        put_head(&mut self.scratch, own, &options.context, None, method);
-        let request = Payload { head: self.scratch.split().freeze(), body: args.into_bytes() };
+        let (slot, args) = (self.table.next_slot(), args.into_bytes());
+        let (own, request) = self.writer.request(slot, &options.context, method, args);
         let timeout = options.timeout.and_then(|after| Some((now.checked_add(after)?, after)));
         let caller = Caller {
             own,

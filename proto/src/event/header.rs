@@ -7,7 +7,7 @@ use thin_vec::ThinVec;
 use crate::{
     args::Args,
     error::{DecodeError, EncodeError, Malformed},
-    id::{self, MessageId, OwnId},
+    id::{self, MessageId},
     msgpack::{self, Reader},
 };
 
@@ -18,9 +18,9 @@ const CURRENT: u64 = 3;
 const MOST_KEYS: u32 = 1024;
 
 /// The keys with a meaning of their own, encoded.
-const MESSAGE_ID: &[u8] = b"\xaamessage_id";
-const RESPONSE_TO: &[u8] = b"\xabresponse_to";
-const CURRENT_VERSION: &[u8] = b"\xa1v\x03";
+pub(super) const MESSAGE_ID: &[u8] = b"\xaamessage_id";
+pub(super) const RESPONSE_TO: &[u8] = b"\xabresponse_to";
+pub(super) const CURRENT_VERSION: &[u8] = b"\xa1v\x03";
 
 /// The protocol version in a header: 1, 2, 3, larger, or absent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -146,46 +146,6 @@ impl Header {
     }
 }
 
-/// Appends the front of an event of ours: array marker, header and name.
-pub(crate) fn put_head(
-    out: &mut BytesMut,
-    id: OwnId,
-    context: &Context,
-    response_to: Option<ResponseTo<'_>>,
-    name: &str,
-) {
-    if out.capacity() - out.len() < HEAD {
-        // A whole chunk at a time; it is used again once all heads in it are gone.
-        out.reserve(SCRATCH);
-    }
-    out.put_u8(0x93);
-    msgpack::put_map(out, 2 + context.count() + u32::from(response_to.is_some()));
-    out.put_slice(MESSAGE_ID);
-    id.put(out);
-    out.put_slice(CURRENT_VERSION);
-    context.put(out);
-    if let Some(channel) = response_to {
-        out.put_slice(RESPONSE_TO);
-        match channel {
-            ResponseTo::Ours(own) => own.put(out),
-            ResponseTo::Theirs(id) => out.put_slice(id.as_encoded()),
-        }
-    }
-    msgpack::put_str(out, name);
-}
-
-/// The id of a channel: drawn here, or by the peer.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum ResponseTo<'a> {
-    Ours(OwnId),
-    Theirs(&'a MessageId),
-}
-
-/// What most heads fit in.
-const HEAD: usize = 256;
-/// Heads are written into chunks of this size.
-const SCRATCH: usize = 16 << 10;
-
 /// Header keys beyond the protocol's own, such as a trace id: they travel with a request, and with its
 /// answers when the server says so.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -257,11 +217,11 @@ impl Context {
         self.pairs.push((key, value));
     }
 
-    fn count(&self) -> u32 {
+    pub(super) fn count(&self) -> u32 {
         u32::try_from(self.pairs.len()).unwrap_or(u32::MAX)
     }
 
-    fn put(&self, out: &mut BytesMut) {
+    pub(super) fn put(&self, out: &mut BytesMut) {
         for (key, value) in &self.pairs {
             out.put_slice(key.as_bytes());
             out.put_slice(value.as_bytes());

@@ -1,6 +1,6 @@
 //! What goes out: which channel may send next, and the bytes of it.
 
-use bytes::{BufMut, Bytes};
+use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{Notice, RequestId, Session, table::At};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     call::Loss,
     channel::{Channel, Ending, Serving, Side, heartbeat::Patience},
     compat::{Dialect, RemoteFailure},
-    event::{Context, ResponseTo, name, put_head},
+    event::{Context, ResponseTo, Writer, name},
     id::MessageId,
     msgpack,
     multipart::{Envelope, Payload, Transmit},
@@ -78,10 +78,9 @@ impl Session {
                 congested if congested.is_empty() => None,
                 congested => congested.get_mut(&Route::of(channel.peer, &channel.envelope)),
             };
-            let next = channel.take_output(held.is_some());
             channel.queued = false;
-            if let Some(next) = next {
-                return Some(self.encode(at, next));
+            if let Some(next) = channel.take_output(held.is_some()) {
+                return self.encode(at, next);
             }
             let Some(held) = held.filter(|_| channel.has_output()) else { continue };
             let fits = held.hold(at, channel, self.config.limits.unsent_bytes);
@@ -124,11 +123,10 @@ impl Session {
         }
     }
 
-    fn encode(&mut self, at: At, next: Next) -> Transmit {
-        let (to, envelope) = match self.table.get(at) {
-            Some(channel) => (channel.peer, channel.envelope.clone()),
-            None => (PeerId::NAMELESS, Envelope::default()),
-        };
+    fn encode(&mut self, at: At, next: Next) -> Option<Transmit> {
+        let writer = &mut self.writer;
+        let channel = self.table.get_mut(at)?;
+        let (to, envelope) = (channel.peer, channel.envelope.clone());
         let ended = matches!(next, Next::Ending(_));
         let payload = match next {
             Next::Request(payload) => {
@@ -136,22 +134,20 @@ impl Session {
                 payload
             }
             Next::Beat => {
-                self.head(at, name::HEARTBEAT, false);
-                self.scratch.put_slice(&[0x91, 0]);
-                self.payload(Bytes::new())
+                channel.begin(writer, name::HEARTBEAT, false).put_slice(&[0x91, 0]);
+                writer.finish(Bytes::new())
             }
             Next::Grant(more) => {
-                let dialect = self.table.get(at).map_or(Dialect::CURRENT, Channel::dialect);
-                self.head(at, dialect.grant_name(), false);
-                self.scratch.put_u8(0x91);
-                msgpack::put_uint(&mut self.scratch, u64::from(more));
-                self.payload(Bytes::new())
+                let out = channel.begin(writer, channel.dialect().grant_name(), false);
+                out.put_u8(0x91);
+                msgpack::put_uint(out, u64::from(more));
+                writer.finish(Bytes::new())
             }
             Next::Item(item) => {
-                self.head(at, name::STREAM, true);
-                self.payload(item.into_bytes())
+                channel.begin(writer, name::STREAM, true);
+                writer.finish(item.into_bytes())
             }
-            Next::Ending(ending) => self.encode_ending(at, ending),
+            Next::Ending(ending) => channel.encode_ending(writer, ending),
         };
         if ended {
             self.close(at);
@@ -159,59 +155,14 @@ impl Session {
             self.tell_room(at);
             self.enqueue(at);
         }
-        Transmit { to, envelope, payload }
-    }
-
-    fn encode_ending(&mut self, at: At, ending: Ending) -> Payload {
-        match ending {
-            Ending::Value(value) => {
-                self.head(at, name::OK, true);
-                self.scratch.put_u8(0x91);
-                self.payload(value.into_bytes())
-            }
-            Ending::Done => {
-                self.head(at, name::STREAM_DONE, true);
-                self.scratch.put_u8(0xc0);
-                self.payload(Bytes::new())
-            }
-            Ending::Failure(failure) => {
-                let dialect = self.table.get(at).map_or(Dialect::CURRENT, Channel::dialect);
-                self.head(at, name::ERR, true);
-                dialect.put_failure(&mut self.scratch, &failure);
-                self.payload(Bytes::new())
-            }
-        }
+        Some(Transmit { to, envelope, payload })
     }
 
     fn encode_refusal(&mut self, refusal: Refusal) -> Transmit {
         let Refusal { to, envelope, id, dialect, failure } = refusal;
-        let own = self.ids.draw();
-        let channel = Some(ResponseTo::Theirs(&id));
-        put_head(&mut self.scratch, own, &Context::new(), channel, name::ERR);
-        dialect.put_failure(&mut self.scratch, &failure);
-        Transmit { to, envelope, payload: self.payload(Bytes::new()) }
-    }
-
-    /// Writes the head of an event on a channel; context keys go with answers, not with beats and grants.
-    fn head(&mut self, at: At, event: &str, with_context: bool) {
-        let none = Context::new();
-        let own = self.ids.draw();
-        let Some(channel) = self.table.get(at) else { return };
-        match &channel.side {
-            Side::Server(serving) => {
-                let context = if with_context { &serving.reply_context } else { &none };
-                let channel = Some(ResponseTo::Theirs(&serving.id));
-                put_head(&mut self.scratch, own, context, channel, event);
-            }
-            Side::Caller(caller) => {
-                let channel = Some(ResponseTo::Ours(caller.own));
-                put_head(&mut self.scratch, own, &none, channel, event);
-            }
-        }
-    }
-
-    fn payload(&mut self, body: Bytes) -> Payload {
-        Payload { head: self.scratch.split().freeze(), body }
+        let out = self.writer.begin(&Context::new(), ResponseTo::Theirs(&id), name::ERR);
+        dialect.put_failure(out, &failure);
+        Transmit { to, envelope, payload: self.writer.finish(Bytes::new()) }
     }
 
     /// The request is on its way: only now can its server be silent.
@@ -230,8 +181,10 @@ impl Session {
         let Some(Channel { side: Side::Server(serving), .. }) = self.table.get_mut(at) else {
             return;
         };
-        let drained = serving.items.len() <= limits.unsent_items / 2;
-        if serving.wants_room && drained && serving.has_room(limits) {
+        if serving.wants_room
+            && serving.items.len() <= limits.unsent_items / 2
+            && serving.has_room(limits)
+        {
             serving.wants_room = false;
             self.notices.push_back(Notice::Writable(RequestId(at)));
         }
@@ -239,6 +192,41 @@ impl Session {
 }
 
 impl Channel {
+    /// Begins an event on this channel; context keys go with answers, not with beats and grants.
+    fn begin<'a>(
+        &self,
+        writer: &'a mut Writer,
+        name: &str,
+        with_context: bool,
+    ) -> &'a mut BytesMut {
+        let none = Context::new();
+        match &self.side {
+            Side::Server(serving) => {
+                let context = if with_context { &serving.reply_context } else { &none };
+                writer.begin(context, ResponseTo::Theirs(&serving.id), name)
+            }
+            Side::Caller(caller) => writer.begin(&none, ResponseTo::Ours(caller.own), name),
+        }
+    }
+
+    fn encode_ending(&self, writer: &mut Writer, ending: Ending) -> Payload {
+        match ending {
+            Ending::Value(value) => {
+                self.begin(writer, name::OK, true).put_u8(0x91);
+                writer.finish(value.into_bytes())
+            }
+            Ending::Done => {
+                self.begin(writer, name::STREAM_DONE, true).put_u8(0xc0);
+                writer.finish(Bytes::new())
+            }
+            Ending::Failure(failure) => {
+                let out = self.begin(writer, name::ERR, true);
+                self.dialect().put_failure(out, &failure);
+                writer.finish(Bytes::new())
+            }
+        }
+    }
+
     /// The request before anything else; beats before items, so that no backlog delays them. Held back, a
     /// channel sends nothing that a slow peer could pile up.
     fn take_output(&mut self, held_back: bool) -> Option<Next> {
