@@ -110,6 +110,8 @@ fn unharmed<T>(action: impl FnOnce() -> Result<T, TransportError>) -> Result<T, 
 /// Who waits for the socket.
 pub(crate) struct Leader {
     is_keeper: bool,
+    /// Hears of being woken late, since nobody was there who could have had a reason to wake it.
+    is_undisturbed: bool,
     /// When it will come back without being woken.
     until: Option<Instant>,
 }
@@ -234,10 +236,15 @@ impl Driver {
         if let Some(due) = state.due()
             && until.is_none_or(|until| due < until)
         {
+            let in_time = !leader.is_undisturbed;
             if let Some(leader) = &mut state.leader {
                 leader.until = Some(due);
             }
             self.waker.wake();
+            // The keeper sees to what such a leader comes too late for.
+            if !in_time && std::mem::take(&mut state.keeper.asleep) {
+                self.wake_keeper();
+            }
         }
     }
 
@@ -272,11 +279,16 @@ impl Driver {
 
     fn wait_as<'a>(&'a self, mut state: Guard<'a>, is_keeper: bool) -> Guard<'a> {
         let until = state.due();
-        state.leader = Some(Leader { is_keeper, until });
+        let is_alone = state.desk.as_ref().is_none_or(Desk::has_one_worker);
+        let is_undisturbed = !is_keeper && is_alone && !state.followers.has_any();
+        state.leader = Some(Leader { is_keeper, is_undisturbed, until });
         self.progress();
         drop(state);
         let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
-        let waited = self.waiter.lock().wait(timeout);
+        let mut waiter = self.waiter.lock();
+        let waited =
+            if is_undisturbed { waiter.wait_undisturbed(timeout) } else { waiter.wait(timeout) };
+        drop(waiter);
         let mut state = self.lock();
         state.leader = None;
         if let Err(error) = waited {

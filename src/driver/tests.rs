@@ -5,6 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
+        mpsc,
     },
     thread,
     time::{Duration, Instant},
@@ -156,4 +157,54 @@ fn a_panic_ends_the_socket_and_says_so() {
         Err(Closed::Failed(error)) => assert!(error.to_string().contains("panicked"), "{error}"),
         other => panic!("{other:?}"),
     }
+}
+
+/// Whoever waits undisturbed hears nothing before the test ends.
+struct Deaf {
+    waits: mpsc::Sender<()>,
+    end: mpsc::Receiver<()>,
+}
+
+impl Waiter for Deaf {
+    fn wait(&mut self, _: Option<Duration>) -> io::Result<()> {
+        Err(io::Error::other("this wait can be disturbed"))
+    }
+
+    fn wait_undisturbed(&mut self, _: Option<Duration>) -> io::Result<()> {
+        // Nobody listens where the test is over.
+        let _ = self.waits.send(());
+        self.end.recv_timeout(Duration::from_secs(30)).map_err(io::Error::other)
+    }
+}
+
+/// A leader that does not hear of what is due earlier than it expected makes nobody wait: the keeper sees to it.
+#[test]
+fn what_is_due_is_done_though_the_leader_is_deaf() {
+    let (waits, is_waiting) = mpsc::channel();
+    let (over, end) = mpsc::channel();
+    let parts = Parts {
+        transport: Box::new(Slow(Arc::default())),
+        waiter: Box::new(Deaf { waits, end }),
+        waker: Box::new(Nobody),
+        monitor: None,
+    };
+    let config = Config { heartbeat: None, ..Config::client(1) };
+    let (driver, keeper) = Driver::start(Session::new(config), parts, None).expect("a thread");
+    let call = |timeout| {
+        let mut state = driver.lock();
+        let options = CallOptions { timeout: Some(timeout), ..CallOptions::default() };
+        let to = PeerId::NAMELESS;
+        let id = state.session.open(Instant::now(), to, "method", Args::NONE, &options);
+        driver.await_answer(state, id.expect("a call"), None)
+    };
+    thread::scope(|scope| {
+        let leader = scope.spawn(|| call(Duration::from_secs(3600)));
+        is_waiting.recv().expect("the first caller leads");
+        let answer = call(BEAT).expect("an open socket").expect("an answer");
+        assert_eq!(answer.0, Answer::Lost(Loss::TimedOut { after: BEAT }));
+        driver.shut();
+        over.send(()).expect("the leader waits");
+        assert!(matches!(leader.join().expect("no panic"), Err(Closed::ByUser)));
+    });
+    keeper.join().expect("no panic");
 }

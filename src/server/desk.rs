@@ -90,6 +90,11 @@ impl Desk {
         }
     }
 
+    /// Whether no more than one worker can be at work.
+    pub(crate) fn has_one_worker(&self) -> bool {
+        self.workers.saturating_sub(self.idle) <= 1
+    }
+
     /// Takes up what the session has noticed.
     pub(crate) fn note(&mut self, notice: Notice, deferred: &mut Vec<Deferred>) {
         match notice {

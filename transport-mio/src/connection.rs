@@ -11,6 +11,7 @@ use zerorpc_proto::PeerId;
 
 use crate::{
     link::Stream,
+    solo::Haul,
     topics::Topics,
     zmtp::{Engine, EngineConfig, Violation, Want},
 };
@@ -21,10 +22,20 @@ pub(crate) const SCRATCH: usize = 64 << 10;
 /// How many parts one write gathers at most.
 const SLICES: usize = 16;
 
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if Arc::strong_count(&self.stream) > 1 {
+            // Somebody may be reading from it.
+            self.stream.shut_down();
+        }
+    }
+}
+
 /// One connection of a socket.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) stream: Stream,
+    /// Shared with a waiter that may read from it; see [`Solo`](crate::solo::Solo).
+    pub(crate) stream: Arc<Stream>,
     pub(crate) engine: Engine,
     pub(crate) origin: Origin,
     /// Set when the handshake is over.
@@ -81,7 +92,7 @@ pub(crate) struct Read {
 }
 
 /// A copy of what was read, in one allocation if it is small. (A vector takes another one as soon as it is shared.)
-fn chunk(read: &[u8]) -> Bytes {
+pub(crate) fn chunk(read: &[u8]) -> Bytes {
     const SMALL: usize = 256;
     let mut small = [0; SMALL];
     match small.get_mut(..read.len()) {
@@ -101,7 +112,7 @@ impl Connection {
         now: Instant,
     ) -> Self {
         Self {
-            stream,
+            stream: Arc::new(stream),
             engine: Engine::new(Arc::clone(config), now),
             origin,
             peer: None,
@@ -145,6 +156,27 @@ impl Connection {
         }
         // A stream that gave less than it was asked for is empty; its end alone is not told again.
         Ok(Read { count, more: count == room || self.closing })
+    }
+
+    /// As [`read`](Self::read), with what somebody else has read.
+    pub(crate) fn take(&mut self, now: Instant, haul: Haul) -> Result<Read, Ending> {
+        let Haul { chunk, more, .. } = haul;
+        let chunk = chunk.map_err(|error| Ending::Failed(error.to_string()))?;
+        let count = chunk.len();
+        if count == 0 {
+            return Err(Ending::Closed);
+        }
+        self.engine.handle_chunk(now, chunk)?;
+        Ok(Read { count, more: more || self.closing })
+    }
+
+    /// Whether all that there is to wait for is something to read, in chunks.
+    pub(crate) fn only_reads(&mut self) -> bool {
+        !self.runnable
+            && !self.closing
+            && self.failed.is_none()
+            && !self.engine.has_output()
+            && matches!(self.engine.want(), Want::Chunk)
     }
 
     /// Whether so many messages or bytes wait to be sent; 0 messages is no limit.

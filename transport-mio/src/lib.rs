@@ -59,6 +59,7 @@ mod connection;
 mod eagerness;
 mod link;
 mod pool;
+mod solo;
 mod topics;
 mod transport;
 mod waiter;

@@ -10,6 +10,7 @@ use zerorpc_proto::{
 use super::{MioTransport, sources::Slot};
 use crate::{
     connection::{Connection, Ending, Origin, Read},
+    solo::{Haul, Solo},
     zmtp::{Outgoing, PeerInfo, ZmtpEvent},
 };
 
@@ -25,6 +26,22 @@ impl MioTransport {
         let read = connection.read(now, &mut scratch);
         scratch.clear();
         self.scratch = scratch;
+        self.follow_up(slot, read)
+    }
+
+    /// Takes in what a waiter has read, if that connection is still there.
+    pub(super) fn take(&mut self, haul: Haul, now: Instant) {
+        let Solo { slot, peer, .. } = haul.from;
+        if let Some(connection) = self.connection(slot)
+            && connection.peer == Some(peer)
+        {
+            let read = connection.take(now, haul);
+            self.follow_up(slot, read);
+        }
+    }
+
+    /// Does what follows from a read; how many bytes.
+    fn follow_up(&mut self, slot: usize, read: Result<Read, Ending>) -> usize {
         // What came before an error counts.
         self.take_events(slot);
         match read {

@@ -12,4 +12,5 @@ mod connections;
 mod libzmq;
 mod patterns;
 mod support;
+mod undisturbed;
 mod waiting;
