@@ -1,5 +1,7 @@
 //! What goes out: which channel may send next, and the bytes of it.
 
+use std::collections::VecDeque;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{Notice, RequestId, Session, table::At};
@@ -251,7 +253,12 @@ impl Channel {
 
 impl Serving {
     fn take_output(&mut self) -> Option<Next> {
+        /// Room for no more than this is not kept by streams that wait: many of them never send much.
+        const LITTLE: usize = 4;
         if let Some(item) = self.items.pop_front() {
+            if self.credit.is_empty() && self.items.is_empty() && self.items.capacity() <= LITTLE {
+                self.items = VecDeque::new();
+            }
             return Some(Next::Item(item));
         }
         self.ending.take_if(|_| self.credit.take()).map(Next::Ending)
