@@ -222,9 +222,9 @@ impl Driver {
     }
 
     /// Sees to it that what was answered is sent in time, though whoever has answered is busy.
-    pub(crate) fn send_by(&self, state: &mut State, time: Instant) {
+    pub(crate) fn send_within(&self, state: &mut State, now: Instant, time: Duration) {
         if state.send_by.is_none() {
-            state.send_by = Some(time);
+            state.send_by = Some(now + time);
             self.hurry(state);
         }
     }

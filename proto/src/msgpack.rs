@@ -57,6 +57,21 @@ impl<'a> Reader<'a> {
         self.len - self.rest.len()
     }
 
+    /// What was not consumed.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Consumes bytes that are known to be so many values, unless those are too many.
+    pub(crate) fn skip_values(&mut self, values: u32, bytes: usize) -> bool {
+        let may = self.elements_left >= values && self.rest.len() >= bytes;
+        if may {
+            self.elements_left -= values;
+            self.rest = &self.rest[bytes..];
+        }
+        may
+    }
+
     /// Consumes an array's marker; `None`, and nothing consumed, when something else comes.
     pub(crate) fn array(&mut self) -> Result<Option<u32>, Malformed> {
         let before = self.rest;
@@ -87,14 +102,7 @@ impl<'a> Reader<'a> {
 
     /// Consumes so many values that are encoded as `literal`, if they come next.
     pub(crate) fn literal(&mut self, values: u32, literal: &[u8]) -> bool {
-        match self.rest.strip_prefix(literal) {
-            Some(rest) if self.elements_left >= values => {
-                self.elements_left -= values;
-                self.rest = rest;
-                true
-            }
-            _ => false,
-        }
+        self.rest.starts_with(literal) && self.skip_values(values, literal.len())
     }
 
     /// Consumes one whole value of a header: quickly if it is an id as most peers draw them, a bin.

@@ -81,7 +81,7 @@ impl Driver {
         let others = state.session.unread_calls() > 0 && !state.keeper.asleep;
         if others && state.held_back < Self::MOST_HELD_BACK {
             state.held_back += 1;
-            self.send_by(state, Instant::now() + LATEST);
+            self.send_within(state, Instant::now(), LATEST);
         } else {
             self.send_out(state);
         }

@@ -69,7 +69,8 @@ pub(super) fn work(driver: &Driver) {
 #[derive(Debug, Default)]
 struct Unsent {
     count: u32,
-    since: Option<Instant>,
+    /// When they leave at the latest.
+    until: Option<Instant>,
 }
 
 impl Unsent {
@@ -81,12 +82,12 @@ impl Unsent {
     /// Takes note of one more, which was asked for at that time; sends them all if it is time to. What time it is.
     fn add(&mut self, driver: &Driver, state: &mut Guard<'_>, asked: Instant) -> Instant {
         let now = Instant::now();
-        let since = *self.since.get_or_insert(asked);
+        let until = *self.until.get_or_insert_with(|| asked + Self::LONGEST);
         self.count += 1;
-        if self.count >= Self::MOST || now.duration_since(since) >= Self::LONGEST {
+        if self.count >= Self::MOST || now >= until {
             self.send(driver, state);
         } else {
-            driver.send_by(state, now + LATEST);
+            driver.send_within(state, now, LATEST);
         }
         now
     }

@@ -62,6 +62,9 @@ pub(crate) struct HeaderGlance<'a> {
 
 impl<'a> HeaderGlance<'a> {
     pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        if let Some(header) = Self::read_usual(reader) {
+            return Ok(header);
+        }
         let pairs = reader.map()?.ok_or(Malformed::HeaderNotMap)?;
         if pairs > MOST_KEYS {
             return Err(Malformed::TooManyKeys(MOST_KEYS));
@@ -89,6 +92,30 @@ impl<'a> HeaderGlance<'a> {
             return Err(Malformed::BadResponseTo);
         }
         Ok(header)
+    }
+
+    /// The header of nearly every answer, at one stroke: an id of 32 bytes, the current version, and the id of the channel,
+    /// 32 bytes as well. Nothing is consumed where it is another.
+    fn read_usual(reader: &mut Reader<'a>) -> Option<Self> {
+        const FRONT: &[u8] = b"\x83\xaamessage_id\xc4\x20";
+        const MIDDLE: &[u8] = b"\xa1v\x03\xabresponse_to\xc4\x20";
+        const ID: usize = 32;
+        const LEN: usize = FRONT.len() + ID + MIDDLE.len() + ID;
+        let usual: &[u8; LEN] = reader.rest().first_chunk()?;
+        let (front, rest) = usual.split_at(FRONT.len());
+        let (_, rest) = rest.split_at(ID);
+        let (middle, _) = rest.split_at(MIDDLE.len());
+        if front != FRONT || middle != MIDDLE || !reader.skip_values(6, LEN) {
+            return None;
+        }
+        // With the two bytes in front that make an id of the digits.
+        let id = |end: usize| usual.get(end - ID - 2..end);
+        Some(Self {
+            message_id: id(FRONT.len() + ID),
+            response_to: id(LEN),
+            version: Version::CURRENT,
+            others: Vec::new(),
+        })
     }
 
     /// A key that is unknown, or encoded as few peers do.
@@ -253,6 +280,28 @@ mod tests {
         ] {
             let event = decode(&[&[0x81, 0xa1, b'v'], value].concat()).expect("an event");
             assert_eq!(event.header.version.number(), number, "{value:x?}");
+        }
+    }
+
+    /// What is read at one stroke is what would be read key by key, limits included.
+    #[test]
+    fn usual_headers_are_read_like_others() {
+        let id = |digit: u8| [&[0xc4, 32][..], &[digit; 32]].concat();
+        let message_id = [MESSAGE_ID, &id(b'1')].concat();
+        let response_to = [RESPONSE_TO, &id(b'2')].concat();
+        let usual = [&[0x83][..], &message_id, CURRENT_VERSION, &response_to].concat();
+        let other = [&[0x83][..], &response_to, &message_id, CURRENT_VERSION].concat();
+        assert_eq!(decode(&usual), decode(&other));
+        for cut in 0..usual.len() {
+            assert_eq!(decode(&usual[..cut]).is_err(), decode(&other[..cut]).is_err(), "{cut}");
+        }
+        for elements in 0..10 {
+            let limits = Limits { elements, ..Limits::default() };
+            let [usual, other] = [&usual, &other].map(|header| {
+                let payload = [&[0x93], &header[..], &[0xa1, b'f', 0x90]].concat();
+                Event::decode(&payload.into(), &limits).map_err(|broken| broken.reason)
+            });
+            assert_eq!(usual.is_ok(), other.is_ok(), "{elements}");
         }
     }
 

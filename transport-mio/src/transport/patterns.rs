@@ -76,7 +76,9 @@ impl MioTransport {
         let Transmit { envelope, payload, .. } = message;
         let mut frames = Frames::new();
         if self.kind.has_delimiter() {
-            frames.extend(envelope.frames().iter().cloned());
+            for frame in envelope.frames() {
+                frames.push(frame.clone());
+            }
             frames.push(Bytes::new());
         }
         frames.push(payload.head);

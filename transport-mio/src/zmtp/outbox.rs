@@ -203,12 +203,16 @@ fn encode(framing: Framing, message: &Outgoing, batch: &mut Batch) {
     for frame in leading {
         let header = Header { more: true, command: false, size: frame.len() as u64 };
         batch.header(framing, header);
-        batch.part(frame);
+        if !frame.is_empty() {
+            batch.part(frame);
+        }
     }
     let size = last.len() as u64 + message.tail.len() as u64;
     batch.header(framing, Header { more: false, command: false, size });
     batch.part(last);
-    batch.part(&message.tail);
+    if !message.tail.is_empty() {
+        batch.part(&message.tail);
+    }
 }
 
 impl Outgoing {
