@@ -42,15 +42,19 @@ impl Eagerness {
         self.credit > 0
     }
 
-    /// Whether something came while it was looked for.
-    pub(crate) fn looked(&mut self, found: bool) {
-        if found {
+    /// Something came while it was looked for, so many times. What was there at the first look says nothing: it had come
+    /// before, perhaps only because its sender got the processor that this thread is in need of.
+    pub(crate) fn found(&mut self, looks: u32) {
+        if looks > 1 {
             self.credit = (self.credit + 1).min(MOST_CREDIT);
             if self.credit == MOST_CREDIT {
                 self.needed = NAPS;
             }
-            return;
         }
+    }
+
+    /// Nothing came while it was looked for.
+    pub(crate) fn found_nothing(&mut self) {
         self.credit = self.credit.saturating_sub(COST);
         if self.credit == 0 {
             self.naps = 0;
@@ -88,13 +92,14 @@ mod tests {
         let mut eagerness = Eagerness::default();
         assert_eq!(naps(&mut eagerness), NAPS);
         for _ in 0..100 {
-            eagerness.looked(true);
+            eagerness.found(2);
         }
         for _ in 0..3 {
-            eagerness.looked(false);
+            eagerness.found_nothing();
+            eagerness.found(1);
         }
         assert!(eagerness.pays(), "a few misses do not matter");
-        eagerness.looked(false);
+        eagerness.found_nothing();
         assert!(!eagerness.pays(), "nothing comes at once any more");
         eagerness.slept(Duration::from_secs(1));
         assert!(!eagerness.pays());
@@ -105,7 +110,7 @@ mod tests {
         let mut eagerness = Eagerness::default();
         for round in 0..20 {
             assert_eq!(naps(&mut eagerness), (NAPS << round).min(MOST_NAPS));
-            eagerness.looked(false);
+            eagerness.found_nothing();
         }
     }
 }

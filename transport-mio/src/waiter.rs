@@ -197,16 +197,18 @@ impl MioWaiter {
         self.watched = Some(start);
         self.brisk = false;
         if self.eagerness.pays() && timeout.is_none_or(|timeout| timeout > MOMENT) {
+            let mut looks = 0;
             while start.elapsed() < MOMENT {
                 self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
+                looks += 1;
                 if !self.events.is_empty() {
-                    self.eagerness.looked(true);
+                    self.eagerness.found(looks);
                     self.brisk = true;
                     return Ok(());
                 }
                 std::hint::spin_loop();
             }
-            self.eagerness.looked(false);
+            self.eagerness.found_nothing();
         }
         self.poll.poll(&mut self.events, timeout)?;
         if !self.events.is_empty() {
@@ -228,10 +230,16 @@ impl MioWaiter {
         self.buffer.reserve(SCRATCH);
         let mut read = Err(io::ErrorKind::WouldBlock.into());
         if self.eagerness.pays() {
+            let mut looks = 0;
             while is_empty(&read) && start.elapsed() < MOMENT {
                 read = from.stream.read(&mut self.buffer);
+                looks += 1;
             }
-            self.eagerness.looked(!is_empty(&read));
+            if is_empty(&read) {
+                self.eagerness.found_nothing();
+            } else {
+                self.eagerness.found(looks);
+            }
         }
         if is_empty(&read) {
             read = from.stream.read_waiting(&mut self.buffer, PATIENCE / 2);
