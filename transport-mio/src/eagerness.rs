@@ -14,7 +14,7 @@ const NAP: Duration = Duration::from_micros(250);
 
 /// After so many naps in a row it is tried; after each failure, after twice as many.
 const NAPS: u32 = 8;
-const MOST_NAPS: u32 = 1 << 10;
+const MOST_NAPS: u32 = 1 << 13;
 /// A moment in vain costs so much of the credit that a moment well spent gives one of.
 const COST: u32 = 4;
 const MOST_CREDIT: u32 = 4 * COST;
