@@ -12,7 +12,7 @@ use zerorpc_proto::{Args, CallId, Loss};
 
 pub use builder::ClientBuilder;
 pub use options::CallOptions;
-pub use pending::Pending;
+pub use pending::{Pending, PendingStream};
 pub use stream::{RawStream, Stream};
 
 use crate::{
@@ -160,12 +160,35 @@ impl Client {
         method: &str,
         args: impl Serialize,
     ) -> Result<Pending<R>, Error> {
-        let driver = &self.shared.driver;
-        let args = Args::encode_params(&args)?;
-        let (mut state, id) = self.shared.open(method, args, options)?;
-        driver.send_request(&mut state);
-        driver.leave(state);
+        let id = self.shared.begin(method, Args::encode_params(&args)?, options)?;
         Ok(Pending::new(Arc::clone(&self.shared), id, method))
+    }
+
+    /// Begins to call a method that answers with a stream, whose items are to be awaited. Does not wait for the first
+    /// answer.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); later errors come as the last item.
+    pub fn start_stream<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        args: impl Serialize,
+    ) -> Result<PendingStream<T>, Error> {
+        self.start_stream_with(&CallOptions::default(), method, args)
+    }
+
+    /// As [`start_stream`](Self::start_stream), with options for this call.
+    ///
+    /// # Errors
+    /// As [`start_stream`](Self::start_stream).
+    pub fn start_stream_with<T: DeserializeOwned>(
+        &self,
+        options: &CallOptions,
+        method: &str,
+        args: impl Serialize,
+    ) -> Result<PendingStream<T>, Error> {
+        let id = self.shared.begin(method, Args::encode_params(&args)?, options)?;
+        Ok(PendingStream::new(RawStream::begin(Arc::clone(&self.shared), id, method, None)))
     }
 
     /// Calls a method with encoded arguments, whichever way it answers.
@@ -183,7 +206,9 @@ impl Client {
         let (state, id) = shared.open(method, args, options)?;
         match shared.answer(state, id, method, None)? {
             First::Value(value) => Ok(Answer::Value(value)),
-            first => Ok(Answer::Stream(RawStream::begin(Arc::clone(shared), id, method, first))),
+            first => {
+                Ok(Answer::Stream(RawStream::begin(Arc::clone(shared), id, method, Some(first))))
+            }
         }
     }
 }
@@ -212,6 +237,14 @@ impl Shared {
                 Err(error)
             }
         }
+    }
+
+    /// Makes a request and sends it, soon.
+    fn begin(&self, method: &str, args: Args, options: &CallOptions) -> Result<CallId, Error> {
+        let (mut state, id) = self.open(method, args, options)?;
+        self.driver.send_request(&mut state);
+        self.driver.leave(state);
+        Ok(id)
     }
 
     /// Waits for the next answer and turns failures into errors; see [`Driver::await_answer`].

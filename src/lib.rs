@@ -57,7 +57,9 @@ mod service;
 mod socket;
 mod thread;
 
-pub use client::{Answer, CallOptions, Client, ClientBuilder, Pending, RawStream, Stream};
+pub use client::{
+    Answer, CallOptions, Client, ClientBuilder, Pending, PendingStream, RawStream, Stream,
+};
 pub use error::{Error, RemoteError};
 pub use failure::Failure;
 pub use live::LiveLinks;

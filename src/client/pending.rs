@@ -1,4 +1,4 @@
-//! Calls that have begun.
+//! Calls and streams that have begun.
 
 use std::{
     future::Future,
@@ -11,7 +11,7 @@ use std::{
 use serde::de::DeserializeOwned;
 use zerorpc_proto::{Answer, CallId};
 
-use super::{Shared, decode};
+use super::{RawStream, Shared, decode};
 use crate::error::Error;
 
 /// A call that has begun, and whose answer is still to come: [wait](Self::wait) for it, or await it in any
@@ -63,7 +63,7 @@ impl<R: DeserializeOwned> Future for Pending<R> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let driver = &self.shared.driver;
-        driver.poll_answer(driver.lock(), self.id, context).map(|received| {
+        driver.poll_answer(driver.lock(), self.id, context, None).map(|received| {
             let answer = self.shared.understand(&self.method, received);
             self.decode(answer)
         })
@@ -73,5 +73,49 @@ impl<R: DeserializeOwned> Future for Pending<R> {
 impl<R> Drop for Pending<R> {
     fn drop(&mut self) {
         self.shared.driver.forget(self.shared.driver.lock(), self.id);
+    }
+}
+
+/// The items of a stream that has begun, to be awaited in any async runtime: a [`futures_core::Stream`], whose
+/// `next()` comes with the runtime's or the crate `futures`' extension trait. Ends after an error; dropping it forgets
+/// the call. One task can read many of them.
+///
+/// Asking for items is what lets the server send more, as with a blocking [`Stream`](super::Stream).
+///
+/// ```
+/// # use zerorpc::{Client, Methods, Server};
+/// # let service = Methods::new("counter").stream("count", |n: u64| Ok(0..n));
+/// # let server = Server::builder().service(service).bind("tcp://127.0.0.1:*").build()?;
+/// # let client = Client::connect(&server.endpoints()[0])?;
+/// # futures_lite::future::block_on(async {
+/// use futures_lite::StreamExt;
+///
+/// let mut numbers = client.start_stream::<u64>("count", (3,))?;
+/// let mut sum = 0;
+/// while let Some(number) = numbers.next().await {
+///     sum += number?;
+/// }
+/// assert_eq!(sum, 3);
+/// # Ok::<(), zerorpc::Error>(())
+/// # })?;
+/// # Ok::<(), zerorpc::Error>(())
+/// ```
+#[must_use = "a stream that nobody reads is forgotten"]
+pub struct PendingStream<T> {
+    raw: RawStream,
+    item: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned> PendingStream<T> {
+    pub(super) fn new(raw: RawStream) -> Self {
+        Self { raw, item: PhantomData }
+    }
+}
+
+impl<T: DeserializeOwned> futures_core::Stream for PendingStream<T> {
+    type Item = Result<T, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.raw.poll_next(context).map(|item| Some(self.raw.decode(item?)))
     }
 }

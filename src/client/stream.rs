@@ -1,6 +1,11 @@
 //! Streams as iterators.
 
-use std::{collections::VecDeque, marker::PhantomData, sync::Arc};
+use std::{
+    collections::VecDeque,
+    marker::PhantomData,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use serde::de::DeserializeOwned;
 use zerorpc_proto::{Answer, Args, CallId};
@@ -17,7 +22,7 @@ pub struct RawStream {
     shared: Arc<Shared>,
     id: CallId,
     method: String,
-    /// The answer that told that this is a stream.
+    /// The answer that told that this is a stream, if it was waited for.
     first: Option<Answer>,
     /// Items that came along with the last one; asking for them grants no credit.
     ahead: VecDeque<Args>,
@@ -25,15 +30,13 @@ pub struct RawStream {
 }
 
 impl RawStream {
-    pub(super) fn begin(shared: Arc<Shared>, id: CallId, method: &str, first: Answer) -> Self {
-        Self {
-            shared,
-            id,
-            method: method.to_owned(),
-            first: Some(first),
-            ahead: VecDeque::new(),
-            ended: false,
-        }
+    pub(super) fn begin(
+        shared: Arc<Shared>,
+        id: CallId,
+        method: &str,
+        first: Option<Answer>,
+    ) -> Self {
+        Self { shared, id, method: method.to_owned(), first, ahead: VecDeque::new(), ended: false }
     }
 
     /// The same stream, with each item decoded.
@@ -42,14 +45,39 @@ impl RawStream {
         Stream { raw: self, item: PhantomData }
     }
 
-    fn next_answer(&mut self) -> Result<Answer, Error> {
-        match self.first.take() {
-            Some(first) => Ok(first),
-            None => {
-                let state = self.shared.driver.lock();
-                self.shared.answer(state, self.id, &self.method, Some(&mut self.ahead))
-            }
+    pub(super) fn decode<T: DeserializeOwned>(
+        &self,
+        item: Result<Args, Error>,
+    ) -> Result<T, Error> {
+        item.and_then(|item| decode(&self.method, &item))
+    }
+
+    /// What an answer means to whoever asked for an item.
+    fn conclude(&mut self, answer: Result<Answer, Error>) -> Option<Result<Args, Error>> {
+        let last = match answer {
+            Ok(Answer::Item(item)) => return Some(Ok(item)),
+            Ok(Answer::Value(_)) => Some(Err(Error::NotStream { method: self.method.clone() })),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        };
+        self.ended = true;
+        last
+    }
+
+    /// The next item if it is there; otherwise the task of `context` is woken when it is.
+    pub(super) fn poll_next(&mut self, context: &Context<'_>) -> Poll<Option<Result<Args, Error>>> {
+        if let Some(item) = self.ahead.pop_front() {
+            return Poll::Ready(Some(Ok(item)));
         }
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let driver = &self.shared.driver;
+        let received = driver.poll_answer(driver.lock(), self.id, context, Some(&mut self.ahead));
+        received.map(|received| {
+            let answer = self.shared.understand(&self.method, received);
+            self.conclude(answer)
+        })
     }
 }
 
@@ -63,13 +91,14 @@ impl Iterator for RawStream {
         if self.ended {
             return None;
         }
-        let item = match self.next_answer() {
-            Ok(Answer::Item(item)) => return Some(Ok(item)),
-            Ok(_) => None,
-            Err(error) => Some(Err(error)),
+        let answer = match self.first.take() {
+            Some(first) => Ok(first),
+            None => {
+                let state = self.shared.driver.lock();
+                self.shared.answer(state, self.id, &self.method, Some(&mut self.ahead))
+            }
         };
-        self.ended = true;
-        item
+        self.conclude(answer)
     }
 }
 
@@ -90,6 +119,6 @@ impl<T: DeserializeOwned> Iterator for Stream<T> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let item = self.raw.next()?;
-        Some(item.and_then(|item| decode(&self.raw.method, &item)))
+        Some(self.raw.decode(item))
     }
 }

@@ -96,16 +96,10 @@ impl Driver {
         id: CallId,
         ahead: Option<&mut VecDeque<Args>>,
     ) -> Result<Option<Received>, Closed> {
-        /// So many bytes are read ahead, about.
-        const AHEAD: usize = 64 << 10;
         loop {
             match self.take_answer(&mut state, id) {
                 Poll::Ready(taken) => {
-                    if let Some(ahead) = ahead
-                        && let Some(mut call) = state.session.call(id)
-                    {
-                        call.recv_ahead(ahead, AHEAD);
-                    }
+                    take_along(&mut state, id, ahead);
                     self.leave(state);
                     return taken;
                 }
@@ -115,15 +109,18 @@ impl Driver {
         }
     }
 
-    /// The next answer to a call, or else the task of `context` is woken when there is one.
+    /// As [`await_answer`](Self::await_answer), but where there is none, the task of `context` is woken when there is.
     pub(crate) fn poll_answer(
         &self,
         mut state: Guard<'_>,
         id: CallId,
         context: &Context<'_>,
+        ahead: Option<&mut VecDeque<Args>>,
     ) -> Poll<Result<Option<Received>, Closed>> {
         let taken = self.take_answer(&mut state, id);
-        if taken.is_pending() {
+        if taken.is_ready() {
+            take_along(&mut state, id, ahead);
+        } else {
             state.followers.0.insert(id, Follower::Task(context.waker().clone()));
         }
         self.leave(state);
@@ -177,5 +174,16 @@ impl Driver {
             call.cancel();
         }
         self.leave(state);
+    }
+}
+
+/// Takes the items that stand behind an answer that was taken, for a reader who reads ahead.
+fn take_along(state: &mut Guard<'_>, id: CallId, ahead: Option<&mut VecDeque<Args>>) {
+    /// So many bytes of them, about.
+    const AHEAD: usize = 64 << 10;
+    if let Some(ahead) = ahead
+        && let Some(mut call) = state.session.call(id)
+    {
+        call.recv_ahead(ahead, AHEAD);
     }
 }

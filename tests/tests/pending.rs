@@ -1,15 +1,9 @@
 //! Calls that have begun: many in flight from one thread, and awaited ones.
 
-use std::{
-    future::Future,
-    pin::pin,
-    sync::{Arc, atomic::Ordering},
-    task::{Context, Poll, Wake, Waker},
-    thread::{self, Thread},
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, thread, time::Duration};
 
-use zerorpc::{CallOptions, Error, Loss, Pending};
+use futures_lite::{StreamExt, future::block_on};
+use zerorpc::{CallOptions, Client, Error, Loss, Pending, PendingStream};
 use zerorpc_tests::{service::eventually, transports::Pair};
 
 zerorpc_tests::over_each_pair![
@@ -18,6 +12,9 @@ zerorpc_tests::over_each_pair![
     a_request_does_not_wait_for_others_for_long,
     calls_that_are_dropped_are_forgotten,
     losses_and_errors_come_with_the_answer,
+    items_are_awaited,
+    errors_end_awaited_streams,
+    awaited_streams_that_are_dropped_end_their_producers,
 ];
 
 fn one_thread_has_many_calls_in_flight(pair: Pair) {
@@ -29,26 +26,6 @@ fn one_thread_has_many_calls_in_flight(pair: Pair) {
         // Not in the order in which they are answered.
         for (n, call) in (0..100_i32).zip(calls).rev() {
             assert_eq!(call.wait(), Ok(i64::from(n) + 1));
-        }
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-/// The least of all executors.
-fn block_on<F: Future>(future: F) -> F::Output {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
         }
     }
 }
@@ -121,4 +98,70 @@ fn losses_and_errors_come_with_the_answer(pair: Pair) {
     assert!(
         matches!(lost, Error::LostRemote { loss: Loss::Silent { after }, .. } if after == 2 * beat)
     );
+}
+
+fn numbers(client: &Client, count: u64) -> PendingStream<u64> {
+    client.start_stream("numbers", (count,)).expect("a call")
+}
+
+fn items_are_awaited(pair: Pair) {
+    let (server, _) = pair.serve();
+    let client = pair.client_of(&server);
+    thread::scope(|scope| {
+        // Two streams in one task, of different lengths, while a thread calls and another one streams.
+        scope.spawn(|| {
+            block_on(async {
+                let (mut long, mut short) = (numbers(&client, 10_000), numbers(&client, 300));
+                for number in 0..10_000 {
+                    assert_eq!(long.next().await, Some(Ok(number)));
+                    assert_eq!(short.next().await, (number < 300).then_some(Ok(number)));
+                }
+                assert_eq!(long.next().await, None);
+                assert_eq!(long.next().await, None, "it has ended");
+            });
+        });
+        scope.spawn(|| {
+            let items = client.stream::<u64>("numbers", (5_000,)).expect("a stream");
+            assert!(items.map(|item| item.expect("no error")).eq(0..5_000));
+        });
+        for n in 0..200 {
+            assert_eq!(client.call("add", (n, n)), Ok(2 * n));
+        }
+    });
+    assert_eq!(block_on(numbers(&client, 0).next()), None);
+}
+
+fn errors_end_awaited_streams(pair: Pair) {
+    let (server, _) = pair.serve();
+    let client = pair.client_of(&server);
+    block_on(async {
+        let mut failing = client.start_stream::<u64>("failing_stream", (150,)).expect("a call");
+        for number in 0..150 {
+            assert_eq!(failing.next().await, Some(Ok(number)));
+        }
+        let error = failing.next().await.expect("an error").expect_err("no item");
+        assert!(matches!(error, Error::Remote(error) if error.name == "RuntimeError"));
+        assert_eq!(failing.next().await, None);
+        let mut value = client.start_stream::<u64>("add", (1, 2)).expect("a call");
+        assert!(
+            matches!(value.next().await, Some(Err(Error::NotStream { method })) if method == "add")
+        );
+        assert_eq!(value.next().await, None);
+    });
+}
+
+fn awaited_streams_that_are_dropped_end_their_producers(pair: Pair) {
+    let beat = Duration::from_millis(200);
+    let (server, seen) = pair.serve_with(|builder| builder.heartbeat(beat));
+    let builder = pair.client().connect(&server.endpoints()[0]).heartbeat(beat);
+    let client = builder.build().expect("a client");
+    block_on(async {
+        let mut watched = client.start_stream::<u64>("watched", (1_000_000,)).expect("a call");
+        for number in 0..120 {
+            assert_eq!(watched.next().await, Some(Ok(number)));
+        }
+        assert_eq!(seen.alive.load(Ordering::SeqCst), 1);
+    });
+    eventually("the iterator is dropped", || seen.alive.load(Ordering::SeqCst) == 0);
+    assert_eq!(client.call("add", (1, 2)), Ok(3));
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use clap::{Parser, ValueEnum};
+use futures::StreamExt;
 use tokio::runtime::Runtime;
 use zerorpc::{
     Answer, Args, CallOptions, Client, Failure, Method, Methods, RawStream, Reply, Request, Server,
@@ -149,6 +150,20 @@ fn pipe(client: &Client, count: usize, span: Span) -> Result<Tally> {
     Ok(flight.tally())
 }
 
+/// Reads a whole stream in a task.
+async fn read_stream(client: Client) -> Result<()> {
+    let mut items = client.start_stream::<u64>("numbers", (STREAM,))?;
+    for expected in 0..STREAM {
+        if items.next().await.transpose()? != Some(expected) {
+            return Err(format!("item {expected} is missing or out of order").into());
+        }
+    }
+    match items.next().await {
+        None => Ok(()),
+        Some(_) => Err("a stream has more items than were asked for".into()),
+    }
+}
+
 /// The same in tasks instead of threads.
 async fn measure_async(client: Client, mode: Mode, span: Span) -> Result<Tally> {
     let small = |client: Client| {
@@ -160,6 +175,7 @@ async fn measure_async(client: Client, mode: Mode, span: Span) -> Result<Tally> 
     };
     match mode {
         Mode::Seq => small(client).await,
+        Mode::Stream => span.repeat_async(STREAM, move || read_stream(client.clone())).await,
         Mode::Pipe(count) | Mode::Threads(count) => in_tasks(count, || small(client.clone())).await,
         other => other.unknown(),
     }
