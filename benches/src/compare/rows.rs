@@ -7,7 +7,7 @@ use crate::{
     machine::Core,
     process::Serving,
     program::Program,
-    subjects::{Cast, LIBZMQ, MIO, PYTHON, Subject, TCP, zerorpc},
+    subjects::{Cast, LIBZMQ, MIO, PYTHON, RULES, Subject, TCP, zerorpc},
 };
 
 const MIB: usize = 1 << 20;
@@ -254,7 +254,12 @@ impl Row {
             return &[("× over libzmq", "zerorpc-zmq")];
         }
         match self.who {
-            Who::All => &[("× TCP", TCP), ("× libzmq", LIBZMQ)],
+            Who::All => match self.how {
+                How::Calls(Mode::Stream | Mode::Big(_), _) => {
+                    &[("× TCP", TCP), ("× libzmq", LIBZMQ), ("× its rules", RULES)]
+                }
+                _ => &[("× TCP", TCP), ("× libzmq", LIBZMQ)],
+            },
             Who::Twice(..) => &[("× TCP", "tcp, 16 clients"), ("× its 16 clients", ", 16 clients")],
             Who::Servers => &[("× libzmq", LIBZMQ)],
             Who::Commands | Who::Modules => &[("× zerorpc-python", PYTHON)],

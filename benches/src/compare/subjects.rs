@@ -26,12 +26,14 @@ impl Subject {
 
 pub(crate) const TCP: &str = "tcp";
 pub(crate) const LIBZMQ: &str = "libzmq";
+/// What libzmq can do for items that need credit and for bodies that come apart from what stands before them.
+pub(crate) const RULES: &str = "libzmq-rules";
 pub(crate) const MIO: &str = "zerorpc-mio";
 pub(crate) const PYTHON: &str = "zerorpc-python";
 
 /// The names of all subjects, in the order of the tables.
-pub(crate) const KEYS: [&str; 9] =
-    [TCP, LIBZMQ, "zeromq", "tarpc", "tonic", "zerorpc-zmq", MIO, PYTHON, "zerorpc-node"];
+pub(crate) const KEYS: [&str; 10] =
+    [TCP, LIBZMQ, RULES, "zeromq", "tarpc", "tonic", "zerorpc-zmq", MIO, PYTHON, "zerorpc-node"];
 
 /// Everybody who takes part.
 pub(crate) struct Cast {
@@ -77,6 +79,11 @@ fn subject(key: &'static str, python: Option<&Python>) -> Result<Subject> {
             matches!(mode, Seq | Big(_) | Clients(_))
         }),
         LIBZMQ => subject("bare libzmq", Program::new(env!("CARGO_BIN_EXE_bare-zmq")), bare),
+        RULES => {
+            let program = Program::new(env!("CARGO_BIN_EXE_bare-zmq")).options(["--rules"]);
+            let can: fn(Mode) -> bool = |mode| matches!(mode, Stream | Big(_));
+            subject("libzmq under zerorpc's rules", program, can)
+        }
         "zeromq" => {
             subject("bare zeromq 0.7", Program::new(env!("CARGO_BIN_EXE_bare-zeromq")), bare)
         }

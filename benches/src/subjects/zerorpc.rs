@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 
 use clap::{Parser, ValueEnum};
 use futures::StreamExt;
+use serde_bytes::ByteBuf;
 use tokio::runtime::Runtime;
 use zerorpc::{
-    Answer, Args, CallOptions, Client, Failure, Method, Methods, RawStream, Reply, Request, Server,
-    TransportKind,
+    Answer, Args, CallOptions, Client, DEFAULT_SLOTS, Failure, Method, Methods, RawStream, Reply,
+    Request, Server, TransportKind,
 };
 use zerorpc_benches::{
     Contract, Flight, Mode, Result, STREAM, Span, Subject, Tally, hold, idle_connections, in_tasks,
@@ -25,6 +26,9 @@ struct Zerorpc {
     /// Awaits answers in tasks instead of waiting for them in threads.
     #[arg(long = "async")]
     is_async: bool,
+    /// How many items of a stream may come ahead of their reader.
+    #[arg(long, default_value_t = DEFAULT_SLOTS)]
+    slots: u32,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -48,7 +52,7 @@ impl Zerorpc {
 
     fn connect(&self, address: &str) -> Result<Client> {
         let endpoint = format!("tcp://{address}");
-        Ok(Client::builder().connect(&endpoint).transport(self.kind()).build()?)
+        Ok(Client::builder().connect(&endpoint).transport(self.kind()).slots(self.slots).build()?)
     }
 }
 
@@ -100,7 +104,7 @@ impl Subject for Zerorpc {
                 }
             }),
             Mode::Big(bytes) => {
-                let payload = serde_bytes::ByteBuf::from(vec![7; bytes]);
+                let payload = ByteBuf::from(vec![7; bytes]);
                 let args = Args::encode_params(&(payload,))?;
                 span.repeat(1, || big(&client, &args))
             }
@@ -177,6 +181,14 @@ async fn measure_async(client: Client, mode: Mode, span: Span) -> Result<Tally> 
         Mode::Seq => small(client).await,
         Mode::Stream => span.repeat_async(STREAM, move || read_stream(client.clone())).await,
         Mode::Pipe(count) | Mode::Threads(count) => in_tasks(count, || small(client.clone())).await,
+        Mode::Big(bytes) => {
+            let payload = ByteBuf::from(vec![7; bytes]);
+            span.repeat_async(1, || async {
+                let answer: ByteBuf = client.start("echo", (&payload,))?.await?;
+                if answer == payload { Ok(()) } else { Err("something else came back".into()) }
+            })
+            .await
+        }
         other => other.unknown(),
     }
 }

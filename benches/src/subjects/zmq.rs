@@ -9,8 +9,22 @@ use zmq::{Context, Message, SNDMORE, Socket};
 /// A message of this size asks for a stream instead of an echo.
 const ASK: usize = 8;
 
+/// So many items zerorpc lets a server send before it has to wait for credit, and so many more for each.
+const AHEAD: u64 = 100;
+const CREDIT: u64 = 51;
+
+/// So long is what grants it.
+const GRANT: usize = 64;
+
+/// So much stands before the body of a message.
+const HEAD: usize = 64;
+
 #[derive(Debug, clap::Args)]
-struct Zmq {}
+struct Zmq {
+    /// Obeys what zerorpc obeys: items need credit, and what is sent is put together from a head and a body.
+    #[arg(long)]
+    rules: bool,
+}
 
 fn main() -> Result<()> {
     let contract = Contract::<Zmq>::parse();
@@ -29,7 +43,12 @@ impl Subject for Zmq {
             router.recv(&mut client, 0)?;
             receive(&router, &mut message)?;
             let sent = match <[u8; ASK]>::try_from(&message[..]) {
-                Ok(items) => send_items(&router, &client, u64::from_be_bytes(items)),
+                Ok(items) => self.send_items(&router, &client, u64::from_be_bytes(items)),
+                // The last items of a stream need none.
+                Err(_) if message.len() == GRANT => Ok(()),
+                Err(_) if self.rules => {
+                    send_to(&router, &client, assemble(&message[message.len().min(HEAD)..]))
+                }
                 Err(_) => {
                     send_to(&router, &client, std::mem::replace(&mut message, Message::new()))
                 }
@@ -52,14 +71,25 @@ impl Subject for Zmq {
         dealer.connect(&format!("tcp://{address}"))?;
         match mode {
             Mode::Seq => echo(&dealer, SMALL, span),
+            Mode::Big(bytes) if self.rules => {
+                let body = vec![7; bytes];
+                let mut message = Message::new();
+                span.repeat(1, || {
+                    send(&dealer, assemble(&body))?;
+                    Ok(receive(&dealer, &mut message)?)
+                })
+            }
             Mode::Big(bytes) => echo(&dealer, bytes, span),
             Mode::Pipe(count) => pipe(&dealer, count, span),
             Mode::Stream => {
                 let mut item = Message::new();
                 span.repeat(STREAM, || {
                     send(&dealer, Message::from(&STREAM.to_be_bytes()[..]))?;
-                    for _ in 0..STREAM {
+                    for read in 1..=STREAM {
                         receive(&dealer, &mut item)?;
+                        if self.rules && read % CREDIT == 0 {
+                            send(&dealer, Message::from(&[7; GRANT][..]))?;
+                        }
                     }
                     Ok(())
                 })
@@ -96,9 +126,26 @@ fn pipe(dealer: &Socket, count: usize, span: Span) -> Result<Tally> {
     }
 }
 
-fn send_items(router: &Socket, client: &Message, items: u64) -> zmq::Result<()> {
-    let item = [7; SMALL];
-    (0..items).try_for_each(|_| send_to(router, client, Message::from(&item[..])))
+impl Zmq {
+    fn send_items(&self, router: &Socket, client: &Message, items: u64) -> zmq::Result<()> {
+        let (mut id, mut grant) = (Message::new(), Message::new());
+        for sent in 0..items {
+            if self.rules && sent >= AHEAD && (sent - AHEAD).is_multiple_of(CREDIT) {
+                router.recv(&mut id, 0)?;
+                receive(router, &mut grant)?;
+            }
+            send_to(router, client, Message::from(&[7; SMALL][..]))?;
+        }
+        Ok(())
+    }
+}
+
+/// A message of a head and a body.
+fn assemble(body: &[u8]) -> Message {
+    let mut message = Vec::with_capacity(HEAD + body.len());
+    message.resize(HEAD, 7);
+    message.extend_from_slice(body);
+    Message::from(message)
 }
 
 fn send_to(router: &Socket, client: &[u8], message: Message) -> zmq::Result<()> {
