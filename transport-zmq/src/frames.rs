@@ -20,9 +20,8 @@ pub const MAX_ENVELOPE_BYTES: usize = 256 << 10;
 /// memory held is never more than eight times what was received.
 const COPIED: usize = 1 << 10;
 
-/// Payloads up to this length are put together in libzmq's own allocation, which is cleared first; longer
-/// ones in a vector that libzmq takes over, which costs a second allocation but is written only once.
-const ASSEMBLED_IN_PLACE: usize = 4 << 10;
+/// Payloads up to this length are kept by libzmq in the message itself.
+const INLINE: usize = 33;
 
 /// What a socket had to give.
 #[derive(Debug)]
@@ -73,17 +72,14 @@ fn send_frame(
     }
 }
 
+/// Head and body as one frame, which libzmq takes over as it is.
+///
+/// It would have an allocation of its own for both of them, but one so large that the thread that frees it, which is
+/// not the one that has made it, waits for the lock of the allocator.
 fn assemble(payload: &Payload) -> Message {
     let Payload { head, body } = payload;
-    if body.is_empty() {
-        return Message::from(&head[..]);
-    }
-    if payload.len() <= ASSEMBLED_IN_PLACE {
-        let mut frame = Message::with_size(payload.len());
-        let (start, end) = frame.split_at_mut(head.len());
-        start.copy_from_slice(head);
-        end.copy_from_slice(body);
-        return frame;
+    if payload.len() <= INLINE {
+        return Message::from(&payload.to_bytes()[..]);
     }
     let mut frame = Vec::with_capacity(payload.len());
     frame.extend_from_slice(head);
@@ -91,16 +87,22 @@ fn assemble(payload: &Payload) -> Message {
     Message::from(frame)
 }
 
-/// Takes the next message from the socket. `routed` sockets put the routing id of its sender in front.
-pub(crate) fn receive(socket: &Socket, routed: bool) -> Result<Arrival, Error> {
+/// Takes the next message from the socket. Sockets that have a `last_sender` put the routing id of the sender in
+/// front.
+pub(crate) fn receive(socket: &Socket, last_sender: Option<&mut Bytes>) -> Result<Arrival, Error> {
     let Some(mut frame) = receive_frame(socket)? else { return Ok(Arrival::Nothing) };
     let mut assembly = Assembly::default();
     let mut more = frame.get_more();
     let mut routing_id = None;
-    if routed {
-        routing_id = Some(into_bytes(frame));
-    } else {
-        assembly.push(frame, more);
+    match last_sender {
+        Some(last) => {
+            // Who has sent something often goes on.
+            if last[..] != frame[..] {
+                *last = into_bytes(frame);
+            }
+            routing_id = Some(last.clone());
+        }
+        None => assembly.push(frame, more),
     }
     while more {
         frame = match receive_frame(socket)? {
@@ -115,7 +117,7 @@ pub(crate) fn receive(socket: &Socket, routed: bool) -> Result<Arrival, Error> {
         tracing::warn!(peer = ?routing_id, "dropped a message with an excessive envelope");
         return Ok(Arrival::Refused);
     }
-    match Multipart::from_frames(routing_id, assembly.frames) {
+    match assembly.finish(routing_id) {
         Some(message) => Ok(Arrival::Message(message)),
         None => Ok(Arrival::Refused),
     }
@@ -137,7 +139,10 @@ pub(crate) fn receive_frame(socket: &Socket) -> Result<Option<Message>, Error> {
 /// The frames of a message as they come, as long as they are within bounds.
 #[derive(Default)]
 struct Assembly {
-    frames: Vec<Bytes>,
+    /// All but the latest two, of which most messages have none.
+    earlier: Vec<Bytes>,
+    last_but_one: Option<Bytes>,
+    last: Option<Bytes>,
     envelope_bytes: usize,
     excessive: bool,
 }
@@ -148,13 +153,25 @@ impl Assembly {
             self.envelope_bytes += frame.len();
         }
         // Behind the envelope come the delimiter and the payload.
-        self.excessive |= self.frames.len() >= MAX_ENVELOPE_FRAMES + 2
-            || self.envelope_bytes > MAX_ENVELOPE_BYTES;
+        self.excessive |=
+            self.count() >= MAX_ENVELOPE_FRAMES + 2 || self.envelope_bytes > MAX_ENVELOPE_BYTES;
         if self.excessive {
-            self.frames = Vec::new();
-        } else {
-            self.frames.push(into_bytes(frame));
+            let (envelope_bytes, excessive) = (self.envelope_bytes, true);
+            *self = Self { envelope_bytes, excessive, ..Self::default() };
+            return;
         }
+        let earlier = std::mem::replace(&mut self.last_but_one, self.last.take());
+        self.earlier.extend(earlier);
+        self.last = Some(into_bytes(frame));
+    }
+
+    fn count(&self) -> usize {
+        self.earlier.len() + self.last_but_one.iter().len() + self.last.iter().len()
+    }
+
+    fn finish(self, routing_id: Option<Bytes>) -> Option<Multipart> {
+        let frames = self.earlier.into_iter().chain(self.last_but_one).chain(self.last);
+        Multipart::from_frames(routing_id, frames)
     }
 }
 
@@ -185,8 +202,8 @@ mod tests {
 
     #[test]
     fn payloads_are_assembled_whole() {
-        for head in [0, 1, 20, 40, ASSEMBLED_IN_PLACE, 100_000] {
-            for body in [0, 1, 20, ASSEMBLED_IN_PLACE - 20, ASSEMBLED_IN_PLACE, 100_000] {
+        for head in [0, 1, 20, INLINE, 40, 100_000] {
+            for body in [0, 1, INLINE - 20, INLINE, 100_000] {
                 let payload = Payload {
                     head: Bytes::from(vec![b'h'; head]),
                     body: Bytes::from(vec![b'b'; body]),
@@ -221,7 +238,7 @@ mod tests {
             }
             assembly.push(Message::from(vec![0; payload]), false);
             assert_eq!(assembly.excessive, excessive, "{count} frames of {size} bytes");
-            assert_eq!(assembly.frames.len(), if excessive { 0 } else { count });
+            assert_eq!(assembly.count(), if excessive { 0 } else { count });
         }
     }
 

@@ -56,6 +56,8 @@ pub struct ZmqTransport {
     bound: Vec<Bound>,
     connected: Vec<String>,
     backlog: Backlog,
+    /// Of the latest message, on a ROUTER.
+    last_sender: Bytes,
     bell: Bell,
     socket: zmq::Socket,
     // Of the sockets that pick the peer themselves. Must be dropped after the socket.
@@ -85,6 +87,7 @@ impl ZmqTransport {
             bound: Vec::new(),
             connected: Vec::new(),
             backlog: Backlog::default(),
+            last_sender: Bytes::new(),
             bell,
             socket,
             links,
@@ -180,12 +183,13 @@ impl ZmqTransport {
         }
     }
 
-    fn arrival(&self) -> Result<Arrival, zmq::Error> {
+    fn arrival(&mut self) -> Result<Arrival, zmq::Error> {
         if matches!(self.kind, SocketKind::Push | SocketKind::Pub) {
             self.events()?;
             return Ok(Arrival::Nothing);
         }
-        frames::receive(&self.socket, self.is_router())
+        let last_sender = self.is_router().then_some(&mut self.last_sender);
+        frames::receive(&self.socket, last_sender)
     }
 
     fn try_can_send(&mut self) -> Result<bool, zmq::Error> {
