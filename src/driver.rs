@@ -8,8 +8,8 @@
 //! on what callers and methods do.
 //!
 //! Invariants:
-//! - Only [`Driver::pump`] and [`Driver::send_out`] touch the transport, under the lock, and go on until nothing
-//!   is left to receive that they may have heard of: readiness is reported once, at the edge.
+//! - Only [`Driver::pump`], [`Driver::lead`] and [`Driver::send_out`] touch the transport, under the lock. Nobody waits
+//!   as long as something may be left to receive that they have heard of: readiness is reported once, at the edge.
 //! - User code (methods, iterators, their destructors, callbacks) never runs under the lock.
 //! - A thread that leaves the driver calls [`Driver::leave`], so that somebody goes on waiting if needed.
 //! - Nobody waits, for the socket or behind a leader, while something can be sent.
@@ -17,6 +17,7 @@
 mod answers;
 mod exchange;
 mod keeper;
+mod leader;
 #[cfg(test)]
 mod tests;
 
@@ -40,6 +41,7 @@ use zerorpc_proto::{
 use crate::{server::Desk, socket::Parts};
 use answers::Followers;
 pub(crate) use answers::Received;
+use leader::Leader;
 
 /// One socket with its session; shared by all threads that use it.
 pub(crate) struct Driver {
@@ -93,8 +95,12 @@ pub(crate) struct State {
     trouble: Option<Arc<str>>,
     /// When something was due in the session last.
     timed: Option<Instant>,
-    /// How many batches in a row were full: more waits to be received.
-    rounds_behind: u32,
+    /// How many messages were received since there were none.
+    burst: usize,
+    /// How many they were the time before.
+    latest_burst: usize,
+    /// There may be something to receive that nobody has been told of, or will be: whoever leads looks first.
+    is_unfinished: bool,
     pub(crate) deferred: Vec<Deferred>,
     pub(crate) closed: Option<Closed>,
 }
@@ -105,15 +111,6 @@ fn unharmed<T>(action: impl FnOnce() -> Result<T, TransportError>) -> Result<T, 
     catch_unwind(AssertUnwindSafe(action)).unwrap_or_else(|_| {
         Err(TransportError("something panicked while messages were moved; see its message".into()))
     })
-}
-
-/// Who waits for the socket.
-pub(crate) struct Leader {
-    is_keeper: bool,
-    /// Hears of being woken late, since nobody was there who could have had a reason to wake it.
-    is_undisturbed: bool,
-    /// When it will come back without being woken.
-    until: Option<Instant>,
 }
 
 /// Why a driver does nothing any more.
@@ -143,7 +140,9 @@ impl Driver {
             departures: VecDeque::new(),
             trouble: None,
             timed: None,
-            rounds_behind: 0,
+            burst: 0,
+            latest_burst: 0,
+            is_unfinished: false,
             deferred: Vec::new(),
             closed: None,
         };
@@ -171,12 +170,18 @@ impl Driver {
 
     /// Moves everything that can be moved: messages in, time, messages out, notices.
     pub(crate) fn pump(&self, state: &mut State) {
-        let mut more = true;
-        while more && state.closed.is_none() {
-            let exchanged = unharmed(|| state.exchange());
-            more = exchanged.unwrap_or_else(|error| self.fail(state, error));
-        }
+        while self.step(state, exchange::BATCH) {}
         self.settle(state);
+    }
+
+    /// Moves so many messages in, and everything else that can be moved; true when there may be more.
+    fn step(&self, state: &mut State, most: usize) -> bool {
+        if state.closed.is_some() {
+            return false;
+        }
+        let exchanged = unharmed(|| state.exchange(most));
+        state.is_unfinished = exchanged.unwrap_or_else(|error| self.fail(state, error));
+        state.is_unfinished
     }
 
     /// Does something with the transport, and whatever follows from it.
@@ -201,8 +206,12 @@ impl Driver {
             return;
         }
         match unharmed(|| state.transmit()) {
-            Ok(true) => self.pump(state),
-            Ok(false) => self.settle(state),
+            // Whoever waits would not hear of what has come.
+            Ok(true) if state.leader.is_some() => self.pump(state),
+            Ok(hidden) => {
+                state.is_unfinished |= hidden;
+                self.settle(state);
+            }
             Err(error) => {
                 self.fail(state, error);
             }
@@ -267,81 +276,6 @@ impl Driver {
         }
         if state.session.open_channels() == 0 {
             self.quiet_bell.notify_all();
-        }
-    }
-
-    /// Waits for the socket as its leader, then moves what has come.
-    pub(crate) fn lead<'a>(&'a self, mut state: Guard<'a>) -> Guard<'a> {
-        state = self.wait_as(state, false);
-        self.pump(&mut state);
-        state
-    }
-
-    fn wait_as<'a>(&'a self, mut state: Guard<'a>, is_keeper: bool) -> Guard<'a> {
-        let until = state.due();
-        let is_alone = state.desk.as_ref().is_none_or(Desk::has_one_worker);
-        let is_undisturbed = !is_keeper && is_alone && !state.followers.has_any();
-        state.leader = Some(Leader { is_keeper, is_undisturbed, until });
-        self.progress();
-        drop(state);
-        let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
-        let mut waiter = self.waiter.lock();
-        let waited =
-            if is_undisturbed { waiter.wait_undisturbed(timeout) } else { waiter.wait(timeout) };
-        drop(waiter);
-        let mut state = self.lock();
-        state.leader = None;
-        if let Err(error) = waited {
-            self.close(&mut state, Closed::Failed(TransportError(error.to_string())));
-        }
-        state
-    }
-
-    /// Whether the caller may lead. If only the keeper leads, it is asked to give way soon.
-    pub(crate) fn may_lead(&self, state: &mut State) -> bool {
-        match &state.leader {
-            None => true,
-            Some(leader) => {
-                if leader.is_keeper && !std::mem::replace(&mut state.keeper.gives_way, true) {
-                    self.waker.wake();
-                }
-                false
-            }
-        }
-    }
-
-    /// Lets go of the lock for good, or for a while: the wait for the socket goes on without this thread,
-    /// and what may not happen under the lock happens now.
-    pub(crate) fn leave(&self, mut state: Guard<'_>) {
-        if state.leader.is_none() && (state.followers.has_any() || state.keeper.asleep) {
-            self.pass_on(&mut state);
-        }
-        self.let_go(state);
-    }
-
-    /// Lets go of the lock, and does what may not happen under it.
-    fn let_go(&self, mut state: Guard<'_>) {
-        if state.deferred.is_empty() {
-            return;
-        }
-        let deferred = std::mem::take(&mut state.deferred);
-        drop(state);
-        for work in deferred {
-            work();
-        }
-    }
-
-    /// Finds somebody to lead: a caller that waits, else the keeper. (Unless he sleeps, he looks in by himself.)
-    fn pass_on(&self, state: &mut State) {
-        if state.followers.wake_thread() || !state.must_be_polled() {
-            return;
-        }
-        let asleep = std::mem::take(&mut state.keeper.asleep);
-        if state.followers.has_any() {
-            // Tasks cannot lead, and must not wait until the keeper looks in.
-            self.call_keeper();
-        } else if asleep {
-            self.wake_keeper();
         }
     }
 

@@ -133,9 +133,9 @@ impl Default for SocketOptions {
 
 /// Moves messages; never blocks.
 ///
-/// After any call of [`receive`](Self::receive) by any thread, that thread must go on calling it until it returns
-/// `None` before it lets go of the transport: readiness is reported once, at the edge. The same after
-/// [`flush`](Self::flush) where [`sending_hides_arrivals`](Self::sending_hides_arrivals).
+/// After any call of [`receive`](Self::receive), it must be called until it returns `None` before anybody waits:
+/// readiness is reported once, at the edge. The same after [`flush`](Self::flush) where
+/// [`sending_hides_arrivals`](Self::sending_hides_arrivals).
 pub trait Transport: Send {
     /// Accepts connections at `endpoint`; returns the endpoint as bound, with a wildcard port resolved.
     ///

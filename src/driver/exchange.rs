@@ -11,10 +11,16 @@ use zerorpc_proto::{
 };
 
 use super::State;
+use crate::server::Desk;
 
 /// So long after something was due in the session, nobody wakes up for what is due next: the beats of many channels
 /// leave together.
 const GRAIN: Duration = Duration::from_millis(5);
+
+/// How many messages are taken before it is somebody else's turn to send.
+pub(super) const BATCH: usize = 256;
+/// How many where they are taken in portions.
+const PORTION: usize = 16;
 
 /// How many ends of connections are remembered, for the calls that they ended.
 const DEPARTURES: usize = 64;
@@ -48,16 +54,14 @@ impl State {
         }
     }
 
-    /// One round of moving messages; true when there may be more to receive.
-    pub(super) fn exchange(&mut self) -> Result<bool, TransportError> {
-        /// How many messages are taken before it is somebody else's turn to send.
-        const BATCH: usize = 256;
-        /// For how many full batches in a row time stands still.
-        const PATIENCE: u32 = 16;
+    /// One round of moving messages, of which it receives `most`; true when there may be more to receive.
+    pub(super) fn exchange(&mut self, most: usize) -> Result<bool, TransportError> {
+        /// For how many messages in a row time stands still.
+        const PATIENCE: usize = 4096;
         let Some(transport) = &mut self.transport else { return Ok(false) };
         let now = Instant::now();
         let mut received = 0;
-        while received < BATCH
+        while received < most
             && let Some((from, message)) = transport.receive()?
         {
             received += 1;
@@ -67,16 +71,36 @@ impl State {
             }
         }
         self.take_news(now);
+        let is_behind = received == most;
+        self.burst += received;
         // A beat that is still to be read is no silence, unless reading never comes to an end.
-        self.rounds_behind = if received < BATCH { 0 } else { self.rounds_behind.wrapping_add(1) };
-        if self.rounds_behind.is_multiple_of(PATIENCE)
+        if (!is_behind || self.burst >= PATIENCE)
             && self.session.poll_timeout().is_some_and(|due| due <= now)
         {
             self.timed = Some(now);
             self.session.handle_timeout(now);
         }
+        if !is_behind || self.burst >= PATIENCE {
+            self.latest_burst = if self.burst == 0 { self.latest_burst } else { self.burst };
+            self.burst = 0;
+        }
         let hidden = self.transmit()?;
-        Ok(received == BATCH || hidden)
+        Ok(is_behind || hidden)
+    }
+
+    /// How many messages whoever leads receives before it looks at what it has got.
+    ///
+    /// A transport that is looked at again after sending needs not be looked at before it as well: a lone message is
+    /// taken as it comes. And of a burst, the first are answered while the last are on their way through it. But
+    /// where others wait, they hear of everything that is for them.
+    pub(super) fn portion(&self) -> usize {
+        let looks_again = self.transport.as_ref().is_some_and(|it| it.sending_hides_arrivals());
+        let has_others = self.followers.has_any() || !self.desk.as_ref().is_none_or(Desk::is_brisk);
+        match (looks_again && !has_others, self.latest_burst) {
+            (false, _) => BATCH,
+            (true, 0..=1) => 1,
+            (true, _) => PORTION,
+        }
     }
 
     /// Takes note of what has happened to peers and connections.

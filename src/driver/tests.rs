@@ -1,10 +1,11 @@
 //! What cannot be had from real sockets: time that runs out at a chosen moment.
 
 use std::{
+    collections::VecDeque,
     io,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
     thread,
@@ -12,8 +13,8 @@ use std::{
 };
 
 use zerorpc_proto::{
-    Answer, Args, CallOptions, Config, EndpointError, Flow, Loss, Multipart, PeerEvent, PeerId,
-    Session, Transmit, Transport, TransportError, Waiter, Waker,
+    Answer, Args, CallOptions, Config, EndpointError, Flow, Loss, Multipart, Notice, PeerEvent,
+    PeerId, Session, Transmit, Transport, TransportError, Waiter, Waker,
 };
 
 use super::{Closed, Driver, Received};
@@ -157,6 +158,137 @@ fn a_panic_ends_the_socket_and_says_so() {
         Err(Closed::Failed(error)) => assert!(error.to_string().contains("panicked"), "{error}"),
         other => panic!("{other:?}"),
     }
+}
+
+/// A server behind a transport that never tells of arrivals, since sending has always used that up.
+struct Hiding {
+    server: Session,
+    arrived: VecDeque<Multipart>,
+    taken: Arc<AtomicUsize>,
+}
+
+impl Hiding {
+    /// Every message goes to the server, which answers what it was asked.
+    fn serve(&mut self, message: Transmit) {
+        let now = Instant::now();
+        let request = Multipart::direct(message.payload.to_bytes());
+        self.server.handle_message(now, PeerId::NAMELESS, request).expect("a message of ours");
+        while let Some(notice) = self.server.poll_notice() {
+            if let Notice::Requested(id) = notice {
+                let mut request = self.server.request(id).expect("it was asked just now");
+                let args = request.take_args();
+                request.reply(args).expect("it has no items");
+            }
+        }
+        while let Some(answer) = self.server.poll_transmit() {
+            self.arrived.push_back(Multipart::direct(answer.payload.to_bytes()));
+        }
+    }
+}
+
+impl Transport for Hiding {
+    fn bind(&mut self, endpoint: &str) -> Result<String, EndpointError> {
+        Ok(endpoint.to_owned())
+    }
+
+    fn connect(&mut self, _: &str) -> Result<(), EndpointError> {
+        Ok(())
+    }
+
+    fn unbind(&mut self, _: &str) -> Result<(), EndpointError> {
+        Ok(())
+    }
+
+    fn disconnect(&mut self, _: &str) -> Result<(), EndpointError> {
+        Ok(())
+    }
+
+    fn can_send(&mut self) -> bool {
+        true
+    }
+
+    fn send(&mut self, message: Transmit) -> Result<Flow, TransportError> {
+        self.serve(message);
+        Ok(Flow::Clear)
+    }
+
+    fn sending_hides_arrivals(&self) -> bool {
+        true
+    }
+
+    fn receive(&mut self) -> Result<Option<(PeerId, Multipart)>, TransportError> {
+        let message = self.arrived.pop_front();
+        self.taken.fetch_add(message.iter().len(), Ordering::SeqCst);
+        Ok(message.map(|message| (PeerId::NAMELESS, message)))
+    }
+
+    fn poll_peer(&mut self) -> Option<PeerEvent> {
+        None
+    }
+}
+
+/// Hears of nothing but wakes.
+struct Rung(mpsc::Receiver<()>);
+
+impl Waiter for Rung {
+    fn wait(&mut self, _: Option<Duration>) -> io::Result<()> {
+        self.0.recv_timeout(Duration::from_secs(30)).map_err(io::Error::other)
+    }
+}
+
+struct Ring(mpsc::Sender<()>);
+
+impl Waker for Ring {
+    fn wake(&self) {
+        // Fails when nobody is left to be woken.
+        let _ = self.0.send(());
+    }
+}
+
+/// Where sending uses up what was announced, callers look for themselves instead of waiting; and each takes what it
+/// needs, not everything that has come for others.
+#[test]
+fn what_sending_hides_is_not_waited_for() {
+    const CALLS: u32 = 100;
+    let taken = Arc::new(AtomicUsize::new(0));
+    let (waker, waiter) = mpsc::channel();
+    let hiding = Hiding {
+        server: Session::new(Config::server(2)),
+        arrived: VecDeque::new(),
+        taken: Arc::clone(&taken),
+    };
+    let parts = Parts {
+        transport: Box::new(hiding),
+        waiter: Box::new(Rung(waiter)),
+        waker: Box::new(Ring(waker)),
+        monitor: None,
+    };
+    let config = Config { heartbeat: None, ..Config::client(1) };
+    let (driver, keeper) = Driver::start(Session::new(config), parts, None).expect("a thread");
+    let begin = |number: u32| {
+        let mut state = driver.lock();
+        let args = Args::encode_params(&(number,)).expect("a number");
+        let options = CallOptions::default();
+        let id = state.session.open(Instant::now(), PeerId::NAMELESS, "echo", args, &options);
+        driver.send_request(&mut state);
+        driver.leave(state);
+        (number, id.expect("a call"))
+    };
+    let finish = |(number, id)| {
+        let answer = driver.await_answer(driver.lock(), id, None).expect("an open socket");
+        let expected = Args::encode_params(&(number,)).expect("a number");
+        assert_eq!(answer.expect("an answer").0, Answer::Value(expected), "call {number}");
+    };
+    (0..CALLS).map(begin).for_each(finish);
+    let calls: Vec<_> = (0..CALLS).map(begin).collect();
+    let before = taken.load(Ordering::SeqCst);
+    let (first, others) = calls.split_first().expect("calls");
+    finish(*first);
+    let at_once = taken.load(Ordering::SeqCst) - before;
+    assert!(at_once < others.len(), "{at_once} answers were taken for the sake of one");
+    others.iter().copied().for_each(finish);
+    driver.shut();
+    keeper.join().expect("no panic");
 }
 
 /// Whoever waits undisturbed hears nothing before the test ends.

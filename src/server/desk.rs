@@ -56,6 +56,8 @@ pub(super) struct Stream {
 pub(super) struct Pace {
     /// Follows longer times at once, and shorter ones slowly.
     nanos: u64,
+    /// What the latest method took.
+    latest: u64,
 }
 
 impl Pace {
@@ -70,6 +72,9 @@ impl Pace {
 
     pub(super) fn note(&mut self, duration: Duration) {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).min(Self::LONG);
+        let before = std::mem::replace(&mut self.latest, nanos);
+        // A short method takes longer once when the system has something else to do meanwhile.
+        let nanos = if nanos < Self::LONG { nanos.min(before) } else { nanos };
         self.nanos =
             if nanos >= self.nanos { nanos } else { self.nanos - (self.nanos - nanos) / 16 };
     }
@@ -93,6 +98,11 @@ impl Desk {
     /// Whether no more than one worker can be at work.
     pub(crate) fn has_one_worker(&self) -> bool {
         self.workers.saturating_sub(self.idle) <= 1
+    }
+
+    /// Whether its methods are short: then one worker does everything.
+    pub(crate) fn is_brisk(&self) -> bool {
+        self.pace.is_short()
     }
 
     /// Takes up what the session has noticed.
@@ -174,6 +184,30 @@ impl Driver {
             Ok(_) => desk.workers += 1,
             // The jobs stay on the desk for the workers that there are.
             Err(error) => tracing::error!("cannot start a worker thread: {error}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pace_follows_methods_and_not_the_system() {
+        let (short, long, longest) = (1_000, Pace::SHORT, Pace::LONG);
+        let table = [
+            ("at first", vec![], true),
+            ("short methods", vec![short; 100], true),
+            ("one that was held up", vec![short, long, short], true),
+            ("two that are long", vec![short, long, long], false),
+            ("one that is very long", vec![short, longest], false),
+            ("short ones behind it", [vec![longest], vec![short; 10]].concat(), false),
+            ("many of them", [vec![longest], vec![short; 100]].concat(), true),
+        ];
+        for (what, durations, is_short) in table {
+            let mut pace = Pace::default();
+            durations.into_iter().for_each(|nanos| pace.note(Duration::from_nanos(nanos)));
+            assert_eq!(pace.is_short(), is_short, "{what}");
         }
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn work(driver: &Driver) {
             // Short methods are run one after the other. If one of them should take long after all, the keeper,
             // who looks in as long as nobody leads, sends the answers before it and calls somebody for the
             // requests behind it.
-            if !desk.pace.is_short() || state.leader.is_some() {
+            if !desk.is_brisk() || state.leader.is_some() {
                 unsent.send(driver, &mut state);
                 driver.call_workers(&mut state);
             }
