@@ -11,7 +11,7 @@ use super::{MioTransport, sources::Slot};
 use crate::{
     connection::{Connection, Ending, Origin, Read},
     solo::{Haul, Solo},
-    zmtp::{Outgoing, PeerInfo, ZmtpEvent},
+    zmtp::{Frames, Outgoing, PeerInfo, ZmtpEvent},
 };
 
 impl MioTransport {
@@ -80,20 +80,21 @@ impl MioTransport {
     }
 
     fn take_events(&mut self, slot: usize) {
-        while let Some(connection) = self.slots.get_mut(slot).and_then(Slot::connection_mut)
-            && let Some(event) = connection.engine.poll_event()
-        {
-            match event {
-                ZmtpEvent::Message(frames) => {
-                    let message = Multipart::from_frames(None, frames);
-                    if let Some((peer, message)) = connection.peer.zip(message) {
-                        self.inbox.add_message(peer, message);
+        while let Some(connection) = self.slots.get_mut(slot).and_then(Slot::connection_mut) {
+            let news = loop {
+                let Some(event) = connection.engine.poll_event() else { return };
+                match event {
+                    ZmtpEvent::Message(frames) => {
+                        if let Some((peer, message)) = connection.peer.zip(multipart(frames)) {
+                            self.inbox.add_message(peer, message);
+                        }
                     }
+                    ZmtpEvent::Subscribe(topic) => connection.topics.subscribe(topic),
+                    ZmtpEvent::Cancel(topic) => connection.topics.cancel(&topic),
+                    ZmtpEvent::Ready(info) => break info,
                 }
-                ZmtpEvent::Subscribe(topic) => connection.topics.subscribe(topic),
-                ZmtpEvent::Cancel(topic) => connection.topics.cancel(&topic),
-                ZmtpEvent::Ready(info) => self.welcome(slot, &info),
-            }
+            };
+            self.welcome(slot, &news);
         }
     }
 
@@ -256,4 +257,13 @@ fn returned(to: PeerId, message: Outgoing) -> Option<Transmit> {
     let envelope: Envelope = frames.into_iter().collect::<Envelope>();
     let payload = Payload { head, body: if tail.is_empty() { Bytes::new() } else { tail } };
     Some(Transmit { to, envelope, payload })
+}
+
+/// Splits a message into envelope and payload.
+fn multipart(mut frames: Frames) -> Option<Multipart> {
+    match frames.len() {
+        // A delimiter and a payload, as nearly all messages have.
+        2 => frames.pop().map(Multipart::direct),
+        _ => Multipart::from_frames(None, frames),
+    }
 }
