@@ -25,3 +25,12 @@ pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + S
 
 /// So many bytes has the small message of subjects that know no zerorpc: about a small zerorpc event.
 pub const SMALL: usize = 96;
+
+/// So many items zerorpc lets a server send before it has to wait for credit,
+pub const AHEAD: u64 = 100;
+
+/// so many more for each credit,
+pub const CREDIT: u64 = 51;
+
+/// and so long is what grants it.
+pub const GRANT: usize = 64;

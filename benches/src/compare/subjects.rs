@@ -76,7 +76,8 @@ fn subject(key: &'static str, python: Option<&Python>) -> Result<Subject> {
         |mode| matches!(mode, Seq | Pipe(_) | Stream | Big(_) | Connections(_));
     match key {
         TCP => subject("plain TCP", Program::new(env!("CARGO_BIN_EXE_bare-tcp")), |mode| {
-            matches!(mode, Seq | Big(_) | Clients(_))
+            // Its stream obeys zerorpc's rules.
+            matches!(mode, Seq | Stream | Big(_) | Clients(_))
         }),
         LIBZMQ => subject("bare libzmq", Program::new(env!("CARGO_BIN_EXE_bare-zmq")), bare),
         RULES => {

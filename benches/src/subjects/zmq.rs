@@ -2,19 +2,13 @@
 
 use clap::Parser;
 use zerorpc_benches::{
-    Contract, Mode, Result, SMALL, STREAM, Span, Subject, Tally, idle_connections, ready, run,
+    AHEAD, CREDIT, Contract, GRANT, Mode, Result, SMALL, STREAM, Span, Subject, Tally,
+    idle_connections, ready, run,
 };
 use zmq::{Context, Message, SNDMORE, Socket};
 
 /// A message of this size asks for a stream instead of an echo.
 const ASK: usize = 8;
-
-/// So many items zerorpc lets a server send before it has to wait for credit, and so many more for each.
-const AHEAD: u64 = 100;
-const CREDIT: u64 = 51;
-
-/// So long is what grants it.
-const GRANT: usize = 64;
 
 /// So much stands before the body of a message.
 const HEAD: usize = 64;
