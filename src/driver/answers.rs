@@ -8,10 +8,10 @@ use std::{
 };
 
 use foldhash::fast::RandomState;
-use parking_lot::Condvar;
+use parking_lot::{Condvar, Mutex};
 use zerorpc_proto::{Answer, Args, CallId};
 
-use super::{Closed, Driver, Guard, LATEST};
+use super::{Closed, Driver, Guard, LATEST, State};
 
 /// An answer, and what is known of why there is none.
 pub(crate) type Received = (Answer, Option<Arc<str>>);
@@ -23,9 +23,45 @@ pub(super) struct Followers(HashMap<CallId, Follower, RandomState>);
 #[derive(Debug)]
 enum Follower {
     /// A thread, which can lead as well.
-    Thread(Arc<Condvar>),
+    Thread(Arc<Seat>),
     /// A task, which cannot wait for a socket.
     Task(Waker),
+}
+
+/// Where a thread waits.
+#[derive(Debug, Default)]
+struct Seat {
+    given: Mutex<Option<Given>>,
+    bell: Condvar,
+}
+
+#[derive(Debug)]
+enum Given {
+    /// It is time to look whether there are answers, or to lead.
+    Chance,
+    /// What was waited for.
+    Answer(Received),
+}
+
+impl Seat {
+    fn give(&self, new: Given) {
+        let mut given = self.given.lock();
+        if !matches!(*given, Some(Given::Answer(_))) {
+            *given = Some(new);
+        }
+        drop(given);
+        self.bell.notify_one();
+    }
+
+    fn wait(&self) -> Given {
+        let mut given = self.given.lock();
+        loop {
+            match given.take() {
+                Some(given) => return given,
+                None => self.bell.wait(&mut given),
+            }
+        }
+    }
 }
 
 impl Followers {
@@ -33,34 +69,19 @@ impl Followers {
         !self.0.is_empty()
     }
 
-    /// Wakes whoever waits for this call.
-    pub(super) fn wake(&mut self, id: CallId) {
-        match self.0.get(&id) {
-            Some(Follower::Thread(bell)) => {
-                bell.notify_one();
-            }
-            Some(Follower::Task(_)) => {
-                if let Some(Follower::Task(waker)) = self.0.remove(&id) {
-                    waker.wake();
-                }
-            }
-            None => {}
-        }
-    }
-
     /// Wakes a thread, so that it may lead; false when none waits.
     pub(super) fn wake_thread(&self) -> bool {
-        let bell = self.0.values().find_map(|follower| match follower {
-            Follower::Thread(bell) => Some(bell),
+        let seat = self.0.values().find_map(|follower| match follower {
+            Follower::Thread(seat) => Some(seat),
             Follower::Task(_) => None,
         });
-        bell.map(|bell| bell.notify_one()).is_some()
+        seat.map(|seat| seat.give(Given::Chance)).is_some()
     }
 
     pub(super) fn wake_all(&mut self) {
         self.0.retain(|_, follower| match follower {
-            Follower::Thread(bell) => {
-                bell.notify_one();
+            Follower::Thread(seat) => {
+                seat.give(Given::Chance);
                 true
             }
             Follower::Task(waker) => {
@@ -68,6 +89,17 @@ impl Followers {
                 false
             }
         });
+    }
+}
+
+impl State {
+    /// Takes an answer behind which nothing comes that would have to be asked for.
+    fn last_answer(&mut self, id: CallId) -> Option<Received> {
+        let mut call = self.session.call(id).filter(|call| call.is_complete())?;
+        let peer = call.peer();
+        let answer = call.recv()?;
+        let reason = self.reason(peer, &answer);
+        Some((answer, reason))
     }
 }
 
@@ -104,8 +136,34 @@ impl Driver {
                     return taken;
                 }
                 Poll::Pending if self.may_lead(&mut state) => state = self.lead(state),
-                Poll::Pending => self.follow(&mut state, id),
+                Poll::Pending => match self.follow(state, id) {
+                    Ok(received) => return Ok(Some(received)),
+                    Err(guard) => state = guard,
+                },
             }
+        }
+    }
+
+    /// There are answers to a call: wakes whoever waits for them. A thread gets the last answer given, so that it needs
+    /// no lock to take it.
+    pub(super) fn pass_answer(state: &mut State, id: CallId) {
+        match state.followers.0.get(&id) {
+            Some(Follower::Thread(seat)) => {
+                let seat = Arc::clone(seat);
+                seat.give(match state.last_answer(id) {
+                    Some(received) => {
+                        state.followers.0.remove(&id);
+                        Given::Answer(received)
+                    }
+                    None => Given::Chance,
+                });
+            }
+            Some(Follower::Task(_)) => {
+                if let Some(Follower::Task(waker)) = state.followers.0.remove(&id) {
+                    waker.wake();
+                }
+            }
+            None => {}
         }
     }
 
@@ -156,15 +214,27 @@ impl Driver {
         }
     }
 
-    /// Waits, behind the leader, until the call may have answers or there is no leader any more.
-    fn follow(&self, state: &mut Guard<'_>, id: CallId) {
+    /// Waits, behind the leader, until it is given an answer, or a chance to look for one or to lead.
+    fn follow<'a>(&'a self, mut state: Guard<'a>, id: CallId) -> Result<Received, Guard<'a>> {
         thread_local! {
-            static BELL: Arc<Condvar> = Arc::new(Condvar::new());
+            static SEAT: Arc<Seat> = Arc::default();
         }
-        let bell = BELL.with(Arc::clone);
-        state.followers.0.insert(id, Follower::Thread(Arc::clone(&bell)));
-        bell.wait(state);
+        let seat = SEAT.with(Arc::clone);
+        state.followers.0.insert(id, Follower::Thread(Arc::clone(&seat)));
+        drop(state);
+        if let Given::Answer(received) = seat.wait() {
+            return Ok(received);
+        }
+        let mut state = self.lock();
+        // Nobody gives anything any more.
         state.followers.0.remove(&id);
+        match seat.given.lock().take() {
+            Some(Given::Answer(received)) => {
+                self.leave(state);
+                Ok(received)
+            }
+            Some(Given::Chance) | None => Err(state),
+        }
     }
 
     /// Nobody waits for the answers of this call any more.
@@ -185,5 +255,23 @@ fn take_along(state: &mut Guard<'_>, id: CallId, ahead: Option<&mut VecDeque<Arg
         && let Some(mut call) = state.session.call(id)
     {
         call.recv_ahead(ahead, AHEAD);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chance_takes_no_answer_away() {
+        let chance = || Given::Chance;
+        let answer = || Given::Answer((Answer::End, None));
+        for given in [vec![answer()], vec![chance(), answer()], vec![answer(), chance()]] {
+            let seat = Seat::default();
+            let count = given.len();
+            given.into_iter().for_each(|one| seat.give(one));
+            assert!(matches!(seat.wait(), Given::Answer(_)), "{count} things were given");
+            assert!(seat.given.lock().is_none());
+        }
     }
 }
