@@ -39,7 +39,7 @@ impl Subject for Zmq {
             let sent = match <[u8; ASK]>::try_from(&message[..]) {
                 Ok(items) => self.send_items(&router, &client, u64::from_be_bytes(items)),
                 // The last items of a stream need none.
-                Err(_) if message.len() == GRANT => Ok(()),
+                Err(_) if self.rules && message.len() == GRANT => Ok(()),
                 Err(_) if self.rules => {
                     send_to(&router, &client, assemble(&message[message.len().min(HEAD)..]))
                 }
