@@ -1,6 +1,7 @@
 //! Whole messages in and out of a libzmq socket, frame by frame (protocol section 2).
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 use zerorpc_proto::{Envelope, Multipart, Payload, Transmit};
 use zmq::{DONTWAIT, Error, Message, SNDMORE, Socket};
 
@@ -19,9 +20,6 @@ pub const MAX_ENVELOPE_BYTES: usize = 256 << 10;
 /// others, and costs an allocation for its owner. At 1 KiB a copy is still cheaper than that, and the
 /// memory held is never more than eight times what was received.
 const COPIED: usize = 1 << 10;
-
-/// Payloads up to this length are kept by libzmq in the message itself.
-const INLINE: usize = 33;
 
 /// What a socket had to give.
 #[derive(Debug)]
@@ -77,14 +75,7 @@ fn send_frame(
 /// It would have an allocation of its own for both of them, but one so large that the thread that frees it, which is
 /// not the one that has made it, waits for the lock of the allocator.
 fn assemble(payload: &Payload) -> Message {
-    let Payload { head, body } = payload;
-    if payload.len() <= INLINE {
-        return Message::from(&payload.to_bytes()[..]);
-    }
-    let mut frame = Vec::with_capacity(payload.len());
-    frame.extend_from_slice(head);
-    frame.extend_from_slice(body);
-    Message::from(frame)
+    Message::from([&payload.head[..], &payload.body[..]].concat())
 }
 
 /// Takes the next message from the socket. Sockets that have a `last_sender` put the routing id of the sender in
@@ -117,7 +108,7 @@ pub(crate) fn receive(socket: &Socket, last_sender: Option<&mut Bytes>) -> Resul
         tracing::warn!(peer = ?routing_id, "dropped a message with an excessive envelope");
         return Ok(Arrival::Refused);
     }
-    match assembly.finish(routing_id) {
+    match Multipart::from_frames(routing_id, assembly.frames) {
         Some(message) => Ok(Arrival::Message(message)),
         None => Ok(Arrival::Refused),
     }
@@ -139,10 +130,8 @@ pub(crate) fn receive_frame(socket: &Socket) -> Result<Option<Message>, Error> {
 /// The frames of a message as they come, as long as they are within bounds.
 #[derive(Default)]
 struct Assembly {
-    /// All but the latest two, of which most messages have none.
-    earlier: Vec<Bytes>,
-    last_but_one: Option<Bytes>,
-    last: Option<Bytes>,
+    /// Two, as most messages have, cost no allocation.
+    frames: SmallVec<[Bytes; 2]>,
     envelope_bytes: usize,
     excessive: bool,
 }
@@ -153,25 +142,13 @@ impl Assembly {
             self.envelope_bytes += frame.len();
         }
         // Behind the envelope come the delimiter and the payload.
-        self.excessive |=
-            self.count() >= MAX_ENVELOPE_FRAMES + 2 || self.envelope_bytes > MAX_ENVELOPE_BYTES;
+        self.excessive |= self.frames.len() >= MAX_ENVELOPE_FRAMES + 2
+            || self.envelope_bytes > MAX_ENVELOPE_BYTES;
         if self.excessive {
-            let (envelope_bytes, excessive) = (self.envelope_bytes, true);
-            *self = Self { envelope_bytes, excessive, ..Self::default() };
-            return;
+            self.frames = SmallVec::new();
+        } else {
+            self.frames.push(into_bytes(frame));
         }
-        let earlier = std::mem::replace(&mut self.last_but_one, self.last.take());
-        self.earlier.extend(earlier);
-        self.last = Some(into_bytes(frame));
-    }
-
-    fn count(&self) -> usize {
-        self.earlier.len() + self.last_but_one.iter().len() + self.last.iter().len()
-    }
-
-    fn finish(self, routing_id: Option<Bytes>) -> Option<Multipart> {
-        let frames = self.earlier.into_iter().chain(self.last_but_one).chain(self.last);
-        Multipart::from_frames(routing_id, frames)
     }
 }
 
@@ -202,8 +179,8 @@ mod tests {
 
     #[test]
     fn payloads_are_assembled_whole() {
-        for head in [0, 1, 20, INLINE, 40, 100_000] {
-            for body in [0, 1, INLINE - 20, INLINE, 100_000] {
+        for head in [0, 1, 20, 33, 40, 4 << 10, 100_000] {
+            for body in [0, 1, 13, 20, 33, (4 << 10) - 20, 4 << 10, 100_000] {
                 let payload = Payload {
                     head: Bytes::from(vec![b'h'; head]),
                     body: Bytes::from(vec![b'b'; body]),
@@ -238,7 +215,7 @@ mod tests {
             }
             assembly.push(Message::from(vec![0; payload]), false);
             assert_eq!(assembly.excessive, excessive, "{count} frames of {size} bytes");
-            assert_eq!(assembly.count(), if excessive { 0 } else { count });
+            assert_eq!(assembly.frames.len(), if excessive { 0 } else { count });
         }
     }
 
