@@ -80,21 +80,19 @@ impl MioTransport {
     }
 
     fn take_events(&mut self, slot: usize) {
-        while let Some(connection) = self.slots.get_mut(slot).and_then(Slot::connection_mut) {
-            let news = loop {
-                let Some(event) = connection.engine.poll_event() else { return };
-                match event {
-                    ZmtpEvent::Message(frames) => {
-                        if let Some((peer, message)) = connection.peer.zip(multipart(frames)) {
-                            self.inbox.add_message(peer, message);
-                        }
+        while let Some(connection) = self.slots.get_mut(slot).and_then(Slot::connection_mut)
+            && let Some(event) = connection.engine.poll_event()
+        {
+            match event {
+                ZmtpEvent::Message(frames) => {
+                    if let Some((peer, message)) = connection.peer.zip(multipart(frames)) {
+                        self.inbox.add_message(peer, message);
                     }
-                    ZmtpEvent::Subscribe(topic) => connection.topics.subscribe(topic),
-                    ZmtpEvent::Cancel(topic) => connection.topics.cancel(&topic),
-                    ZmtpEvent::Ready(info) => break info,
                 }
-            };
-            self.welcome(slot, &news);
+                ZmtpEvent::Subscribe(topic) => connection.topics.subscribe(topic),
+                ZmtpEvent::Cancel(topic) => connection.topics.cancel(&topic),
+                ZmtpEvent::Ready(info) => self.welcome(slot, &info),
+            }
         }
     }
 
