@@ -22,10 +22,20 @@ use crate::socket::Parts;
 
 const BEAT: Duration = Duration::from_millis(20);
 
-/// Takes all messages, brings none, and once, when it is told to, takes its time for it.
-struct Slow(Arc<AtomicBool>);
+/// What messages meet on the other side of a transport.
+trait Far: Send {
+    /// Whether sending uses up the announcement of what has arrived.
+    const HIDES_ARRIVALS: bool = false;
 
-impl Transport for Slow {
+    fn take(&mut self, _: Transmit) {}
+
+    fn bring(&mut self) -> Option<Multipart>;
+}
+
+/// A transport that is always ready, without a socket.
+struct Over<F>(F);
+
+impl<F: Far> Transport for Over<F> {
     fn bind(&mut self, endpoint: &str) -> Result<String, EndpointError> {
         Ok(endpoint.to_owned())
     }
@@ -46,15 +56,17 @@ impl Transport for Slow {
         true
     }
 
-    fn send(&mut self, _: Transmit) -> Result<Flow, TransportError> {
+    fn send(&mut self, message: Transmit) -> Result<Flow, TransportError> {
+        self.0.take(message);
         Ok(Flow::Clear)
     }
 
+    fn sending_hides_arrivals(&self) -> bool {
+        F::HIDES_ARRIVALS
+    }
+
     fn receive(&mut self) -> Result<Option<(PeerId, Multipart)>, TransportError> {
-        if self.0.swap(false, Ordering::SeqCst) {
-            thread::sleep(3 * BEAT);
-        }
-        Ok(None)
+        Ok(self.0.bring().map(|message| (PeerId::NAMELESS, message)))
     }
 
     fn poll_peer(&mut self) -> Option<PeerEvent> {
@@ -62,41 +74,25 @@ impl Transport for Slow {
     }
 }
 
+/// Brings nothing, and once, when it is told to, takes its time for it.
+struct Slow(Arc<AtomicBool>);
+
+impl Far for Slow {
+    fn bring(&mut self) -> Option<Multipart> {
+        if self.0.swap(false, Ordering::SeqCst) {
+            thread::sleep(3 * BEAT);
+        }
+        None
+    }
+}
+
 /// As [`Slow`], but panics instead.
-struct Panicking(Slow);
+struct Panicking(Arc<AtomicBool>);
 
-impl Transport for Panicking {
-    fn bind(&mut self, endpoint: &str) -> Result<String, EndpointError> {
-        self.0.bind(endpoint)
-    }
-
-    fn connect(&mut self, endpoint: &str) -> Result<(), EndpointError> {
-        self.0.connect(endpoint)
-    }
-
-    fn unbind(&mut self, endpoint: &str) -> Result<(), EndpointError> {
-        self.0.unbind(endpoint)
-    }
-
-    fn disconnect(&mut self, endpoint: &str) -> Result<(), EndpointError> {
-        self.0.disconnect(endpoint)
-    }
-
-    fn can_send(&mut self) -> bool {
-        self.0.can_send()
-    }
-
-    fn send(&mut self, message: Transmit) -> Result<Flow, TransportError> {
-        self.0.send(message)
-    }
-
-    fn receive(&mut self) -> Result<Option<(PeerId, Multipart)>, TransportError> {
-        assert!(!self.0.0.load(Ordering::SeqCst), "on purpose");
-        Ok(None)
-    }
-
-    fn poll_peer(&mut self) -> Option<PeerEvent> {
-        self.0.poll_peer()
+impl Far for Panicking {
+    fn bring(&mut self) -> Option<Multipart> {
+        assert!(!self.0.load(Ordering::SeqCst), "on purpose");
+        None
     }
 }
 
@@ -123,10 +119,12 @@ impl Waker for Nobody {
 }
 
 /// The outcome of a call over a transport that does something at a chosen moment.
-fn call(transport: impl FnOnce(Slow) -> Box<dyn Transport>) -> Result<Option<Received>, Closed> {
+fn call(
+    transport: impl FnOnce(Arc<AtomicBool>) -> Box<dyn Transport>,
+) -> Result<Option<Received>, Closed> {
     let slow = Arc::new(AtomicBool::new(false));
     let parts = Parts {
-        transport: transport(Slow(Arc::clone(&slow))),
+        transport: transport(Arc::clone(&slow)),
         waiter: Box::new(Early { slow, waited: false }),
         waker: Box::new(Nobody),
         monitor: None,
@@ -146,7 +144,7 @@ fn call(transport: impl FnOnce(Slow) -> Box<dyn Transport>) -> Result<Option<Rec
 /// lost, there is nothing to wait for.
 #[test]
 fn a_loss_that_its_own_reader_finds_is_not_waited_for() {
-    let answer = call(|slow| Box::new(slow));
+    let answer = call(|slow| Box::new(Over(Slow(slow))));
     let (answer, _) = answer.expect("no wait without an end").expect("an answer");
     assert_eq!(answer, Answer::Lost(Loss::Silent { after: 2 * BEAT }));
 }
@@ -154,22 +152,24 @@ fn a_loss_that_its_own_reader_finds_is_not_waited_for() {
 /// Whoever panics while messages are moved, it must not leave callers that wait for ever.
 #[test]
 fn a_panic_ends_the_socket_and_says_so() {
-    match call(|slow| Box::new(Panicking(slow))) {
+    match call(|slow| Box::new(Over(Panicking(slow)))) {
         Err(Closed::Failed(error)) => assert!(error.to_string().contains("panicked"), "{error}"),
         other => panic!("{other:?}"),
     }
 }
 
-/// A server behind a transport that never tells of arrivals, since sending has always used that up.
-struct Hiding {
+/// A server, behind a transport that never tells of arrivals, since sending has always used that up.
+struct Hidden {
     server: Session,
     arrived: VecDeque<Multipart>,
     taken: Arc<AtomicUsize>,
 }
 
-impl Hiding {
-    /// Every message goes to the server, which answers what it was asked.
-    fn serve(&mut self, message: Transmit) {
+impl Far for Hidden {
+    const HIDES_ARRIVALS: bool = true;
+
+    /// Answers what it is asked.
+    fn take(&mut self, message: Transmit) {
         let now = Instant::now();
         let request = Multipart::direct(message.payload.to_bytes());
         self.server.handle_message(now, PeerId::NAMELESS, request).expect("a message of ours");
@@ -184,46 +184,11 @@ impl Hiding {
             self.arrived.push_back(Multipart::direct(answer.payload.to_bytes()));
         }
     }
-}
 
-impl Transport for Hiding {
-    fn bind(&mut self, endpoint: &str) -> Result<String, EndpointError> {
-        Ok(endpoint.to_owned())
-    }
-
-    fn connect(&mut self, _: &str) -> Result<(), EndpointError> {
-        Ok(())
-    }
-
-    fn unbind(&mut self, _: &str) -> Result<(), EndpointError> {
-        Ok(())
-    }
-
-    fn disconnect(&mut self, _: &str) -> Result<(), EndpointError> {
-        Ok(())
-    }
-
-    fn can_send(&mut self) -> bool {
-        true
-    }
-
-    fn send(&mut self, message: Transmit) -> Result<Flow, TransportError> {
-        self.serve(message);
-        Ok(Flow::Clear)
-    }
-
-    fn sending_hides_arrivals(&self) -> bool {
-        true
-    }
-
-    fn receive(&mut self) -> Result<Option<(PeerId, Multipart)>, TransportError> {
+    fn bring(&mut self) -> Option<Multipart> {
         let message = self.arrived.pop_front();
         self.taken.fetch_add(message.iter().len(), Ordering::SeqCst);
-        Ok(message.map(|message| (PeerId::NAMELESS, message)))
-    }
-
-    fn poll_peer(&mut self) -> Option<PeerEvent> {
-        None
+        message
     }
 }
 
@@ -252,13 +217,13 @@ fn what_sending_hides_is_not_waited_for() {
     const CALLS: u32 = 100;
     let taken = Arc::new(AtomicUsize::new(0));
     let (waker, waiter) = mpsc::channel();
-    let hiding = Hiding {
+    let hidden = Hidden {
         server: Session::new(Config::server(2)),
         arrived: VecDeque::new(),
         taken: Arc::clone(&taken),
     };
     let parts = Parts {
-        transport: Box::new(hiding),
+        transport: Box::new(Over(hidden)),
         waiter: Box::new(Rung(waiter)),
         waker: Box::new(Ring(waker)),
         monitor: None,
@@ -315,7 +280,7 @@ fn what_is_due_is_done_though_the_leader_is_deaf() {
     let (waits, is_waiting) = mpsc::channel();
     let (over, end) = mpsc::channel();
     let parts = Parts {
-        transport: Box::new(Slow(Arc::default())),
+        transport: Box::new(Over(Slow(Arc::default()))),
         waiter: Box::new(Deaf { waits, end }),
         waker: Box::new(Nobody),
         monitor: None,
