@@ -267,7 +267,7 @@ impl Driver {
     fn dispatch(&self, state: &mut State) {
         while let Some(notice) = state.session.poll_notice() {
             match notice {
-                Notice::Readable(id) | Notice::CallLost(id) => Self::pass_answer(state, id),
+                Notice::Readable(id) | Notice::CallLost(id) => state.pass_answer(id),
                 Notice::Requested(_) | Notice::Writable(_) | Notice::RequestLost(..) => {
                     let State { desk: Some(desk), deferred, .. } = state else { continue };
                     desk.note(notice, deferred);

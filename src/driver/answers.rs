@@ -93,6 +93,29 @@ impl Followers {
 }
 
 impl State {
+    /// There are answers to a call: wakes whoever waits for them. A thread gets the last answer given, so that it needs
+    /// no lock to take it.
+    pub(super) fn pass_answer(&mut self, id: CallId) {
+        match self.followers.0.get(&id) {
+            Some(Follower::Thread(seat)) => {
+                let seat = Arc::clone(seat);
+                seat.give(match self.last_answer(id) {
+                    Some(received) => {
+                        self.followers.0.remove(&id);
+                        Given::Answer(received)
+                    }
+                    None => Given::Chance,
+                });
+            }
+            Some(Follower::Task(_)) => {
+                if let Some(Follower::Task(waker)) = self.followers.0.remove(&id) {
+                    waker.wake();
+                }
+            }
+            None => {}
+        }
+    }
+
     /// Takes an answer behind which nothing comes that would have to be asked for.
     fn last_answer(&mut self, id: CallId) -> Option<Received> {
         let mut call = self.session.call(id).filter(|call| call.is_complete())?;
@@ -141,29 +164,6 @@ impl Driver {
                     Err(guard) => state = guard,
                 },
             }
-        }
-    }
-
-    /// There are answers to a call: wakes whoever waits for them. A thread gets the last answer given, so that it needs
-    /// no lock to take it.
-    pub(super) fn pass_answer(state: &mut State, id: CallId) {
-        match state.followers.0.get(&id) {
-            Some(Follower::Thread(seat)) => {
-                let seat = Arc::clone(seat);
-                seat.give(match state.last_answer(id) {
-                    Some(received) => {
-                        state.followers.0.remove(&id);
-                        Given::Answer(received)
-                    }
-                    None => Given::Chance,
-                });
-            }
-            Some(Follower::Task(_)) => {
-                if let Some(Follower::Task(waker)) = state.followers.0.remove(&id) {
-                    waker.wake();
-                }
-            }
-            None => {}
         }
     }
 

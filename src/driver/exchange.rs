@@ -74,15 +74,13 @@ impl State {
         let is_behind = received == most;
         self.burst += received;
         // A beat that is still to be read is no silence, unless reading never comes to an end.
-        if (!is_behind || self.burst >= PATIENCE)
-            && self.session.poll_timeout().is_some_and(|due| due <= now)
-        {
+        let is_over = !is_behind || self.burst >= PATIENCE;
+        if is_over && self.session.poll_timeout().is_some_and(|due| due <= now) {
             self.timed = Some(now);
             self.session.handle_timeout(now);
         }
-        if !is_behind || self.burst >= PATIENCE {
-            self.latest_burst = if self.burst == 0 { self.latest_burst } else { self.burst };
-            self.burst = 0;
+        if is_over && self.burst > 0 {
+            self.latest_burst = std::mem::take(&mut self.burst);
         }
         let hidden = self.transmit()?;
         Ok(is_behind || hidden)
