@@ -8,8 +8,9 @@
 //! on what callers and methods do.
 //!
 //! Invariants:
-//! - Only [`Driver::pump`], [`Driver::lead`] and [`Driver::send_out`] touch the transport, under the lock. Nobody waits
-//!   as long as something may be left to receive that they have heard of: readiness is reported once, at the edge.
+//! - Only [`Driver::pump`], [`Driver::lead`], [`Driver::send_out`] and [`Driver::with_transport`] touch the transport,
+//!   under the lock. Nobody waits as long as something may be left to receive that they have heard of: readiness is
+//!   reported once, at the edge.
 //! - User code (methods, iterators, their destructors, callbacks) never runs under the lock.
 //! - A thread that leaves the driver calls [`Driver::leave`], so that somebody goes on waiting if needed.
 //! - Nobody waits, for the socket or behind a leader, while something can be sent.
