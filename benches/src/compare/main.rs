@@ -121,7 +121,7 @@ fn possible(rows: Vec<&'static Row>, omitted: &mut Vec<String>) -> Result<Vec<&'
     });
     for row in others {
         let why = match row.how {
-            How::Syscalls(_) => "for want of an strace that may trace".to_owned(),
+            How::Syscalls(_) => "for want of a perf or an strace that may count".to_owned(),
             _ => format!("because a process may have only {files} files open"),
         };
         omitted.push(format!("the table {}, {why}", row.name));

@@ -161,7 +161,7 @@ pub(crate) static ROWS: [Row; 16] = [
     },
     Row {
         name: "syscalls",
-        title: "System calls for each sequential call",
+        title: "System calls for each sequential call, both sides on one core",
         unit: "system calls of the server",
         how: How::Syscalls(Mode::Seq),
         rounds: 2,
