@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::LazyLock,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -27,15 +28,16 @@ enum Tracer {
     Strace,
 }
 
+/// The best one that may count.
+static TRACER: LazyLock<Option<Tracer>> =
+    LazyLock::new(|| [Tracer::Perf, Tracer::Strace].into_iter().find(|tracer| tracer.may_count()));
+
 impl Tracer {
-    /// The best one that may count.
-    fn find() -> Option<Self> {
-        [Self::Perf, Self::Strace].into_iter().find(|tracer| {
-            let mut probe = Command::new(tracer.program());
-            probe.args(tracer.arguments(Path::new("/dev/null"))).arg("true");
-            probe.stdout(Stdio::null()).stderr(Stdio::null());
-            probe.status().is_ok_and(|status| status.success())
-        })
+    fn may_count(self) -> bool {
+        let mut probe = Command::new(self.program());
+        probe.args(self.arguments(Path::new("/dev/null"))).arg("true");
+        probe.stdout(Stdio::null()).stderr(Stdio::null());
+        probe.status().is_ok_and(|status| status.success())
     }
 
     fn program(self) -> &'static str {
@@ -71,7 +73,7 @@ impl Tracer {
 
 /// Whether somebody may count.
 pub(crate) fn available() -> bool {
-    Tracer::find().is_some()
+    TRACER.is_some()
 }
 
 /// Counts those of the server, and of the client, on one core: with two, those are added with which the one side looks
@@ -80,11 +82,10 @@ pub(crate) fn available() -> bool {
 /// What a process does to start and to end does not count: each side is traced twice, once for hardly any calls,
 /// and what the longer run has more of both is compared.
 pub(crate) fn count(contender: &Contender, secs: f64) -> Result<Sample> {
-    let tracer = Tracer::find().ok_or("neither perf nor strace may count system calls")?;
-    let spans = [0.0, secs.max(1.0)];
+    let tracer = TRACER.ok_or("neither perf nor strace may count system calls")?;
     let per_call = |trace: fn(Tracer, &Contender, f64) -> Result<(u64, u64)>| -> Result<f64> {
-        let [short, long] = spans.map(|secs| trace(tracer, contender, secs));
-        let (short, long) = (short?, long?);
+        let short = trace(tracer, contender, 0.0)?;
+        let long = trace(tracer, contender, secs.max(1.0))?;
         let calls = long.1.checked_sub(short.1).filter(|calls| *calls > 0);
         let calls = calls.ok_or("the longer run made no more calls than the shorter one")?;
         Ok((long.0 as f64 - short.0 as f64) / calls as f64)
