@@ -11,6 +11,19 @@ use crate::{
     service::{Method, Reply, Service, Signature},
 };
 
+/// Whether [`answer`] knows a method.
+pub(super) fn is_builtin(method: &str) -> bool {
+    matches!(
+        method,
+        "_zerorpc_ping"
+            | "_zerorpc_name"
+            | "_zerorpc_list"
+            | "_zerorpc_help"
+            | "_zerorpc_args"
+            | "_zerorpc_inspect"
+    )
+}
+
 /// Answers a request: built-in methods here, all others by the service.
 pub(super) fn answer(service: &dyn Service, request: &Request) -> Result<Reply, Failure> {
     let value = match request.method() {
