@@ -6,7 +6,6 @@ import re
 import sys
 
 from . import codec, decorators
-from .keeper import Pace
 
 
 class Method:
@@ -15,7 +14,6 @@ class Method:
     def __init__(self, name, function):
         self.name = name
         self.function = function
-        self.pace = Pace()
         self._pattern = decorators.pattern_of(function)
         self.is_stream = self._pattern == "stream"
 
@@ -174,3 +172,13 @@ def _until_closed(text):
         if depth == 0:
             return text[:position]
     return None
+
+
+def is_async(function):
+    """Whether calling it only makes a coroutine or an asynchronous generator."""
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+
+
+def explained(method, error):
+    """A TypeError with what callers can do about it, where it came of calling the method with wrong arguments."""
+    return error

@@ -41,10 +41,15 @@ fn argument(listed: Value) -> Option<Argument> {
     Some(Argument { name: text(parts.next()?)?, default: parts.next() })
 }
 
-/// The failure that a frame carries: `[name, message, traceback]`.
-pub(super) fn failure(body: &Bytes) -> Failure {
-    let [name, message, traceback] = texts(body);
-    Failure::new(name, message).with_traceback(traceback)
+/// The failure that a frame carries, and whether a method has raised it: `[name, message, traceback, raised]`.
+pub(super) fn failure(body: &Bytes) -> (Failure, bool) {
+    let mut parts = value(body).and_then(list).unwrap_or_default();
+    let is_raised = parts.get(3).and_then(Value::as_bool).unwrap_or(false);
+    parts.truncate(3);
+    let mut texts = parts.into_iter().map(|part| text(part).unwrap_or_default());
+    let mut next = || texts.next().unwrap_or_default();
+    let (name, message) = (next(), next());
+    (Failure::new(name, message).with_traceback(next()), is_raised)
 }
 
 /// An array of texts; what is missing is empty.
@@ -129,6 +134,6 @@ mod tests {
     #[test]
     fn missing_texts_are_empty() {
         let body = encode(&listed(["NameError".into(), Value::Nil]));
-        assert_eq!(failure(&body.into()), Failure::new("NameError", ""));
+        assert_eq!(failure(&body.into()), (Failure::new("NameError", ""), false));
     }
 }

@@ -5,7 +5,7 @@ use std::thread;
 use rmpv::Value;
 use zerorpc_cli::python::Answer;
 
-use crate::support::{begin, call, decode, encode, finish, serve};
+use crate::support::{begin, call, decode, encode, finish, serve, serve_both, serve_in_threads};
 
 fn array(items: &[Value]) -> Value {
     Value::Array(items.to_vec())
@@ -94,7 +94,7 @@ fn what_python_makes_arrives_or_fails_clearly() {
 #[test]
 fn arguments_that_are_no_array_are_unpacked_as_the_reference_does() {
     let service = serve("values");
-    let count = |args: Value| finish(service.begin("count", &encode(&args)).expect("runs"));
+    let count = |args: Value| finish(service.begin("count", encode(&args)));
     assert_eq!(count("xyz".into()), Ok(3.into()));
     assert_eq!(count(Value::Binary(vec![1, 2])), Ok(2.into()));
     assert_eq!(count(Value::Map(vec![(1.into(), 2.into())])), Ok(1.into()));
@@ -102,7 +102,7 @@ fn arguments_that_are_no_array_are_unpacked_as_the_reference_does() {
         assert_eq!(count(bad).expect_err("does not iterate").name, "TypeError");
     }
     // What is no msgpack at all fails the call and nothing else.
-    let failure = finish(service.begin("count", &[0xc1]).expect("runs")).expect_err("is garbage");
+    let failure = finish(service.begin("count", vec![0xc1])).expect_err("is garbage");
     assert_eq!(failure.name, "ValueError");
     assert_eq!(count(Value::Array(vec![])), Ok(0.into()));
 }
@@ -149,7 +149,7 @@ fn tracebacks_show_the_module_and_not_the_bridge() {
 
 #[test]
 fn calls_run_at_the_same_time_and_share_state() {
-    let service = serve("together");
+    let service = serve_in_threads("together", 2);
     for method in ["meet", "async_meet"] {
         let pair = [begin(&service, method, &[]), begin(&service, method, &[])];
         for call in pair {
@@ -161,7 +161,7 @@ fn calls_run_at_the_same_time_and_share_state() {
 
 #[test]
 fn a_method_that_was_always_quick_delays_nobody_when_it_waits() {
-    let service = serve("together");
+    let service = serve_in_threads("together", 64);
     for waiting in 1..=20u64 {
         for _ in 0..100 {
             assert_eq!(call(&service, "rest", &[false.into()]), Ok(Value::Nil));
@@ -181,7 +181,7 @@ fn a_method_that_was_always_quick_delays_nobody_when_it_waits() {
 
 #[test]
 fn a_thousand_calls_at_once() {
-    let service = serve("together");
+    let service = serve_in_threads("together", 1000);
     let calls: Vec<_> = (0..1000).map(|_| begin(&service, "meet_thousand", &[])).collect();
     for call in calls {
         assert_eq!(finish(call), Ok(true.into()));
@@ -226,17 +226,21 @@ fn large_values_both_ways_at_once() {
 fn an_abandoned_async_method_is_cancelled() {
     let service = serve("streams");
     let forever = begin(&service, "async_forever", &[]);
-    let abandon = forever.abandoner();
+    let cancel = forever.cancel_handle();
+    assert_eq!(call(&service, "made_so_far", &[]), Ok(0.into()), "both have come");
     let waiting = thread::spawn(move || forever.wait().map(|_| ()));
-    abandon.abandon();
+    cancel.cancel();
     let failure = waiting.join().expect("does not panic").expect_err("was cancelled");
     assert_eq!(failure.name, "CancelledError");
     // An abandoned function runs to its end, and its answer still comes.
-    let call = begin(&service, "container", &[2.into()]);
-    call.abandoner().abandon();
-    match call.wait().expect("answers") {
-        Answer::Value(value) => assert_eq!(decode(&value), array(&[0.into(), 1.into()])),
-        Answer::Stream(_) => panic!("a list is no stream"),
+    let service = serve_in_threads("together", 2);
+    let running = begin(&service, "announce_then_rest", &[]);
+    assert_eq!(call(&service, "wait_started", &[]), Ok(true.into()));
+    running.cancel_handle().cancel();
+    assert_eq!(call(&service, "release", &[1.into()]), Ok(Value::Nil));
+    match running.wait().expect("answers") {
+        Answer::Value(value) => assert_eq!(decode(&value), true.into()),
+        Answer::Stream(_) => panic!("it does not stream"),
     }
     assert_eq!(service.running_calls(), 0);
 }
