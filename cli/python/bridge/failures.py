@@ -7,6 +7,7 @@ import traceback
 from . import codec
 
 OURS = "<zerorpc>/"
+OURS_MODULE = "_zerorpc_bridge.calls"
 HEADLINE = "Traceback (most recent call last):\n"
 
 # Where frames tell nothing of the served module: the import machinery, and code of others.
@@ -16,13 +17,30 @@ PACKAGES = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep
 
 
 def failure(error):
-    """The body of a frame `FAILURE`."""
-    return strings(type(error).__name__, message_of(error), traceback_of(error))
+    """The body of a frame `FAILURE` for what a method has raised."""
+    parts = (type(error).__name__, message_of(error), traceback_of(error))
+    return codec.pack([_text(part) for part in parts] + [type(error).__module__ != OURS_MODULE])
+
+
+def unknown(name):
+    """The body of a frame `FAILURE` for a method that does not exist."""
+    return strings("NameError", name, "")
 
 
 def strings(*texts):
     """An array of texts; what is no valid Unicode in them is shown as escapes."""
-    return codec.pack([text.encode("utf-8", "backslashreplace").decode() for text in texts])
+    return codec.pack([_text(text) for text in texts])
+
+
+def _text(text):
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def own_frames(frames):
+    """A traceback without the frames of the bridge that it begins with."""
+    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(OURS):
+        frames = frames.tb_next
+    return frames
 
 
 def message_of(error):

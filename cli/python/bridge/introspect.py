@@ -70,6 +70,12 @@ def _taken_in(function):
     return inner if callable(inner) else None
 
 
+def is_async(function):
+    """Whether calling it only makes a coroutine or an asynchronous generator."""
+    function = unwrapped(function)
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+
+
 def name_of(service):
     """The service's name: that of the module, or of the object's class."""
     name = getattr(service, "__name__", None)

@@ -106,9 +106,11 @@ class Imports(unittest.TestCase):
 
 class Texts(unittest.TestCase):
     def test_frames(self):
-        name, message, trace = codec.unpack(bytes(failures.failure(ValueError("bad \udc80"))))
+        name, message, trace, raised = codec.unpack(bytes(failures.failure(ValueError("bad \udc80"))))
         self.assertEqual((name, message), ("ValueError", "bad \\udc80"))
         self.assertTrue(trace.startswith(failures.HEADLINE))
+        self.assertIs(raised, True)
+        self.assertEqual(codec.unpack(bytes(failures.unknown("f"))), ["NameError", "f", ""])
         self.assertEqual(failures.message_of(Odd()), "<no text: str() of this Odd fails>")
         self.assertEqual(failures.last_line(ValueError("a\nb")), "ValueError: a b")
 

@@ -158,6 +158,10 @@ class Marks(unittest.TestCase):
                     """Items."""
                     return [n, step]
 
+                @found.stream
+                async def later(self):
+                    yield 1
+
                 @found.rep
                 @found.stream
                 def one(self, *rest):
@@ -168,6 +172,8 @@ class Marks(unittest.TestCase):
             self.assertTrue(methods["items"].streams([1]))
             self.assertEqual(methods["items"].function(2), [2, 1])
             self.assertFalse(methods["one"].is_stream or methods["one"].streams(iter([])))
+            self.assertTrue(introspect.is_async(methods["later"].function))
+            self.assertFalse(introspect.is_async(methods["items"].function))
             told = described(Decorated())[1]
             self.assertEqual(told["items"], ("Items.", [[["self"], ["n"]], None, None, [["step", 1]]]))
             self.assertEqual(told["one"], (None, [[["self"]], "rest", None, []]))
