@@ -137,7 +137,7 @@ class Tasks:
                     item = await iterator.__anext__()
                 except StopAsyncIteration:
                     break
-                data = codec.pack(item)
+                data = codec.pack(item, "item")
                 self._calls.send(wire.ITEM, call.number, data)
                 window.use(len(data))
         finally:

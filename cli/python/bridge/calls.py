@@ -209,7 +209,7 @@ def drain(calls, call, iterator, window, run):
                     item = run(next, iterator)
                 except StopIteration:
                     break
-                data = codec.pack(item)
+                data = codec.pack(item, "item")
                 calls.send(wire.ITEM, call.number, data)
                 window.use(len(data))
         finally:

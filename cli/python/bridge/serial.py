@@ -133,7 +133,7 @@ class Serial(calls.Calls):
                     item = call.run(next, stream.iterator)
                 except StopIteration:
                     return self._end(number)
-                data = codec.pack(item)
+                data = codec.pack(item, "item")
                 stream.used[0] += 1
                 stream.used[1] += len(data)
                 self.send(wire.ITEM, number, data)

@@ -17,7 +17,7 @@ def main(pipe, output, target, threads, gevent, current):
     except resolve.CannotServe as refusal:
         refuse(pipes, str(refusal), refusal.details)
     except BaseException as error:
-        refuse(pipes, failures.last_line(error), failures.traceback_of(error))
+        refuse(pipes, failures.last_line(error), failures.import_traceback_of(error))
     try:
         calls.serve()
     finally:

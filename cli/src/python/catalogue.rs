@@ -13,7 +13,7 @@ pub(super) struct Catalogue {
 
 impl Catalogue {
     /// Reads `[name, [[method, doc, signature]...]]`, where a signature is nil or
-    /// `[[[argument, default?]...], varargs, keywords]`.
+    /// `[[[argument, default?]...], varargs, keywords, keyword-only arguments as the first?]`.
     pub(super) fn decode(body: &[u8]) -> Option<Self> {
         let [name, methods] = array(value(body)?)?;
         let methods = list(methods)?.into_iter().map(method).collect::<Option<_>>()?;
@@ -31,9 +31,18 @@ fn method(listed: Value) -> Option<Method> {
 }
 
 fn signature(listed: Value) -> Option<Signature> {
-    let [arguments, varargs, keywords] = array(listed)?;
-    let arguments = list(arguments)?.into_iter().map(argument).collect::<Option<_>>()?;
-    Some(Signature { arguments, varargs: text(varargs), keywords: text(keywords) })
+    let mut parts = list(listed)?.into_iter();
+    let signature = Signature {
+        arguments: arguments(parts.next()?)?,
+        varargs: text(parts.next()?),
+        keywords: text(parts.next()?),
+        keyword_only: parts.next().map_or(Some(vec![]), arguments)?,
+    };
+    parts.next().is_none().then_some(signature)
+}
+
+fn arguments(listed: Value) -> Option<Vec<Argument>> {
+    list(listed)?.into_iter().map(argument).collect()
 }
 
 fn argument(listed: Value) -> Option<Argument> {
@@ -97,6 +106,7 @@ mod tests {
     #[test]
     fn reads_names_docs_and_signatures() {
         let arguments = listed([listed(["a".into()]), listed(["b".into(), Value::Nil])]);
+        let only = listed([listed(["c".into(), 3.into()])]);
         let body = encode(&listed([
             "time".into(),
             listed([
@@ -106,6 +116,11 @@ mod tests {
                     listed([arguments, "rest".into(), Value::Nil]),
                 ]),
                 listed(["g".into(), Value::Nil, Value::Nil]),
+                listed([
+                    "h".into(),
+                    Value::Nil,
+                    listed([listed([]), Value::Nil, Value::Nil, only]),
+                ]),
             ]),
         ]));
         let catalogue = Catalogue::decode(&body).expect("is a catalogue");
@@ -117,10 +132,14 @@ mod tests {
             ],
             varargs: Some("rest".into()),
             keywords: None,
+            keyword_only: vec![],
         };
         let f = Method { name: "f".into(), doc: Some("Does.".into()), signature: Some(signature) };
         let g = Method { name: "g".into(), doc: None, signature: None };
-        assert_eq!(catalogue.methods, [f, g]);
+        let keyword_only = vec![Argument { name: "c".into(), default: Some(3.into()) }];
+        let signature = Signature { keyword_only, ..Signature::default() };
+        let h = Method { name: "h".into(), doc: None, signature: Some(signature) };
+        assert_eq!(catalogue.methods, [f, g, h]);
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub(super) const BRIDGE: &[(&str, &str)] = sources![
     "bridge/serial",
     "bridge/signals",
     "bridge/threads",
+    "bridge/timestamps",
+    "bridge/values",
     "bridge/wire",
     "bridge/worker",
 ];

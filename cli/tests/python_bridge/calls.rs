@@ -5,7 +5,7 @@ use std::thread;
 use rmpv::Value;
 use zerorpc_cli::python::Answer;
 
-use crate::support::{begin, call, decode, encode, finish, serve, serve_both, serve_in_threads};
+use crate::support::{begin, call, decode, encode, finish, serve, serve_in_threads};
 
 fn array(items: &[Value]) -> Value {
     Value::Array(items.to_vec())
@@ -34,12 +34,19 @@ fn values_survive_both_ways() {
         (map, "dict"),
         (Value::Ext(5, vec![1, 2, 3]), "ExtType"),
         (Value::Ext(-1, vec![0, 0, 0, 1]), "datetime"),
-        (Value::Ext(-1, vec![255; 12]), "ExtType"),
+        (Value::Ext(-1, vec![0, 0, 0, 20, 0, 0, 0, 1]), "PreciseDatetime"),
+        // Further away than a datetime can be.
+        (Value::Ext(-1, vec![0, 0, 0, 5, 127, 0, 0, 0, 0, 0, 0, 0]), "ExtType"),
     ];
     for (value, kind) in table {
         let args = [value.clone()];
         assert_eq!(call(&service, "kind", &args), Ok(kind.into()), "{value}");
         assert_eq!(call(&service, "echo", &args), Ok(value));
+    }
+    // More nanoseconds than a second has, and a length that no timestamp has.
+    for body in [vec![255; 12], vec![255; 8], vec![0; 3]] {
+        let failure = call(&service, "echo", &[Value::Ext(-1, body)]).expect_err("is no timestamp");
+        assert_eq!(failure.name, "ValueError", "{failure}");
     }
     let nan = call(&service, "echo", &[f64::NAN.into()]).expect("is a float");
     assert!(nan.as_f64().expect("is a float").is_nan());
@@ -66,13 +73,13 @@ fn what_python_makes_arrives_or_fails_clearly() {
         ("level", 3.into()),
         ("struct_time", array(&[1970, 1, 1, 0, 0, 0, 3, 1, 0].map(Value::from))),
         ("datetime", Value::Ext(-1, vec![0, 0, 0, 1])),
+        ("set", array(&[1.into()])),
     ] {
         assert_eq!(call(&service, "named", &[name.into()]), Ok(value), "{name}");
     }
     for (name, class, message) in [
         ("naive", "TypeError", "time zone"),
         ("date", "TypeError", "can not serialize 'date' object"),
-        ("set", "TypeError", "can not serialize 'set' object"),
         ("object", "TypeError", "can not serialize 'object' object"),
         ("exception", "TypeError", "can not serialize 'ValueError' object"),
         ("big", "OverflowError", "65 bits"),

@@ -6,7 +6,7 @@ use rmpv::Value;
 use zerorpc::Failure;
 use zerorpc_cli::python::{Items, PythonService};
 
-use crate::support::{begin, call, decode, serve, serve_both, serve_in_threads, stream, until};
+use crate::support::{begin, call, decode, serve_both, serve_in_threads, stream, until};
 
 fn all(items: Items) -> Result<Vec<Value>, Failure> {
     items.map(|item| item.map(|item| decode(&item))).collect()
