@@ -58,13 +58,12 @@ impl Session {
             return self.handle_request(now, from, envelope, event);
         };
         let Glance { header: HeaderGlance { version, .. }, kind, name, args } = glance;
-        let echo = id::content(key);
-        if let Some(at) = self.table.find_call(echo, from) {
+        if let Some(at) = self.table.find_call(id::content(key), from) {
             let unknown = (kind == Kind::Other).then(|| shown(name));
             let args = Args::cut(payload, args, LARGE);
             return self.handle_answer(now, at, Said { kind, unknown, version, args });
         }
-        if let Some(at) = self.table.find_request(from, &envelope, echo) {
+        if let Some(at) = self.table.find_request(from, &envelope, key) {
             self.handle_feedback(now, at, kind, &payload[args]);
         }
         // Anything else is late: grants cross ends of streams, beats cross answers (protocol section 4).

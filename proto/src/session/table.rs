@@ -9,7 +9,7 @@ use slab::Slab;
 
 use crate::{
     channel::{Channel, Side, phase::Phase},
-    id::OwnId,
+    id::{OwnId, TheirId},
     multipart::Envelope,
     transport::PeerId,
 };
@@ -137,14 +137,9 @@ impl Table {
         }
     }
 
-    /// A request, by what was echoed of its id.
-    pub(crate) fn find_request(
-        &self,
-        peer: PeerId,
-        envelope: &Envelope,
-        echo: &[u8],
-    ) -> Option<At> {
-        let key = Key { peer, envelope, id: echo };
+    /// A request, by its id as its caller encodes it.
+    pub(crate) fn find_request(&self, peer: PeerId, envelope: &Envelope, id: &[u8]) -> Option<At> {
+        let key = Key { peer, envelope, id: TheirId(id) };
         let slot = *self.requests.find(key.hash(&self.hasher), |slot| {
             let entry = self.channels.get(*slot as usize);
             entry.is_some_and(|entry| Key::of(&entry.channel).as_ref() == Some(&key))
@@ -243,8 +238,7 @@ impl Table {
 struct Key<'a> {
     peer: PeerId,
     envelope: &'a Envelope,
-    /// What ids are compared by.
-    id: &'a [u8],
+    id: TheirId<'a>,
 }
 
 impl<'a> Key<'a> {
@@ -254,7 +248,7 @@ impl<'a> Key<'a> {
             Side::Server(serving) => Some(Self {
                 peer: channel.peer,
                 envelope: &channel.envelope,
-                id: serving.id.content(),
+                id: TheirId(serving.id.as_encoded()),
             }),
             Side::Caller(_) => None,
         }
