@@ -62,6 +62,8 @@ pub(crate) struct Caller {
     pub(crate) window: Window,
     /// Credit that waits to be granted.
     pub(crate) grant: u32,
+    /// A beat was sent.
+    pub(crate) has_beaten: bool,
     pub(crate) inbox: Inbox,
     /// The reader was told that there is something to read.
     pub(crate) noticed: bool,
@@ -90,7 +92,7 @@ pub(crate) struct Serving {
     pub(crate) ending: Option<Ending>,
     /// An item was turned away; tell when there is room.
     pub(crate) wants_room: bool,
-    /// Since when the channel has waited for credit.
+    /// Since when the channel has waited for credit, or when its caller beat meanwhile.
     pub(crate) stalled: Option<Instant>,
 }
 
@@ -182,7 +184,7 @@ impl Channel {
     pub(crate) fn deadline(&self, config: &Config) -> Option<Instant> {
         let own = match &self.side {
             Side::Caller(caller) => caller.timeout.map(|(at, _)| at),
-            Side::Server(serving) if self.heartbeat.is_quiet() => {
+            Side::Server(serving) if !self.heartbeat.counts_silence() => {
                 serving.stalled.and_then(|since| since.checked_add(config.limits.stalled))
             }
             Side::Server(_) => None,
@@ -201,7 +203,7 @@ impl Channel {
                 .filter(|(at, _)| *at <= now)
                 .map(|(_, after)| Loss::TimedOut { after }),
             Side::Server(serving) => {
-                let since = serving.stalled.filter(|_| self.heartbeat.is_quiet())?;
+                let since = serving.stalled.filter(|_| !self.heartbeat.counts_silence())?;
                 let over = since.checked_add(limits.stalled).is_some_and(|end| end <= now);
                 over.then_some(Loss::Stalled { after: limits.stalled })
             }

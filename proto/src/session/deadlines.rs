@@ -247,11 +247,10 @@ impl Session {
             return self.lose(at, loss);
         }
         match channel.heartbeat.poll(now, self.config.interval()) {
-            Some(Due::Lost) => {
-                let interval = self.config.interval();
+            Some(Due::Lost(after)) => {
                 self.peers.set_aside(channel.peer);
                 self.resume_unassigned();
-                return self.lose(at, Loss::Silent { after: interval.saturating_mul(2) });
+                return self.lose(at, Loss::Silent { after });
             }
             Some(Due::Beat) => {
                 channel.beat = true;

@@ -8,11 +8,11 @@ use std::{
 use serde_json::json;
 use zerorpc::{Client, Error, Loss, TransportKind};
 use zerorpc_tests::{
-    peers::{self, Call, DialOptions, Peer, PeerClient},
+    peers::{self, Call, DialOptions, Peer, PeerClient, Stream},
     service::eventually,
 };
 
-use crate::support::{INTERVAL, Ours, SECOND, Theirs, with_each_peer};
+use crate::support::{INTERVAL, Ours, SECOND, Theirs, is_python, with_each_peer};
 
 zerorpc_tests::over_each_transport![
     our_clients_outlast_long_calls_and_idle_streams,
@@ -75,6 +75,33 @@ fn their_client_outlasts(client: &PeerClient) {
     let streamed = client.stream("slow_numbers", json!([2, long]));
     assert_eq!((streamed.items, streamed.error), (vec![json!(0), json!(1)], None));
     assert_eq!(call.wait(), Ok(json!(null)));
+}
+
+/// The common advice against lost remotes. While it sees their connection, a server has no need of their beats.
+#[test]
+fn callers_without_heartbeats_or_with_slow_ones_keep_their_calls() {
+    let ours = Ours::serve_with(TransportKind::Mio, |builder| builder.heartbeat(INTERVAL));
+    let long = LONG.as_secs_f64();
+    with_each_peer(|peer| {
+        let never = if is_python(peer) { Duration::ZERO } else { 3600 * SECOND };
+        let intervals = [never, 3 * INTERVAL, 20 * SECOND, 30 * SECOND, 1_000_000 * SECOND];
+        // Node's timers reach as far as 2^31 ms.
+        let count = if is_python(peer) { 5 } else { 4 };
+        let clients = intervals[..count].iter().zip(ours.server.endpoints().iter().cycle());
+        let clients = clients.map(|(heartbeat, endpoint)| {
+            peer.client(DialOptions { heartbeat: *heartbeat, ..DialOptions::to(endpoint) })
+        });
+        let clients: Vec<_> = clients.collect();
+        let begun = clients.iter().map(|client| {
+            let call = client.start_call(&Call::of("sleep", json!([long])));
+            (call, client.start_stream(&Stream::of("slow_numbers", json!([2, long]))))
+        });
+        for (call, stream) in begun.collect::<Vec<_>>() {
+            assert_eq!(call.wait(), Ok(json!(null)));
+            let streamed = stream.wait();
+            assert_eq!((streamed.items, streamed.error), (vec![json!(0), json!(1)], None));
+        }
+    });
 }
 
 /// Their command is passive unless told otherwise, and counts in whole seconds.

@@ -377,7 +377,8 @@ fn app(at: usize, tape: &mut Tape<'_>) -> App {
         liveness,
         limits: limits.clone(),
     };
-    let counts_silence = heartbeat.is_some() && liveness == Liveness::Active;
+    let beats = heartbeat.is_some_and(|interval| !interval.is_zero());
+    let counts_silence = beats && liveness == Liveness::Active;
     let (calls, requests) = (BTreeMap::new(), BTreeMap::new());
     App { session: Session::new(config), limits, calls, requests, counts_silence }
 }
