@@ -18,6 +18,7 @@ zerorpc_tests::over_each_transport![
     our_clients_outlast_long_calls_and_idle_streams,
     their_clients_outlast_long_calls_and_idle_streams,
     their_command_outlasts_a_long_call,
+    with_our_heartbeats_off_nobody_is_lost,
     a_method_that_burns_cpu_delays_neither_heartbeats_nor_other_calls,
     our_client_loses_a_killed_server_in_time,
 ];
@@ -118,6 +119,28 @@ fn their_command_outlasts_a_long_call(kind: TransportKind) {
     thread::scope(|scope| {
         scope.spawn(|| run(&[]));
         scope.spawn(|| run(&["--active-hb"]));
+    });
+}
+
+/// They count, and hear beats because their own are answered.
+fn with_our_heartbeats_off_nobody_is_lost(kind: TransportKind) {
+    let ours = Ours::serve_with(kind, |builder| builder.heartbeat(None));
+    with_each_peer(|peer| {
+        let theirs = Theirs::serve_at(peer, INTERVAL);
+        let builder = Client::builder().transport(kind).connect(theirs.process.endpoint());
+        let client = builder.heartbeat(None).build().expect("a client");
+        let passives: &[bool] = if is_python(peer) { &[false, true] } else { &[false] };
+        let dialled = passives.iter().map(|passive| {
+            let options = DialOptions { heartbeat: INTERVAL, ..DialOptions::to(ours.endpoint()) };
+            peer.client(DialOptions { passive: *passive, ..options })
+        });
+        let dialled: Vec<_> = dialled.collect();
+        thread::scope(|scope| {
+            scope.spawn(|| our_client_outlasts(&client));
+            for client in &dialled {
+                scope.spawn(|| their_client_outlasts(client));
+            }
+        });
     });
 }
 
