@@ -251,6 +251,13 @@ impl Session {
         self.notices.pop_front()
     }
 
+    /// The next peer that keeps silent: it has lost calls by it, the last that was open there has ended, and nothing was
+    /// heard meanwhile. Its connection may be dead without a word: end it, make a new one, and tell of both by
+    /// [`handle_peer`](Self::handle_peer). Until then, calls go there if there is no other peer.
+    pub fn poll_silent_peer(&mut self) -> Option<PeerId> {
+        self.peers.poll_useless()
+    }
+
     /// How many channels are open, in both roles, those with unread answers included.
     #[must_use]
     pub fn open_channels(&self) -> usize {

@@ -47,7 +47,7 @@ impl Session {
         message: Multipart,
     ) -> Result<(), PeerMisbehaved> {
         let now = self.advance(now);
-        if self.peers.heard(from) {
+        if self.peers.heard(now, from) {
             self.resume_unassigned();
         }
         let Multipart { envelope, payload } = message;

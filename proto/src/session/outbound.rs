@@ -120,7 +120,7 @@ impl Session {
         }
         let congested = &self.congested;
         let has_room = |peer| !congested.contains_key(&Route { peer, identity: None });
-        match self.peers.assign(has_room) {
+        match self.peers.assign(self.now, has_room) {
             Some(peer) => {
                 caller.assigned = true;
                 self.table.move_call(at, peer);

@@ -249,6 +249,9 @@ impl World {
     /// Takes the notices.
     pub(super) fn look(&mut self, at: usize) {
         let app = &mut self.apps[at];
+        while let Some(silent) = app.session.poll_silent_peer() {
+            assert!(are_connected(at, silent.0 as usize - 1), "there are no others");
+        }
         while let Some(notice) = app.session.poll_notice() {
             match notice {
                 Notice::Requested(id) => {
