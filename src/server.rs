@@ -159,8 +159,8 @@ impl ServerBuilder {
     }
 
     /// The time between heartbeats, 5 s by default. Two of them without any sign of life lose a caller that has beaten,
-    /// or two of its own if those are longer. One that has never beaten is kept while its connection lives; over libzmq,
-    /// or behind a queue, three are the limit.
+    /// or two of its own if those are longer. One that has never beaten is kept while its connection lives, but for a
+    /// stream that waits for its credit, which has twenty; over libzmq, or behind a queue, three are the limit.
     ///
     /// `None`, or no time at all, switches them off: silence loses no caller. Beats that come are answered, so that callers
     /// which count them do not lose the server; those that wait for the first beat of a server never send any.

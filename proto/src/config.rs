@@ -24,8 +24,9 @@ pub struct Config {
     /// that a peer that counts silence does not lose it.
     ///
     /// Callers are given more time. Where the transport tells when a connection ends, one that has never beaten is kept
-    /// as long as its connection; elsewhere it has three such times for its first sign of life. One that beats is judged
-    /// by its own rhythm where that is slower: it has twice the longest time between two of its beats.
+    /// as long as its connection, and a stream of it that waits for credit for twenty such times; elsewhere it has three
+    /// such times for its first sign of life. One that beats is judged by its own rhythm where that is slower: it has
+    /// twice the longest time between two of its beats.
     pub heartbeat: Option<Duration>,
     /// Whether calls beat from their start or only once they heard a beat (protocol section 5).
     pub liveness: Liveness,
@@ -91,7 +92,8 @@ pub struct Limits {
     pub unsent_bytes: usize,
     /// Credit saturates here.
     pub credit: u32,
-    /// How long a stream whose caller does not beat may wait for credit before it is given up.
+    /// How long a stream may wait for credit before it is given up, where no silence is counted: heartbeats are switched
+    /// off, or the caller speaks version 1. One whose caller just has not beaten yet has 20 intervals, if they are shorter.
     pub stalled: Duration,
 }
 

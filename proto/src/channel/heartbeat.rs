@@ -207,6 +207,11 @@ impl Heartbeat {
         }
     }
 
+    /// Whether this side beats by itself.
+    pub(crate) fn beats(&self) -> bool {
+        matches!(self.0, State::Beating { .. })
+    }
+
     /// Whether silence will end the channel.
     pub(crate) fn counts_silence(&self) -> bool {
         matches!(self.0, State::Beating { silent_since: Some(_), .. })

@@ -248,7 +248,7 @@ impl Session {
     fn handle_due(&mut self, now: Instant, at: At) {
         let Some(channel) = self.table.get_mut(at) else { return };
         let (peer, is_call) = (channel.peer, matches!(channel.side, Side::Caller(_)));
-        if let Some(loss) = channel.expired(now, &self.config.limits) {
+        if let Some(loss) = channel.expired(now, &self.config) {
             if is_call {
                 let longest = self.config.interval().saturating_mul(2);
                 let counts_silence = self.config.liveness == Liveness::Active;

@@ -168,6 +168,23 @@ fn a_peer_that_has_beaten_has_three_of_its_intervals_for_another_first_beat() {
     }
 }
 
+/// It may have been dropped; a reader without heartbeats has time to go on.
+#[test]
+fn a_stream_whose_caller_never_beat_waits_for_credit_for_twenty_intervals() {
+    let mut server = server();
+    let id = server.request(PEER, &Foreign::request("id", "f", vec![]));
+    for round in 0..3 {
+        server.serve(id).send(Args::NIL).expect("credit");
+        server.serve(id).send(Args::NIL).expect_err("no credit is left");
+        server.pass(seconds(if round < 2 { 19.0 } else { 100.0 }));
+        assert_eq!(server.notices.len(), usize::from(round == 2));
+        server.hear(PEER, &Foreign::grant("id", 1)).expect("credit, or late");
+        server.notices.retain(|(_, told)| !matches!(told, Notice::Writable(_)));
+    }
+    let lost = Notice::RequestLost(id, Loss::Stalled { after: 20 * INTERVAL });
+    assert_eq!(server.notices, [(seconds(58.0), lost)]);
+}
+
 /// Two of its own intervals, once it has shown one; from its first beat on.
 #[test]
 fn a_caller_with_slow_beats_has_two_of_its_own_intervals() {
