@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use zerorpc_proto::{Config, Limits, MonitorEvent, Session, SocketKind, SocketOptions};
 
 pub(crate) use desk::Desk;
-pub use responder::Responder;
+pub use responder::{Responder, send_together};
 
 use crate::{
     driver::Driver,
