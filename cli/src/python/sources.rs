@@ -14,7 +14,6 @@ pub(super) const BRIDGE: &[(&str, &str)] = sources![
     "bridge/aio",
     "bridge/calls",
     "bridge/codec",
-    "bridge/decorators",
     "bridge/ending",
     "bridge/failures",
     "bridge/green",
