@@ -7,7 +7,7 @@ mod thread;
 use serde::Serialize;
 use zerorpc_proto::{Context, SocketKind};
 
-use crate::{error::Error, service::Service, socket::Links};
+use crate::{error::Error, live::LiveLinks, service::Service, socket::Links};
 use inlet::Inlet;
 use outlet::Outlet;
 
@@ -39,6 +39,17 @@ impl Pusher {
     #[must_use]
     pub fn endpoints(&self) -> &[String] {
         &self.0.endpoints.bound
+    }
+
+    /// Makes and undoes links while events are sent.
+    #[must_use]
+    pub fn links(&self) -> LiveLinks<'_> {
+        LiveLinks(&self.0)
+    }
+
+    /// Closes the socket for all threads that use it; one that waits for a puller comes back with [`Error::Closed`]. Dropping it does the same.
+    pub fn close(&self) {
+        self.0.close();
     }
 
     /// Calls a method of one puller. Waits, up to 30 s, as long as there is none with room for it.
@@ -79,6 +90,17 @@ impl Publisher {
     #[must_use]
     pub fn endpoints(&self) -> &[String] {
         &self.0.endpoints.bound
+    }
+
+    /// Makes and undoes links while events are sent.
+    #[must_use]
+    pub fn links(&self) -> LiveLinks<'_> {
+        LiveLinks(&self.0)
+    }
+
+    /// Closes the socket for all threads that use it; later events are refused with [`Error::Closed`]. Dropping it does the same.
+    pub fn close(&self) {
+        self.0.close();
     }
 
     /// Calls a method of every subscriber that is connected now and keeps up.

@@ -64,6 +64,12 @@ impl ClientBuilder {
         self
     }
 
+    /// Neither beats nor listens for beats: a server is lost when its connection is, or never.
+    pub fn no_heartbeat(mut self) -> Self {
+        self.config.heartbeat = None;
+        self
+    }
+
     /// Beats only after the server has: suits servers that never do. Such a server's loss goes unnoticed.
     pub fn passive_heartbeat(mut self, passive: bool) -> Self {
         self.config.liveness = if passive { Liveness::Passive } else { Liveness::Active };
