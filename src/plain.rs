@@ -5,7 +5,7 @@ mod outlet;
 mod thread;
 
 use serde::Serialize;
-use zerorpc_proto::{Context, SocketKind};
+use zerorpc_proto::{Args, Context, SocketKind};
 
 use crate::{error::Error, live::LiveLinks, service::Service, socket::Links};
 use inlet::Inlet;
@@ -57,7 +57,7 @@ impl Pusher {
     /// # Errors
     /// [`Error::Timeout`] when there is no such puller, and others about the arguments.
     pub fn push(&self, method: &str, args: impl Serialize) -> Result<(), Error> {
-        self.0.send(method, &args, &Context::new())
+        self.0.send(method, &Args::encode_params(&args)?, &Context::new())
     }
 
     /// As [`push`](Self::push), with header keys such as a trace id.
@@ -70,7 +70,15 @@ impl Pusher {
         method: &str,
         args: impl Serialize,
     ) -> Result<(), Error> {
-        self.0.send(method, &args, context)
+        self.0.send(method, &Args::encode_params(&args)?, context)
+    }
+
+    /// As [`push_with`](Self::push_with), with encoded arguments.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn emit(&self, context: &Context, method: &str, args: &Args) -> Result<(), Error> {
+        self.0.send(method, args, context)
     }
 }
 
@@ -108,7 +116,7 @@ impl Publisher {
     /// # Errors
     /// When the arguments cannot be sent.
     pub fn publish(&self, method: &str, args: impl Serialize) -> Result<(), Error> {
-        self.0.send(method, &args, &Context::new())
+        self.0.send(method, &Args::encode_params(&args)?, &Context::new())
     }
 
     /// As [`publish`](Self::publish), with header keys such as a trace id.
@@ -121,7 +129,15 @@ impl Publisher {
         method: &str,
         args: impl Serialize,
     ) -> Result<(), Error> {
-        self.0.send(method, &args, context)
+        self.0.send(method, &Args::encode_params(&args)?, context)
+    }
+
+    /// As [`publish_with`](Self::publish_with), with encoded arguments.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub fn emit(&self, context: &Context, method: &str, args: &Args) -> Result<(), Error> {
+        self.0.send(method, args, context)
     }
 }
 

@@ -25,6 +25,8 @@ mod conversation;
 mod error;
 mod frames;
 mod launch;
+#[allow(dead_code)] // until `process` hands it its frames
+mod outgoing;
 mod process;
 mod service;
 mod supervisor;

@@ -7,7 +7,6 @@ use std::{
 };
 
 use parking_lot::{Condvar, Mutex};
-use serde::Serialize;
 use zerorpc_proto::{
     Args, Context, DEFAULT_TIMEOUT, EndpointError, MonitorEvent, PlainSender, SocketKind,
     Transport, TransportError, Waiter, Waker,
@@ -55,13 +54,7 @@ impl Outlet {
         Ok(Self { shared, endpoints, waker, thread: Some(thread) })
     }
 
-    pub(super) fn send(
-        &self,
-        method: &str,
-        args: &impl Serialize,
-        context: &Context,
-    ) -> Result<(), Error> {
-        let args = Args::encode_params(args)?;
+    pub(super) fn send(&self, method: &str, args: &Args, context: &Context) -> Result<(), Error> {
         let deadline = Instant::now() + DEFAULT_TIMEOUT;
         let mut guard = self.shared.inner.lock();
         loop {
@@ -70,7 +63,7 @@ impl Outlet {
                 return Err(Error::Closed { endpoint: self.endpoints.to_string() });
             };
             if transport.can_send() {
-                transport.send(sender.event(method, &args, context)?)?;
+                transport.send(sender.event(method, args, context)?)?;
                 settle(transport.as_mut())?;
                 return Ok(());
             }
