@@ -27,6 +27,8 @@ mod frames;
 mod launch;
 #[allow(dead_code)] // until `process` hands it its frames
 mod outgoing;
+#[allow(dead_code)] // until `launch` unpacks it
+mod package;
 mod process;
 mod service;
 mod supervisor;

@@ -23,7 +23,7 @@ use super::{
     socket::Socket,
 };
 
-/// How many items of a stream the child takes unasked (`client.py`).
+/// How many items of a stream the child takes unasked (`link.py`).
 const WINDOW: u64 = 64;
 
 /// Something for the desk to do.

@@ -1,173 +1,28 @@
 //! Sockets of a child against real servers.
 
+mod child;
+mod fixture;
+mod package;
+
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-        mpsc::{Receiver, Sender, channel},
-    },
+    sync::{atomic::Ordering, mpsc::channel},
     thread,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use rmpv::{Value, encode::write_value};
-use zerorpc::{Args, Links, Methods, Puller, Reply, Server, ServerBuilder, Subscriber};
+use rmpv::Value;
+use zerorpc::{Args, Links, Methods, Puller, Reply, Subscriber};
 
 use super::{
-    Outgoing,
     answers::{END, ERROR, ITEM, LINKED, STREAM, VALUE},
-    orders::{CLOSE, DROP, EMIT, GRANT, LINK, REQUEST, SOCKET},
+    orders::{CLOSE, DROP, EMIT, GRANT, LINK, REQUEST},
 };
+use child::Child;
+use fixture::{bound, serve};
 
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// What a child would do.
-struct Child {
-    outgoing: Outgoing,
-    frames: Receiver<(u8, u64, Bytes)>,
-    last: u64,
-}
-
-type Frame = (u8, Value);
-
-impl Child {
-    fn new() -> Self {
-        let (sender, frames) = channel();
-        let outgoing = Outgoing::new(move |kind, number, body| {
-            // A test that is over reads no more.
-            let _ = sender.send((kind, number, body));
-        });
-        Self { outgoing: outgoing.expect("a thread"), frames, last: 0 }
-    }
-
-    fn send(&mut self, kind: u8, body: &Value) -> u64 {
-        self.last += 1;
-        let mut bytes = Vec::new();
-        write_value(&mut bytes, body).expect("a Vec takes everything");
-        self.outgoing.handle(kind, self.last, bytes.into());
-        self.last
-    }
-
-    fn socket(&mut self, role: &str, options: Vec<(Value, Value)>) -> u64 {
-        self.send(SOCKET, &Value::Array(vec![role.into(), Value::Map(options)]))
-    }
-
-    fn link(&mut self, socket: u64, change: &str, endpoint: &str) -> Frame {
-        let link = Value::Array(vec![socket.into(), change.into(), endpoint.into()]);
-        let number = self.send(LINK, &link);
-        self.next(number)
-    }
-
-    /// A client that is connected.
-    fn client(&mut self, endpoint: &str, options: Vec<(Value, Value)>) -> u64 {
-        let socket = self.socket("client", options);
-        assert_eq!(self.link(socket, "connect", endpoint), (LINKED, endpoint.into()));
-        socket
-    }
-
-    fn request(&mut self, socket: u64, method: &str, args: Vec<Value>) -> u64 {
-        self.request_with(socket, method, args, vec![], vec![])
-    }
-
-    fn request_with(
-        &mut self,
-        socket: u64,
-        method: &str,
-        args: Vec<Value>,
-        options: Vec<(Value, Value)>,
-        header: Vec<(Value, Value)>,
-    ) -> u64 {
-        let (options, header) = (Value::Map(options), Value::Map(header));
-        let body = vec![socket.into(), method.into(), Value::Array(args), options, header];
-        self.send(REQUEST, &Value::Array(body))
-    }
-
-    fn emit(&mut self, socket: u64, method: &str, args: Vec<Value>) -> u64 {
-        let header = Value::Map(vec![("trace".into(), 7.into())]);
-        let body = vec![socket.into(), method.into(), Value::Array(args), header];
-        self.send(EMIT, &Value::Array(body))
-    }
-
-    /// The next frame, which must be about this number.
-    fn next(&self, number: u64) -> Frame {
-        let (kind, about, body) = self.frames.recv_timeout(PATIENCE).expect("a frame");
-        assert_eq!(about, number, "a frame of kind {kind} about something else");
-        let body = match body.is_empty() {
-            true => Value::Nil,
-            false => rmpv::decode::read_value(&mut &body[..]).expect("msgpack"),
-        };
-        (kind, body)
-    }
-
-    fn call(&mut self, socket: u64, method: &str, args: Vec<Value>) -> Frame {
-        let number = self.request(socket, method, args);
-        self.next(number)
-    }
-
-    /// The parts of an error.
-    fn error(&self, number: u64) -> [String; 4] {
-        let (kind, body) = self.next(number);
-        assert_eq!(kind, ERROR, "{body}");
-        let parts: Option<Vec<String>> = body
-            .as_array()
-            .expect("an array")
-            .iter()
-            .map(|part| part.as_str().map(str::to_owned))
-            .collect();
-        parts.expect("texts").try_into().expect("four of them")
-    }
-}
-
-/// Makes methods wait, until it is dropped.
-#[derive(Clone)]
-struct Gate(Arc<Mutex<Receiver<()>>>);
-
-struct Fixture {
-    server: Server,
-    /// How many of `watched`'s iterators live.
-    alive: Arc<AtomicUsize>,
-    _open: Sender<()>,
-}
-
-fn serve(how: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Fixture {
-    struct Watched(Arc<AtomicUsize>);
-    impl Drop for Watched {
-        fn drop(&mut self) {
-            self.0.fetch_sub(1, Ordering::SeqCst);
-        }
-    }
-    let (open, gate) = channel();
-    let gate = Gate(Arc::new(Mutex::new(gate)));
-    let alive = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&alive);
-    let service = Methods::new("fixture")
-        .method("add", |a: i64, b: i64| Ok(a + b))
-        .method("wait", move || Ok(gate.0.lock().map(|gate| gate.recv().is_ok()).unwrap_or(false)))
-        .method("fail", |message: String| -> Result<(), _> {
-            Err(zerorpc::Failure::new("ValueError", message).with_traceback("where"))
-        })
-        .raw("trace", |request| {
-            Ok(Reply::Value(Args::encode(&request.context().get::<u8>("trace")?)?))
-        })
-        .stream("count", |n: u64| Ok(0..n))
-        .stream("watched", move || {
-            counter.fetch_add(1, Ordering::SeqCst);
-            let watched = Watched(Arc::clone(&counter));
-            Ok((0_u64..).inspect(move |_| {
-                let _ = &watched;
-            }))
-        });
-    let server = how(Server::builder().service(service)).build().expect("a server");
-    Fixture { server, alive, _open: open }
-}
-
-fn bound() -> (Fixture, String) {
-    let fixture = serve(|builder| builder.bind("tcp://127.0.0.1:*"));
-    let endpoint = fixture.server.endpoints()[0].clone();
-    (fixture, endpoint)
-}
 
 fn until(what: &str, holds: impl Fn() -> bool) {
     let began = Instant::now();
