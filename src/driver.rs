@@ -269,8 +269,13 @@ impl Driver {
         while let Some(notice) = state.session.poll_notice() {
             match notice {
                 Notice::Readable(id) | Notice::CallLost(id) => state.pass_answer(id),
-                Notice::Requested(_) | Notice::Writable(_) | Notice::RequestLost(..) => {
-                    let State { desk: Some(desk), deferred, .. } = state else { continue };
+                Notice::Requested(id) => {
+                    let State { desk: Some(desk), session, .. } = &mut *state else { continue };
+                    let Some(request) = session.request(id) else { continue };
+                    desk.requested(id, request.method());
+                }
+                Notice::Writable(_) | Notice::RequestLost(..) => {
+                    let State { desk: Some(desk), deferred, .. } = &mut *state else { continue };
                     desk.note(notice, deferred);
                 }
             }

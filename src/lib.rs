@@ -67,12 +67,12 @@ pub use live::LiveLinks;
 pub use methods::{Callable, Methods};
 pub use plain::{Publisher, Puller, Pusher, Subscriber};
 pub use request::Request;
-pub use server::{DEFAULT_POOL_SIZE, Server, ServerBuilder};
+pub use server::{DEFAULT_POOL_SIZE, Responder, Server, ServerBuilder};
 pub use service::{Argument, Items, Method, Reply, Service, Signature};
 pub use socket::{Links, TransportKind};
 pub use zerorpc_proto::{
-    Args, Context, DEFAULT_HEARTBEAT, DEFAULT_SLOTS, DEFAULT_TIMEOUT, DecodeError, EncodeError,
-    EndpointError, Limits, Loss, MonitorEvent, SocketOptions, TransportError,
+    Args, Blocked, Context, DEFAULT_HEARTBEAT, DEFAULT_SLOTS, DEFAULT_TIMEOUT, DecodeError,
+    EncodeError, EndpointError, Limits, Loss, MonitorEvent, SocketOptions, TransportError,
 };
 
 /// The program that the README shows is compiled and run.

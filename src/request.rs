@@ -65,18 +65,36 @@ impl Request {
     }
 }
 
-/// Whether the other end of a request is still there.
+/// Whether the other end of a request is still there, and whom to tell what becomes of it.
 #[derive(Default)]
 pub(crate) struct Caller {
     lost: AtomicBool,
+    /// To be run when it is gone.
     callbacks: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
+    /// To be run when it takes items again.
+    writable: Mutex<Option<Arc<dyn Fn() + Send + Sync>>>,
 }
 
 impl Caller {
     /// Makes it fit for another request; false if it has served too well for that.
     pub(crate) fn renew(&mut self) -> bool {
         // Callbacks are dropped by whoever drops the request: not here, under a lock.
-        !*self.lost.get_mut() && self.callbacks.get_mut().is_empty()
+        !*self.lost.get_mut()
+            && self.callbacks.get_mut().is_empty()
+            && self.writable.get_mut().is_none()
+    }
+
+    /// Sets what is run when it takes items again.
+    pub(crate) fn on_writable(&self, callback: Arc<dyn Fn() + Send + Sync>) {
+        *self.writable.lock() = Some(callback);
+    }
+
+    /// It takes items again. Runs the callback: not under a lock.
+    pub(crate) fn resume(&self) {
+        let callback = self.writable.lock().clone();
+        if let Some(callback) = callback {
+            callback();
+        }
     }
 
     /// The caller is gone. Runs the callbacks: not under a lock.

@@ -2,6 +2,7 @@
 
 mod builtin;
 mod desk;
+mod responder;
 mod worker;
 
 use std::{
@@ -14,6 +15,7 @@ use parking_lot::Mutex;
 use zerorpc_proto::{Config, Limits, MonitorEvent, Session, SocketKind, SocketOptions};
 
 pub(crate) use desk::Desk;
+pub use responder::Responder;
 
 use crate::{
     driver::Driver,

@@ -2,7 +2,7 @@
 
 use rmpv::Value;
 
-use crate::{failure::Failure, request::Request};
+use crate::{failure::Failure, request::Request, server::Responder};
 use zerorpc_proto::Args;
 
 /// Something that answers calls: a set of registered closures, or a bridge to another world.
@@ -35,6 +35,9 @@ pub enum Reply {
     /// The iterator is asked for an item only when the caller has granted credit for it, and it is dropped as
     /// soon as the caller is gone.
     Stream(Items),
+    /// Anything, later: the [`Responder`] that the closure is given answers from any thread. The closure runs at once,
+    /// on the thread of the call, which is free for other calls then.
+    Later(Box<dyn FnOnce(Responder) + Send>),
 }
 
 /// The items of a stream, each already encoded.
@@ -60,9 +63,11 @@ pub struct Signature {
     pub varargs: Option<String>,
     /// The name of the parameter that takes keyword arguments (`**kwargs`); zerorpc never passes any.
     pub keywords: Option<String>,
+    /// Arguments that can be given by name only; zerorpc never does, so they keep their defaults.
+    pub keyword_only: Vec<Argument>,
 }
 
-/// One positional argument.
+/// One argument.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Argument {
     /// Its name.

@@ -10,7 +10,7 @@ use std::{
 use foldhash::fast::RandomState;
 use zerorpc_proto::{Args, Notice, RequestId};
 
-use super::worker;
+use super::{builtin, worker};
 use crate::{
     driver::{Deferred, Driver, State},
     request::Caller,
@@ -20,7 +20,9 @@ use crate::{
 /// Requests that wait for a worker, those that are being worked on, and the workers.
 pub(crate) struct Desk {
     pub(super) service: Arc<dyn Service>,
-    pub(super) jobs: VecDeque<Job>,
+    jobs: VecDeque<Job>,
+    /// Requests for built-in methods, which wait for nothing.
+    builtins: VecDeque<RequestId>,
     /// Requests that a method runs for, or whose stream is parked.
     pub(super) running: HashMap<RequestId, Arc<Caller>, RandomState>,
     /// Streams that wait for credit; no thread waits with them.
@@ -31,13 +33,17 @@ pub(crate) struct Desk {
     pub(super) pace: Pace,
     pub(super) workers: usize,
     pub(super) idle: usize,
-    most_workers: usize,
+    /// How many workers run something of the service.
+    busy: usize,
+    most_busy: usize,
 }
 
 /// Something for a worker to do.
 pub(super) enum Job {
     /// Run the method of a request.
     Answer(RequestId),
+    /// Answer a request for a built-in method.
+    Builtin(RequestId),
     /// Go on with a stream that was parked.
     Resume(RequestId, Stream),
     /// Drop a stream that was parked: its destructor may take its time.
@@ -81,18 +87,40 @@ impl Pace {
 }
 
 impl Desk {
-    pub(crate) fn new(service: Arc<dyn Service>, most_workers: usize) -> Self {
+    pub(crate) fn new(service: Arc<dyn Service>, most_busy: usize) -> Self {
         Self {
             service,
             jobs: VecDeque::new(),
+            builtins: VecDeque::new(),
             running: HashMap::default(),
             parked: HashMap::default(),
             spare: Vec::new(),
             pace: Pace::default(),
             workers: 0,
             idle: 0,
-            most_workers: most_workers.max(1),
+            busy: 0,
+            most_busy: most_busy.max(1),
         }
+    }
+
+    /// Whether there is anything to do for one more worker.
+    pub(super) fn has_job(&self) -> bool {
+        !self.builtins.is_empty() || self.busy < self.most_busy && !self.jobs.is_empty()
+    }
+
+    /// The next thing to do. What is the service's counts as being worked on until [`done`](Self::done).
+    pub(super) fn next_job(&mut self) -> Option<Job> {
+        if let Some(id) = self.builtins.pop_front() {
+            return Some(Job::Builtin(id));
+        }
+        let job = if self.busy < self.most_busy { self.jobs.pop_front() } else { None };
+        self.busy += usize::from(job.is_some());
+        job
+    }
+
+    /// A worker is through with something of the service.
+    pub(super) fn done(&mut self) {
+        self.busy -= 1;
     }
 
     /// Whether no more than one worker can be at work.
@@ -105,13 +133,24 @@ impl Desk {
         self.pace.is_short()
     }
 
-    /// Takes up what the session has noticed.
+    /// Takes up a request.
+    pub(crate) fn requested(&mut self, id: RequestId, method: &str) {
+        if builtin::is_builtin(method) {
+            self.builtins.push_back(id);
+        } else {
+            self.jobs.push_back(Job::Answer(id));
+        }
+    }
+
+    /// Takes up what the session has noticed of a request.
     pub(crate) fn note(&mut self, notice: Notice, deferred: &mut Vec<Deferred>) {
         match notice {
-            Notice::Requested(id) => self.jobs.push_back(Job::Answer(id)),
             Notice::Writable(id) => {
                 if let Some(stream) = self.parked.remove(&id) {
                     self.jobs.push_back(Job::Resume(id, stream));
+                } else if let Some(caller) = self.running.get(&id) {
+                    let caller = Arc::clone(caller);
+                    deferred.push(Box::new(move || caller.resume()));
                 }
             }
             Notice::RequestLost(id, loss) => {
@@ -123,7 +162,7 @@ impl Desk {
                     self.jobs.push_back(Job::Discard(stream));
                 }
             }
-            Notice::Readable(_) | Notice::CallLost(_) => {}
+            Notice::Requested(_) | Notice::Readable(_) | Notice::CallLost(_) => {}
         }
     }
 
@@ -148,6 +187,7 @@ impl Desk {
 
     /// Lets go of all requests: nobody can be answered any more.
     pub(crate) fn abandon(&mut self, deferred: &mut Vec<Deferred>) {
+        self.builtins.clear();
         let (jobs, parked) = (std::mem::take(&mut self.jobs), std::mem::take(&mut self.parked));
         let running = std::mem::take(&mut self.running);
         deferred.push(Box::new(move || {
@@ -164,12 +204,13 @@ impl Driver {
     /// next one.
     pub(crate) fn call_workers(&self, state: &mut State) {
         let Some(desk) = &mut state.desk else { return };
-        if desk.jobs.is_empty() {
+        if !desk.has_job() {
             return;
         }
         if desk.idle > 0 {
             self.worker_bell.notify_one();
-        } else if desk.workers < desk.most_workers {
+        } else if desk.workers <= desk.most_busy {
+            // One more than may be busy: built-in methods wait for nobody.
             self.hire(desk);
         }
     }

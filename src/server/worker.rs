@@ -9,13 +9,13 @@ use std::{
 use zerorpc_proto::{Args, Blocked, RemoteFailure, RequestId};
 
 use super::{
-    builtin,
+    Responder, builtin,
     desk::{Job, Stream},
 };
 use crate::{
     driver::{Driver, Guard, LATEST},
     failure::Failure,
-    request::Request,
+    request::{Caller, Request},
     service::Reply,
 };
 
@@ -23,7 +23,7 @@ use crate::{
 const IDLE: Duration = Duration::from_secs(10);
 
 /// How the answer to a request ends.
-enum End {
+pub(super) enum End {
     Value(Args),
     Done,
     Failure(Failure),
@@ -34,7 +34,7 @@ pub(super) fn work(driver: &Driver) {
     let mut unsent = Unsent::default();
     while state.closed.is_none() {
         let Some(desk) = &mut state.desk else { break };
-        if let Some(job) = desk.jobs.pop_front() {
+        if let Some(job) = desk.next_job() {
             // Short methods are run one after the other. If one of them should take long after all, the keeper,
             // who looks in as long as nobody leads, sends the answers before it and calls somebody for the
             // requests behind it.
@@ -42,7 +42,11 @@ pub(super) fn work(driver: &Driver) {
                 unsent.send(driver, &mut state);
                 driver.call_workers(&mut state);
             }
+            let is_builtin = matches!(job, Job::Builtin(_));
             state = run(driver, state, job, &mut unsent);
+            if !is_builtin && let Some(desk) = &mut state.desk {
+                desk.done();
+            }
             driver.progress();
             continue;
         }
@@ -109,7 +113,7 @@ fn idle(driver: &Driver, state: &mut Guard<'_>) -> bool {
     let waited = driver.worker_bell.wait_for(state, IDLE);
     count(state, -1);
     waited.timed_out()
-        && state.desk.as_ref().is_some_and(|desk| desk.jobs.is_empty() && desk.workers > 1)
+        && state.desk.as_ref().is_some_and(|desk| !desk.has_job() && desk.workers > 1)
 }
 
 fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job, unsent: &mut Unsent) -> Guard<'a> {
@@ -123,10 +127,10 @@ fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job, unsent: &mut Unse
             drop(stream);
             return driver.lock();
         }
-        Job::Answer(id) => id,
+        Job::Answer(id) | Job::Builtin(id) => id,
     };
     // A caller that has gone meanwhile does not get its method run.
-    let Some(request) = take(&mut state, id) else { return state };
+    let Some((request, caller)) = take(&mut state, id) else { return state };
     let Some(service) = state.desk.as_ref().map(|desk| Arc::clone(&desk.service)) else {
         return state;
     };
@@ -140,8 +144,19 @@ fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job, unsent: &mut Unse
         Ok(Reply::Stream(items)) => {
             return feed(driver, id, Stream { items, pending: None }, unsent);
         }
+        Ok(Reply::Later(begin)) => {
+            let responder = Responder::new(driver, id, caller);
+            // One that is dropped by a panic fails the request.
+            let _panicked = guarded(|| {
+                begin(responder);
+                Ok(())
+            });
+            return driver.lock();
+        }
         Err(failure) => End::Failure(failure),
     };
+    // Nobody else has it now: it can be used again.
+    drop(caller);
     let mut state = driver.lock();
     if let Some(desk) = &mut state.desk {
         desk.pace.note(duration);
@@ -150,12 +165,12 @@ fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job, unsent: &mut Unse
     state
 }
 
-fn take(state: &mut Guard<'_>, id: RequestId) -> Option<Request> {
+fn take(state: &mut Guard<'_>, id: RequestId) -> Option<(Request, Arc<Caller>)> {
     let mut taken = state.session.request(id)?;
     let args = taken.take_args();
     let (method, context) = (taken.method_name(), taken.context());
     let caller = state.desk.as_mut()?.begin(id);
-    Some(Request::new(method, args, context, caller))
+    Some((Request::new(method, args, context, Arc::clone(&caller)), caller))
 }
 
 /// Sends items until the stream ends, or parks it until there is credit.
@@ -211,7 +226,7 @@ fn dropped<'a>(driver: &'a Driver, state: Guard<'a>, stream: Stream) -> Guard<'a
     driver.lock()
 }
 
-/// Gives a request its last answer.
+/// Gives a request its last answer, to be sent with others.
 fn finish(
     driver: &Driver,
     state: &mut Guard<'_>,
@@ -220,10 +235,17 @@ fn finish(
     unsent: &mut Unsent,
     asked: Instant,
 ) {
+    if answer(state, id, end) {
+        unsent.add(driver, state, asked);
+    }
+}
+
+/// Gives a request its last answer; false when its caller has gone.
+pub(super) fn answer(state: &mut Guard<'_>, id: RequestId, end: End) -> bool {
     if let Some(desk) = &mut state.desk {
         desk.end(id);
     }
-    let Some(request) = state.session.request(id) else { return };
+    let Some(request) = state.session.request(id) else { return false };
     match end {
         End::Value(value) => {
             // `feed` alone sends items, and it never ends with a value.
@@ -234,7 +256,7 @@ fn finish(
             request.fail(RemoteFailure { name, message, traceback });
         }
     }
-    unsent.add(driver, state, asked);
+    true
 }
 
 /// Runs a service's code; a panic fails the request and nothing else.

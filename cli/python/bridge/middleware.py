@@ -8,23 +8,21 @@ from . import failures
 HOOKS = ("load_task_context", "server_before_exec", "server_after_exec", "server_inspect_exception")
 
 
-def wrap(function, name, header, is_stream=False, service=None):
-    """A function to be called instead of `function`, which runs the hooks as well; None when there are none.
+def wrap(method, header):
+    """A function to be called instead of that of `method`, which runs the hooks as well; None when there are none.
 
-    `header` is a dict of the keys that came with the request; `is_stream` says that whatever can be iterated is sent
-    item by item; `service` is what is served, which may have a context of its own.
+    `header` is a dict of the keys that came with the request.
     """
-    context = getattr(sys.modules.get("zerorpc.context"), "Context", None)
-    if context is None:
+    package = sys.modules.get("zerorpc.context")
+    if package is None:
         return None
-    own = getattr(service, "_context", None)
-    context = own if isinstance(own, context) else context._instance
+    context = getattr(getattr(package, "Context", None), "_instance", None)
     hooks = getattr(context, "_hooks", {})
     if not any(hooks.get(hook) for hook in HOOKS):
         return None
 
     def wrapped(*arguments):
-        return Hooks(context, name, arguments, header, is_stream).run(function)
+        return Hooks(context, method, arguments, header).run()
 
     return wrapped
 
@@ -32,27 +30,27 @@ def wrap(function, name, header, is_stream=False, service=None):
 class Hooks:
     """The hooks of one call, in the order of the reference."""
 
-    def __init__(self, context, name, arguments, header, is_stream):
+    def __init__(self, context, method, arguments, header):
         self._context = context
-        self._is_stream = is_stream
-        self._request = self._event(name, list(arguments), header)
+        self._method = method
+        self._request = self._event(method.name, list(arguments), header)
 
-    def run(self, function):
+    def run(self):
         """Calls the function, and sees to its result."""
-        return self._guarded(self._begin, function)
+        return self._guarded(self._begin)
 
-    def _begin(self, function):
+    def _begin(self):
         self._context.hook_load_task_context(self._request.header)
         self._context.hook_server_before_exec(self._request)
-        return self._conclude(function(*self._request.args))
+        return self._conclude(self._method.function(*self._request.args))
 
     def _conclude(self, result):
         # A stream is over when its last item was sent, and an `async` method when it was awaited.
-        if hasattr(type(result), "__anext__") or (self._is_stream and hasattr(type(result), "__aiter__")):
+        if self._method.streams_async(result):
             return self._items_async(result)
         if inspect.isawaitable(result):
             return self._awaited(result)
-        if hasattr(type(result), "__next__") or (self._is_stream and hasattr(type(result), "__iter__")):
+        if self._method.streams(result):
             return self._items(result)
         reply = self._reply("OK", (result,))
         self._context.hook_server_after_exec(self._request, reply)
@@ -87,9 +85,9 @@ class Hooks:
             raise
         return self._guarded(self._conclude, result)
 
-    def _guarded(self, step, argument):
+    def _guarded(self, step, *arguments):
         try:
-            return step(argument)
+            return step(*arguments)
         except Exception as error:
             self._inspect(error)
             raise

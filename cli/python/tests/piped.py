@@ -45,6 +45,9 @@ class Link:
             finally:
                 self._writing.release()
 
+    def leave(self, kind, number):
+        self.send(kind, number, b"")
+
     def _read(self):
         pipe = sys.stdin.buffer
         while True:

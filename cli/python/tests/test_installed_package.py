@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sys
-import types
 import unittest
 
 # Behind the others: the package of this name there is ours.
@@ -11,7 +10,11 @@ sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
 import zerorpc  # noqa: E402
 import zerorpc.core  # noqa: E402,F401 -- which ours lacks
-from bridge import decorators, middleware, servers  # noqa: E402
+from bridge import introspect, middleware, servers  # noqa: E402
+
+
+def exposed_by(server):
+    return servers.name_of(server), servers.exposed_by(server)
 
 
 class Marks(unittest.TestCase):
@@ -30,12 +33,12 @@ class Marks(unittest.TestCase):
                 return 2
 
         thing = Thing()
-        self.assertEqual(decorators.pattern_of(thing.items), "stream")
-        self.assertEqual(decorators.pattern_of(thing.one), "rep")
-        self.assertIsNone(decorators.pattern_of(thing.plain))
-        self.assertEqual(decorators.plain(thing.items).__func__.__code__.co_varnames, ("self", "count", "start"))
-        self.assertEqual(list(decorators.plain(thing.items)(2)), [0, 1])
-        self.assertEqual(decorators.plain(thing.plain), thing.plain)
+        self.assertEqual(introspect.pattern_of(thing.items), "stream")
+        self.assertEqual(introspect.pattern_of(thing.one), "rep")
+        self.assertIsNone(introspect.pattern_of(thing.plain))
+        self.assertEqual(introspect.unwrapped(thing.items).__func__.__code__.co_varnames, ("self", "count", "start"))
+        self.assertEqual(list(introspect.unwrapped(thing.items)(2)), [0, 1])
+        self.assertEqual(introspect.unwrapped(thing.plain), thing.plain)
 
 
 class Servers(unittest.TestCase):
@@ -55,18 +58,19 @@ class Servers(unittest.TestCase):
             def add(self, a, b):
                 return a + b
 
-        name, methods = servers.exposed_by(Echo())
+        name, methods = exposed_by(Echo())
         self.assertEqual((name, sorted(methods)), ("Echo", ["count", "echo", "generated"]))
         self.assertEqual((methods["echo"](4), list(methods["count"]())), (4, [1, 2]))
-        self.assertEqual(decorators.pattern_of(methods["count"]), "stream")
+        self.assertEqual(introspect.pattern_of(methods["count"]), "stream")
         # Without a mark, an iterator is a stream.
-        self.assertIsNone(decorators.pattern_of(methods["generated"]))
-        name, methods = servers.exposed_by(zerorpc.Server(Thing(), "named"))
+        self.assertIsNone(introspect.pattern_of(methods["generated"]))
+        name, methods = exposed_by(zerorpc.Server(Thing(), "named"))
         self.assertEqual((name, sorted(methods), methods["add"](1, 2)), ("named", ["add"], 3))
-        name, methods = servers.exposed_by(zerorpc.Puller(Thing()))
+        name, methods = exposed_by(zerorpc.Puller(Thing()))
         self.assertEqual((name, sorted(methods)), ("Puller", ["add"]))
         for other in (Thing(), Thing, zerorpc, {"f": len}, zerorpc.Server, zerorpc.Client()):
             self.assertIsNone(servers.exposed_by(other))
+            self.assertIsNone(servers.name_of(other))
 
 
 class Recorder:
@@ -107,8 +111,8 @@ class Middlewares(unittest.TestCase):
         for hooks in self.context._hooks.values():
             hooks.clear()
 
-    def wrap(self, function, name="method", **options):
-        return middleware.wrap(function, name, {"trace": "theirs"}, **options)
+    def wrap(self, function, name="method"):
+        return middleware.wrap(introspect.Method(name, function), {"trace": "theirs"})
 
     START = [("load", "theirs"), ("before", "method", (1, 2), 3)]
 
@@ -158,7 +162,7 @@ class Middlewares(unittest.TestCase):
         self.assertEqual(list(stream), [1, 2])
         self.assertEqual(self.recorder.seen, self.after("STREAM_DONE", None))
         self.recorder.seen.clear()
-        marked = self.wrap(lambda a, b: [a, b], is_stream=True)(1, 2)
+        marked = self.wrap(zerorpc.stream(lambda a, b: [a, b]))(1, 2)
         self.assertEqual(list(marked), [1, 2])
         self.assertEqual(self.recorder.seen, self.after("STREAM_DONE", None))
 
@@ -217,19 +221,6 @@ class Middlewares(unittest.TestCase):
         zerorpc.Context._instance = None
         self.addCleanup(setattr, zerorpc.Context, "_instance", self.context)
         self.assertIsNone(self.wrap(len))
-
-    def test_contexts_of_services(self):
-        context = zerorpc.Context()
-        self.addCleanup(context.term)
-        seen = []
-        context.register_middleware({"server_before_exec": lambda request: seen.append(request.name)})
-        service = types.SimpleNamespace(_context=context)
-        self.assertEqual(self.wrap(lambda a: a, "mine", service=service)(1), 1)
-        self.assertEqual((seen, self.recorder.seen), (["mine"], []))
-        # A service may have something else under that name.
-        other = types.SimpleNamespace(_context=object())
-        self.assertEqual(self.wrap(lambda a, b: a, service=other)(1, 2), 1)
-        self.assertEqual(self.recorder.seen, self.after("OK", (1,)))
 
 
 if __name__ == "__main__":

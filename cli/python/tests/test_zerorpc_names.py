@@ -13,9 +13,13 @@ sys.path.insert(0, HERE)
 
 import zerorpc  # noqa: E402
 import zerorpc.exceptions  # noqa: E402
-from bridge import codec, decorators, servers  # noqa: E402
+from bridge import codec, introspect, servers  # noqa: E402
 
 PATIENCE = 60
+
+
+def exposed_by(server):
+    return servers.name_of(server), servers.exposed_by(server)
 
 
 class Servers(unittest.TestCase):
@@ -57,26 +61,27 @@ class Servers(unittest.TestCase):
                 self.greeting = "hi"
 
         for kind, expected in ((Echo, "Echo"), (Named, "Other"), (Silent, "Silent")):
-            name, methods = servers.exposed_by(kind())
+            name, methods = exposed_by(kind())
             self.assertEqual((name, sorted(methods)), (expected, ["count", "echo"]))
             self.assertEqual(methods["echo"](5), 5)
-            self.assertEqual(decorators.pattern_of(methods["count"]), "stream")
+            self.assertEqual(introspect.pattern_of(methods["count"]), "stream")
         self.assertEqual(Echo()("echo", 1), 1)
         with self.assertRaises(NameError):
             Echo()("bind")
 
     def test_other_objects(self):
-        name, methods = servers.exposed_by(zerorpc.Server(self.Thing()))
+        name, methods = exposed_by(zerorpc.Server(self.Thing()))
         self.assertEqual((name, sorted(methods)), ("Thing", ["add", "run"]))
-        name, methods = servers.exposed_by(zerorpc.Server(self.Thing(), "named"))
+        name, methods = exposed_by(zerorpc.Server(self.Thing(), "named"))
         self.assertEqual(name, "named")
-        name, methods = servers.exposed_by(zerorpc.Server({"f": len}))
+        name, methods = exposed_by(zerorpc.Server({"f": len}))
         self.assertEqual(methods, {"f": len})
-        self.assertEqual(servers.exposed_by(zerorpc.Server(codec))[0], "bridge.codec")
+        self.assertEqual(servers.name_of(zerorpc.Server(codec)), "bridge.codec")
         for receiver in (zerorpc.Puller, zerorpc.Subscriber):
-            self.assertEqual(sorted(servers.exposed_by(receiver(self.Thing()))[1]), ["add", "run"])
+            self.assertEqual(sorted(servers.exposed_by(receiver(self.Thing()))), ["add", "run"])
         for other in (self.Thing(), self.Thing, codec, {"f": len}, None, zerorpc.Server):
             self.assertIsNone(servers.exposed_by(other))
+            self.assertIsNone(servers.name_of(other))
 
     def test_starting_is_refused(self):
         server = zerorpc.Server(self.Thing())
@@ -102,11 +107,11 @@ class Names(unittest.TestCase):
         def items():
             """All of them."""
 
-        self.assertEqual((decorators.pattern_of(items), items.__doc__), ("stream", "All of them."))
-        self.assertEqual(decorators.pattern_of(zerorpc.decorators.rep(iter)), "rep")
+        self.assertEqual((introspect.pattern_of(items), items.__doc__), ("stream", "All of them."))
+        self.assertEqual(introspect.pattern_of(zerorpc.decorators.rep(iter)), "rep")
         self.assertEqual(zerorpc.rep(max)(3, 1, key=lambda n: -n), 1)
-        self.assertIsNone(decorators.pattern_of(len))
-        self.assertIs(decorators.plain(items), items)
+        self.assertIsNone(introspect.pattern_of(len))
+        self.assertIs(introspect.unwrapped(items), items)
 
         class Thing:
             @zerorpc.stream
@@ -119,7 +124,7 @@ class Names(unittest.TestCase):
             def second(cls):
                 return [2]
 
-        self.assertEqual([decorators.pattern_of(m) for m in (Thing().first, Thing().second)], ["stream", "rep"])
+        self.assertEqual([introspect.pattern_of(m) for m in (Thing().first, Thing().second)], ["stream", "rep"])
 
     def test_what_is_missing_says_so(self):
         for name in ("ServerBase", "gevent_zmq", "Events"):

@@ -45,6 +45,9 @@ class Link:
             endpoint = None if body[1] == "disconnect" else body[2].replace("*", "4242")
             self.answer(number, frames.LINKED, endpoint)
 
+    def leave(self, kind, number):
+        self.send(kind, number, b"")
+
     def answer(self, number, kind, *value):
         handler = self.handlers.get(number)
         if handler is not None:

@@ -78,10 +78,18 @@ class Socket:
             self._closed = True
             self.tell(CLOSE, self._number)
 
-    def tell(self, kind, number, body=b""):
-        """Sends a frame that nothing comes back for, if this is the process that the server knows."""
+    def tell(self, kind, number):
+        """Says something that nothing comes back for, if this is the process that the server knows.
+
+        Also from destructors, which run in the midst of anything.
+        """
         if number is not None and getattr(sys.modules.get("_zerorpc_bridge"), "link", None) is self._link:
-            self._link.send(kind, number, body)
+            self._link.leave(kind, number)
+
+    def grant(self, number, items):
+        """So many more items may come."""
+        # The array of one number.
+        self.check().link.send(GRANT, number, bytes((0x91, items)))
 
     def forget(self, number):
         """Wants no more frames under this number."""
@@ -112,7 +120,12 @@ class Request:
         self._event = link.event()
         self._number = link.next_number()
         link.handlers[self._number] = self
-        link.send(kind, self._number, body)
+        try:
+            link.send(kind, self._number, body)
+        except BaseException:
+            # The handler of a signal has ended the call.
+            self.drop()
+            raise
 
     def __call__(self, kind, body):
         """Takes the answer, on whichever thread reads from the server."""
@@ -250,8 +263,7 @@ class Stream:
         self._taken += 1
         if self._taken == self.BATCH:
             self._taken = 0
-            # The array of one number.
-            socket.tell(GRANT, self._number, bytes((0x91, self.BATCH)))
+            socket.grant(self._number, self.BATCH)
         return self._unpack(body)
 
     def _end(self):

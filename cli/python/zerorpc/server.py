@@ -21,18 +21,23 @@ class Exposed:
         self.__methods = methods
         self.__name = name
 
-    def __zerorpc_exposed__(self):
-        """The service's name, and its methods by name."""
+    def __zerorpc_name__(self):
+        """The service's name."""
         methods = self if self.__methods is None else self.__methods
-        name = self.__name or getattr(methods, "__name__", None) or type(methods).__name__
+        return self.__name or getattr(methods, "__name__", None) or type(methods).__name__
+
+    def __zerorpc_exposed__(self):
+        """Its methods by name."""
+        methods = self if self.__methods is None else self.__methods
         if isinstance(methods, dict):
-            return name, dict(methods)
+            return dict(methods)
         own = set(dir(Server)) if methods is self else ()
-        found = [(public, _get(methods, public)) for public in dir(methods) if not public.startswith("_")]
-        return name, {public: method for public, method in found if callable(method) and public not in own}
+        names = [name for name in dir(methods) if not name.startswith("_") and name not in own]
+        found = [(name, _get(methods, name)) for name in names]
+        return {name: method for name, method in found if callable(method)}
 
     def __call__(self, method, *args):
-        methods = self.__zerorpc_exposed__()[1]
+        methods = self.__zerorpc_exposed__()
         if method not in methods:
             raise NameError(method)
         return methods[method](*args)
