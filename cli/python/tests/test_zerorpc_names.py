@@ -149,10 +149,13 @@ class Names(unittest.TestCase):
             import multiprocessing, zerorpc, zerorpc.exceptions
             from zerorpc import stream
 
+            # Also while the children import this.
+            client = zerorpc.Client("tcp://127.0.0.1:1")
+
             @stream
             def work(number):
                 try:
-                    zerorpc.Client("tcp://127.0.0.1:1")
+                    client.work(number)
                 except RuntimeError as error:
                     return number, str(error), zerorpc.current_header()
 

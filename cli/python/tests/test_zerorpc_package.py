@@ -28,6 +28,7 @@ class Link:
         self.sent = []
         self.arrived = threading.Condition()
         self.last = 0
+        self.is_deaf = False
 
     def next_number(self):
         self.last += 1
@@ -41,7 +42,7 @@ class Link:
         with self.arrived:
             self.sent.append((kind, number, body))
             self.arrived.notify_all()
-        if kind == frames.LINK:
+        if kind == frames.LINK and not self.is_deaf:
             endpoint = None if body[1] == "disconnect" else body[2].replace("*", "4242")
             self.answer(number, frames.LINKED, endpoint)
 
@@ -213,6 +214,26 @@ class Calls(Served):
             client.m()
         self.assertEqual(self.link.of(frames.DROP), [(self.link.of(frames.REQUEST)[0][0], None)])
         self.assertEqual(self.link.handlers, {})
+
+    def test_the_end_of_the_server(self):
+        client = self.client()
+
+        class Over:
+            def set(self):
+                pass
+
+            def wait(self, timeout=None):
+                return False
+
+        self.link.event = Over
+        self.link.is_deaf = True
+        for use in (client.m, client.m(async_=True).get, lambda: client.connect("tcp://a:1")):
+            with self.assertRaisesRegex(zerorpc.LostRemote, "shutting down"):
+                use()
+        later = client.m(async_=True)
+        self.link.answer(self.link.of(frames.REQUEST)[-1][0], frames.STREAM)
+        with self.assertRaisesRegex(zerorpc.LostRemote, "shutting down"):
+            next(later.value)
 
     def test_many_threads(self):
         client = self.client()

@@ -89,12 +89,10 @@ class AsyncResult:
 
         Raises `TimeoutExpired` when there is no answer after `timeout` seconds; it can be asked for again.
         """
-        if not self._request.wait(timeout if block else 0):
-            raise TimeoutExpired(timeout if block else 0, "waiting for the answer to a call")
-        error = self.exception
-        if error is not None:
-            raise error
-        return self._request.value()
+        seconds = timeout if block else 0
+        if not self._request.wait(seconds) and seconds is not None:
+            raise TimeoutExpired(seconds, "waiting for the answer to a call")
+        return self._request.get()
 
     def get_nowait(self):
         """`get` without waiting."""

@@ -28,14 +28,9 @@ ERROR = 53  # [kind, name, message, traceback]
 
 
 def bridge():
-    """What connects this process with its server."""
+    """What connects this process with its server; None in children of that which serves the module."""
     found = sys.modules.get("_zerorpc_bridge")
-    if getattr(found, "link", None) is None:
-        raise RuntimeError(
-            "zerorpc sockets can be opened by the process that serves a module only, not by its children, "
-            "unless the whole package is there: pip install zerorpc"
-        )
-    return found
+    return None if getattr(found, "link", None) is None else found
 
 
 class Socket:
@@ -43,26 +38,34 @@ class Socket:
 
     def __init__(self, role, options):
         ours = bridge()
-        self._link = ours.link
         self._role = role
         self._closed = False
-        self._number = None
-        body = ours.codec.pack([role, options])
-        number = self._link.next_number()
-        self._link.send(SOCKET, number, body)
-        self._number = number
+        self._link = self._number = None
+        # A module that is imported once more, by a process of a pool, may make sockets that are never used there.
+        if ours is not None:
+            self._link = ours.link
+            body = ours.codec.pack([role, options])
+            number = self._link.next_number()
+            self._link.send(SOCKET, number, body)
+            self._number = number
 
     def change(self, change, endpoint):
         """Binds, connects or disconnects; gives the endpoint with the port that the system chose, if it did."""
-        if isinstance(endpoint, bytes):
-            endpoint = endpoint.decode()
-        return Request(self, LINK, [change, str(endpoint)]).result()
+        endpoint = endpoint.decode() if isinstance(endpoint, bytes) else str(endpoint)
+        if bridge() is None and self._link is None:
+            return endpoint
+        return Request(self, LINK, [change, endpoint]).result()
 
     def check(self):
         """The link, as long as it can be used."""
         ours = bridge()
         if self._closed:
             raise RuntimeError("this %s is closed: make another one" % self._role)
+        if ours is None:
+            raise RuntimeError(
+                "a %s works in the process that serves the module only, not in those that it starts, unless the "
+                "whole package is there: pip install zerorpc" % self._role
+            )
         if ours.link is not self._link:
             raise RuntimeError("this %s belongs to another process, of which this one is a copy" % self._role)
         return ours
@@ -170,6 +173,12 @@ class Request:
         except BaseException:
             self.drop()
             raise
+        return self.get()
+
+    def get(self):
+        """Gives or raises what the answer says, which was waited for."""
+        if not self.is_done():
+            raise ended()
         if self.error() is not None:
             raise self._error
         return self.value()
@@ -218,8 +227,8 @@ class Inbox:
             except IndexError:
                 event = self._event = self._link.event()
                 # What came before was announced to the event before.
-                if not self._frames:
-                    event.wait()
+                if not self._frames and not event.wait():
+                    raise ended()
 
 
 class Stream:
@@ -286,6 +295,11 @@ class Stream:
         except Exception:
             # At the end of the process anything may be gone.
             pass
+
+
+def ended():
+    """What is raised where waiting has no sense any more."""
+    return LostRemote("the server of this process is shutting down")
 
 
 def exception(parts):

@@ -31,6 +31,8 @@ class Exposed:
         methods = self if self.__methods is None else self.__methods
         if isinstance(methods, dict):
             return dict(methods)
+        if methods is not self and isinstance(methods, Exposed):
+            return methods.__zerorpc_exposed__()
         own = set(dir(Server)) if methods is self else ()
         names = [name for name in dir(methods) if not name.startswith("_") and name not in own]
         found = [(name, _get(methods, name)) for name in names]

@@ -20,6 +20,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use desk::{Desk, Event};
 
@@ -31,7 +32,7 @@ const GRACE: Duration = Duration::from_secs(2);
 pub(super) struct Outgoing {
     events: Sender<Event>,
     /// Hangs up when the thread has ended.
-    ended: Receiver<()>,
+    ended: Mutex<Receiver<()>>,
 }
 
 impl Outgoing {
@@ -48,12 +49,7 @@ impl Outgoing {
             desk.run(&inbox);
             drop::<Sender<()>>(guard);
         })?;
-        Ok(Self { events, ended })
-    }
-
-    /// Whether frames of this kind are for [`handle`](Self::handle).
-    pub(super) fn takes(kind: u8) -> bool {
-        orders::KINDS.contains(&kind)
+        Ok(Self { events, ended: Mutex::new(ended) })
     }
 
     /// Takes a frame from the child; never waits.
@@ -66,7 +62,7 @@ impl Outgoing {
     pub(super) fn close_all(&self) {
         let _ = self.events.send(Event::Close);
         // Ends by hanging up; a peer or child that makes it last longer is not waited for.
-        let _ = self.ended.recv_timeout(GRACE);
+        let _ = self.ended.lock().recv_timeout(GRACE);
     }
 }
 

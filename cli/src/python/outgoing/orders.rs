@@ -1,6 +1,6 @@
 //! What the child sends: bodies of frames, taken apart.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rmpv::Value;
@@ -13,8 +13,6 @@ pub(super) const GRANT: u8 = 35;
 pub(super) const DROP: u8 = 36;
 pub(super) const CLOSE: u8 = 37;
 pub(super) const EMIT: u8 = 38;
-
-pub(super) const KINDS: RangeInclusive<u8> = SOCKET..=EMIT;
 
 /// Longer than anybody waits, in seconds: the same as without a limit.
 const EVER: f64 = 1e9;
