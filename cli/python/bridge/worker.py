@@ -21,6 +21,11 @@ def main(pipe, output, target, threads, gevent, current):
         refuse(pipes, failures.last_line(error), failures.import_traceback_of(error))
     try:
         calls.serve()
+    except BaseException:
+        # Never: whoever sees this process end is to see why.
+        import traceback
+
+        traceback.print_exc()
     finally:
         from . import ending
 
