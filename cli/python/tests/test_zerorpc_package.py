@@ -373,6 +373,16 @@ class Streams(Served):
         # What was on its way.
         self.link.answer(number, frames.ITEM, 1)
 
+    def test_what_has_come_outlives_its_socket(self):
+        stream, number = self.begin()
+        for item in range(64):
+            self.link.answer(number, frames.ITEM, item)
+        stream._socket.close()
+        self.link.answer(number, frames.ERROR, ["Closed", "", "the socket is closed", ""])
+        self.assertEqual([next(stream) for _ in range(64)], list(range(64)))
+        with self.assertRaises(zerorpc.LostRemote):
+            next(stream)
+
     def test_one_reader_at_a_time(self):
         stream, number = self.begin()
         first = self.in_thread(next, stream)

@@ -90,9 +90,10 @@ class Socket:
             self._link.leave(kind, number)
 
     def grant(self, number, items):
-        """So many more items may come."""
-        # The array of one number.
-        self.check().link.send(GRANT, number, bytes((0x91, items)))
+        """So many more items may come; nothing to be said where the socket is closed already."""
+        if not self._closed and getattr(sys.modules.get("_zerorpc_bridge"), "link", None) is self._link:
+            # The array of one number.
+            self._link.send(GRANT, number, bytes((0x91, items)))
 
     def forget(self, number):
         """Wants no more frames under this number."""

@@ -78,11 +78,9 @@ impl Socket {
             Some(None) => builder.no_timeout(),
             None => builder,
         };
-        builder = match heartbeat {
-            Some(Some(interval)) => builder.heartbeat(*interval),
-            Some(None) => builder.no_heartbeat(),
-            None => builder,
-        };
+        if let Some(heartbeat) = heartbeat {
+            builder = builder.heartbeat(*heartbeat);
+        }
         if let Some(slots) = slots {
             builder = builder.slots(*slots);
         }
