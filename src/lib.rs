@@ -67,7 +67,7 @@ pub use live::LiveLinks;
 pub use methods::{Callable, Methods};
 pub use plain::{Publisher, Puller, Pusher, Subscriber};
 pub use request::Request;
-pub use server::{DEFAULT_POOL_SIZE, Responder, Server, ServerBuilder};
+pub use server::{DEFAULT_POOL_SIZE, Responder, Server, ServerBuilder, send_together};
 pub use service::{Argument, Items, Method, Reply, Service, Signature};
 pub use socket::{Links, TransportKind};
 pub use zerorpc_proto::{

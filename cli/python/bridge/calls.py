@@ -36,6 +36,7 @@ class Call:
         self.grant = None
         # Ends it early, where that can be done.
         self.cancel = None
+        # Its caller has gone.
         self.is_cancelled = False
 
     def run(self, function, *arguments):
@@ -96,7 +97,11 @@ class Calls:
             try:
                 result = run(function, *arguments)
             except TypeError as error:
-                raise introspect.explained(method, error) from error.__cause__
+                if failures.own_frames(error.__traceback__) is not None:
+                    raise
+                # Nothing of the module has run: the caller gave the wrong arguments.
+                explained = introspect.explained(method, error)
+                return self.finish(call, wire.FAILURE, failures.failure(explained, is_logged=False))
             self.answer(call, result)
         except BaseException as error:
             self.fail(call, error)
@@ -120,7 +125,8 @@ class Calls:
         if os.getpid() != self._owner:
             # A process that the method has forked comes to its end by this.
             ending.leave_fork(error)
-        self.finish(call, wire.FAILURE, failures.failure(error))
+        is_wanted = not (call.is_cancelled or isinstance(error, CancelledError))
+        self.finish(call, wire.FAILURE, failures.failure(error, is_wanted))
 
     def finish(self, call, kind, body=b""):
         """Sends the last answer to a call."""
@@ -200,7 +206,7 @@ def has_credit(granted, used):
 
 def drain(calls, call, iterator, window, run):
     """Sends the items of a stream from the thread or greenlet that this runs in."""
-    call.grant, call.cancel = window.grant, window.close
+    call.grant = window.grant
     try:
         try:
             while True:

@@ -8,7 +8,7 @@ import collections
 import sys
 import time
 
-from . import calls, codec, wire
+from . import calls, codec, signals, wire
 from .calls import CancelledError
 
 # For how many seconds a stream whose items come fast may go on before it is somebody else's turn.
@@ -127,22 +127,26 @@ class Serial(calls.Calls):
         self._loop_tasks().start(call, result)
 
     def _advance(self, stream):
-        call, number = stream.call, stream.call.number
-        until = time.monotonic() + TURN
+        number, iterator, used = stream.call.number, stream.iterator, stream.used
+        run, send, pack, now = stream.call.context.run, self.send, codec.pack, time.monotonic
+        until = now() + TURN
         self.tell_current(number)
         try:
-            while calls.has_credit(stream.granted, stream.used):
+            while calls.has_credit(stream.granted, used):
+                signals.inside = True
                 try:
-                    item = call.run(next, stream.iterator)
+                    item = run(next, iterator)
                 except StopIteration:
                     return self._end(number)
-                data = codec.pack(item, "item")
-                stream.used[0] += 1
-                stream.used[1] += len(data)
-                self.send(wire.ITEM, number, data)
-                if time.monotonic() > until:
+                finally:
+                    signals.inside = False
+                data = pack(item, "item")
+                used[0] += 1
+                used[1] += len(data)
+                send(wire.ITEM, number, data)
+                if now() > until:
                     # Without credit it is ready when that comes.
-                    if calls.has_credit(stream.granted, stream.used):
+                    if calls.has_credit(stream.granted, used):
                         self._ready.append(number)
                     return None
         except BaseException as error:
@@ -172,6 +176,7 @@ class Serial(calls.Calls):
         elif number in self._streams:
             self._close(number)
         elif number in self.open and self.open[number].cancel is not None:
+            self.open[number].is_cancelled = True
             self.open[number].cancel()
             for _ in range(LAST_TURNS):
                 if number in self.open:

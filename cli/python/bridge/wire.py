@@ -127,14 +127,17 @@ class Wire:
 
     def send(self, kind, number, body=b""):
         """Sends one frame; waits while the pipe is full."""
-        head = HEAD.pack(len(body), number, kind)
+        size = len(body)
+        data = HEAD.pack(size, number, kind)
+        if size < JOINED:
+            data += body
         with self._sending:
             try:
-                if len(body) < JOINED:
-                    self._write(head + body)
-                else:
-                    self._write(head)
-                    self._write(body)
+                written = os.write(self._output, data)
+                if written < len(data):
+                    self._write_rest(data, written)
+                if size >= JOINED:
+                    self._write_rest(body, 0)
             except OSError:
                 # The server is gone. `receive` sees that too, and ends this process.
                 pass
@@ -152,18 +155,16 @@ class Wire:
         # Whoever is sending looks again after that.
         while self._left and self._sending.acquire(False):
             try:
-                self._write(self._left.popleft())
+                self._write_rest(self._left.popleft(), 0)
             except (IndexError, OSError):
                 pass
             finally:
                 self._sending.release()
 
-    def _write(self, data):
-        written = os.write(self._output, data)
-        if written < len(data):
-            rest = memoryview(data)[written:]
-            while rest:
-                rest = rest[os.write(self._output, rest):]
+    def _write_rest(self, data, written):
+        rest = memoryview(data)[written:]
+        while rest:
+            rest = rest[os.write(self._output, rest):]
 
     def _let_go(self):
         nothing = os.open(os.devnull, os.O_RDWR)

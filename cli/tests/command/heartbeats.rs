@@ -9,7 +9,7 @@ use crate::support::Server;
 
 #[test]
 fn busy_methods_do_not_delay_heartbeats() {
-    let server = Server::beating("0.5", &[], "workshop");
+    let server = Server::beating("0.5", &["--threads", "4"], "workshop");
     // Two intervals of silence would lose the remote; these last for more than four.
     let calls = [("burn", "\"burnt\"\n"), ("sleep", "\"slept\"\n")].map(|(method, answer)| {
         let passive = server.start_client(&["--json", method, "2.3"]);
@@ -39,6 +39,23 @@ fn a_node_client_gets_the_answer_of_a_busy_method() {
     let Some(node) = peers::node() else { return };
     let server = Server::beating("0.5", &[], "workshop");
     burns(&node.client(half_second(&server)));
+}
+
+/// Those who count hear answers to their beats, those who do not count have no need of them.
+#[test]
+fn heartbeats_can_be_switched_off_on_either_side() {
+    let (beating, quiet) =
+        (Server::beating("0.5", &[], "workshop"), Server::beating("none", &[], "workshop"));
+    let calls = [
+        quiet.start_client(&["--json", "--heartbeat", "0.5", "--active-hb", "sleep", "2.3"]),
+        quiet.start_client(&["--json", "--heartbeat", "0.5", "sleep", "2.3"]),
+        quiet.start_client(&["--json", "--heartbeat", "0", "sleep", "2.3"]),
+        beating.start_client(&["--json", "--heartbeat", "none", "sleep", "2.3"]),
+        beating.start_client(&["--json", "--heartbeat", "0", "--active-hb", "sleep", "2.3"]),
+    ];
+    for call in calls {
+        call.wait().expect(0, "\"slept\"\n");
+    }
 }
 
 fn half_second(server: &Server) -> DialOptions {
