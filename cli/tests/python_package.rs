@@ -21,7 +21,7 @@ fn pythons() -> Vec<PathBuf> {
 fn the_package_passes_its_own_tests() {
     let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("python/tests");
     for python in pythons() {
-        for name in ["test_zerorpc_package.py", "test_zerorpc_names.py"] {
+        for name in ["test_zerorpc_calls.py", "test_zerorpc_sockets.py", "test_zerorpc_names.py"] {
             let output = Command::new(&python)
                 .args(["-B", "-W", "error"])
                 .arg(tests.join(name))
