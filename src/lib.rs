@@ -58,7 +58,8 @@ mod socket;
 mod thread;
 
 pub use client::{
-    Answer, CallOptions, Client, ClientBuilder, Pending, PendingStream, RawStream, Stream,
+    Answer, CallOptions, Client, ClientBuilder, Pending, PendingAnswer, PendingStream, RawStream,
+    Stream,
 };
 pub use error::{Error, RemoteError};
 pub use failure::Failure;

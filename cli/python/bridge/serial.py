@@ -56,7 +56,10 @@ class Serial(calls.Calls):
             if self._waiting:
                 self._run_next()
             if self._ready:
-                self._advance(self._streams[self._ready.popleft()])
+                # A stream whose credit came when its turn ended may stand there twice.
+                stream = self._streams.get(self._ready.popleft())
+                if stream is not None:
+                    self._advance(stream)
             if self._tasks is not None and self._tasks.is_busy():
                 self._tasks.turn()
 
@@ -142,7 +145,9 @@ class Serial(calls.Calls):
                 used[1] += len(data)
                 send(wire.ITEM, number, data)
                 if now() > until:
-                    self._ready.append(number)
+                    # Without credit it is ready when that comes.
+                    if calls.has_credit(stream.granted, used):
+                        self._ready.append(number)
                     return None
         except BaseException as error:
             self._end(number, error)

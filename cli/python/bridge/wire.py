@@ -5,6 +5,7 @@ msgpack value or empty. The server's half is `frames.rs`.
 """
 
 import _thread
+import collections
 import os
 import select
 import struct
@@ -49,6 +50,8 @@ class Wire:
         # What was read and is no whole frame yet.
         self._rest = b""
         self._sending = _thread.allocate_lock()
+        # Frames without a body that wait for whoever is sending.
+        self._left = collections.deque()
         self._poll = select.poll()
         self._poll.register(self._input, select.POLLIN)
         self._woken = self._wake = None
@@ -138,6 +141,25 @@ class Wire:
             except OSError:
                 # The server is gone. `receive` sees that too, and ends this process.
                 pass
+        if self._left:
+            self._send_left()
+
+    def leave(self, kind, number):
+        """Sends a frame without a body, and never waits for another thread: for destructors, which may run in the midst of
+        `send`.
+        """
+        self._left.append(HEAD.pack(0, number, kind))
+        self._send_left()
+
+    def _send_left(self):
+        # Whoever is sending looks again after that.
+        while self._left and self._sending.acquire(False):
+            try:
+                self._write_rest(self._left.popleft(), 0)
+            except (IndexError, OSError):
+                pass
+            finally:
+                self._sending.release()
 
     def _write_rest(self, data, written):
         rest = memoryview(data)[written:]

@@ -186,7 +186,12 @@ fn accept(state: &mut State, frame: Frame, now: Instant, quiet: bool) -> Option<
             }
             return Some((mailbox, Message::Failure(failure)));
         }
-        Kind::Outgoing(_) | Kind::Ready | Kind::Refused => {}
+        Kind::Outgoing(kind) => {
+            if let Some(outgoing) = &state.outgoing {
+                outgoing.handle(kind, call, body);
+            }
+        }
+        Kind::Ready | Kind::Refused => {}
     }
     None
 }
