@@ -8,7 +8,6 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing::{info, warn};
 use zerorpc::{Context, Failure};
 
@@ -17,11 +16,11 @@ use super::{
     catalogue::Catalogue,
     error::PythonError,
     frames,
-    io::{PipeLoop, Wake},
     launch::{self, Output, PythonOptions},
     mailbox::{Mailbox, Message},
     notice::JamNotice,
     outgoing::Outgoing,
+    pipes::{self, PipeLoop, Wake},
     process::{GRACE, Process},
     queue::{CallQueue, Cancelled},
 };
@@ -273,7 +272,7 @@ impl Supervisor {
                 }
                 Err(error) => {
                     if let Some(traceback) = error.traceback() {
-                        warn!("{traceback}");
+                        warn!(target: pipes::LOG, "{traceback}");
                     }
                     let mut state = self.state.lock();
                     let waiting = state.queue.take_waiting(None);
@@ -292,7 +291,7 @@ impl Supervisor {
         if state.phase != Phase::Closed {
             trouble.clone_into(&mut state.trouble);
             state.phase = Phase::Pausing(until);
-            warn!("{trouble}; restarting it in {pause:?}");
+            warn!(target: pipes::LOG, "{trouble}; restarting it in {pause:?}");
         }
         until
     }
@@ -323,7 +322,7 @@ impl Supervisor {
         let supervisor = Arc::downgrade(self);
         Outgoing::new(move |kind, number, body| {
             if let Some(supervisor) = supervisor.upgrade() {
-                tell(&supervisor, child, frames::frame(kind, number, &[], body));
+                pipes::tell(&supervisor, child, frames::frame(kind, number, &[], body));
             }
         })
     }
@@ -377,31 +376,6 @@ impl Supervisor {
                 Err(error)
             }
         }
-    }
-}
-
-/// Sends a frame to a child about a socket that it has opened, and waits until the pipe has taken it, or the child is
-/// gone.
-fn tell(supervisor: &Supervisor, child: u32, frame: Vec<Bytes>) {
-    /// How often it is looked whether the child is still there.
-    const LOOK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
-    let mut frame = Some(frame);
-    loop {
-        let mut state = supervisor.state.lock();
-        let Some(process) = state.process.as_mut().filter(|process| process.id() == child) else {
-            return;
-        };
-        match frame.take() {
-            Some(frame) => process.send(frame),
-            None => process.flush(),
-        }
-        // The pipe stays open meanwhile: what is polled is a copy.
-        let Some(input) = process.blocked_input().and_then(|it| rustix::io::dup(it).ok()) else {
-            return;
-        };
-        drop(state);
-        // Whatever it says, the next look will show.
-        let _ = poll(&mut [PollFd::new(&input, PollFlags::OUT)], Some(&LOOK));
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
@@ -29,6 +30,9 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Items that come faster than this are waited for, so long: each wake-up costs the child more than an item.
 const GAP: Duration = Duration::from_micros(50);
+
+/// What log lines about the module are told apart by.
+pub(super) const LOG: &str = "zerorpc::python";
 
 /// Wakes the thread that reads from the child.
 #[derive(Debug)]
@@ -136,7 +140,7 @@ fn tell_of_jam(state: &mut State) {
     let current = state.process.as_ref().and_then(Process::current);
     let State { queue, notice, .. } = state;
     if let Some(text) = notice.look(queue, current, Instant::now()) {
-        warn!("{text}");
+        warn!(target: LOG, "{text}");
     }
 }
 
@@ -182,7 +186,7 @@ fn accept(state: &mut State, frame: Frame, now: Instant, quiet: bool) -> Option<
             let (failure, is_raised) = catalogue::failure(&body);
             let (method, mailbox) = queue.end_with_method(call)?;
             if is_raised && !quiet {
-                warn!("{method}() failed\n{}", failure.traceback.trim_end());
+                warn!(target: LOG, "{method}() failed\n{}", failure.traceback.trim_end());
             }
             return Some((mailbox, Message::Failure(failure)));
         }
@@ -194,4 +198,29 @@ fn accept(state: &mut State, frame: Frame, now: Instant, quiet: bool) -> Option<
         Kind::Ready | Kind::Refused => {}
     }
     None
+}
+
+/// Sends a frame to a child about a socket that it has opened, and waits until the pipe has taken it, or the child is
+/// gone.
+pub(super) fn tell(supervisor: &Supervisor, child: u32, frame: Vec<Bytes>) {
+    /// How often it is looked whether the child is still there.
+    const LOOK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+    let mut frame = Some(frame);
+    loop {
+        let mut state = supervisor.state.lock();
+        let Some(process) = state.process.as_mut().filter(|process| process.id() == child) else {
+            return;
+        };
+        match frame.take() {
+            Some(frame) => process.send(frame),
+            None => process.flush(),
+        }
+        // The pipe stays open meanwhile: what is polled is a copy.
+        let Some(input) = process.blocked_input().and_then(|it| rustix::io::dup(it).ok()) else {
+            return;
+        };
+        drop(state);
+        // Whatever it says, the next look will show.
+        let _ = poll(&mut [PollFd::new(&input, PollFlags::OUT)], Some(&LOOK));
+    }
 }
