@@ -56,6 +56,8 @@ impl Wake {
 /// Moves frames between the child and the mailboxes.
 pub(super) struct PipeLoop {
     woken: UnixStream,
+    /// Nothing has come since the last look.
+    is_quiet: bool,
 }
 
 /// A message, and where it goes.
@@ -63,7 +65,7 @@ type Delivery = (Arc<Mailbox>, Message);
 
 impl PipeLoop {
     pub(super) fn new(woken: UnixStream) -> Self {
-        Self { woken }
+        Self { woken, is_quiet: false }
     }
 
     /// Passes on what the child sends, and sends what its pipe had no room for, until it ends.
@@ -100,7 +102,9 @@ impl PipeLoop {
     /// Waits until there is something to read, and does what else is to be done; whether there is.
     fn wait(&mut self, supervisor: &Supervisor, output: &Output) -> bool {
         let mut state = supervisor.state.lock();
-        let timeout = state.needs_attention().then_some(LOOK);
+        // A look without calls is the last, until it is called again.
+        state.is_unwatched = self.is_quiet && !state.queue.has_unbegun();
+        let timeout = (!state.is_unwatched).then_some(LOOK);
         // The pipe stays open meanwhile: what is polled is a copy.
         let input = state.process.as_ref().and_then(Process::blocked_input);
         let input = input.and_then(|input| rustix::io::dup(input).ok());
@@ -120,6 +124,7 @@ impl PipeLoop {
             Err(_) => return true,
         }
         let came: Vec<bool> = watched.iter().map(|one| !one.revents().is_empty()).collect();
+        self.is_quiet = !came.contains(&true);
         if came[1] {
             let mut bytes = [0; 64];
             while matches!((&self.woken).read(&mut bytes), Ok(1..)) {}

@@ -55,6 +55,8 @@ pub(super) struct State {
     /// Why the last child, or attempt to start one, failed.
     trouble: String,
     pub(super) notice: JamNotice,
+    /// The thread that reads from the child does not look in by itself: no calls have come for a while.
+    pub(super) is_unwatched: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,11 +89,6 @@ impl State {
             process.send(frame);
         }
     }
-
-    /// Whether the thread that reads from the child has to look in without being called.
-    pub(super) fn needs_attention(&self) -> bool {
-        self.queue.has_unbegun()
-    }
 }
 
 impl Supervisor {
@@ -108,6 +105,7 @@ impl Supervisor {
                 catalogue: Arc::default(),
                 trouble: String::new(),
                 notice: JamNotice::default(),
+                is_unwatched: false,
             }),
             options,
             wake,
@@ -135,7 +133,6 @@ impl Supervisor {
         arguments: Bytes,
     ) -> PythonCall {
         let mut state = self.state.lock();
-        let needed_attention = state.needs_attention();
         let frame = |number| frames::call(number, method, header, arguments);
         let (number, mailbox) = state.queue.push(method, Instant::now(), frame);
         match state.phase {
@@ -148,7 +145,7 @@ impl Supervisor {
                 fail(lost, &Failure::new("WorkerDied", trouble));
             }
         }
-        self.attend(&state, needed_attention);
+        self.attend(&state);
         drop(state);
         PythonCall::new(number, Arc::clone(self), mailbox)
     }
@@ -164,7 +161,7 @@ impl Supervisor {
             }
             Cancelled::ByChild => {
                 state.send(frames::cancel(number));
-                self.attend(&state, true);
+                self.attend(&state);
             }
             Cancelled::Ended => {}
         }
@@ -174,7 +171,7 @@ impl Supervisor {
     pub(super) fn grant(&self, number: u64, items: u64, bytes: u64) {
         let mut state = self.state.lock();
         state.send(frames::credit(number, items, bytes));
-        self.attend(&state, true);
+        self.attend(&state);
     }
 
     /// How many calls somebody waits for.
@@ -209,10 +206,10 @@ impl Supervisor {
     }
 
     /// Calls the reading thread where it does not look in by itself: for what the pipe has no room for, and when calls
-    /// begin to wait.
-    fn attend(&self, state: &State, needed_attention: bool) {
+    /// begin to come after a while without any.
+    fn attend(&self, state: &State) {
         let is_blocked = state.process.as_ref().is_some_and(|it| it.blocked_input().is_some());
-        if is_blocked || !needed_attention && state.needs_attention() {
+        if is_blocked || state.is_unwatched && state.queue.has_unbegun() {
             self.wake.wake();
         }
     }
