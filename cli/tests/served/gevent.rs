@@ -100,7 +100,9 @@ fn every_item_of_a_subscription_arrives(python: &Interpreter) {
             // Who has got all that it wants may have gone.
             server.call("publish", json!([item]));
         }
-        readers.map(|reader| reader.join().expect("it reads"));
+        for reader in readers {
+            reader.join().expect("it reads");
+        }
     });
 }
 

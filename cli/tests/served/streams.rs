@@ -96,31 +96,31 @@ fn a_crowd_of_waiting_callers_silences_nobody() {
 fn streams_are_closed_when_their_callers_go(python: &Interpreter) {
     for flags in [&[][..], &["--threads", "4"]] {
         let server = Served::with(python, flags, "flows");
-        let mut closed = 0;
-        for method in ["endless", "large", "silent", "mute"] {
-            let args = if method == "large" { json!([100_000]) } else { json!([]) };
+        for (round, method) in ["endless", "large", "silent", "mute"].into_iter().enumerate() {
+            let (args, words) = match method {
+                "large" => (json!([100_000]), &["--json", "large", "100000"][..]),
+                _ => (json!([]), &[method][..]),
+            };
             // One that drops its stream, one that drops its client, one that is killed.
-            let staying = server.new_client();
-            drop(staying.start_stream::<rmpv::Value>(method, &args).expect("it begins"));
-            let going = server.new_client();
-            let stream = going.start_stream::<rmpv::Value>(method, &args).expect("it begins");
-            let size = if method == "large" { &["100000"][..] } else { &[] };
-            let mut words = vec!["--json", method];
-            words.extend(size);
-            let killed = server.server.start_client(&words);
+            let [staying, going] = [server.new_client(), server.new_client()];
+            let killed = server.server.start_client(words);
             if method == "mute" {
-                until("it is there", || server.call("now_waiting", json!([])) != json!(0));
+                let streams = [&staying, &going]
+                    .map(|client| client.start_stream::<Value>(method, &args).expect("it begins"));
+                until("all wait", || server.call("now_waiting", json!([])) == json!(3));
+                drop(streams);
             } else {
+                for client in [&staying, &going] {
+                    let stream = client.stream::<rmpv::Value>(method, &args).expect("it streams");
+                    assert!(stream.take(3).any(|item| item.is_ok()));
+                }
                 killed.wait_for_stdout("\n");
             }
             killed.signal(Signal::KILL);
-            drop((stream, going));
-            closed += if method == "mute" { 2 } else { 3 };
-            until("they are closed", || {
-                let so_far = server.call("times_closed", json!([])).as_u64();
-                so_far >= Some(closed)
+            drop(going);
+            until(&format!("{method} is closed"), || {
+                server.call("times_closed", json!([])) == json!(3 * (round + 1))
             });
-            closed = server.call("times_closed", json!([])).as_u64().expect("a number");
         }
     }
 }
