@@ -63,9 +63,11 @@ pub struct Signature {
     pub varargs: Option<String>,
     /// The name of the parameter that takes keyword arguments (`**kwargs`); zerorpc never passes any.
     pub keywords: Option<String>,
+    /// Arguments that can be given by name only; zerorpc never does, so they keep their defaults.
+    pub keyword_only: Vec<Argument>,
 }
 
-/// One positional argument.
+/// One argument.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Argument {
     /// Its name.

@@ -1,6 +1,6 @@
 //! The command line as it was typed; [`crate::plan`] makes sense of it.
 
-use std::{ffi::OsString, iter, time::Duration};
+use std::{ffi::OsString, iter, num::NonZeroUsize, sync::LazyLock, time::Duration};
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use zerorpc::{DEFAULT_POOL_SIZE, TransportKind};
@@ -22,6 +22,8 @@ Examples:
   zerorpc --inspect tcp://127.0.0.1:1234 sleep        show how it is called
   zerorpc --bind tcp://*:1235 localtime               wait for a worker, then call it
   zerorpc --server tcp://127.0.0.1:1235 time          be such a worker";
+
+static DEFAULT_POOL: LazyLock<String> = LazyLock::new(|| DEFAULT_POOL_SIZE.to_string());
 
 /// Call the methods of a service, or serve a Python module
 ///
@@ -63,9 +65,28 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub(crate) heartbeat: Duration,
 
-    /// Server: how many calls run at a time
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_POOL_SIZE, value_parser = at_least_one)]
-    pub(crate) pool_size: usize,
+    /// Server: run up to N calls at the same time, in threads, for modules that are safe for it
+    ///
+    /// Without it, calls of a module run one at a time, in its main thread, as in plain Python; `async` methods run
+    /// side by side. Calls of modules that import gevent run as greenlets.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) threads: Option<NonZeroUsize>,
+
+    /// Server: run calls as greenlets of gevent, also if the module does not import it
+    #[arg(long, overrides_with = "no_gevent")]
+    pub(crate) gevent: bool,
+
+    /// Server: do not run calls as greenlets, also if the module imports gevent
+    #[arg(long, overrides_with = "gevent")]
+    pub(crate) no_gevent: bool,
+
+    /// Server: how many calls are in progress at a time, waiting streams not counted
+    #[arg(long, value_name = "N", default_value = DEFAULT_POOL.as_str(), value_parser = at_least_one)]
+    pub(crate) pool_size: NonZeroUsize,
+
+    /// Server: do not log the tracebacks of methods that raise
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
 
     /// Each parameter is JSON, instead of text as it stands
     #[arg(short, long)]
@@ -135,11 +156,8 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err("it must be a whole number, at least 1".to_owned()),
-    }
+fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "it must be a whole number, at least 1".to_owned())
 }
 
 #[cfg(test)]
@@ -156,9 +174,15 @@ mod tests {
     #[test]
     fn help_tells_codes_and_forms() {
         let help = Flags::command().render_long_help().to_string();
-        for part in
-            ["--pool-size <N>", "Examples:", "Exit codes:\n  0", "$timestamp", "-?, --inspect"]
-        {
+        for part in [
+            "--pool-size <N>",
+            "--threads <N>",
+            "--no-gevent",
+            "Examples:",
+            "Exit codes:\n  0",
+            "$timestamp",
+            "-?, --inspect",
+        ] {
             assert!(help.contains(part), "{part} is missing in:\n{help}");
         }
     }

@@ -1,6 +1,6 @@
 //! What is to be done, resolved from the command line: nothing is opened, sent or printed here.
 
-use std::{ffi::OsString, time::Duration};
+use std::{ffi::OsString, num::NonZeroUsize, time::Duration};
 
 use rmpv::Value;
 use zerorpc::TransportKind;
@@ -61,8 +61,14 @@ pub(crate) enum Task {
 pub(crate) struct ServerPlan {
     /// Module, or object in a module, with dots between the parts.
     pub(crate) module: String,
-    /// How many calls run at a time.
-    pub(crate) pool_size: usize,
+    /// How many calls are in progress at a time.
+    pub(crate) pool_size: NonZeroUsize,
+    /// How many plain calls run at a time, in threads.
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Whether calls are greenlets; unless it is said, if the module imports gevent.
+    pub(crate) gevent: Option<bool>,
+    /// Whether methods that raise are not logged.
+    pub(crate) quiet: bool,
 }
 
 /// Why a command line makes no sense although each flag does.
@@ -74,6 +80,8 @@ pub(crate) enum PlanError {
     NoModule,
     #[error("{0:?} is too much: a server takes one module")]
     Surplus(OsString),
+    #[error("--threads and --gevent exclude each other: calls run in threads or as greenlets")]
+    ThreadsAndGreenlets,
     #[error("the {what} {word:?} is not valid UTF-8")]
     NotText { what: &'static str, word: OsString },
     #[error("parameter {number} ({param:?}) is not usable JSON: {reason}")]
@@ -102,7 +110,16 @@ impl Plan {
             if let Some(word) = words.next() {
                 return Err(PlanError::Surplus(word));
             }
-            Role::Server(ServerPlan { module, pool_size: flags.pool_size })
+            if flags.gevent && flags.threads.is_some() {
+                return Err(PlanError::ThreadsAndGreenlets);
+            }
+            Role::Server(ServerPlan {
+                module,
+                pool_size: flags.pool_size,
+                threads: flags.threads,
+                gevent: (flags.gevent || flags.no_gevent).then_some(flags.gevent),
+                quiet: flags.quiet,
+            })
         } else {
             Role::Client(ClientPlan {
                 task: Task::resolve(words, flags.inspect, flags.json)?,

@@ -1,35 +1,44 @@
 //! Serving Python modules: the user's `python3` runs as a child process, and this side supervises it.
 //!
 //! ```text
-//! Server ── Service ── service ── conversation ── process ══ two pipes ══ worker.py ── the served module
-//!                          └───────── supervisor ────┘
+//! Server ── Service ── service ── delivery ── call ── supervisor ── process ══ two pipes ══ worker.py ── the module
+//!                                                 queue ─┘└─ io
 //! ```
 //!
-//! - `launch` starts the interpreter and hands it the bridge (`python/` beside `src/`) through its stdin;
+//! - `launch` starts the interpreter and hands it the bridge (`sources`: `python/` beside `src/`) through its stdin;
 //! - `frames` is the private protocol spoken over the pipes, `wire.py` its other half;
-//! - `process` is one running child: its calls and its end;
-//! - `conversation` is one call or stream;
-//! - `supervisor` keeps a child alive, and is the one thread of all this;
+//! - `process` is one running child and its end, `guard` what ends it when this process cannot;
+//! - `queue` holds the calls that wait, and knows which the child has begun; `notice` tells who waits for long;
+//! - `supervisor` keeps a child alive, and has the one thread of all this, which `io` moves frames on;
+//! - `call` is one call or stream, `mailbox` what was answered to it, `delivery` passes that on to its caller;
 //! - `catalogue` is what the child tells of its methods;
 //! - `service` is the adapter to [`zerorpc::Service`].
 //!
-//! What has come together is passed on together, in both directions: the child answers all quick calls of one
-//! read by one write (`keeper.py`), and whoever waits for it here is woken once for all that one read brings.
+//! A call is written to the child by whoever received it, and answered by the thread that reads from the child: no
+//! thread waits for a call. Calls wait here and not in the child; the few that it is given ahead it has not begun, and
+//! they are taken back when it dies.
 //!
-//! Running away is impossible in either direction: each stream has a window of credit, and each call blocks
-//! one thread of the server, which bounds them. The child ends when its stdin closes, so it never outlives
-//! this process, however that ends.
+//! Running away is impossible in either direction: each stream has a window of credit, and the server bounds the
+//! requests that wait. The child leads a process group, which ends with it, and it never outlives this process,
+//! however that ends.
 
+mod call;
 mod catalogue;
-mod conversation;
+mod delivery;
 mod error;
 mod frames;
+mod guard;
+mod io;
 mod launch;
+mod mailbox;
+mod notice;
 mod process;
+mod queue;
 mod service;
+mod sources;
 mod supervisor;
 
-pub use conversation::{Abandon, Answer, Conversation, Items};
+pub use call::{Answer, CancelHandle, Items, PythonCall};
 pub use error::PythonError;
 pub use launch::PythonOptions;
 pub use service::PythonService;

@@ -17,7 +17,7 @@ use crate::{
     exit::{Exit, Stop},
     notices,
     plan::{Link, Plan, ServerPlan},
-    python::PythonService,
+    python::{PythonOptions, PythonService},
 };
 
 /// How long running calls may take to end after the first signal.
@@ -29,16 +29,24 @@ const GRACE: Duration = Duration::from_secs(5);
 /// When the module cannot be served or an address cannot be used.
 pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, Stop> {
     // Until the module is loaded, signals simply end the process: loading may take as long as the module likes.
-    let service = PythonService::start(&role.module)
-        .map_err(|error| Stop::new(Exit::Module, error.to_string()))?;
+    let options = PythonOptions {
+        threads: role.threads,
+        gevent: role.gevent,
+        pool_size: role.pool_size.get(),
+        quiet: role.quiet,
+        ..PythonOptions::default()
+    };
+    let service = PythonService::start_with(&role.module, options).map_err(|error| {
+        if let Some(traceback) = error.traceback() {
+            notices::say(traceback.trim_end());
+        }
+        Stop::new(Exit::Module, error.to_string())
+    })?;
     let mut signals =
         watch_signals().map_err(|error| Stop::failed(format!("cannot watch signals: {error}")))?;
 
-    let mut builder = Server::builder()
-        .service(service)
-        .transport(plan.transport)
-        .heartbeat(plan.heartbeat)
-        .pool_size(Some(role.pool_size));
+    let mut builder =
+        Server::builder().service(service).transport(plan.transport).heartbeat(plan.heartbeat);
     for link in &plan.links {
         notices::announce(link);
         builder = match link {

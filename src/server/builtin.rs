@@ -8,7 +8,7 @@ use zerorpc_proto::Args;
 use crate::{
     failure::Failure,
     request::Request,
-    service::{Method, Reply, Service, Signature},
+    service::{Argument, Method, Reply, Service, Signature},
 };
 
 /// Whether [`answer`] knows a method.
@@ -52,17 +52,44 @@ fn named(service: &dyn Service, request: &Request) -> Result<Method, Failure> {
     found.ok_or_else(|| Failure::new("KeyError", format!("'{name}'")))
 }
 
-/// `[names, varargs, keywords, defaults]`, as Python's `getargspec` has them.
+/// `[names, varargs, keywords, defaults]`, as Python's `getargspec` has them, and where there are keyword-only
+/// arguments their names and a map of their defaults, as `getfullargspec` goes on.
 fn argspec(signature: Signature) -> Value {
-    let Signature { arguments, varargs, keywords } = signature;
+    let Signature { arguments, varargs, keywords, keyword_only } = signature;
     let defaults: Vec<Value> =
         arguments.iter().filter_map(|argument| argument.default.clone()).collect();
-    Value::Array(vec![
-        Value::Array(arguments.into_iter().map(|argument| argument.name.into()).collect()),
+    let mut spec = vec![
+        names(&arguments),
         optional_text(varargs),
         optional_text(keywords),
         if defaults.is_empty() { Value::Nil } else { Value::Array(defaults) },
-    ])
+    ];
+    if !keyword_only.is_empty() {
+        spec.push(names(&keyword_only));
+        let defaults = keyword_only
+            .into_iter()
+            .filter_map(|Argument { name, default }| Some((name.into(), default?)));
+        spec.push(Value::Map(defaults.collect()));
+    }
+    Value::Array(spec)
+}
+
+fn names(arguments: &[Argument]) -> Value {
+    Value::Array(arguments.iter().map(|argument| argument.name.as_str().into()).collect())
+}
+
+/// All parameters in one list, as Python writes them: other than positional ones are told by their names.
+fn parameters(signature: Signature) -> Value {
+    let Signature { arguments, varargs, keywords, keyword_only } = signature;
+    let named = |name| Argument { name, default: None };
+    let star = match varargs {
+        Some(varargs) => Some(format!("*{varargs}")),
+        None if keyword_only.is_empty() => None,
+        None => Some("*".to_owned()),
+    };
+    let keywords = keywords.map(|keywords| format!("**{keywords}"));
+    let all = arguments.into_iter().chain(star.map(named)).chain(keyword_only);
+    Value::Array(all.chain(keywords.map(named)).map(argument).collect())
 }
 
 fn inspect(service: &dyn Service) -> Result<Value, Failure> {
@@ -71,9 +98,7 @@ fn inspect(service: &dyn Service) -> Result<Value, Failure> {
         .methods()?
         .into_iter()
         .map(|Method { name, doc, signature }| {
-            let arguments = signature.map_or(Value::Nil, |signature| {
-                Value::Array(signature.arguments.into_iter().map(argument).collect())
-            });
+            let arguments = signature.map_or(Value::Nil, parameters);
             (name, map([("args", arguments), ("doc", optional_text(doc))]))
         })
         .collect();
@@ -81,7 +106,7 @@ fn inspect(service: &dyn Service) -> Result<Value, Failure> {
     Ok(map([("name", service.name().into()), ("methods", Value::Map(methods))]))
 }
 
-fn argument(argument: crate::service::Argument) -> Value {
+fn argument(argument: Argument) -> Value {
     match argument.default {
         None => map([("name", argument.name.into())]),
         Some(default) => map([("name", argument.name.into()), ("default", default)]),
@@ -94,4 +119,63 @@ fn map<const N: usize>(pairs: [(&str, Value); N]) -> Value {
 
 fn optional_text(text: Option<String>) -> Value {
     text.map_or(Value::Nil, Value::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str, default: Option<Value>) -> Argument {
+        Argument { name: name.to_owned(), default }
+    }
+
+    fn shown(value: &Value) -> String {
+        value.to_string().replace('"', "")
+    }
+
+    #[test]
+    fn signatures_are_told_as_python_writes_them() {
+        let plain = vec![of("a", None), of("b", Some(2.into()))];
+        let only = vec![of("c", None), of("d", Some("text".into()))];
+        let rest = || Some("rest".to_owned());
+        let more = || Some("more".to_owned());
+        let signature = |arguments: &[_], varargs, keywords, keyword_only: &[_]| Signature {
+            arguments: arguments.to_vec(),
+            varargs,
+            keywords,
+            keyword_only: keyword_only.to_vec(),
+        };
+        for (signature, inspected, spec) in [
+            (Signature::default(), "", "[[], nil, nil, nil]"),
+            (signature(&plain, None, None, &[]), "a b=2", "[[a, b], nil, nil, [2]]"),
+            (
+                signature(&plain, rest(), more(), &[]),
+                "a b=2 *rest **more",
+                "[[a, b], rest, more, [2]]",
+            ),
+            (
+                signature(&[], rest(), None, &only),
+                "*rest c d=text",
+                "[[], rest, nil, nil, [c, d], {d: text}]",
+            ),
+            (
+                signature(&plain, None, more(), &only[..1]),
+                "a b=2 * c **more",
+                "[[a, b], nil, more, [2], [c], {}]",
+            ),
+        ] {
+            let told = parameters(signature.clone());
+            let entries: Vec<String> = told
+                .as_array()
+                .expect("is a list")
+                .iter()
+                .map(|entry| match (&entry["name"], &entry["default"]) {
+                    (name, Value::Nil) => shown(name),
+                    (name, default) => format!("{}={}", shown(name), shown(default)),
+                })
+                .collect();
+            assert_eq!(entries.join(" "), inspected);
+            assert_eq!(shown(&argspec(signature)), spec);
+        }
+    }
 }

@@ -1,160 +1,220 @@
-"""One running call, how far its stream may run ahead of the server, and when its items leave."""
+"""Calls: how they begin and how they end, whichever way they are run.
 
-import asyncio
-import threading
+Every call ends with exactly one frame `VALUE`, `DONE` or `FAILURE`, whatever the method does, also when it is
+cancelled.
+"""
+
+import contextvars
+import inspect
+import os
+import sys
 import time
+import traceback
 
-from . import wire
+from . import codec, ending, failures, introspect, signals, wire
 
-# The server gives credit back in batches that are at most half of this (`conversation.rs`).
+# The header keys of the request that is being run, beyond the protocol's own.
+HEADER = contextvars.ContextVar("zerorpc_header", default={})
+
+# How far a stream may run ahead of the server, which gives credit back in batches of at most half of this (`call.rs`).
 WINDOW_ITEMS = 64
 WINDOW_BYTES = 1 << 20
 
-# Items that come faster than this, in seconds, leave together, so many bytes at most.
-PROMPT = 0.0005
-BATCH = 1 << 15
+# Results that are neither streams nor awaited, unless the method is marked.
+PLAIN = frozenset((type(None), bool, int, float, str, bytes, list, tuple, dict))
 
 
 class Call:
-    """What the reader of the pipe and whoever runs the call know in common."""
+    """One call, from its request to its last answer."""
 
-    def __init__(self, number):
+    def __init__(self, number, context):
         self.number = number
-        self.window = None
-        self.cancelled = False
-        self._stop = None
+        self.method = None
+        # Each call sees context variables as the import has left them, and nobody else's changes.
+        self.context = context
+        # Gives credit to its stream, where it has become one.
+        self.grant = None
+        # Ends it early, where that can be done.
+        self.cancel = None
+        self.is_cancelled = False
 
-    def on_cancel(self, stop):
-        """Calls `stop` when the call is cancelled, from another thread; at once if it already is."""
-        self._stop = stop
-        # Each side writes before it reads, so at least one of them sees what the other wrote.
-        if self.cancelled:
-            stop()
+    def run(self, function, *arguments):
+        """Runs code of the module in the context of this call; for the main thread."""
+        signals.inside = True
+        try:
+            return self.context.run(function, *arguments)
+        finally:
+            signals.inside = False
 
-    def cancel(self):
-        """Nobody wants the answer any more."""
-        self.cancelled = True
-        if self._stop is not None:
-            self._stop()
 
-    def grant(self, items, size):
-        """The server has taken so much off the stream."""
-        if self.window is not None:
-            self.window.grant(items, size)
+class Calls:
+    """What all ways to run calls have in common. Each says where streams and `async` methods go on."""
+
+    def __init__(self, pipes, methods, current):
+        self.send = pipes.send
+        self.open = {}
+        self._methods = methods
+        self._owner = os.getpid()
+        self._context = contextvars.copy_context()
+        self._decimal = _decimal_context(self._context)
+        # Tells the server which call the main thread is at, and since when: two numbers of 64 bits.
+        self._current = current
+
+    def start_stream(self, call, iterator):
+        """Goes on with a method that has returned an iterator."""
+        raise NotImplementedError
+
+    def start_async(self, call, result):
+        """Goes on with a method that has returned something to await, or to iterate over with `async for`."""
+        raise NotImplementedError
+
+    def begin(self, number):
+        """A call that has come."""
+        call = self.open[number] = Call(number, self._context.copy())
+        if self._decimal is not None:
+            call.context.run(self._decimal)
+        return call
+
+    def is_async(self, body):
+        """Whether calling the method only makes a coroutine, so that nothing of the module runs."""
+        try:
+            method = self._methods.get(codec.unpack(body)[0])
+        except Exception:
+            return False
+        return method is not None and introspect.is_async(method.function)
+
+    def execute(self, call, body, run):
+        """Runs a method and answers with what it returns; `run` calls its first argument with the others."""
+        try:
+            name, *header, arguments = codec.unpack(body)
+            method = call.method = self._methods.get(name)
+            if method is None:
+                return self.finish(call, wire.FAILURE, failures.unknown(name))
+            if header:
+                call.context.run(HEADER.set, header[0])
+            try:
+                result = run(method.function, *arguments)
+            except TypeError as error:
+                raise introspect.explained(method, error) from error.__cause__
+            self.answer(call, result)
+        except BaseException as error:
+            self.fail(call, error)
+
+    def answer(self, call, result):
+        """Answers with what a method has returned."""
+        method = call.method
+        if type(result) in PLAIN and not method.is_stream:
+            self.finish(call, wire.VALUE, codec.pack(result))
+        elif inspect.isawaitable(result) or method.streams_async(result):
+            self.start_async(call, result)
+        elif method.streams(result):
+            iterator = iter(result)
+            self.send(wire.STREAM, call.number)
+            self.start_stream(call, iterator)
+        else:
+            self.finish(call, wire.VALUE, codec.pack(result))
+
+    def fail(self, call, error):
+        """Answers with an exception. Also SystemExit is the method's failure, not the end of this process."""
+        if os.getpid() != self._owner:
+            # A process that the method has forked comes to its end by this.
+            ending.leave_fork(error)
+        self.finish(call, wire.FAILURE, failures.failure(error))
+
+    def finish(self, call, kind, body=b""):
+        """Sends the last answer to a call."""
+        if os.getpid() != self._owner:
+            # A copy of this process that came back from its method has nobody to answer.
+            ending.leave(0)
+        self.open.pop(call.number, None)
+        self.send(kind, call.number, body)
+
+    def tell_current(self, number):
+        """The main thread goes on with this call; with 0 it is at none."""
+        self._current[0] = number
+        self._current[1] = int(time.time() * 1000)
+
+
+def close(iterator, run):
+    """Closes an iterator that can be closed; what its `finally` raises concerns nobody but the log."""
+    try:
+        function = getattr(iterator, "close", None)
+        if callable(function):
+            run(function)
+    except BaseException:
+        traceback.print_exc(file=sys.stderr)
+
+
+def _decimal_context(context):
+    """What gives a call a decimal context of its own, where the import has made one: it can be changed in place."""
+    for variable, value in context.items():
+        if variable.name == "decimal_context":
+            return lambda: variable.set(value.copy())
+    return None
+
+
+class CancelledError(Exception):
+    """Nobody wants the rest of a stream."""
 
 
 class Window:
-    """Credit for a stream that runs in a thread.
+    """Credit for a stream that runs in a thread or greenlet, which waits here until it may make an item."""
 
-    The thread takes all that there is, and comes back when it has used that up.
-    """
+    def __init__(self, event):
+        # What was granted only the reader of the pipe changes, and what was used only the stream itself.
+        self._granted = [WINDOW_ITEMS, WINDOW_BYTES]
+        self._used = [0, 0]
+        self._changed = event
+        self._closed = False
 
-    def __init__(self):
-        self._items = WINDOW_ITEMS
-        self._bytes = WINDOW_BYTES
-        self._changed = threading.Condition()
-        self.closed = False
+    def use(self, size):
+        """Pays for an item of so many bytes."""
+        self._used[0] += 1
+        self._used[1] += size
 
-    def take(self, items, size):
-        """Pays for what was sent and waits until one more item may be made, whatever its size.
-
-        Gives how many items and bytes there is credit for then; None when nobody wants any.
-        """
-        with self._changed:
-            self._items -= items
-            self._bytes -= size
-            while not self.closed and (self._items <= 0 or self._bytes <= 0):
-                self._changed.wait()
-            return None if self.closed else (self._items, self._bytes)
+    def wait(self):
+        """Waits until one more item may be made, whatever its size."""
+        while not self._closed and not has_credit(self._granted, self._used):
+            self._changed.wait()
+            self._changed.clear()
+        if self._closed:
+            raise CancelledError("nobody reads the stream any more")
 
     def grant(self, items, size):
         """Adds credit."""
-        with self._changed:
-            self._items += items
-            self._bytes += size
-            self._changed.notify()
+        self._granted[0] += items
+        self._granted[1] += size
+        self._changed.set()
 
     def close(self):
         """Ends the waiting for good."""
-        with self._changed:
-            self.closed = True
-            self._changed.notify()
-
-
-class AsyncWindow:
-    """The same for a stream that runs on the asyncio loop; made and waited for there."""
-
-    def __init__(self):
-        self._items = WINDOW_ITEMS
-        self._bytes = WINDOW_BYTES
-        self._changed = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-
-    async def take(self, items, size):
-        """As `Window.take`; instead of being closed, the task is cancelled."""
-        self._items -= items
-        self._bytes -= size
-        while self._items <= 0 or self._bytes <= 0:
-            self._changed.clear()
-            await self._changed.wait()
-        return self._items, self._bytes
-
-    def grant(self, items, size):
-        """Adds credit, from any thread."""
-        self._loop.call_soon_threadsafe(self._add, items, size)
-
-    def _add(self, items, size):
-        self._items += items
-        self._bytes += size
+        self._closed = True
         self._changed.set()
 
 
-class Outlet:
-    """Sends the items of a stream: together what comes at once, but nothing waits for the next item.
+def has_credit(granted, used):
+    """Whether one more item may be made: items and bytes are left."""
+    return granted[0] > used[0] and granted[1] > used[1]
 
-    The first item, and each that took its time, leaves immediately. Others leave with those that follow
-    within a moment: when the credit is used up, or else, when nothing follows, by the keeper's hand.
-    """
 
-    def __init__(self, pipes, keeper, number):
-        self._pipes = pipes
-        self._keeper = keeper
-        self._number = number
-        self._left_items = self._left_bytes = 0
-        self._items = self._bytes = 0
-        self._unsent = BATCH
-        self._before = 0.0
-        pipes.put(wire.STREAM, number)
-        keeper.rouse()
-
-    def is_spent(self):
-        """Whether credit has to be taken from the window before the next item is made."""
-        return self._left_items <= self._items or self._left_bytes <= self._bytes
-
-    def spent(self):
-        """What was sent since then, in items and bytes. It is on its way from now on."""
-        self._pipes.flush()
-        return self._items, self._bytes
-
-    def renew(self, credit):
-        """Goes on with this credit; without any the stream is over."""
-        if credit is None:
-            raise asyncio.CancelledError("the stream was closed")
-        self._left_items, self._left_bytes = credit
-        self._items = self._bytes = 0
-        self._before = time.monotonic()
-
-    def send(self, data):
-        """Sends one item, now or within a moment."""
-        self._pipes.put(wire.ITEM, self._number, data)
-        size = len(data)
-        self._items += 1
-        self._bytes += size
-        self._unsent += size
-        now = time.monotonic()
-        if self._unsent >= BATCH or now - self._before > PROMPT:
-            self._pipes.flush()
-            self._unsent = 0
-        else:
-            self._keeper.rouse()
-        self._before = now
+def drain(calls, call, iterator, window, run):
+    """Sends the items of a stream from the thread or greenlet that this runs in."""
+    call.grant, call.cancel = window.grant, window.close
+    try:
+        try:
+            while True:
+                # Credit comes first: what nobody takes is not even made.
+                window.wait()
+                try:
+                    item = run(next, iterator)
+                except StopIteration:
+                    break
+                data = codec.pack(item, "item")
+                calls.send(wire.ITEM, call.number, data)
+                window.use(len(data))
+        finally:
+            close(iterator, run)
+    except BaseException as error:
+        calls.fail(call, error)
+    else:
+        calls.finish(call, wire.DONE)

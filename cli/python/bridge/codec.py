@@ -13,27 +13,24 @@ bytes, bytearray,        bin; read back as bytes
 memoryview
 list, tuple              array; read back as list (as tuple where it is a map key)
 dict                     map, keys of any kind
-aware datetime           timestamp (ext -1); read back in UTC, whole microseconds
-ExtType                  ext; read back as ExtType
-subclasses of these      as the type they extend (IntEnum, OrderedDict, namedtuple, struct_time)
-anything else            TypeError
+aware datetime           timestamp (ext -1); read back in UTC, with nanoseconds where there are any
+                         (`timestamps.py`)
+ExtType                  ext; read back as the ExtType of msgpack where that is imported
+anything else            what `values.py` knows of it, else TypeError
 =======================  ====================================================================
 """
 
-import collections
 import datetime
 import itertools
 import struct
+import sys
+
+from . import timestamps, values
+from .values import ExtType
 
 # How deep an event may nest at the server. Around a result, event and arguments take two levels.
 MAX_DEPTH = 512
 MAX_RESULT_DEPTH = MAX_DEPTH - 2
-
-TIMESTAMP = -1
-EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
-
-ExtType = collections.namedtuple("ExtType", "code data")
-ExtType.__doc__ = "An extension value: its type code (-128 to 127) and its bytes."
 
 U8 = struct.Struct(">B")
 U16 = struct.Struct(">H")
@@ -53,56 +50,82 @@ INTEGERS = (
     (-0x8000000000000000, -1, struct.Struct(">Bq").pack, 0xD3),
 )
 
-def pack(value):
-    """The encoding of `value`."""
+
+def pack(value, name="result"):
+    """The encoding of `value`; errors tell where in it, unless there is no name for the whole."""
+    whole = value
     out = bytearray()
     append = out.append
     stack = []
     content = iter((value,))
-    while True:
-        for value in content:
-            kind = type(value)
-            if kind is str:
-                data = value.encode("utf-8")
-                size = len(data)
-                if size < 32:
-                    append(0xA0 | size)
-                else:
-                    out += _head(size, 0xD9, 0xDA, 0xDB)
-                out += data
-            elif kind is int:
-                if 0 <= value < 0x10000:
-                    if value < 128:
-                        append(value)
+    try:
+        while True:
+            for value in content:
+                kind = type(value)
+                if kind is str:
+                    data = value.encode("utf-8")
+                    size = len(data)
+                    if size < 32:
+                        append(0xA0 | size)
                     else:
-                        out += SHORT.pack(0xCD, value) if value > 0xFF else BYTE.pack(0xCC, value)
+                        out += _head(size, 0xD9, 0xDA, 0xDB)
+                    out += data
+                elif kind is int:
+                    if 0 <= value < 0x10000:
+                        if value < 128:
+                            append(value)
+                        else:
+                            out += SHORT.pack(0xCD, value) if value > 0xFF else BYTE.pack(0xCC, value)
+                    else:
+                        out += _integer(value)
+                elif kind is float:
+                    out += FLOAT.pack(0xCB, value)
+                elif value is None:
+                    append(0xC0)
+                elif kind is bool:
+                    append(0xC3 if value else 0xC2)
+                elif kind is bytes or kind is bytearray or kind is memoryview:
+                    _binary(out, value)
                 else:
-                    out += _integer(value)
-            elif kind is float:
-                out += FLOAT.pack(0xCB, value)
-            elif value is None:
-                append(0xC0)
-            elif kind is bool:
-                append(0xC3 if value else 0xC2)
-            elif kind is bytes or kind is bytearray or kind is memoryview:
-                _binary(out, value)
+                    if len(stack) >= MAX_RESULT_DEPTH:
+                        raise ValueError(
+                            "can not serialize a value nested more than %d levels deep; does it contain itself?"
+                            % MAX_RESULT_DEPTH
+                        )
+                    # What is left of this container comes after what is inside its element.
+                    stack.append(content)
+                    content = _container(out, kind, value)
+                    break
             else:
-                if len(stack) >= MAX_RESULT_DEPTH:
-                    raise ValueError(
-                        "can not serialize a value nested more than %d levels deep" % MAX_RESULT_DEPTH
-                    )
-                # What is left of this container comes after what is inside its element.
-                stack.append(content)
-                content = _container(out, kind, value)
-                break
-        else:
-            if not stack:
-                return out
-            content = stack.pop()
+                if not stack:
+                    return out
+                content = stack.pop()
+    except values.Refused as refused:
+        if name is None:
+            raise
+        raise refused.at(values.locate(whole, name, _fits))
+    except UnicodeEncodeError as error:
+        if name is None:
+            raise
+        raise _misplaced(error, values.locate(whole, name, _fits)) from None
+
+
+def _fits(value):
+    """Whether something with nothing inside can be sent."""
+    try:
+        pack(value, None)
+    except (values.Refused, UnicodeEncodeError):
+        return False
+    return True
+
+
+def _misplaced(error, place):
+    reason = "%s, at %s; send such text as bytes, or decode it with errors='replace'" % (error.reason, place)
+    return UnicodeEncodeError(error.encoding, error.object, error.start, error.end, reason)
 
 
 def _container(out, kind, value):
-    """Writes the head of a container, and gives what it contains; subclasses count as what they extend.
+    """Writes the head of a container, and gives what it contains.
 
     The content is copied first: another thread may change the container meanwhile.
     """
@@ -126,30 +149,9 @@ def _container(out, kind, value):
         _extension(out, value.code, value.data)
         return iter(())
     if isinstance(value, datetime.datetime):
-        _extension(out, TIMESTAMP, _timestamp(value))
+        _extension(out, timestamps.CODE, values.timestamp(value))
         return iter(())
-    return iter((_plain(value),))
-
-
-def _plain(value):
-    """What an instance of a subclass is underneath."""
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, int):
-        return int.__int__(value)
-    if isinstance(value, float):
-        return float.__float__(value)
-    if isinstance(value, (list, tuple)):
-        return tuple(value)
-    if isinstance(value, (bytes, bytearray)):
-        return bytes(value)
-    name = type(value).__name__
-    hint = ""
-    if isinstance(value, (set, frozenset)):
-        hint = "; give a list instead, such as sorted(...)"
-    elif isinstance(value, (datetime.date, datetime.time, datetime.timedelta)):
-        hint = "; give a datetime with a time zone, or text such as isoformat()"
-    raise TypeError("can not serialize %r object%s" % (name, hint))
+    return iter((values.plain(value),))
 
 
 def _head(size, marker8, marker16, marker32):
@@ -160,7 +162,9 @@ def _head(size, marker8, marker16, marker32):
         return SHORT.pack(marker16, size)
     if size < 0x100000000:
         return LONG.pack(marker32, size)
-    raise ValueError("can not serialize %d bytes or elements in one value; the limit is 2**32 - 1" % size)
+    raise values.Refused(
+        ValueError, "can not serialize %d bytes or elements in one value" % size, "the limit is 2**32 - 1"
+    )
 
 
 def _integer(value):
@@ -169,7 +173,11 @@ def _integer(value):
     for lowest, highest, packer, marker in INTEGERS:
         if lowest <= value <= highest:
             return packer(marker, value)
-    raise OverflowError("can not serialize an integer of %d bits; 64 are the limit" % value.bit_length())
+    raise values.Refused(
+        OverflowError,
+        "can not serialize an integer of %d bits" % value.bit_length(),
+        "64 are the limit: give it as text",
+    )
 
 
 def _binary(out, value):
@@ -182,7 +190,14 @@ def _binary(out, value):
 
 def _extension(out, code, data):
     if not -128 <= code <= 127:
-        raise ValueError("can not serialize extension type %r; -128 to 127 are the limits" % code)
+        raise values.Refused(
+            ValueError, "can not serialize extension type %r" % code, "-128 to 127 are the limits"
+        )
+    if code == timestamps.CODE:
+        try:
+            timestamps.decode(data)
+        except ValueError as error:
+            raise values.Refused(ValueError, "can not serialize %s" % error) from None
     size = len(data)
     if size in (1, 2, 4, 8, 16):
         out.append(0xD3 + size.bit_length())
@@ -190,23 +205,6 @@ def _extension(out, code, data):
         out += _head(size, 0xC7, 0xC8, 0xC9)
     out.append(code & 0xFF)
     out += data
-
-
-def _timestamp(moment):
-    """The bytes of a timestamp: 32 bits where they do, else 64, else 96."""
-    if moment.utcoffset() is None:
-        raise TypeError(
-            "can not serialize a 'datetime' object without a time zone; "
-            "use datetime.now(timezone.utc), .astimezone() or .isoformat()"
-        )
-    since = moment - EPOCH
-    seconds = since.days * 86400 + since.seconds
-    nanoseconds = since.microseconds * 1000
-    if not 0 <= seconds < 1 << 34:
-        return struct.pack(">Iq", nanoseconds, seconds)
-    if nanoseconds or seconds > 0xFFFFFFFF:
-        return struct.pack(">Q", nanoseconds << 34 | seconds)
-    return U32.pack(seconds)
 
 
 CONSTANTS = {0xC0: None, 0xC2: False, 0xC3: True}
@@ -338,23 +336,28 @@ def _blob(data, code, position):
         kind = data[position]
         position += 1
         kind = kind - 256 if kind > 127 else kind
-        return _extended(kind, data[position:position + size]), position + size
+        body = data[position:position + size]
+        if len(body) < size:
+            raise IndexError
+        return _extended(kind, body), position + size
     raise ValueError("0x%02x begins no msgpack value" % code)
 
 
 def _extended(kind, body):
-    """A datetime where the timestamp is one that datetime can hold, else the extension as it is."""
-    if kind == TIMESTAMP:
+    """A datetime where it can hold the timestamp; else what msgpack has for that, if it is imported."""
+    if kind == timestamps.CODE:
+        seconds, nanoseconds = timestamps.decode(body)
         try:
-            if len(body) == 4:
-                seconds, nanoseconds = U32.unpack(body)[0], 0
-            elif len(body) == 8:
-                both = struct.unpack(">Q", body)[0]
-                seconds, nanoseconds = both & (1 << 34) - 1, both >> 34
-            else:
-                nanoseconds, seconds = struct.unpack(">Iq", body)
-            if nanoseconds < 10**9:
-                return EPOCH + datetime.timedelta(seconds=seconds, microseconds=nanoseconds // 1000)
-        except (struct.error, OverflowError):
-            pass
-    return ExtType(kind, body)
+            return timestamps.moment_of(seconds, nanoseconds)
+        except OverflowError:
+            Timestamp = _of_msgpack("Timestamp")
+            return ExtType(kind, body) if Timestamp is None else Timestamp(seconds, nanoseconds)
+    # The package allows no negative codes.
+    Extension = _of_msgpack("ExtType") if kind >= 0 else None
+    return (Extension or ExtType)(kind, body)
+
+
+def _of_msgpack(name):
+    """A class of the package msgpack; None while nobody has imported that."""
+    found = getattr(sys.modules.get("msgpack"), name, None)
+    return found if isinstance(found, type) else None

@@ -5,9 +5,15 @@ import inspect
 import re
 import sys
 
-from . import codec, decorators
-from .keeper import Pace
+from . import codec
 
+# How our decorators mark a function.
+MARK = "__zerorpc_pattern__"
+# What stands for that in the package zerorpc, whose decorators are objects: the class of their `pattern`.
+PATTERNS = {"ReqStream": "stream", "ReqRep": "rep"}
+
+# What Python says of a call without keywords where some are needed.
+MISSES_KEYWORDS = re.compile(r"\bkeyword-only argument")
 
 class Method:
     """Something callable under a public name."""
@@ -15,8 +21,7 @@ class Method:
     def __init__(self, name, function):
         self.name = name
         self.function = function
-        self.pace = Pace()
-        self._pattern = decorators.pattern_of(function)
+        self._pattern = pattern_of(function)
         self.is_stream = self._pattern == "stream"
 
     def streams(self, result):
@@ -31,6 +36,44 @@ class Method:
         if self._pattern == "rep":
             return False
         return hasattr(type(result), of_container if self.is_stream else of_iterator)
+
+
+def pattern_of(function):
+    """`"stream"`, `"rep"`, or None for a function without a mark: of ours, or of the package zerorpc."""
+    mark = getattr(function, MARK, None)
+    if isinstance(mark, str):
+        return mark
+    if _taken_in(function) is None:
+        return None
+    pattern = function.pattern
+    for base in (pattern if isinstance(pattern, type) else type(pattern)).__mro__:
+        if base.__name__ in PATTERNS:
+            return PATTERNS[base.__name__]
+    return None
+
+
+def unwrapped(function):
+    """The function that decorators of the package zerorpc have taken in, one in the other."""
+    inner = _taken_in(function)
+    for _ in range(16):
+        if inner is None:
+            break
+        function, inner = inner, _taken_in(inner)
+    return function
+
+
+def _taken_in(function):
+    """What a decorator of the package zerorpc has around it; None for anything else."""
+    if not hasattr(type(function), "pattern"):
+        return None
+    inner = getattr(function, "_functor", None)
+    return inner if callable(inner) else None
+
+
+def is_async(function):
+    """Whether calling it only makes a coroutine or an asynchronous generator."""
+    function = unwrapped(function)
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 def name_of(service):
@@ -70,7 +113,7 @@ def describe(service, methods):
 
 def _doc(function):
     try:
-        doc = inspect.getdoc(function)
+        doc = inspect.getdoc(unwrapped(function))
     except Exception:
         return None
     return _text(doc) if isinstance(doc, str) else None
@@ -84,8 +127,12 @@ def _packable(found):
     """A signature in which defaults without a msgpack form are shown as the text that Python shows."""
     if found is None:
         return None
-    arguments, varargs, keywords = found
-    return [[[name] + [_default(d) for d in default] for name, *default in arguments], varargs, keywords]
+    arguments, varargs, keywords, keyword_only = found
+    return [_packable_list(arguments), varargs, keywords, _packable_list(keyword_only)]
+
+
+def _packable_list(arguments):
+    return [[name] + [_default(value) for value in default] for name, *default in arguments]
 
 
 def _default(value):
@@ -97,25 +144,64 @@ def _default(value):
 
 
 def signature(function):
-    """`([[name] or [name, default]...], varargs or None, keywords or None)`; None when unknown.
+    """`(arguments, varargs or None, keywords or None, keyword-only arguments)`; None when unknown.
 
-    Bound methods list `self`, as in the reference.
+    Arguments are lists of `[name]` or `[name, default]`. Bound methods list `self`, as in the reference.
     """
-    inner = function.__func__ if inspect.ismethod(function) else function
+    function = unwrapped(function)
     try:
-        parameters = inspect.signature(inner).parameters.values()
+        parameters = _parameters(function)
     except Exception:
         return documented_signature(getattr(function, "__name__", ""), getattr(function, "__doc__", None))
-    arguments, varargs, keywords = [], None, None
+    arguments, varargs, keywords, keyword_only = [], None, None, []
     for parameter in parameters:
         if parameter.kind is parameter.VAR_POSITIONAL:
             varargs = parameter.name
         elif parameter.kind is parameter.VAR_KEYWORD:
             keywords = parameter.name
-        elif parameter.kind is not parameter.KEYWORD_ONLY:
+        else:
             default = [] if parameter.default is parameter.empty else [parameter.default]
-            arguments.append([parameter.name] + default)
-    return arguments, varargs, keywords
+            listed = keyword_only if parameter.kind is parameter.KEYWORD_ONLY else arguments
+            listed.append([parameter.name] + default)
+    return arguments, varargs, keywords, keyword_only
+
+
+def _parameters(function):
+    inner = function.__func__ if inspect.ismethod(function) else function
+    return inspect.signature(inner).parameters.values()
+
+
+def explained(method, error):
+    """An error that says plainly what was wrong with a call, where Python blames the caller for it.
+
+    For what calling `method.function` has raised. Calls carry positional arguments only.
+    """
+    if not isinstance(error, TypeError) or not MISSES_KEYWORDS.search(str(error)):
+        return error
+    function = unwrapped(method.function)
+    try:
+        needed = [p.name for p in _parameters(function) if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+        if not needed or _has_run(inspect.unwrap(function), error):
+            return error
+    except Exception:
+        return error
+    if len(needed) == 1:
+        form = "%s() needs the keyword-only argument %s, which callers of a service can not give; give it a default"
+    else:
+        form = "%s() needs the keyword-only arguments %s, which callers of a service can not give; give them defaults"
+    told = TypeError(form % (method.name, ", ".join(map(repr, needed))))
+    return told.with_traceback(error.__traceback__)
+
+
+def _has_run(function, error):
+    """Whether the body of a function is among the frames of an error."""
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    frames = error.__traceback__
+    while frames is not None:
+        if frames.tb_frame.f_code is code:
+            return True
+        frames = frames.tb_next
+    return False
 
 
 PIECE = re.compile(r"(\*{0,2})([^\W\d]\w*)\s*(?::[^=]*)?(?:=\s*(.+))?", re.DOTALL)
@@ -133,7 +219,8 @@ def documented_signature(name, doc):
     inside = _until_closed(line[start.end():]) if start else None
     if inside is None:
         return None
-    arguments, varargs, keywords, optional = [], None, None, 0
+    arguments, varargs, keywords, keyword_only = [], None, None, []
+    optional, listed = 0, arguments
     for token in re.findall(r"[\[\]]|[^\[\],]+", inside):
         token = token.strip()
         if token in ("[", "]"):
@@ -142,7 +229,8 @@ def documented_signature(name, doc):
         if token in ("", "/"):
             continue
         if token in ("*", "..."):
-            varargs = varargs or ("" if token == "*" else "args")
+            varargs = varargs or (None if token == "*" else "args")
+            listed = keyword_only
             continue
         piece = PIECE.fullmatch(token)
         if piece is None or token.count("(") != token.count(")"):
@@ -151,10 +239,10 @@ def documented_signature(name, doc):
         if stars == "**":
             keywords = argument
         elif stars:
-            varargs = argument
-        elif varargs is None:
-            arguments.append([argument] + _documented_default(default, optional > 0))
-    return arguments, varargs or None, keywords
+            varargs, listed = argument, keyword_only
+        else:
+            listed.append([argument] + _documented_default(default, optional > 0))
+    return arguments, varargs, keywords, keyword_only
 
 
 def _documented_default(text, optional):

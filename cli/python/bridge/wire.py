@@ -2,30 +2,34 @@
 
 A frame is a head of 17 bytes (length of the body, number of the call, kind) and a body, which is one
 msgpack value or empty. The server's half is `frames.rs`.
-
-Both directions move as many frames at once as there are: `receive` takes whatever a single read gives,
-and `flush` writes whatever was `put` until then, also by other threads.
 """
 
+import _thread
 import os
+import select
 import struct
-import threading
 
 HEAD = struct.Struct(">QQB")
 
 # From here to the server.
-READY = 0  # [service name, [[method, doc, signature]...]]
+READY = 0  # [service name, [[method, doc, signature]...]]; its number says how calls are run
 REFUSED = 1  # [reason in one line, traceback]
 VALUE = 2  # the result
 STREAM = 3  # the result is a stream; empty
 ITEM = 4  # one item of it
 DONE = 5  # the end of it; empty
-FAILURE = 6  # [name, message, traceback]; ends a call or a stream
+FAILURE = 6  # [name, message, traceback, whether a method has raised it]; ends a call or a stream
+BEGUN = 7  # the call runs in a thread or greenlet of its own now; empty
+ASYNC = 8  # the call runs on the event loop now; empty
 
-# From the server to here.
-CALL = 16  # [method, arguments]
+# From the server to here. From 48 on it is about sockets that served code has opened.
+CALL = 16  # [method, arguments] or [method, header, arguments]
 CREDIT = 17  # [items, bytes] that the server has taken off a stream
 CANCEL = 18  # nobody wants the answer any more; empty
+OUTGOING = 48
+
+# How calls are run.
+SERIAL, THREADS, GREENLETS = range(3)
 
 # Up to here, one copy is cheaper than a second system call.
 JOINED = 1 << 16
@@ -35,30 +39,58 @@ CHUNK = 1 << 16
 
 
 class Wire:
-    """Both pipes; `receive` is for one thread at a time, everything else for all."""
+    """Both pipes; `receive` is for one thread at a time, `send` for all."""
 
     def __init__(self, pipe, output):
+        # Nothing is left in its buffer: the server sends no frame before it is told that we are ready.
         self._pipe = pipe
+        self._input = pipe.fileno()
         self._output = output
         # What was read and is no whole frame yet.
         self._rest = b""
-        # Heads and bodies that wait to be written. Anybody appends; only who has `_writing` removes.
-        self._outbox = []
-        self._writing = threading.Lock()
-        self._forked = False
+        self._sending = _thread.allocate_lock()
+        self._poll = select.poll()
+        self._poll.register(self._input, select.POLLIN)
+        self._woken = self._wake = None
+        self.read = os.read
         # A process forked off by the served module must not keep the server waiting for our end.
         os.register_at_fork(after_in_child=self._let_go)
 
+    def filenos(self):
+        """What is readable when there are frames, or somebody wakes the reader."""
+        return [fd for fd in (self._input, self._woken) if fd is not None]
+
+    def make_wakeable(self):
+        """From now on `wake` ends the wait of `receive`; from any thread."""
+        self._woken, self._wake = os.pipe()
+        os.set_blocking(self._wake, False)
+        self._poll.register(self._woken, select.POLLIN)
+
+    def wake(self):
+        """Lets `receive` come back, from any thread."""
+        try:
+            os.write(self._wake, b"\0")
+        except BlockingIOError:
+            pass
+
+    def has_input(self, seconds=0):
+        """Waits for so long at most; whether `receive` would not wait."""
+        return bool(self._poll.poll(None if seconds is None else max(seconds, 0) * 1000))
+
+    def is_closed(self):
+        """Whether the server wants this process to end, or is gone."""
+        return any(event & select.POLLHUP for _, event in self._poll.poll(0))
+
     def receive(self):
-        """The next frames, at least one, as a list of (kind, call, body); None when the server is gone."""
+        """The next frames, as a list of (kind, number, body), empty when woken; None when the server is gone."""
         data, frames, start, unpack_head = self._rest, [], 0, HEAD.unpack_from
         while True:
             end = start + HEAD.size
             while end <= len(data):
-                length, call, kind = unpack_head(data, start)
+                length, number, kind = unpack_head(data, start)
                 if end + length > len(data):
                     break
-                frames.append((kind, call, data[end:end + length]))
+                frames.append((kind, number, data[end:end + length]))
                 start = end + length
                 end = start + HEAD.size
             if frames:
@@ -66,77 +98,54 @@ class Wire:
                 return frames
             # Nothing of `data` is used up: it ends within its first frame.
             if end <= len(data) and end + length - len(data) > CHUNK:
-                return self._receive_large(kind, call, data[end:], length)
-            more = self._pipe.read1(CHUNK)
+                return self._receive_large(kind, number, bytearray(data[end:]), length)
+            if self._woken is not None and not data and self._was_woken():
+                return frames
+            more = self.read(self._input, CHUNK)
             if not more:
                 return None
             data = data + more if data else more
 
-    def _receive_large(self, kind, call, begun, length):
-        """A frame that is worth a read of its own; `begun` is what has come of its body."""
+    def _was_woken(self):
+        ready = [fd for fd, _ in self._poll.poll()]
+        if self._woken in ready:
+            os.read(self._woken, CHUNK)
+        return self._input not in ready
+
+    def _receive_large(self, kind, number, body, length):
+        """A frame that is worth a buffer of its own; `body` is what has come of it."""
         self._rest = b""
-        body = begun + self._pipe.read(length - len(begun))
-        return [(kind, call, body)] if len(body) == length else None
+        while len(body) < length:
+            more = self.read(self._input, min(length - len(body), 1 << 20))
+            if not more:
+                return None
+            body += more
+        return [(kind, number, bytes(body))]
 
-    def put(self, kind, call, body=b""):
-        """Leaves a frame for the next `flush`, which has to come within a moment."""
-        if self._forked:
-            # A copy of this process that came back from its method has nobody to answer.
-            os._exit(0)
-        # In one step, so that no other thread's frame gets in between.
-        self._outbox.extend((HEAD.pack(len(body), call, kind), body))
-
-    def send(self, kind, call, body=b""):
-        """Sends one frame; waits while the pipe is full, unless another thread does already."""
-        self.put(kind, call, body)
-        self.flush()
-
-    def waits(self):
-        """Whether anything was put that is not written yet."""
-        return bool(self._outbox) or self._writing.locked()
-
-    def flush(self):
-        """Writes what waits. If another thread is writing already, that one writes this too."""
-        outbox = self._outbox
-        while outbox and self._writing.acquire(False):
+    def send(self, kind, number, body=b""):
+        """Sends one frame; waits while the pipe is full."""
+        head = HEAD.pack(len(body), number, kind)
+        with self._sending:
             try:
-                count = len(outbox)
-                parts = outbox[:count]
-                del outbox[:count]
-                self._write(parts)
-            finally:
-                self._writing.release()
+                if len(body) < JOINED:
+                    self._write(head + body)
+                else:
+                    self._write(head)
+                    self._write(body)
+            except OSError:
+                # The server is gone. `receive` sees that too, and ends this process.
+                pass
 
-    def _write(self, parts):
-        try:
-            for part in _joined(parts):
-                written = os.write(self._output, part)
-                if written < len(part):
-                    rest = memoryview(part)[written:]
-                    while rest:
-                        rest = rest[os.write(self._output, rest):]
-        except OSError:
-            # The server is gone. `receive` sees that too, and ends this process.
-            pass
+    def _write(self, data):
+        written = os.write(self._output, data)
+        if written < len(data):
+            rest = memoryview(data)[written:]
+            while rest:
+                rest = rest[os.write(self._output, rest):]
 
     def _let_go(self):
-        self._forked = True
         nothing = os.open(os.devnull, os.O_RDWR)
-        os.dup2(nothing, self._output, inheritable=False)
-        os.dup2(nothing, self._pipe.fileno(), inheritable=False)
+        for fd in (self._input, self._output):
+            os.dup2(nothing, fd, inheritable=False)
         os.close(nothing)
-
-
-def _joined(parts):
-    """The same bytes in fewer parts: small ones are copied together, large ones stay as they are."""
-    small = []
-    for part in parts:
-        if len(part) < JOINED:
-            small.append(part)
-            continue
-        if small:
-            yield b"".join(small)
-            small.clear()
-        yield part
-    if small:
-        yield b"".join(small)
+        self._sending = _thread.allocate_lock()

@@ -128,13 +128,20 @@ class Values(unittest.TestCase):
             self.assertEqual(self.round_trip(moment), moment)
 
     def test_timestamps_beyond_datetime_stay_extensions(self):
-        for body in (b"\0" * 4 + b"\x7f" + b"\xff" * 7, b"abc", b"\xff" * 12, b"\xff" * 8):
+        for body in (b"\0" * 4 + b"\x7f" + b"\xff" * 7, b"\x3b\x9a\xc9\xff" + b"\x80" + b"\0" * 7):
             extension = codec.ExtType(-1, body)
             self.assertEqual(self.round_trip(extension), extension)
 
+    def test_what_is_no_timestamp_is_refused(self):
+        for body in (b"", b"abc", b"\0" * 9, b"\xff" * 12, b"\xff" * 8, b"\x3b\x9a\xca\0" + b"\0" * 8):
+            encoded = bytes((0xC7, len(body), 0xFF)) + body
+            with self.assertRaisesRegex(ValueError, r"a timestamp \(extension type -1\) of \d+ "):
+                codec.unpack(encoded)
+            with self.assertRaisesRegex(ValueError, r"can not serialize a timestamp .* at result\[0\]"):
+                codec.pack([codec.ExtType(-1, body)])
+
     def test_refused(self):
         for value, error, text in [
-            ({1}, TypeError, "can not serialize 'set' object; give a list"),
             (object(), TypeError, "can not serialize 'object' object"),
             (2**64, OverflowError, "65 bits"), (-2**63 - 1, OverflowError, "64 bits"),
             ("\ud800", UnicodeEncodeError, "surrogates"),

@@ -65,13 +65,23 @@ class Loop(unittest.TestCase):
                 self.write_and_close([whole, whole[:end]])
                 self.assertEqual(self.received(), [(16, 1, b"abc")])
 
-    def test_what_was_put_leaves_together(self):
-        for number in range(10):
-            self.wire.put(wire.VALUE, number, bytearray(b"v"))
-        self.assertTrue(self.wire.waits())
-        self.wire.flush()
-        self.assertFalse(self.wire.waits())
-        self.assertEqual(self.wire.receive(), [(wire.VALUE, number, b"v") for number in range(10)])
+    def test_a_reader_can_be_woken(self):
+        self.wire.make_wakeable()
+        self.assertFalse(self.wire.has_input())
+        threading.Thread(target=self.wire.wake).start()
+        self.assertEqual(self.wire.receive(), [])
+        self.wire.wake()
+        self.wire.send(wire.VALUE, 1, b"v")
+        frames = self.wire.receive() or self.wire.receive()
+        self.assertEqual(frames, [(wire.VALUE, 1, b"v")])
+
+    def test_the_end_is_seen_before_it_is_read(self):
+        self.wire.send(wire.VALUE, 1, b"v")
+        self.assertFalse(self.wire.is_closed())
+        os.close(self.output)
+        self.assertTrue(self.wire.is_closed())
+        self.assertTrue(self.wire.has_input())
+        self.assertEqual(self.received(), [(wire.VALUE, 1, b"v")])
 
     def test_threads_keep_their_order(self):
         sizes = (1, 100, wire.JOINED, 3 * wire.JOINED)
@@ -79,9 +89,7 @@ class Loop(unittest.TestCase):
         def run(call):
             for number in range(60):
                 body = number.to_bytes(2, "big") * sizes[number % len(sizes)]
-                self.wire.put(wire.ITEM, call, body)
-                if number % 3 != 0:
-                    self.wire.flush()
+                self.wire.send(wire.ITEM, call, body)
             self.wire.send(wire.DONE, call)
 
         threads = [threading.Thread(target=run, args=(call,)) for call in range(8)]

@@ -43,7 +43,8 @@ pub(super) fn names(list: &Value) -> Result<Vec<String>, Stop> {
     Ok(names.iter().filter_map(text).collect())
 }
 
-/// `[[names], varargs or nil, keywords or nil, [defaults of the last names] or nil]`.
+/// `[[names], varargs or nil, keywords or nil, [defaults of the last names] or nil]`, and maybe
+/// `[keyword-only names], {their defaults}`.
 pub(super) fn argspec(spec: &Value) -> Option<Vec<String>> {
     let spec = spec.as_array()?;
     let names = spec.first()?.as_array()?;
@@ -52,9 +53,15 @@ pub(super) fn argspec(spec: &Value) -> Option<Vec<String>> {
     let defaults = std::iter::repeat_n(None, required).chain(defaults.iter().map(Some));
     let mut parameters: Vec<_> =
         names.iter().zip(defaults).map(|(name, default)| parameter(name, default)).collect();
-    for (index, stars) in [(1, "*"), (2, "**")] {
-        parameters.extend(spec.get(index).and_then(text).map(|name| format!("{stars}{name}")));
+    let only = spec.get(4).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let starred =
+        |index, stars| spec.get(index).and_then(text).map(|name: String| format!("{stars}{name}"));
+    parameters.extend(starred(1, "*").or_else(|| (!only.is_empty()).then(|| "*".to_owned())));
+    for name in only {
+        let default = text(name).and_then(|name| field(spec.get(5)?, &name));
+        parameters.push(parameter(name, default));
     }
+    parameters.extend(starred(2, "**"));
     Some(parameters)
 }
 

@@ -34,6 +34,12 @@ const PYTHON: &str = r#"{"name": "smallsvc", "methods": {
     "opt": {"args": [{"name": "c", "default": "text"}, {"name": "d", "default": null}], "doc": "\n  Odd.\n"},
     "now": {"args": [], "doc": ""}}}"#;
 
+/// What a server of this project tells of `*args`, `**kwargs` and keyword-only arguments.
+const STARRED: &str = r#"{"name": "stars", "methods": {
+    "all": {"args": [{"name": "a"}, {"name": "*rest"}, {"name": "only"},
+        {"name": "mode", "default": "r"}, {"name": "**more"}], "doc": null},
+    "bare": {"args": [{"name": "*"}, {"name": "n", "default": 2}], "doc": null}}}"#;
+
 const NODE: &str = r#"{"name": "Object", "methods": {
     "echo": {"doc": "", "args": [{"name": "x"}]},
     "boom": {"doc": "", "args": []}}}"#;
@@ -65,6 +71,7 @@ fn signatures_show_defaults() {
     for (description, text) in [
         (PYTHON, "[smallsvc]\nCounter(??)\nadd(a, b=2)\necho(x)\nopt(c=text, d)\nnow()\n"),
         (NODE, "[Object]\necho(x)\nboom()\n"),
+        (STARRED, "[stars]\nall(a, *rest, only, mode=r, **more)\nbare(*, n=2)\n"),
         (VERSION_2, "[old]\nadd(a, b=2)\nmany(*rest, **more)\nsleep(??)\n"),
     ] {
         let text = Ok(text.to_owned());
@@ -91,6 +98,10 @@ fn services_that_cannot_describe_themselves_are_asked_one_by_one() {
     let calls = [
         ("_zerorpc_name []", "\"old\""),
         ("_zerorpc_list []", r#"["add", "odd"]"#),
+        (r#"_zerorpc_help ["only"]"#, "null"),
+        (r#"_zerorpc_args ["only"]"#, r#"[["a"],null,"more",null,["b","c"],{"c":3}]"#),
+        (r#"_zerorpc_help ["all"]"#, "null"),
+        (r#"_zerorpc_args ["all"]"#, r#"[["a"],"rest",null,[1],["b"],{}]"#),
         (r#"_zerorpc_help ["add"]"#, r#""Adds.\n\nSlowly.""#),
         (r#"_zerorpc_args ["add"]"#, r#"[["a","b"],null,null,[2]]"#),
         (r#"_zerorpc_help ["odd"]"#, "null"),
@@ -101,6 +112,8 @@ fn services_that_cannot_describe_themselves_are_asked_one_by_one() {
         (Question::Signatures, "[old]\nadd(a, b=2)\nodd(??)\n"),
         (describe("add"), "[old]\nadd(a, b=2)\n\nAdds.\n\nSlowly.\n\n"),
         (describe("odd"), "[old]\nodd(??)\n\n<undocumented>\n\n"),
+        (describe("only"), "[old]\nonly(a, *, b, c=3, **more)\n\n<undocumented>\n\n"),
+        (describe("all"), "[old]\nall(a=1, *rest, b)\n\n<undocumented>\n\n"),
         (describe("nope"), "No documentation for \"nope\".\n"),
     ] {
         assert_eq!(shown(&question, &calls), Ok(text.to_owned()), "{question:?}");

@@ -33,7 +33,7 @@ fn summary(plan: &Plan) -> String {
     match &plan.role {
         Role::Server(server) => {
             add(&format_args!("serve {}", server.module));
-            if server.pool_size != zerorpc::DEFAULT_POOL_SIZE {
+            if server.pool_size.get() != zerorpc::DEFAULT_POOL_SIZE {
                 add(&format_args!("pool={}", server.pool_size));
             }
         }

@@ -13,7 +13,7 @@ pub(super) struct Catalogue {
 
 impl Catalogue {
     /// Reads `[name, [[method, doc, signature]...]]`, where a signature is nil or
-    /// `[[[argument, default?]...], varargs, keywords]`.
+    /// `[[[argument, default?]...], varargs, keywords, keyword-only arguments as the first?]`.
     pub(super) fn decode(body: &[u8]) -> Option<Self> {
         let [name, methods] = array(value(body)?)?;
         let methods = list(methods)?.into_iter().map(method).collect::<Option<_>>()?;
@@ -31,9 +31,18 @@ fn method(listed: Value) -> Option<Method> {
 }
 
 fn signature(listed: Value) -> Option<Signature> {
-    let [arguments, varargs, keywords] = array(listed)?;
-    let arguments = list(arguments)?.into_iter().map(argument).collect::<Option<_>>()?;
-    Some(Signature { arguments, varargs: text(varargs), keywords: text(keywords) })
+    let mut parts = list(listed)?.into_iter();
+    let signature = Signature {
+        arguments: arguments(parts.next()?)?,
+        varargs: text(parts.next()?),
+        keywords: text(parts.next()?),
+        keyword_only: parts.next().map_or(Some(vec![]), arguments)?,
+    };
+    parts.next().is_none().then_some(signature)
+}
+
+fn arguments(listed: Value) -> Option<Vec<Argument>> {
+    list(listed)?.into_iter().map(argument).collect()
 }
 
 fn argument(listed: Value) -> Option<Argument> {
@@ -41,10 +50,15 @@ fn argument(listed: Value) -> Option<Argument> {
     Some(Argument { name: text(parts.next()?)?, default: parts.next() })
 }
 
-/// The failure that a frame carries: `[name, message, traceback]`.
-pub(super) fn failure(body: &Bytes) -> Failure {
-    let [name, message, traceback] = texts(body);
-    Failure::new(name, message).with_traceback(traceback)
+/// The failure that a frame carries, and whether a method has raised it: `[name, message, traceback, raised]`.
+pub(super) fn failure(body: &Bytes) -> (Failure, bool) {
+    let mut parts = value(body).and_then(list).unwrap_or_default();
+    let is_raised = parts.get(3).and_then(Value::as_bool).unwrap_or(false);
+    parts.truncate(3);
+    let mut texts = parts.into_iter().map(|part| text(part).unwrap_or_default());
+    let mut next = || texts.next().unwrap_or_default();
+    let (name, message) = (next(), next());
+    (Failure::new(name, message).with_traceback(next()), is_raised)
 }
 
 /// An array of texts; what is missing is empty.
@@ -92,6 +106,7 @@ mod tests {
     #[test]
     fn reads_names_docs_and_signatures() {
         let arguments = listed([listed(["a".into()]), listed(["b".into(), Value::Nil])]);
+        let only = listed([listed(["c".into(), 3.into()])]);
         let body = encode(&listed([
             "time".into(),
             listed([
@@ -101,6 +116,11 @@ mod tests {
                     listed([arguments, "rest".into(), Value::Nil]),
                 ]),
                 listed(["g".into(), Value::Nil, Value::Nil]),
+                listed([
+                    "h".into(),
+                    Value::Nil,
+                    listed([listed([]), Value::Nil, Value::Nil, only]),
+                ]),
             ]),
         ]));
         let catalogue = Catalogue::decode(&body).expect("is a catalogue");
@@ -112,10 +132,14 @@ mod tests {
             ],
             varargs: Some("rest".into()),
             keywords: None,
+            keyword_only: vec![],
         };
         let f = Method { name: "f".into(), doc: Some("Does.".into()), signature: Some(signature) };
         let g = Method { name: "g".into(), doc: None, signature: None };
-        assert_eq!(catalogue.methods, [f, g]);
+        let keyword_only = vec![Argument { name: "c".into(), default: Some(3.into()) }];
+        let signature = Signature { keyword_only, ..Signature::default() };
+        let h = Method { name: "h".into(), doc: None, signature: Some(signature) };
+        assert_eq!(catalogue.methods, [f, g, h]);
     }
 
     #[test]
@@ -129,6 +153,6 @@ mod tests {
     #[test]
     fn missing_texts_are_empty() {
         let body = encode(&listed(["NameError".into(), Value::Nil]));
-        assert_eq!(failure(&body.into()), Failure::new("NameError", ""));
+        assert_eq!(failure(&body.into()), (Failure::new("NameError", ""), false));
     }
 }

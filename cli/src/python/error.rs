@@ -38,6 +38,17 @@ pub enum PythonError {
     System(#[from] io::Error),
 }
 
+impl PythonError {
+    /// Where an import failed, if that is what has failed: several lines.
+    #[must_use]
+    pub fn traceback(&self) -> Option<&str> {
+        match self {
+            Self::Refused { traceback, .. } if !traceback.is_empty() => Some(traceback),
+            _ => None,
+        }
+    }
+}
+
 fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such program".to_owned(),

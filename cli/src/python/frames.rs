@@ -3,10 +3,11 @@
 //! A frame is a head of 17 bytes (length of the body, number of the call, kind) and a body: one msgpack
 //! value, or nothing. `wire.py` is the other half.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read};
 
 use bytes::Bytes;
 use rmpv::{Value, encode::write_value};
+use zerorpc::Context;
 
 const HEAD: usize = 17;
 
@@ -19,7 +20,7 @@ const JOINED: usize = 1 << 16;
 /// What the child sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// The module is loaded: `[service name, [[method, doc, signature]...]]`.
+    /// The module is loaded: `[service name, [[method, doc, signature]...]]`. The number tells how calls are run.
     Ready,
     /// It cannot be served: `[reason, traceback]`.
     Refused,
@@ -31,9 +32,20 @@ pub(super) enum Kind {
     Item,
     /// The end of it.
     Done,
-    /// The failure of a call or stream: `[name, message, traceback]`.
+    /// The failure of a call or stream: `[name, message, traceback, whether the method raised it]`.
     Failure,
+    /// A call runs in a thread or greenlet of its own now.
+    Begun,
+    /// A call runs on the event loop now.
+    Async,
+    /// Something for a socket that served code has opened.
+    Outgoing(u8),
 }
+
+/// What is sent to the child.
+const CALL: u8 = 16;
+const CREDIT: u8 = 17;
+const CANCEL: u8 = 18;
 
 /// One frame from the child.
 #[derive(Debug)]
@@ -59,6 +71,9 @@ pub(super) fn read(pipe: &mut impl BufRead) -> io::Result<Option<Frame>> {
         4 => Kind::Item,
         5 => Kind::Done,
         6 => Kind::Failure,
+        7 => Kind::Begun,
+        8 => Kind::Async,
+        32..48 => Kind::Outgoing(kind),
         _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame of unknown kind")),
     };
     let body = read_body(pipe, length)?;
@@ -97,51 +112,62 @@ fn read_body(pipe: &mut impl BufRead, length: u64) -> io::Result<Option<Bytes>> 
     Ok((read as u64 == length).then(|| body.into()))
 }
 
-/// Begins a call; `arguments` is one msgpack value.
-pub(super) fn write_call(
-    pipe: &mut impl Write,
-    call: u64,
-    method: &str,
-    arguments: &[u8],
-) -> io::Result<()> {
-    let mut body = vec![0x92];
-    write_value(&mut body, &Value::from(method)).map_err(io::Error::from)?;
-    write(pipe, 16, call, &body, arguments)
+/// Begins a call. `header` are the keys that came with the request.
+pub(super) fn call(number: u64, method: &str, header: &Context, arguments: Bytes) -> Vec<Bytes> {
+    let mut body = vec![if header.is_empty() { 0x92 } else { 0x93 }];
+    append(&mut body, &Value::from(method));
+    if !header.is_empty() {
+        append_map_head(&mut body, header.len());
+        for part in header.iter().flat_map(|(key, value)| [key, value]) {
+            body.extend(part.as_bytes());
+        }
+    }
+    frame(CALL, number, &body, arguments)
 }
 
 /// Gives credit back: that much has been taken off a stream.
-pub(super) fn write_credit(
-    pipe: &mut impl Write,
-    call: u64,
-    items: u64,
-    bytes: u64,
-) -> io::Result<()> {
+pub(super) fn credit(number: u64, items: u64, bytes: u64) -> Vec<Bytes> {
     let mut body = Vec::new();
-    let taken = Value::Array(vec![items.into(), bytes.into()]);
-    write_value(&mut body, &taken).map_err(io::Error::from)?;
-    write(pipe, 17, call, &body, &[])
+    append(&mut body, &Value::Array(vec![items.into(), bytes.into()]));
+    frame(CREDIT, number, &body, Bytes::new())
 }
 
 /// Nobody wants the answer to a call any more.
-pub(super) fn write_cancel(pipe: &mut impl Write, call: u64) -> io::Result<()> {
-    write(pipe, 18, call, &[], &[])
+pub(super) fn cancel(number: u64) -> Vec<Bytes> {
+    frame(CANCEL, number, &[], Bytes::new())
 }
 
-/// The body is given in two parts, of which the second may be large and is not copied then.
-fn write(pipe: &mut impl Write, kind: u8, call: u64, body: &[u8], tail: &[u8]) -> io::Result<()> {
+/// A frame in one part, or in two where the second is so large that it is not worth a copy.
+pub(super) fn frame(kind: u8, number: u64, body: &[u8], tail: Bytes) -> Vec<Bytes> {
     let length = (body.len() + tail.len()) as u64;
-    let mut start = Vec::with_capacity(HEAD + body.len() + tail.len().min(JOINED));
+    let is_joined = tail.len() < JOINED;
+    let mut start = Vec::with_capacity(HEAD + body.len() + if is_joined { tail.len() } else { 0 });
     start.extend(length.to_be_bytes());
-    start.extend(call.to_be_bytes());
+    start.extend(number.to_be_bytes());
     start.push(kind);
     start.extend(body);
-    if tail.len() < JOINED {
-        start.extend(tail);
-        pipe.write_all(&start)
+    if is_joined {
+        start.extend_from_slice(&tail);
+        vec![start.into()]
     } else {
-        pipe.write_all(&start)?;
-        pipe.write_all(tail)
+        vec![start.into(), tail]
     }
+}
+
+/// A map of up to 2^32 pairs; nearly always a handful.
+fn append_map_head(out: &mut Vec<u8>, pairs: usize) {
+    match u8::try_from(pairs) {
+        Ok(pairs @ 0..16) => out.push(0x80 | pairs),
+        _ => {
+            out.push(0xdf);
+            out.extend((pairs as u32).to_be_bytes());
+        }
+    }
+}
+
+fn append(out: &mut Vec<u8>, value: &Value) {
+    // A `Vec` takes everything.
+    let _never_fails = write_value(out, value);
 }
 
 #[cfg(test)]
@@ -194,14 +220,17 @@ mod tests {
     fn writes_what_the_bridge_reads() {
         for size in [0, 1, JOINED, JOINED + 1] {
             let arguments = vec![0xc0; size];
-            let mut out = Vec::new();
-            write_call(&mut out, 7, "m", &arguments).expect("a Vec takes everything");
+            let out = call(7, "m", &Context::new(), arguments.clone().into()).concat();
             let body = [&[0x92, 0xa1, b'm'][..], &arguments].concat();
             assert_eq!(out, frame(body.len() as u64, 16, &body));
         }
-        let mut out = Vec::new();
-        write_credit(&mut out, 7, 32, 1000).expect("a Vec takes everything");
-        write_cancel(&mut out, 7).expect("a Vec takes everything");
+        let mut header = Context::new();
+        header.insert("k", &1).expect("has a form");
+        let out = call(7, "m", &header, Bytes::from_static(&[0x90])).concat();
+        let body = [0x93, 0xa1, b'm', 0x81, 0xa1, b'k', 1, 0x90];
+        assert_eq!(out, frame(body.len() as u64, 16, &body));
+
+        let out = [credit(7, 32, 1000), cancel(7)].concat().concat();
         let expected = [frame(5, 17, &[0x92, 32, 0xcd, 0x03, 0xe8]), frame(0, 18, b"")].concat();
         assert_eq!(out, expected);
     }

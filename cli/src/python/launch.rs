@@ -3,42 +3,35 @@
 use std::{
     env,
     ffi::OsString,
-    io::{self, BufReader, Write},
+    fmt::Write as _,
+    fs::File,
+    io::{self, BufReader},
+    num::NonZeroUsize,
+    os::{
+        fd::{AsFd, AsRawFd},
+        unix::process::CommandExt,
+    },
     path::PathBuf,
-    process::{Child, ChildStdout, Command, Stdio},
-    sync::Arc,
+    process::{ChildStdout, Command, Stdio},
     time::Duration,
 };
+
+use rustix::io::{FdFlags, fcntl_setfd};
+use zerorpc::DEFAULT_POOL_SIZE;
 
 use super::{
     catalogue::Catalogue,
     error::PythonError,
     frames::{self, Kind},
     process::Process,
+    queue::Mode,
+    sources::{BRIDGE, LOADER, PACKAGE},
 };
 
 /// What stands on the child's command line. It moves the pipe off fd 0, where the module may read, and runs
 /// the loader, which comes first on that pipe behind its length.
 const BOOTSTRAP: &str =
     "import os; pipe = open(os.dup(0), 'rb'); exec(pipe.read(int(pipe.readline())))";
-
-const LOADER: &str = include_str!("../../python/loader.py");
-
-/// The modules of the bridge, each behind those that it imports.
-const BRIDGE: [(&str, &str); 10] = [
-    ("codec", include_str!("../../python/bridge/codec.py")),
-    ("wire", include_str!("../../python/bridge/wire.py")),
-    ("decorators", include_str!("../../python/bridge/decorators.py")),
-    ("failures", include_str!("../../python/bridge/failures.py")),
-    ("resolve", include_str!("../../python/bridge/resolve.py")),
-    ("keeper", include_str!("../../python/bridge/keeper.py")),
-    ("introspect", include_str!("../../python/bridge/introspect.py")),
-    ("threads", include_str!("../../python/bridge/threads.py")),
-    ("calls", include_str!("../../python/bridge/calls.py")),
-    ("runner", include_str!("../../python/bridge/runner.py")),
-];
-
-const WORKER: &str = include_str!("../../python/bridge/worker.py");
 
 /// How Python is run.
 #[derive(Debug, Clone)]
@@ -49,6 +42,14 @@ pub struct PythonOptions {
     pub directory: Option<PathBuf>,
     /// How long a call waits for a child that is being restarted; the default is 5 seconds.
     pub restart_wait: Duration,
+    /// How many plain calls run at a time, in threads. The default is `None`: one at a time, in the main thread.
+    pub threads: Option<NonZeroUsize>,
+    /// Whether calls are greenlets of gevent. The default is `None`: if the module imports gevent.
+    pub gevent: Option<bool>,
+    /// How many calls are in progress at a time, streams not counted; the default is [`DEFAULT_POOL_SIZE`].
+    pub pool_size: usize,
+    /// Whether methods that raise are not logged; the default is that they are, as warnings.
+    pub quiet: bool,
 }
 
 impl Default for PythonOptions {
@@ -59,6 +60,10 @@ impl Default for PythonOptions {
                 .unwrap_or_else(|| "python3".into()),
             directory: None,
             restart_wait: Duration::from_secs(5),
+            threads: None,
+            gevent: None,
+            pool_size: DEFAULT_POOL_SIZE,
+            quiet: false,
         }
     }
 }
@@ -66,69 +71,93 @@ impl Default for PythonOptions {
 /// The child's end of the conversation, for one reader.
 pub(super) type Output = BufReader<ChildStdout>;
 
-/// Starts the interpreter; it does not know yet what to do.
+/// Starts the interpreter, and hands it what it needs to load the module. It says how that went by its first frame.
 pub(super) fn spawn(
     target: &str,
     options: &PythonOptions,
-) -> Result<(Arc<Process>, Output), PythonError> {
+) -> Result<(Process, Output), PythonError> {
+    let current = tempfile::tempfile()?;
+    current.set_len(16)?;
+    let folder = env::temp_dir().join(format!("zerorpc-{:016x}", random()?));
     let mut command = Command::new(&options.python);
     command.arg("-c").arg(BOOTSTRAP).arg(target).stdin(Stdio::piped()).stdout(Stdio::piped());
+    // What a terminal sends is for the server, which ends this process when its calls have ended.
+    command.process_group(0);
     if let Some(directory) = &options.directory {
         command.current_dir(directory);
     }
-    let mut child = command
-        .spawn()
-        .map_err(|source| PythonError::NoPython { python: name(options), source })?;
+    fcntl_setfd(&current, FdFlags::empty()).map_err(io::Error::from)?;
+    let spawned = command.spawn();
+    fcntl_setfd(&current, FdFlags::CLOEXEC).map_err(io::Error::from)?;
+    let mut child =
+        spawned.map_err(|source| PythonError::NoPython { python: name(options), source })?;
     let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-        abandon(child);
         return Err(io::Error::other("the child has no pipes").into());
     };
-    Ok((Arc::new(Process::new(target, child, input)), BufReader::with_capacity(1 << 16, output)))
+    let start = hand_over(options, &current, &folder);
+    let mut process = Process::new(child, input, current, folder);
+    // A child that ends early breaks the pipe; what it said on the other one is what counts.
+    if let Err(error) = process.write_all(start.as_bytes()) {
+        tracing::debug!(%error, "the Python process has ended early");
+    }
+    Ok((process, BufReader::with_capacity(1 << 16, output)))
 }
 
-/// Has the child load the module; takes as long as the module's import takes.
+/// Waits until the child has loaded the module, which takes as long as the module's import takes. `None` when it has
+/// ended instead.
 ///
-/// On an error the child has ended.
+/// # Errors
+/// When it says why there is nothing to serve.
 pub(super) fn load(
-    process: &Process,
+    target: &str,
     output: &mut Output,
     options: &PythonOptions,
-) -> Result<Catalogue, PythonError> {
-    // A child that ends early breaks the pipe; what it said on the other one is what counts.
-    let handed_over = process.write(hand_over);
-    let answer = frames::read(output);
-    if let (Ok(()), Ok(Some(frame))) = (&handed_over, &answer)
-        && frame.kind == Kind::Ready
-        && let Some(catalogue) = Catalogue::decode(&frame.body)
-    {
-        return Ok(catalogue);
-    }
-    let status = process.reap()?;
-    let target = process.target().to_owned();
-    match answer {
-        Ok(Some(frame)) if frame.kind == Kind::Refused => {
+) -> Result<Option<(Catalogue, Mode)>, PythonError> {
+    let Ok(Some(frame)) = frames::read(output) else { return Ok(None) };
+    match frame.kind {
+        Kind::Ready => Ok(Catalogue::decode(&frame.body).zip(mode(frame.call, options))),
+        Kind::Refused => {
             let [reason, traceback] = super::catalogue::texts(&frame.body);
-            Err(PythonError::Refused { target, reason, traceback })
+            Err(PythonError::Refused { target: target.to_owned(), reason, traceback })
         }
-        _ => Err(PythonError::Ended { python: name(options), target, status }),
+        _ => Ok(None),
     }
 }
 
-fn hand_over(pipe: &mut dyn Write) -> io::Result<()> {
+fn mode(told: u64, options: &PythonOptions) -> Option<Mode> {
+    match told {
+        0 => Some(Mode::Serial),
+        1 => Some(Mode::Threads(options.threads.map_or(1, NonZeroUsize::get))),
+        2 => Some(Mode::Greenlets),
+        _ => None,
+    }
+}
+
+/// What the loader reads: itself, the modules of the bridge and the package, and the options.
+fn hand_over(options: &PythonOptions, current: &File, folder: &std::path::Path) -> String {
     let mut text = format!("{}\n{LOADER}", LOADER.len());
-    for (name, source) in BRIDGE.into_iter().chain([("worker", WORKER)]) {
-        text.push_str(&format!("{name} {}\n{source}", source.len()));
+    for (name, source) in BRIDGE.iter().chain(PACKAGE) {
+        // A String takes everything.
+        let _never_fails = write!(text, "{name} {}\n{source}", source.len());
     }
-    text.push('\n');
-    pipe.write_all(text.as_bytes())
+    let threads = options.threads.map_or(0, NonZeroUsize::get);
+    let gevent = match options.gevent {
+        None => "auto",
+        Some(true) => "yes",
+        Some(false) => "no",
+    };
+    let current = current.as_fd().as_raw_fd();
+    let _never_fails =
+        write!(text, "\n{threads} {gevent} {current} {}\n", folder.to_string_lossy());
+    text
 }
 
-fn name(options: &PythonOptions) -> String {
+pub(super) fn name(options: &PythonOptions) -> String {
     options.python.to_string_lossy().into_owned()
 }
 
-fn abandon(mut child: Child) {
-    // Neither can fail for a child of ours that nobody has waited for.
-    let _ = child.kill();
-    let _ = child.wait();
+fn random() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(u64::from_ne_bytes(bytes))
 }

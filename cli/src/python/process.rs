@@ -1,214 +1,168 @@
-//! One running child: the pipe to it, the calls it works on, and its end.
+//! One running child: the pipe to it, what it says it is at, and its end.
 
 use std::{
-    collections::HashMap,
-    io::{self, Write},
+    collections::VecDeque,
+    fs::File,
+    io::{self, IoSlice, Write},
+    os::{fd::AsFd, unix::fs::FileExt},
+    path::PathBuf,
     process::{Child, ChildStdin, ExitStatus},
-    sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
-use parking_lot::{Condvar, Mutex};
-use tracing::{debug, error};
-use zerorpc::Failure;
-
-use super::{
-    catalogue,
-    conversation::{Mailbox, Message},
-    frames::{self, Frame, Kind},
-    launch::Output,
+use bytes::{Buf, Bytes};
+use rustix::{
+    fs::{OFlags, fcntl_getfl, fcntl_setfl},
+    process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid},
 };
+use tracing::debug;
 
-/// How long a child may take to end once its stdin is closed; it gives itself one second less (`worker.py`).
-const GRACE: Duration = Duration::from_secs(3);
+use super::guard::Guard;
 
-/// A Python process that has been started.
+/// How long a child may take to end once its stdin is closed, before it is killed with its whole group.
+pub(super) const GRACE: Duration = Duration::from_secs(3);
+
+/// A Python process that has been started. It leads a process group of its own, which ends with it.
 #[derive(Debug)]
 pub(super) struct Process {
-    target: String,
-    child: Mutex<Child>,
-    /// Locked while somebody writes, which a child that does not read can make last.
-    input: Mutex<Option<ChildStdin>>,
-    calls: Mutex<Calls>,
-    exit: Mutex<Option<ExitStatus>>,
-    exited: Condvar,
+    child: Child,
+    /// Gone once the child is to end.
+    input: Option<ChildStdin>,
+    /// What the pipe had no room for.
+    unsent: VecDeque<Bytes>,
+    /// Where the child writes what its main thread is at.
+    current: File,
+    /// A folder that the child may make, for what its own children import.
+    folder: PathBuf,
+    _guard: Option<Guard>,
 }
 
-/// The calls that the child works on.
-#[derive(Debug, Default)]
-struct Calls {
-    last: u64,
-    open: HashMap<u64, Arc<Mailbox>>,
-    /// The child has died: no more calls.
-    closed: bool,
+/// What the main thread of a child is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Current {
+    /// The call.
+    pub(super) number: u64,
+    /// When it was begun, or went on.
+    pub(super) since: SystemTime,
 }
 
 impl Process {
-    pub(super) fn new(target: &str, child: Child, input: ChildStdin) -> Self {
+    pub(super) fn new(child: Child, input: ChildStdin, current: File, folder: PathBuf) -> Self {
+        // Without a guard, only a server that is killed leaves something behind.
+        let guard = Guard::start(child.id(), &folder);
+        let guard = guard.inspect_err(|error| debug!(%error, "there is no shell to guard Python"));
         Self {
-            target: target.to_owned(),
-            child: Mutex::new(child),
-            input: Mutex::new(Some(input)),
-            calls: Mutex::default(),
-            exit: Mutex::new(None),
-            exited: Condvar::new(),
+            child,
+            input: Some(input),
+            unsent: VecDeque::new(),
+            current,
+            folder,
+            _guard: guard.ok(),
         }
-    }
-
-    /// What is served.
-    pub(super) fn target(&self) -> &str {
-        &self.target
     }
 
     /// The child's process id.
     pub(super) fn id(&self) -> u32 {
-        self.child.lock().id()
+        self.child.id()
     }
 
-    /// Lets `how` write to the child; may block as long as the child does not read.
-    pub(super) fn write(
-        &self,
-        how: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> io::Result<()> {
-        match self.input.lock().as_mut() {
-            Some(input) => how(input),
-            None => Err(io::ErrorKind::BrokenPipe.into()),
+    /// Writes all of it, however long the child takes to read; for what comes before the first frame.
+    pub(super) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let input = self.input.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        input.write_all(bytes)?;
+        // From now on, nobody waits for the child to read.
+        let flags = fcntl_getfl(&*input)?;
+        Ok(fcntl_setfl(&*input, flags | OFlags::NONBLOCK)?)
+    }
+
+    /// Sends a frame, now or by a later [`flush`](Self::flush).
+    pub(super) fn send(&mut self, frame: impl IntoIterator<Item = Bytes>) {
+        let is_first = self.unsent.is_empty();
+        self.unsent.extend(frame);
+        if is_first {
+            self.flush();
         }
     }
 
-    /// Writes something of a call. A child that cannot be written to is made to end, and its end is what
-    /// the calls hear of.
-    pub(super) fn tell(&self, how: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
-        if let Err(error) = self.write(how) {
-            debug!(%error, "the Python process does not read");
-            self.kill();
-        }
-    }
-
-    /// A number and a mailbox for a new call; `None` when the child has died.
-    pub(super) fn enter(&self) -> Option<(u64, Arc<Mailbox>)> {
-        let mut calls = self.calls.lock();
-        if calls.closed {
-            return None;
-        }
-        calls.last += 1;
-        let number = calls.last;
-        let mailbox = Arc::new(Mailbox::default());
-        calls.open.insert(number, Arc::clone(&mailbox));
-        Some((number, mailbox))
-    }
-
-    /// Forgets a call: what still comes for it is dropped. False when it has ended by itself.
-    pub(super) fn leave(&self, call: u64) -> bool {
-        self.calls.lock().open.remove(&call).is_some()
-    }
-
-    /// How many calls are open.
-    pub(super) fn open_calls(&self) -> usize {
-        self.calls.lock().open.len()
-    }
-
-    /// Passes on what the child sends, until it ends; gives its exit status.
-    pub(super) fn attend(&self, output: &mut Output) -> io::Result<ExitStatus> {
-        let mut frames = Vec::new();
-        loop {
-            match frames::read(output) {
-                Ok(Some(frame)) => frames.push(frame),
-                Ok(None) => break,
+    /// Sends what the pipe has room for. A child that cannot be written to is made to end, and its end is what its
+    /// calls hear of.
+    pub(super) fn flush(&mut self) {
+        /// So many parts are written with one system call.
+        const PARTS: usize = 64;
+        let Some(input) = &mut self.input else { return self.unsent.clear() };
+        while !self.unsent.is_empty() {
+            let parts: Vec<_> =
+                self.unsent.iter().take(PARTS).map(|part| IoSlice::new(part)).collect();
+            match input.write_vectored(&parts) {
+                Ok(written) => advance(&mut self.unsent, written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => {
-                    error!(%error, "the Python process cannot be understood; it is being restarted");
-                    break;
+                    debug!(%error, "the Python process does not read");
+                    self.input = None;
+                    return self.kill();
                 }
             }
-            // What has come together is passed on together: one wake-up for all items of a stream.
-            if !frames::has_arrived(output) {
-                self.dispatch(&mut frames);
-            }
-        }
-        self.dispatch(&mut frames);
-        self.reap()
-    }
-
-    /// Ends all calls with a failure, and takes no more.
-    pub(super) fn fail_calls(&self, failure: &Failure) {
-        let mut calls = self.calls.lock();
-        calls.closed = true;
-        let open = std::mem::take(&mut calls.open);
-        drop(calls);
-        for mailbox in open.into_values() {
-            mailbox.put([Message::Failure(failure.clone())]);
         }
     }
 
-    /// Passes on what has come; `frames` is empty after that.
-    fn dispatch(&self, frames: &mut Vec<Frame>) {
-        // A run of messages of one call each: its mailbox, and how many there are.
-        let mut runs: Vec<(u64, Option<Arc<Mailbox>>, usize)> = Vec::new();
-        let mut messages = Vec::with_capacity(frames.len());
-        let mut calls = self.calls.lock();
-        for Frame { kind, call, body } in frames.drain(..) {
-            let (message, last) = match kind {
-                Kind::Value => (Message::Value(body), true),
-                Kind::Stream => (Message::Stream, false),
-                Kind::Item => (Message::Item(body), false),
-                Kind::Done => (Message::Done, true),
-                Kind::Failure => (Message::Failure(catalogue::failure(&body)), true),
-                Kind::Ready | Kind::Refused => continue,
-            };
-            messages.push(message);
-            match runs.last_mut() {
-                Some((number, _, count)) if *number == call => *count += 1,
-                _ => runs.push((call, calls.open.get(&call).map(Arc::clone), 1)),
-            }
-            if last {
-                calls.open.remove(&call);
-            }
-        }
-        drop(calls);
-        let mut messages = messages.into_iter();
-        for (_, mailbox, count) in runs {
-            let run = messages.by_ref().take(count);
-            match mailbox {
-                Some(mailbox) => mailbox.put(run),
-                // A call that was abandoned meanwhile has no mailbox any more.
-                None => run.for_each(drop),
-            }
-        }
+    /// The pipe, if there is something that it had no room for.
+    pub(super) fn blocked_input(&self) -> Option<impl AsFd> {
+        let has_unsent = !self.unsent.is_empty();
+        self.input.as_ref().filter(|_| has_unsent).map(AsFd::as_fd)
     }
 
-    /// Makes sure that a child which has closed its stdout ends, and gives its exit status.
+    /// What the child's main thread is at, if it is at any call.
+    pub(super) fn current(&self) -> Option<Current> {
+        let mut bytes = [0; 16];
+        self.current.read_exact_at(&mut bytes, 0).ok()?;
+        let [number, millis] = [&bytes[..8], &bytes[8..]].map(|mut half| half.get_u64_ne());
+        let since = SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
+        (number != 0).then_some(Current { number, since })
+    }
+
+    /// Tells the child to end: its stdin closes, and a signal wakes it wherever it waits.
+    pub(super) fn ask_to_end(&mut self) {
+        self.input = None;
+        self.unsent.clear();
+        // Fails only for a process that is gone.
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+    }
+
+    /// Ends the child and whatever it has started, at once.
+    pub(super) fn kill(&self) {
+        // Fails only for a group that is gone.
+        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+    }
+
+    /// Makes sure that a child which has closed its stdout ends, with its group, and gives its exit status.
     ///
     /// A child that is ending already keeps the status with which it ends.
-    pub(super) fn reap(&self) -> io::Result<ExitStatus> {
-        let mut child = self.child.lock();
-        child.kill()?;
-        let status = child.wait()?;
-        drop(child);
-        *self.exit.lock() = Some(status);
-        self.exited.notify_all();
+    pub(super) fn reap(&mut self) -> io::Result<ExitStatus> {
+        self.child.kill()?;
+        // It stays a zombie until its group has ended: nobody else can get its number meanwhile.
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while let Err(rustix::io::Errno::INTR) =
+            waitid(WaitId::Pid(Pid::from_child(&self.child)), ended)
+        {}
+        self.kill();
+        let status = self.child.wait()?;
+        if let Err(error) = std::fs::remove_dir_all(&self.folder)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            debug!(%error, folder = %self.folder.display(), "a folder is left");
+        }
         Ok(status)
     }
+}
 
-    /// Ends the child: closes its stdin, waits a bounded time for it to end in order, kills it then.
-    pub(super) fn stop(&self) {
-        let asked = match self.input.try_lock_for(GRACE) {
-            Some(mut input) => input.take().is_some(),
-            None => false,
-        };
-        if asked {
-            let mut exit = self.exit.lock();
-            self.exited.wait_while_for(&mut exit, |exit| exit.is_none(), GRACE);
-            if exit.is_some() {
-                return;
-            }
+/// Takes what was written off the front.
+fn advance(parts: &mut VecDeque<Bytes>, mut written: usize) {
+    while let Some(part) = parts.front_mut() {
+        if written < part.len() {
+            return part.advance(written);
         }
-        if let Err(error) = self.reap() {
-            error!(%error, "the Python process could not be ended");
-        }
-    }
-
-    fn kill(&self) {
-        // Fails only for a process that cannot be signalled; `reap` will report that.
-        let _ = self.child.lock().kill();
+        written -= part.len();
+        parts.pop_front();
     }
 }

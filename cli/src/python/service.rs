@@ -3,20 +3,19 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use zerorpc::{Args, Failure, Method, Reply, Request, Service};
+use zerorpc::{Context, Failure, Method, Reply, Request, Service};
 
 use super::{
-    conversation::{Answer, Conversation},
-    error::PythonError,
-    launch::PythonOptions,
+    call::PythonCall, delivery::Delivery, error::PythonError, launch::PythonOptions,
     supervisor::Supervisor,
 };
 
 /// A Python module, or an object of one, run by a supervised `python3`.
 ///
-/// The process ends with this value. One that dies fails its running calls with `WorkerDied` and is
-/// restarted, after 100 ms at first and after up to 10 s when it goes on dying; calls that arrive meanwhile
-/// wait for it, up to [`PythonOptions::restart_wait`].
+/// Calls run as [`PythonOptions`] say: one at a time in the main thread, unless that is changed. The process ends with
+/// this value. One that dies fails the calls that it had begun with `WorkerDied` and is restarted, after 100 ms at
+/// first and after up to 10 s when it goes on dying; the other calls wait for it, up to
+/// [`PythonOptions::restart_wait`].
 #[derive(Debug)]
 pub struct PythonService {
     supervisor: Arc<Supervisor>,
@@ -40,21 +39,13 @@ impl PythonService {
         Ok(Self { supervisor: Supervisor::start(target, options)? })
     }
 
-    /// Calls a method with one msgpack value, normally an array, as arguments.
-    ///
-    /// # Errors
-    /// When no Python process runs, nor will within the time that calls wait.
-    pub fn begin(&self, method: &str, arguments: &[u8]) -> Result<Conversation, Failure> {
-        loop {
-            // A process that died in between has been replaced in the supervisor by then.
-            let process = self.supervisor.process()?;
-            if let Some(call) = Conversation::begin(process, method, arguments) {
-                return Ok(call);
-            }
-        }
+    /// Calls a method with one msgpack value, normally an array, as arguments. Does not wait for anything; what keeps
+    /// the call from being run is its answer.
+    pub fn begin(&self, method: &str, arguments: impl Into<Bytes>) -> PythonCall {
+        self.supervisor.begin(method, &Context::new(), arguments.into())
     }
 
-    /// How many calls the Python process works on.
+    /// How many calls wait for the Python process, or run in it.
     #[must_use]
     pub fn running_calls(&self) -> usize {
         self.supervisor.open_calls()
@@ -82,16 +73,10 @@ impl Service for PythonService {
     }
 
     fn call(&self, request: &Request) -> Result<Reply, Failure> {
-        let call = self.begin(request.method(), request.args().as_bytes())?;
-        let abandon = call.abandoner();
-        request.on_lost(move || abandon.abandon());
-        match call.wait()? {
-            Answer::Value(value) => Ok(Reply::Value(checked(value)?)),
-            Answer::Stream(items) => Ok(Reply::Stream(Box::new(items.map(|item| checked(item?))))),
-        }
+        let arguments = request.args().clone().into_bytes();
+        let call = self.supervisor.begin(request.method(), request.context(), arguments);
+        let cancel = call.cancel_handle();
+        request.on_lost(move || cancel.cancel());
+        Ok(Reply::Later(Box::new(move |responder| Delivery::start(call, responder))))
     }
-}
-
-fn checked(value: Bytes) -> Result<Args, Failure> {
-    Ok(Args::from_bytes(value)?)
 }

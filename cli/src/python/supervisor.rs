@@ -6,15 +6,22 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
-use tracing::{debug, info, warn};
-use zerorpc::Failure;
+use tracing::{info, warn};
+use zerorpc::{Context, Failure};
 
 use super::{
+    call::PythonCall,
     catalogue::Catalogue,
     error::PythonError,
+    frames,
+    io::{PipeLoop, Wake},
     launch::{self, Output, PythonOptions},
-    process::Process,
+    mailbox::{Mailbox, Message},
+    notice::JamNotice,
+    process::{GRACE, Process},
+    queue::{CallQueue, Cancelled},
 };
 
 /// How long the first restart waits; each further one waits twice as long.
@@ -23,59 +30,91 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest wait. A child that has run for longer than this is no longer held to be failing.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// Keeps a child alive that serves one target.
+/// Keeps a child alive that serves one target, and the calls that wait for it.
 #[derive(Debug)]
 pub(super) struct Supervisor {
     target: String,
-    options: PythonOptions,
-    state: Mutex<State>,
+    pub(super) options: PythonOptions,
+    pub(super) state: Mutex<State>,
+    /// Wakes the thread that reads from the child.
+    wake: Wake,
+    /// Tells of each new phase, and of the end of a child.
     changed: Condvar,
 }
 
 #[derive(Debug)]
-struct State {
+pub(super) struct State {
     phase: Phase,
+    pub(super) queue: CallQueue,
+    /// The child, from its start to its end.
+    pub(super) process: Option<Process>,
     catalogue: Arc<Catalogue>,
-    /// How often a restart has failed, and why it did so last, or why there had to be one.
-    failures: u64,
+    /// Why the last child, or attempt to start one, failed.
     trouble: String,
+    pub(super) notice: JamNotice,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// A process imports the module.
-    Loading(Arc<Process>),
+    Loading,
     /// It takes calls.
-    Running(Arc<Process>),
+    Running,
     /// There is none until then.
     Pausing(Instant),
     /// There will be none again.
     Closed,
 }
 
+impl State {
+    /// Gives the child what it may be given.
+    pub(super) fn send_calls(&mut self) {
+        if self.phase == Phase::Running
+            && let Some(process) = &mut self.process
+        {
+            while let Some(frame) = self.queue.send_next() {
+                process.send(frame);
+            }
+        }
+    }
+
+    /// Sends something of a call that the child has.
+    fn send(&mut self, frame: Vec<Bytes>) {
+        if let Some(process) = &mut self.process {
+            process.send(frame);
+        }
+    }
+
+    /// Whether the thread that reads from the child has to look in without being called.
+    pub(super) fn needs_attention(&self) -> bool {
+        self.queue.has_unbegun()
+    }
+}
+
 impl Supervisor {
     /// Starts the first child in this thread, and a thread that looks after it and its successors.
     pub(super) fn start(target: &str, options: PythonOptions) -> Result<Arc<Self>, PythonError> {
-        let (process, mut output) = launch::spawn(target, &options)?;
-        let loaded = launch::load(&process, &mut output, &options);
-        let catalogue = loaded.inspect_err(log_traceback)?;
+        let (wake, woken) = Wake::pair()?;
         let supervisor = Arc::new(Self {
             target: target.to_owned(),
-            options,
             state: Mutex::new(State {
-                phase: Phase::Running(Arc::clone(&process)),
-                catalogue: Arc::new(catalogue),
-                failures: 0,
+                phase: Phase::Loading,
+                queue: CallQueue::new(options.pool_size),
+                process: None,
+                catalogue: Arc::default(),
                 trouble: String::new(),
+                notice: JamNotice::default(),
             }),
+            options,
+            wake,
             changed: Condvar::new(),
         });
-        let thread_supervisor = Arc::clone(&supervisor);
-        let spawned_process = Arc::clone(&process);
+        let output = supervisor.launch().inspect_err(|_| supervisor.close())?;
+        let me = Arc::clone(&supervisor);
         thread::Builder::new()
             .name("zerorpc-python".to_owned())
-            .spawn(move || thread_supervisor.supervise(spawned_process, output))
-            .inspect_err(|_| process.stop())?;
+            .spawn(move || me.supervise(PipeLoop::new(woken), output))
+            .inspect_err(|_| supervisor.close())?;
         Ok(supervisor)
     }
 
@@ -84,72 +123,156 @@ impl Supervisor {
         Arc::clone(&self.state.lock().catalogue)
     }
 
-    /// A child that takes calls; waits a bounded time for one that is being restarted.
-    pub(super) fn process(&self) -> Result<Arc<Process>, Failure> {
-        let deadline = Instant::now() + self.options.restart_wait;
+    /// Begins a call, or lets it wait for its turn; never blocks.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        method: &str,
+        header: &Context,
+        arguments: Bytes,
+    ) -> PythonCall {
         let mut state = self.state.lock();
-        let failures = state.failures;
-        loop {
-            let hopeless = match &state.phase {
-                Phase::Running(process) => return Ok(Arc::clone(process)),
-                Phase::Closed => {
-                    return Err(Failure::new("WorkerDied", "the server is shutting down"));
-                }
-                Phase::Pausing(until) => *until > deadline || state.failures > failures,
-                Phase::Loading(_) => false,
-            };
-            if hopeless || self.changed.wait_until(&mut state, deadline).timed_out() {
-                return Err(Failure::new("WorkerDied", state.trouble.clone()));
+        let needed_attention = state.needs_attention();
+        let frame = |number| frames::call(number, method, header, arguments);
+        let (number, mailbox) = state.queue.push(method, Instant::now(), frame);
+        match state.phase {
+            Phase::Running => state.send_calls(),
+            Phase::Loading => {}
+            Phase::Pausing(until) if until <= Instant::now() + self.options.restart_wait => {}
+            Phase::Pausing(_) | Phase::Closed => {
+                let trouble = state.trouble.clone();
+                let lost = state.queue.take_waiting(None);
+                fail(lost, &Failure::new("WorkerDied", trouble));
             }
+        }
+        self.attend(&state, needed_attention);
+        drop(state);
+        PythonCall::new(number, Arc::clone(self), mailbox)
+    }
+
+    /// The caller of a call has gone, or has its last answer.
+    pub(super) fn cancel(&self, number: u64) {
+        let mut state = self.state.lock();
+        match state.queue.cancel(number) {
+            Cancelled::Removed(mailbox) => {
+                drop(state);
+                let message = "the call was given up before it began";
+                fail([mailbox], &Failure::new("CancelledError", message));
+            }
+            Cancelled::ByChild => {
+                state.send(frames::cancel(number));
+                self.attend(&state, true);
+            }
+            Cancelled::Ended => {}
         }
     }
 
-    /// How many calls the child works on.
+    /// So much was taken off a stream.
+    pub(super) fn grant(&self, number: u64, items: u64, bytes: u64) {
+        let mut state = self.state.lock();
+        state.send(frames::credit(number, items, bytes));
+        self.attend(&state, true);
+    }
+
+    /// How many calls somebody waits for.
     pub(super) fn open_calls(&self) -> usize {
-        match &self.state.lock().phase {
-            Phase::Running(process) => process.open_calls(),
-            Phase::Loading(_) | Phase::Pausing(_) | Phase::Closed => 0,
-        }
+        self.state.lock().queue.wanted()
     }
 
     /// Ends the child, and the thread with it; takes a few seconds at most.
     pub(super) fn close(&self) {
-        let phase = self.enter(Phase::Closed);
-        if let Phase::Loading(process) | Phase::Running(process) = phase {
-            process.stop();
+        let mut state = self.state.lock();
+        state.phase = Phase::Closed;
+        state.trouble = "the server is shutting down".to_owned();
+        let waiting = state.queue.take_waiting(None);
+        if let Some(process) = &mut state.process {
+            process.ask_to_end();
+        }
+        self.changed.notify_all();
+        self.wake.wake();
+        let ended = |state: &mut State| state.process.is_none();
+        let timed_out = |state: &mut _| {
+            self.changed.wait_while_for(state, |state| !ended(state), GRACE).timed_out()
+        };
+        if timed_out(&mut state) {
+            if let Some(process) = &state.process {
+                process.kill();
+            }
+            // A killed process ends, but the system may take its time.
+            timed_out(&mut state);
+        }
+        drop(state);
+        fail(waiting, &Failure::new("WorkerDied", "the server is shutting down"));
+    }
+
+    /// Calls the reading thread where it does not look in by itself: for what the pipe has no room for, and when calls
+    /// begin to wait.
+    fn attend(&self, state: &State, needed_attention: bool) {
+        let is_blocked = state.process.as_ref().is_some_and(|it| it.blocked_input().is_some());
+        if is_blocked || !needed_attention && state.needs_attention() {
+            self.wake.wake();
         }
     }
 
-    fn supervise(&self, mut process: Arc<Process>, mut output: Output) {
+    fn supervise(&self, mut pipes: PipeLoop, mut output: Output) {
         let mut pause = FIRST_PAUSE;
         loop {
             let began = Instant::now();
-            let status = process.attend(&mut output);
+            pipes.run(self, &mut output);
             if began.elapsed() > LONGEST_PAUSE {
                 pause = FIRST_PAUSE;
             }
-            let how = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-            let trouble = format!("the Python process that serves {:?} died ({how})", self.target);
-            // In this order: who calls again because of this failure is to find no dead process.
-            let until = self.announce_pause(pause, &trouble);
-            process.fail_calls(&Failure::new("WorkerDied", format!("{trouble} during the call")));
+            let until = self.bury(pause);
             match self.revive(&mut pause, until) {
-                Some(revived) => (process, output) = revived,
+                Some(revived) => output = revived,
                 None => return,
             }
         }
     }
 
+    /// The child has closed its pipe: ends it, and the calls that it had begun.
+    fn bury(&self, pause: Duration) -> Instant {
+        let mut state = self.state.lock();
+        let running = state.process.as_ref().and_then(Process::current);
+        let lost = state.queue.take_begun(running.map(|current| current.number));
+        let how = self.reap(&mut state);
+        let trouble = format!("the Python process that serves {:?} died ({how})", self.target);
+        // In this order: who calls again because of this failure is to find no dead process.
+        let until = self.announce_pause(&mut state, pause, &trouble);
+        drop(state);
+        fail(lost, &Failure::new("WorkerDied", format!("{trouble} during the call")));
+        until
+    }
+
+    /// Makes sure that the child has ended; how it has.
+    fn reap(&self, state: &mut State) -> String {
+        let status = state.process.take().map(|mut process| process.reap());
+        self.changed.notify_all();
+        match status {
+            Some(Ok(status)) => status.to_string(),
+            Some(Err(error)) => error.to_string(),
+            None => "it never was".to_owned(),
+        }
+    }
+
     /// Tries until there is another child; `None` when there is to be none.
-    fn revive(&self, pause: &mut Duration, mut until: Instant) -> Option<(Arc<Process>, Output)> {
+    fn revive(&self, pause: &mut Duration, mut until: Instant) -> Option<Output> {
         while self.wait_until(until) {
             *pause = (*pause * 2).min(LONGEST_PAUSE);
-            match self.restart() {
-                Ok(restarted) => return restarted,
+            match self.launch() {
+                Ok(output) => {
+                    let id = self.state.lock().process.as_ref().map(Process::id);
+                    info!(pid = id, "the Python process runs again");
+                    return Some(output);
+                }
                 Err(error) => {
-                    log_traceback(&error);
-                    self.state.lock().failures += 1;
-                    until = self.announce_pause(*pause, &error.to_string());
+                    if let Some(traceback) = error.traceback() {
+                        warn!("{traceback}");
+                    }
+                    let mut state = self.state.lock();
+                    let waiting = state.queue.take_waiting(None);
+                    until = self.announce_pause(&mut state, *pause, &error.to_string());
+                    drop(state);
+                    fail(waiting, &Failure::new("WorkerDied", error.to_string()));
                 }
             }
         }
@@ -157,62 +280,80 @@ impl Supervisor {
     }
 
     /// Tells everybody that there is no child for a while; gives the end of that while.
-    fn announce_pause(&self, pause: Duration, trouble: &str) -> Instant {
+    fn announce_pause(&self, state: &mut State, pause: Duration, trouble: &str) -> Instant {
         let until = Instant::now() + pause;
-        trouble.clone_into(&mut self.state.lock().trouble);
-        if !matches!(self.enter(Phase::Pausing(until)), Phase::Closed) {
+        if state.phase != Phase::Closed {
+            trouble.clone_into(&mut state.trouble);
+            state.phase = Phase::Pausing(until);
             warn!("{trouble}; restarting it in {pause:?}");
         }
         until
     }
 
-    /// Waits before a restart; false when there is to be none.
+    /// Waits before a restart; false when there is to be none. Calls that wait for too long fail meanwhile.
     fn wait_until(&self, until: Instant) -> bool {
         let mut state = self.state.lock();
         loop {
-            let timed_out = self.changed.wait_until(&mut state, until).timed_out();
-            if matches!(state.phase, Phase::Closed) {
+            if state.phase == Phase::Closed {
                 return false;
             }
-            if timed_out {
+            let now = Instant::now();
+            if now >= until {
                 return true;
             }
+            let given_up = now.checked_sub(self.options.restart_wait);
+            let late = given_up.map(|since| state.queue.take_waiting(Some(since)));
+            let trouble = state.trouble.clone();
+            fail(late.unwrap_or_default(), &Failure::new("WorkerDied", trouble));
+            let oldest = state.queue.oldest_waiting();
+            let due = oldest.map_or(until, |since| until.min(since + self.options.restart_wait));
+            self.changed.wait_until(&mut state, due);
         }
     }
 
-    /// Starts another child; `None` when the supervisor was closed meanwhile.
-    fn restart(&self) -> Result<Option<(Arc<Process>, Output)>, PythonError> {
+    /// Starts a child and waits until it has loaded the module.
+    fn launch(&self) -> Result<Output, PythonError> {
         let (process, mut output) = launch::spawn(&self.target, &self.options)?;
-        if let Phase::Closed = self.enter(Phase::Loading(Arc::clone(&process))) {
-            process.stop();
-            return Ok(None);
-        }
-        let catalogue = launch::load(&process, &mut output, &self.options)?;
-        self.state.lock().catalogue = Arc::new(catalogue);
-        if let Phase::Closed = self.enter(Phase::Running(Arc::clone(&process))) {
-            process.stop();
-            return Ok(None);
-        }
-        info!(pid = process.id(), "the Python process runs again");
-        Ok(Some((process, output)))
-    }
-
-    /// Goes into another phase, unless this one is the last, and gives the one before.
-    fn enter(&self, phase: Phase) -> Phase {
         let mut state = self.state.lock();
-        let before = state.phase.clone();
-        if !matches!(before, Phase::Closed) {
-            state.phase = phase;
-            self.changed.notify_all();
+        if state.phase != Phase::Closed {
+            state.phase = Phase::Loading;
+        } else {
+            process.kill();
         }
-        before
+        state.process = Some(process);
+        drop(state);
+        let loaded = launch::load(&self.target, &mut output, &self.options);
+        let mut state = self.state.lock();
+        match loaded {
+            Ok(Some((catalogue, mode))) => {
+                state.catalogue = Arc::new(catalogue);
+                state.queue.set_mode(mode);
+                if state.phase == Phase::Loading {
+                    state.phase = Phase::Running;
+                }
+                state.send_calls();
+                Ok(output)
+            }
+            Ok(None) => {
+                let status = state.process.take().map(|mut process| process.reap()).transpose();
+                self.changed.notify_all();
+                let (python, target) = (launch::name(&self.options), self.target.clone());
+                match status? {
+                    Some(status) => Err(PythonError::Ended { python, target, status }),
+                    None => Err(std::io::Error::other("the server is shutting down").into()),
+                }
+            }
+            Err(error) => {
+                self.reap(&mut state);
+                Err(error)
+            }
+        }
     }
 }
 
-fn log_traceback(error: &PythonError) {
-    if let PythonError::Refused { traceback, .. } = error
-        && !traceback.is_empty()
-    {
-        debug!("{traceback}");
+/// Ends calls with a failure.
+fn fail(mailboxes: impl IntoIterator<Item = Arc<Mailbox>>, failure: &Failure) {
+    for mailbox in mailboxes {
+        mailbox.put([Message::Failure(failure.clone())]);
     }
 }

@@ -138,7 +138,7 @@ def fails_after(n):
 
 def unpackable():
     yield 1
-    yield {2}
+    yield object()
 
 
 def bad_close():

@@ -70,6 +70,11 @@ def announce_then_wait():
     threading.Event().wait()
 
 
+def announce_then_rest():
+    started.set()
+    return released.acquire(timeout=60)
+
+
 def wait_started():
     return started.wait(60)
 

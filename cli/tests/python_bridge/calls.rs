@@ -5,7 +5,7 @@ use std::thread;
 use rmpv::Value;
 use zerorpc_cli::python::Answer;
 
-use crate::support::{begin, call, decode, encode, finish, serve};
+use crate::support::{begin, call, decode, encode, finish, serve, serve_in_threads};
 
 fn array(items: &[Value]) -> Value {
     Value::Array(items.to_vec())
@@ -34,12 +34,19 @@ fn values_survive_both_ways() {
         (map, "dict"),
         (Value::Ext(5, vec![1, 2, 3]), "ExtType"),
         (Value::Ext(-1, vec![0, 0, 0, 1]), "datetime"),
-        (Value::Ext(-1, vec![255; 12]), "ExtType"),
+        (Value::Ext(-1, vec![0, 0, 0, 20, 0, 0, 0, 1]), "PreciseDatetime"),
+        // Further away than a datetime can be.
+        (Value::Ext(-1, vec![0, 0, 0, 5, 127, 0, 0, 0, 0, 0, 0, 0]), "ExtType"),
     ];
     for (value, kind) in table {
         let args = [value.clone()];
         assert_eq!(call(&service, "kind", &args), Ok(kind.into()), "{value}");
         assert_eq!(call(&service, "echo", &args), Ok(value));
+    }
+    // More nanoseconds than a second has, and a length that no timestamp has.
+    for body in [vec![255; 12], vec![255; 8], vec![0; 3]] {
+        let failure = call(&service, "echo", &[Value::Ext(-1, body)]).expect_err("is no timestamp");
+        assert_eq!(failure.name, "ValueError", "{failure}");
     }
     let nan = call(&service, "echo", &[f64::NAN.into()]).expect("is a float");
     assert!(nan.as_f64().expect("is a float").is_nan());
@@ -66,13 +73,13 @@ fn what_python_makes_arrives_or_fails_clearly() {
         ("level", 3.into()),
         ("struct_time", array(&[1970, 1, 1, 0, 0, 0, 3, 1, 0].map(Value::from))),
         ("datetime", Value::Ext(-1, vec![0, 0, 0, 1])),
+        ("set", array(&[1.into()])),
     ] {
         assert_eq!(call(&service, "named", &[name.into()]), Ok(value), "{name}");
     }
     for (name, class, message) in [
         ("naive", "TypeError", "time zone"),
         ("date", "TypeError", "can not serialize 'date' object"),
-        ("set", "TypeError", "can not serialize 'set' object"),
         ("object", "TypeError", "can not serialize 'object' object"),
         ("exception", "TypeError", "can not serialize 'ValueError' object"),
         ("big", "OverflowError", "65 bits"),
@@ -94,7 +101,7 @@ fn what_python_makes_arrives_or_fails_clearly() {
 #[test]
 fn arguments_that_are_no_array_are_unpacked_as_the_reference_does() {
     let service = serve("values");
-    let count = |args: Value| finish(service.begin("count", &encode(&args)).expect("runs"));
+    let count = |args: Value| finish(service.begin("count", encode(&args)));
     assert_eq!(count("xyz".into()), Ok(3.into()));
     assert_eq!(count(Value::Binary(vec![1, 2])), Ok(2.into()));
     assert_eq!(count(Value::Map(vec![(1.into(), 2.into())])), Ok(1.into()));
@@ -102,7 +109,7 @@ fn arguments_that_are_no_array_are_unpacked_as_the_reference_does() {
         assert_eq!(count(bad).expect_err("does not iterate").name, "TypeError");
     }
     // What is no msgpack at all fails the call and nothing else.
-    let failure = finish(service.begin("count", &[0xc1]).expect("runs")).expect_err("is garbage");
+    let failure = finish(service.begin("count", vec![0xc1])).expect_err("is garbage");
     assert_eq!(failure.name, "ValueError");
     assert_eq!(count(Value::Array(vec![])), Ok(0.into()));
 }
@@ -149,7 +156,7 @@ fn tracebacks_show_the_module_and_not_the_bridge() {
 
 #[test]
 fn calls_run_at_the_same_time_and_share_state() {
-    let service = serve("together");
+    let service = serve_in_threads("together", 2);
     for method in ["meet", "async_meet"] {
         let pair = [begin(&service, method, &[]), begin(&service, method, &[])];
         for call in pair {
@@ -161,7 +168,7 @@ fn calls_run_at_the_same_time_and_share_state() {
 
 #[test]
 fn a_method_that_was_always_quick_delays_nobody_when_it_waits() {
-    let service = serve("together");
+    let service = serve_in_threads("together", 64);
     for waiting in 1..=20u64 {
         for _ in 0..100 {
             assert_eq!(call(&service, "rest", &[false.into()]), Ok(Value::Nil));
@@ -181,7 +188,7 @@ fn a_method_that_was_always_quick_delays_nobody_when_it_waits() {
 
 #[test]
 fn a_thousand_calls_at_once() {
-    let service = serve("together");
+    let service = serve_in_threads("together", 1000);
     let calls: Vec<_> = (0..1000).map(|_| begin(&service, "meet_thousand", &[])).collect();
     for call in calls {
         assert_eq!(finish(call), Ok(true.into()));
@@ -226,17 +233,21 @@ fn large_values_both_ways_at_once() {
 fn an_abandoned_async_method_is_cancelled() {
     let service = serve("streams");
     let forever = begin(&service, "async_forever", &[]);
-    let abandon = forever.abandoner();
+    let cancel = forever.cancel_handle();
+    assert_eq!(call(&service, "made_so_far", &[]), Ok(0.into()), "both have come");
     let waiting = thread::spawn(move || forever.wait().map(|_| ()));
-    abandon.abandon();
+    cancel.cancel();
     let failure = waiting.join().expect("does not panic").expect_err("was cancelled");
     assert_eq!(failure.name, "CancelledError");
     // An abandoned function runs to its end, and its answer still comes.
-    let call = begin(&service, "container", &[2.into()]);
-    call.abandoner().abandon();
-    match call.wait().expect("answers") {
-        Answer::Value(value) => assert_eq!(decode(&value), array(&[0.into(), 1.into()])),
-        Answer::Stream(_) => panic!("a list is no stream"),
+    let service = serve_in_threads("together", 2);
+    let running = begin(&service, "announce_then_rest", &[]);
+    assert_eq!(call(&service, "wait_started", &[]), Ok(true.into()));
+    running.cancel_handle().cancel();
+    assert_eq!(call(&service, "release", &[1.into()]), Ok(Value::Nil));
+    match running.wait().expect("answers") {
+        Answer::Value(value) => assert_eq!(decode(&value), true.into()),
+        Answer::Stream(_) => panic!("it does not stream"),
     }
     assert_eq!(service.running_calls(), 0);
 }

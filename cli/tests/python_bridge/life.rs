@@ -11,7 +11,9 @@ use std::{
 use rmpv::Value;
 use zerorpc_cli::python::{PythonOptions, PythonService};
 
-use crate::support::{begin, call, finish, modules, options, serve, stream, until};
+use crate::support::{
+    begin, call, finish, modules, options, serve, serve_in_threads, stream, until,
+};
 
 fn pid(service: &PythonService) -> u64 {
     call(service, "pid", &[]).expect("answers").as_u64().expect("is a number")
@@ -31,7 +33,7 @@ fn runs(pid: u64) -> bool {
 
 #[test]
 fn a_killed_process_fails_its_calls_and_is_restarted() {
-    let service = serve("together");
+    let service = serve_in_threads("together", 2);
     let before = pid(&service);
     let waiting = begin(&service, "announce_then_wait", &[]);
     call(&service, "wait_started", &[]).expect("answers");
@@ -72,10 +74,10 @@ fn a_restart_that_fails_is_told_and_tried_again() {
     let before = pid(&service);
     fs::write(directory.join("broken"), "").expect("can write");
     assert_eq!(call(&service, "leave", &[]).expect_err("died").name, "WorkerDied");
-    let failure = service.begin("pid", &[0x90]).expect_err("cannot load");
+    let failure = call(&service, "pid", &[]).expect_err("cannot load");
     assert!(failure.message.contains("RuntimeError: broken on purpose"), "{failure}");
     fs::remove_file(directory.join("broken")).expect("can remove");
-    until("a restart", || service.begin("pid", &[0x90]).is_ok());
+    until("a restart", || call(&service, "pid", &[]).is_ok());
     assert_ne!(pid(&service), before);
     drop(service);
     fs::remove_dir_all(directory).expect("can remove");
@@ -100,7 +102,7 @@ fn a_stopped_process_is_killed_in_bounded_time() {
     service.shutdown();
     assert!(began.elapsed() < Duration::from_secs(30));
     assert!(!runs(child));
-    let failure = service.begin("pid", &[0x90]).expect_err("is shut down");
+    let failure = call(&service, "pid", &[]).expect_err("is shut down");
     assert!(failure.message.contains("shutting down"), "{failure}");
 }
 
@@ -111,8 +113,8 @@ fn a_process_forked_by_the_module_does_not_hold_the_pipes() {
     let forked = call(&service, "forked", &[]).expect("answers").as_u64().expect("is a number");
     assert!(signal("-KILL", before));
     until("a restart", || call(&service, "pid", &[]).is_ok_and(|pid| pid != before.into()));
-    assert!(runs(forked));
-    signal("-KILL", forked);
+    // It is of the group that ends with the process.
+    until("the fork to end", || !runs(forked));
 }
 
 #[test]

@@ -35,6 +35,8 @@ fn targets_resolve_as_in_the_reference() {
         ("os.path", "posixpath", "basename", Value::Nil),
         ("pkg.mod", "pkg.mod", "function", "function".into()),
         ("pkg.mod.Service", "Service", "here", "pkg.mod".into()),
+        ("pkg/mod.py", "pkg.mod", "function", "function".into()),
+        ("pkg.mod:Service", "Service", "here", "pkg.mod".into()),
         ("classes.Counter", "Counter", "add", 1.into()),
         ("classes.instance", "Counter", "add", 101.into()),
         ("classes.Callable", "Callable", "method", 1.into()),
@@ -99,7 +101,7 @@ fn what_cannot_be_served_is_told_in_one_line() {
         ("pkg.nothing", "'pkg' has neither an attribute nor a module 'nothing'"),
         ("values.nothing", "'values' has no attribute 'nothing'"),
         ("values.py", "'values' has no attribute 'py'; leave out .py"),
-        ("pkg/mod.py", "write dots for slashes"),
+        ("pkg/nothing.py", "there is no file "),
         ("", "is no name"),
         ("a..b", "is no name"),
         ("broken_syntax", "invalid syntax (broken_syntax.py, line 1)"),
@@ -130,7 +132,14 @@ fn the_interpreter_may_be_missing() {
 
 #[test]
 fn the_bridge_passes_its_own_tests() {
-    for name in ["test_codec.py", "test_wire.py", "test_keeper.py"] {
+    for name in [
+        "test_codec.py",
+        "test_failures.py",
+        "test_introspect.py",
+        "test_resolve.py",
+        "test_values.py",
+        "test_wire.py",
+    ] {
         let tests = modules().join("../../python/tests").join(name);
         let output = Command::new(options().python).arg("-B").arg(tests).output().expect("runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

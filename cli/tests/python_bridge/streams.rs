@@ -6,7 +6,7 @@ use rmpv::Value;
 use zerorpc::Failure;
 use zerorpc_cli::python::{Items, PythonService};
 
-use crate::support::{begin, call, decode, serve, stream, until};
+use crate::support::{begin, call, decode, serve_both, serve_in_threads, stream, until};
 
 fn all(items: Items) -> Result<Vec<Value>, Failure> {
     items.map(|item| item.map(|item| decode(&item))).collect()
@@ -23,50 +23,57 @@ fn assert_closed(service: &PythonService) {
 
 #[test]
 fn iterators_stream_and_containers_do_not() {
-    let service = serve("streams");
-    let methods = ["numbers", "iterator", "marked", "async_numbers", "async_marked"];
-    for method in methods {
-        for n in [0, 1, 100, 1000] {
-            assert_eq!(all(stream(&service, method, &[n.into()])), Ok(numbers(n)), "{method} {n}");
+    for service in serve_both("streams") {
+        let methods = ["numbers", "iterator", "marked", "async_numbers", "async_marked"];
+        for method in methods {
+            for n in [0, 1, 100, 1000] {
+                assert_eq!(
+                    all(stream(&service, method, &[n.into()])),
+                    Ok(numbers(n)),
+                    "{method} {n}"
+                );
+            }
         }
+        assert_eq!(call(&service, "container", &[3.into()]), Ok(Value::Array(numbers(3))));
+        let failure = call(&service, "kept", &[3.into()]).expect_err("an iterator is no value");
+        assert!(failure.message.contains("can not serialize"), "{failure}");
+        assert_eq!(service.running_calls(), 0);
     }
-    assert_eq!(call(&service, "container", &[3.into()]), Ok(Value::Array(numbers(3))));
-    let failure = call(&service, "kept", &[3.into()]).expect_err("an iterator is no value");
-    assert!(failure.message.contains("can not serialize"), "{failure}");
-    assert_eq!(service.running_calls(), 0);
 }
 
 #[test]
 fn a_long_stream_arrives_in_order() {
-    let service = serve("streams");
-    let items = stream(&service, "numbers", &[100_000.into()]);
-    for (expected, item) in items.enumerate() {
-        assert_eq!(decode(&item.expect("never fails")), Value::from(expected));
+    for service in serve_both("streams") {
+        let items = stream(&service, "numbers", &[100_000.into()]);
+        for (expected, item) in items.enumerate() {
+            assert_eq!(decode(&item.expect("never fails")), Value::from(expected));
+        }
     }
 }
 
 #[test]
 fn a_generator_runs_ahead_by_its_window_and_no_further() {
-    let service = serve("streams");
-    let made = || call(&service, "made_so_far", &[]).expect("answers").as_u64();
-    let mut items = stream(&service, "endless", &[]);
-    for _ in 0..31 {
+    for service in serve_both("streams") {
+        let made = || call(&service, "made_so_far", &[]).expect("answers").as_u64();
+        let mut items = stream(&service, "endless", &[]);
+        for _ in 0..31 {
+            items.next().expect("is endless").expect("never fails");
+        }
+        until("the window to fill", || made() == Some(64));
+        for _ in 0..50 {
+            assert_eq!(made(), Some(64));
+        }
         items.next().expect("is endless").expect("never fails");
+        until("the window to move", || made() == Some(96));
+        drop(items);
+        assert_closed(&service);
+        assert_eq!(made(), Some(96));
     }
-    until("the window to fill", || made() == Some(64));
-    for _ in 0..50 {
-        assert_eq!(made(), Some(64));
-    }
-    items.next().expect("is endless").expect("never fails");
-    until("the window to move", || made() == Some(96));
-    drop(items);
-    assert_closed(&service);
-    assert_eq!(made(), Some(96));
 }
 
 #[test]
 fn what_was_yielded_is_not_held_back_while_the_next_item_is_made() {
-    let service = serve("streams");
+    let service = serve_in_threads("streams", 64);
     for method in ["burst", "async_burst"] {
         for n in [1, 2, 7, 50] {
             let mut items = stream(&service, method, &[n.into()]);
@@ -84,54 +91,56 @@ fn what_was_yielded_is_not_held_back_while_the_next_item_is_made() {
 
 #[test]
 fn a_window_is_bounded_in_bytes_too() {
-    let service = serve("streams");
-    let made = || call(&service, "made_so_far", &[]).expect("answers").as_u64();
-    let mut items = stream(&service, "wide", &[(600 << 10).into()]);
-    until("the window to fill", || made() == Some(2));
-    for _ in 0..50 {
-        assert_eq!(made(), Some(2));
-    }
-    for _ in 0..10 {
-        items.next().expect("is endless").expect("never fails");
-    }
-    until("the window to move", || made() == Some(12));
-    // Larger than the whole window: one at a time.
-    let mut items = stream(&service, "wide", &[(3 << 20).into()]);
-    for _ in 0..3 {
-        items.next().expect("is endless").expect("never fails");
+    for service in serve_both("streams") {
+        let made = || call(&service, "made_so_far", &[]).expect("answers").as_u64();
+        let mut items = stream(&service, "wide", &[(600 << 10).into()]);
+        until("the window to fill", || made() == Some(2));
+        for _ in 0..50 {
+            assert_eq!(made(), Some(2));
+        }
+        for _ in 0..10 {
+            items.next().expect("is endless").expect("never fails");
+        }
+        until("the window to move", || made() == Some(12));
+        // Larger than the whole window: one at a time.
+        let mut items = stream(&service, "wide", &[(3 << 20).into()]);
+        for _ in 0..3 {
+            items.next().expect("is endless").expect("never fails");
+        }
     }
 }
 
 #[test]
 fn dropped_streams_are_closed() {
-    let service = serve("streams");
-    for method in ["endless", "async_endless", "async_stuck"] {
-        let mut items = stream(&service, method, &[]);
-        items.next().expect("yields once").expect("never fails");
-        drop(items);
-        assert_closed(&service);
+    for service in serve_both("streams") {
+        for method in ["endless", "async_endless", "async_stuck"] {
+            let mut items = stream(&service, method, &[]);
+            items.next().expect("yields once").expect("never fails");
+            drop(items);
+            assert_closed(&service);
+        }
+        // Before the first item was asked for.
+        drop(stream(&service, "endless", &[]));
+        drop(begin(&service, "endless", &[]));
+        until("both to end", || service.running_calls() == 0);
+        // An error while closing is nobody's answer.
+        drop(stream(&service, "bad_close", &[]));
+        assert_eq!(call(&service, "made_so_far", &[]).map(|_| ()), Ok(()));
     }
-    // Before the first item was asked for.
-    drop(stream(&service, "endless", &[]));
-    drop(begin(&service, "endless", &[]));
-    until("both to end", || service.running_calls() == 0);
-    // An error while closing is nobody's answer.
-    drop(stream(&service, "bad_close", &[]));
-    assert_eq!(call(&service, "made_so_far", &[]).map(|_| ()), Ok(()));
 }
 
 #[test]
 fn a_lost_caller_ends_a_stream_that_has_nothing_to_give() {
-    let service = serve("streams");
+    let service = serve_in_threads("streams", 64);
     let lose = |method: &str| {
         let call = begin(&service, method, &[]);
-        let abandon = call.abandoner();
+        let cancel = call.cancel_handle();
         let zerorpc_cli::python::Answer::Stream(mut items) = call.wait().expect("streams") else {
             panic!("a stream was expected");
         };
         items.next().expect("yields once").expect("never fails");
         let waiting = thread::spawn(move || items.next().is_none());
-        abandon.abandon();
+        cancel.cancel();
         assert!(waiting.join().expect("does not panic"));
     };
     lose("async_stuck");
@@ -144,32 +153,34 @@ fn a_lost_caller_ends_a_stream_that_has_nothing_to_give() {
 
 #[test]
 fn many_abandoned_streams_leave_no_thread() {
-    let service = serve("streams");
-    for _ in 0..200 {
-        let mut items = stream(&service, "endless", &[]);
-        items.next().expect("is endless").expect("never fails");
+    for service in serve_both("streams") {
+        for _ in 0..200 {
+            let mut items = stream(&service, "endless", &[]);
+            items.next().expect("is endless").expect("never fails");
+        }
+        until("the threads to end", || {
+            let threads = call(&service, "thread_count", &[]).expect("answers");
+            threads.as_u64().expect("is a number") < 40
+        });
+        assert_eq!(service.running_calls(), 0);
     }
-    until("the threads to end", || {
-        let threads = call(&service, "thread_count", &[]).expect("answers");
-        threads.as_u64().expect("is a number") < 40
-    });
-    assert_eq!(service.running_calls(), 0);
 }
 
 #[test]
 fn failures_end_streams() {
-    let service = serve("streams");
-    let mut items = stream(&service, "fails_after", &[100.into()]);
-    assert_eq!(items.by_ref().take(100).filter(Result::is_ok).count(), 100);
-    let failure = items.next().expect("says so").expect_err("fails");
-    assert_eq!((&*failure.name, &*failure.message), ("ValueError", "after 100"));
-    assert!(failure.traceback.contains("streams.py"), "{}", failure.traceback);
-    assert!(items.next().is_none());
+    for service in serve_both("streams") {
+        let mut items = stream(&service, "fails_after", &[100.into()]);
+        assert_eq!(items.by_ref().take(100).filter(Result::is_ok).count(), 100);
+        let failure = items.next().expect("says so").expect_err("fails");
+        assert_eq!((&*failure.name, &*failure.message), ("ValueError", "after 100"));
+        assert!(failure.traceback.contains("streams.py"), "{}", failure.traceback);
+        assert!(items.next().is_none());
 
-    let mut items = stream(&service, "unpackable", &[]);
-    assert!(items.next().expect("yields").is_ok());
-    assert_eq!(items.next().expect("says so").expect_err("fails").name, "TypeError");
-    assert!(items.next().is_none());
-    let failure = all(stream(&service, "fails_after", &[0.into()])).expect_err("fails at once");
-    assert_eq!(failure.message, "after 0");
+        let mut items = stream(&service, "unpackable", &[]);
+        assert!(items.next().expect("yields").is_ok());
+        assert_eq!(items.next().expect("says so").expect_err("fails").name, "TypeError");
+        assert!(items.next().is_none());
+        let failure = all(stream(&service, "fails_after", &[0.into()])).expect_err("fails at once");
+        assert_eq!(failure.message, "after 0");
+    }
 }

@@ -1,11 +1,11 @@
 //! What all these tests need.
 
-use std::{path::PathBuf, time::Duration};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use rmpv::Value;
 use zerorpc::Failure;
-use zerorpc_cli::python::{Answer, Conversation, Items, PythonOptions, PythonService};
+use zerorpc_cli::python::{Answer, Items, PythonCall, PythonOptions, PythonService};
 
 pub(crate) fn modules() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/modules")
@@ -23,6 +23,17 @@ pub(crate) fn serve(target: &str) -> PythonService {
     PythonService::start_with(target, options()).expect("the fixture loads")
 }
 
+/// As `--threads`.
+pub(crate) fn serve_in_threads(target: &str, threads: usize) -> PythonService {
+    let options = PythonOptions { threads: NonZeroUsize::new(threads), ..options() };
+    PythonService::start_with(target, options).expect("the fixture loads")
+}
+
+/// Both ways to run plain methods.
+pub(crate) fn serve_both(target: &str) -> [PythonService; 2] {
+    [serve(target), serve_in_threads(target, 64)]
+}
+
 pub(crate) fn encode(value: &Value) -> Vec<u8> {
     let mut out = Vec::new();
     rmpv::encode::write_value(&mut out, value).expect("a Vec takes everything");
@@ -33,9 +44,8 @@ pub(crate) fn decode(bytes: &Bytes) -> Value {
     rmpv::decode::read_value(&mut &bytes[..]).expect("Python sends msgpack")
 }
 
-pub(crate) fn begin(service: &PythonService, method: &str, args: &[Value]) -> Conversation {
-    let args = encode(&Value::Array(args.to_vec()));
-    service.begin(method, &args).expect("a process runs")
+pub(crate) fn begin(service: &PythonService, method: &str, args: &[Value]) -> PythonCall {
+    service.begin(method, encode(&Value::Array(args.to_vec())))
 }
 
 /// Calls a method whose result is one value.
@@ -47,7 +57,7 @@ pub(crate) fn call(
     finish(begin(service, method, args))
 }
 
-pub(crate) fn finish(call: Conversation) -> Result<Value, Failure> {
+pub(crate) fn finish(call: PythonCall) -> Result<Value, Failure> {
     match call.wait()? {
         Answer::Value(value) => Ok(decode(&value)),
         Answer::Stream(_) => panic!("a stream came where a value was expected"),

@@ -1,0 +1,197 @@
+"""`async` methods: tasks of one event loop, which the main thread turns."""
+
+import asyncio
+import inspect
+import traceback
+import warnings
+
+from . import codec, wire
+from .calls import WINDOW_BYTES, WINDOW_ITEMS, has_credit
+
+
+# How often it is looked for something to do where another thread reads the pipe, in seconds.
+LOOK = 0.01
+
+
+class Tasks:
+    """The loop and the calls that run on it. Everything here is for the main thread."""
+
+    def __init__(self, calls):
+        self._calls = calls
+        self._loop = None
+        self._tasks = set()
+        # Whether to come back from `run`; None while the loop is not run by it.
+        self._stops = None
+
+    def prepare(self):
+        """Sees to it that `asyncio.get_event_loop()` gives our loop: that which the module has set, if it has."""
+        if self._loop is None or self._loop.is_closed():
+            self._loop = _current_loop()
+        asyncio.set_event_loop(self._loop)
+
+    def is_busy(self):
+        """Whether the loop has anything to do, for us or for the module."""
+        if self._tasks:
+            return True
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return False
+        return bool(getattr(loop, "_ready", None) or getattr(loop, "_scheduled", None) or asyncio.all_tasks(loop))
+
+    def start(self, call, result):
+        """Goes on with what an `async` method has returned."""
+        self.prepare()
+        self._calls.send(wire.ASYNC, call.number)
+        # The task gets a copy of the context that it is made in.
+        task = call.context.run(self._loop.create_task, self._run(call, result))
+        call.cancel = task.cancel
+        # The loop itself holds its tasks only weakly.
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task):
+        self._tasks.discard(task)
+        # It may have left something to do. A loop that the module runs is not ours to stop.
+        if self._stops:
+            self._loop.call_soon(self._stop_for_work)
+
+    def _stop_for_work(self):
+        if self._stops and self._stops():
+            self._loop.stop()
+
+    def turn(self):
+        """Lets the loop do what it can do now."""
+        if not self._loop.is_closed():
+            self._loop.call_soon(self._loop.stop)
+            self._run_loop()
+
+    def run(self, link, has_work, begin):
+        """Lets the loop run until there is something else to do; what comes meanwhile, `begin` may begin on it."""
+        loop = self._loop
+        if not link.try_hold():
+            # Another thread reads the pipe: it is looked now and then whether there is something to do.
+            loop.call_later(LOOK, loop.stop)
+            return self._run_loop()
+
+        def read():
+            link.take_up()
+            begin()
+            self._stop_for_work()
+
+        self._stops = lambda: has_work() or link.ended or not self.is_busy()
+        try:
+            for fd in link.filenos():
+                loop.add_reader(fd, read)
+            # Something may have come before.
+            loop.call_soon(read)
+            self._run_loop()
+        finally:
+            self._stops = None
+            if not loop.is_closed():
+                for fd in link.filenos():
+                    loop.remove_reader(fd)
+            link.let_go()
+        return None
+
+    def close(self):
+        """Cancels everything, and lets it come to its end."""
+        if self._loop is None or self._loop.is_closed():
+            return
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            self._guarded(self._loop.run_until_complete, asyncio.wait(tasks))
+        self._guarded(self._loop.run_until_complete, self._loop.shutdown_asyncgens())
+
+    def _run_loop(self):
+        self._guarded(self._loop.run_forever)
+
+    def _guarded(self, function, *arguments):
+        try:
+            function(*arguments)
+        except BaseException:
+            # SystemExit in a task that the module has started: it must not end the calls.
+            traceback.print_exc()
+
+    async def _run(self, call, result):
+        method = call.method
+        try:
+            if inspect.isawaitable(result):
+                result = await result
+            if method.streams_async(result):
+                await self._drain(call, type(result).__aiter__(result))
+            else:
+                self._calls.answer(call, result)
+        except BaseException as error:
+            self._calls.fail(call, error)
+
+    async def _drain(self, call, iterator):
+        window = AsyncWindow()
+        call.grant = window.grant
+        self._calls.send(wire.STREAM, call.number)
+        try:
+            while True:
+                await window.wait()
+                try:
+                    item = await iterator.__anext__()
+                except StopAsyncIteration:
+                    break
+                data = codec.pack(item, "item")
+                self._calls.send(wire.ITEM, call.number, data)
+                window.use(len(data))
+        finally:
+            await _aclosed(iterator)
+        self._calls.finish(call, wire.DONE)
+
+
+class AsyncWindow:
+    """Credit for a stream that runs on the loop."""
+
+    def __init__(self):
+        self._granted = [WINDOW_ITEMS, WINDOW_BYTES]
+        self._used = [0, 0]
+        self._changed = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    async def wait(self):
+        """Waits until one more item may be made."""
+        while not has_credit(self._granted, self._used):
+            self._changed.clear()
+            await self._changed.wait()
+
+    def use(self, size):
+        """Pays for an item."""
+        self._used[0] += 1
+        self._used[1] += size
+
+    def grant(self, items, size):
+        """Adds credit, from any thread."""
+        self._loop.call_soon_threadsafe(self._add, items, size)
+
+    def _add(self, items, size):
+        self._granted[0] += items
+        self._granted[1] += size
+        self._changed.set()
+
+
+async def _aclosed(iterator):
+    """Closes an asynchronous iterator; what its `finally` raises concerns nobody but the log."""
+    try:
+        close = getattr(iterator, "aclose", None)
+        if callable(close):
+            await close()
+    except BaseException:
+        traceback.print_exc()
+
+
+def _current_loop():
+    """The loop that is set in this thread, or a new one."""
+    try:
+        with warnings.catch_warnings():
+            # Some versions warn of what they will not do any more: make one.
+            warnings.simplefilter("ignore")
+            loop = asyncio.get_event_loop()
+    except RuntimeError:
+        loop = None
+    return asyncio.new_event_loop() if loop is None or loop.is_closed() else loop

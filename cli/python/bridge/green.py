@@ -1,0 +1,90 @@
+"""Calls as greenlets of gevent, for modules that are written for it: all that waits lets the others run."""
+
+import functools
+
+import gevent
+import gevent.event
+import gevent.os
+
+from . import calls, codec, wire
+from .calls import CancelledError, Window
+
+# How often the event loop is turned where there are `async` methods, in seconds.
+TURN = 0.002
+
+
+class Greenlets(calls.Calls):
+    """Reads the pipe in the greenlet that calls `serve`, and runs each call in one of its own."""
+
+    def __init__(self, pipes, link, methods, current):
+        super().__init__(pipes, methods, current)
+        self._pipes = pipes
+        self._link = link
+        self._greenlets = {}
+        self._tasks = None
+        link.accept = self._accept
+        link.event = gevent.event.Event
+        gevent.os.make_nonblocking(pipes.filenos()[0])
+        pipes.read = gevent.os.nb_read
+
+    def serve(self):
+        """Runs calls until the server closes the pipe."""
+        while not self._link.ended:
+            try:
+                self._link.take(self._pipes.receive())
+            except SystemExit:
+                # A call that nothing else could end was ended by a signal.
+                if self._pipes.is_closed():
+                    return
+
+    def close(self):
+        """Ends streams, so that their `finally` runs."""
+        greenlets = list(self._greenlets.values())
+        gevent.killall(greenlets)
+        if self._tasks is not None:
+            self._tasks.close()
+
+    def _accept(self, kind, number, body):
+        if kind == wire.CALL:
+            call = self.begin(number)
+            greenlet = gevent.Greenlet(self._run, call, body)
+            greenlet.gr_context = call.context
+            self._greenlets[number] = greenlet
+            call.cancel = functools.partial(greenlet.kill, CancelledError("its caller has gone"), block=False)
+            greenlet.start()
+        elif number in self.open:
+            call = self.open[number]
+            if kind == wire.CREDIT and call.grant is not None:
+                call.grant(*codec.unpack(body))
+            elif kind == wire.CANCEL and call.cancel is not None:
+                call.cancel()
+
+    def _run(self, call, body):
+        self.send(wire.BEGUN, call.number)
+        self.execute(call, body, _call)
+        self._greenlets.pop(call.number, None)
+
+    def start_stream(self, call, iterator):
+        window = Window(gevent.event.Event())
+        kill = call.cancel
+        calls.drain(self, call, iterator, window, _call)
+        call.cancel = kill
+
+    def start_async(self, call, result):
+        if self._tasks is None:
+            from .aio import Tasks
+
+            self._tasks = Tasks(self)
+        was_busy = self._tasks.is_busy()
+        self._tasks.start(call, result)
+        if not was_busy:
+            gevent.spawn(self._turn)
+
+    def _turn(self):
+        while self._tasks.is_busy():
+            self._tasks.turn()
+            gevent.sleep(TURN)
+
+
+def _call(function, *arguments):
+    return function(*arguments)

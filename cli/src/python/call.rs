@@ -1,0 +1,159 @@
+//! One call of a Python method, and the stream it may turn out to be.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bytes::Bytes;
+use zerorpc::Failure;
+
+use super::{
+    mailbox::{Mailbox, Message},
+    supervisor::Supervisor,
+};
+
+/// Credit goes back to the child in batches of this many items or bytes, whichever comes first. Each is at
+/// most half of the child's window (`calls.py`), so that a reader who keeps up never stops the stream.
+const BATCH_ITEMS: u64 = 32;
+const BATCH_BYTES: u64 = 1 << 19;
+
+/// What a method gives back, still encoded.
+#[derive(Debug)]
+pub enum Answer {
+    /// One value.
+    Value(Bytes),
+    /// Any number of values.
+    Stream(Items),
+}
+
+/// A call in progress. Dropping it tells the child that nobody wants the answer.
+#[derive(Debug)]
+pub struct PythonCall {
+    number: u64,
+    supervisor: Arc<Supervisor>,
+    mailbox: Arc<Mailbox>,
+    /// Taken off the stream since credit was last given back.
+    items: u64,
+    bytes: u64,
+}
+
+/// Tells a call that its caller has gone; never blocks.
+#[derive(Debug, Clone)]
+pub struct CancelHandle {
+    number: u64,
+    supervisor: Arc<Supervisor>,
+    mailbox: Arc<Mailbox>,
+}
+
+impl CancelHandle {
+    /// A call that was not begun never will be; an `async` method and a stream are ended. A plain function runs to
+    /// its end.
+    pub fn cancel(&self) {
+        self.mailbox.cancel();
+        self.supervisor.cancel(self.number);
+    }
+}
+
+impl PythonCall {
+    pub(super) fn new(number: u64, supervisor: Arc<Supervisor>, mailbox: Arc<Mailbox>) -> Self {
+        Self { number, supervisor, mailbox, items: 0, bytes: 0 }
+    }
+
+    /// How others tell that the caller has gone.
+    #[must_use]
+    pub fn cancel_handle(&self) -> CancelHandle {
+        let Self { number, supervisor, mailbox, .. } = self;
+        CancelHandle {
+            number: *number,
+            supervisor: Arc::clone(supervisor),
+            mailbox: Arc::clone(mailbox),
+        }
+    }
+
+    /// Waits for the answer. A plain function that is running when the call is cancelled is waited for.
+    ///
+    /// # Errors
+    /// What the method raised, `CancelledError`, or `WorkerDied`.
+    pub fn wait(self) -> Result<Answer, Failure> {
+        match self.mailbox.next(true) {
+            Some(Message::Value(value)) => Ok(Answer::Value(value)),
+            Some(Message::Stream) => Ok(Answer::Stream(Items::new(self))),
+            Some(Message::Failure(failure)) => Err(failure),
+            Some(Message::Item(_) | Message::Done) | None => {
+                Err(Failure::new("WorkerDied", "the Python process answered out of order"))
+            }
+        }
+    }
+
+    /// Runs `listener` whenever there are new messages; what is there already it is not told.
+    pub(super) fn listen(&self, listener: Arc<dyn Fn() + Send + Sync>) {
+        self.mailbox.listen(listener);
+    }
+
+    /// The next message, if it is there.
+    pub(super) fn try_next(&self) -> Option<Message> {
+        self.mailbox.try_next()
+    }
+
+    /// An item of so many bytes was taken off the stream.
+    pub(super) fn took(&mut self, size: usize) {
+        self.items += 1;
+        self.bytes += size as u64;
+        if self.items >= BATCH_ITEMS || self.bytes >= BATCH_BYTES {
+            self.supervisor.grant(self.number, self.items, self.bytes);
+            (self.items, self.bytes) = (0, 0);
+        }
+    }
+}
+
+impl Drop for PythonCall {
+    fn drop(&mut self) {
+        self.supervisor.cancel(self.number);
+    }
+}
+
+/// The items of a stream. Dropping them closes the generator they come from.
+#[derive(Debug)]
+pub struct Items {
+    call: PythonCall,
+    /// Taken out of the mailbox, and not asked for yet.
+    taken: VecDeque<Message>,
+    ended: bool,
+}
+
+impl Items {
+    fn new(call: PythonCall) -> Self {
+        Self { call, taken: VecDeque::new(), ended: false }
+    }
+
+    fn message(&mut self) -> Option<Message> {
+        if self.taken.is_empty() {
+            self.taken = self.call.mailbox.take();
+        } else if self.call.mailbox.is_cancelled() {
+            self.taken.clear();
+        }
+        self.taken.pop_front()
+    }
+}
+
+impl Iterator for Items {
+    type Item = Result<Bytes, Failure>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        match self.message() {
+            Some(Message::Item(item)) => {
+                self.call.took(item.len());
+                Some(Ok(item))
+            }
+            Some(Message::Failure(failure)) => {
+                self.ended = true;
+                Some(Err(failure))
+            }
+            Some(Message::Done | Message::Stream | Message::Value(_)) | None => {
+                self.ended = true;
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What goes through the pipes of a running child.
+
+use std::{
+    io::{self, Read, Write},
+    os::unix::net::UnixStream,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+};
+use tracing::{error, warn};
+
+use super::{
+    catalogue,
+    frames::{self, Frame, Kind},
+    launch::Output,
+    mailbox::{Mailbox, Message},
+    process::Process,
+    supervisor::{State, Supervisor},
+};
+
+/// How often it is looked whether calls wait for too long, where any wait at all.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Wakes the thread that reads from the child.
+#[derive(Debug)]
+pub(super) struct Wake(UnixStream);
+
+impl Wake {
+    /// The end that wakes, and the end that is waited for.
+    pub(super) fn pair() -> io::Result<(Self, UnixStream)> {
+        let (wake, woken) = UnixStream::pair()?;
+        wake.set_nonblocking(true)?;
+        woken.set_nonblocking(true)?;
+        Ok((Self(wake), woken))
+    }
+
+    pub(super) fn wake(&self) {
+        // Where there is no room, it is being woken already.
+        let _ = (&self.0).write(&[0]);
+    }
+}
+
+/// Moves frames between the child and the mailboxes.
+pub(super) struct PipeLoop {
+    woken: UnixStream,
+}
+
+/// A message, and where it goes.
+type Delivery = (Arc<Mailbox>, Message);
+
+impl PipeLoop {
+    pub(super) fn new(woken: UnixStream) -> Self {
+        Self { woken }
+    }
+
+    /// Passes on what the child sends, and sends what its pipe had no room for, until it ends.
+    pub(super) fn run(&mut self, supervisor: &Supervisor, output: &mut Output) {
+        let mut frames = Vec::new();
+        loop {
+            if output.buffer().is_empty() && !self.wait(supervisor, output) {
+                continue;
+            }
+            loop {
+                match frames::read(output) {
+                    Ok(Some(frame)) => frames.push(frame),
+                    Ok(None) => return deliver(supervisor, &mut frames),
+                    Err(error) => {
+                        error!(%error, "the Python process cannot be understood; it is being restarted");
+                        return deliver(supervisor, &mut frames);
+                    }
+                }
+                // What has come together is passed on together: one wake-up for all items of a stream.
+                if !frames::has_arrived(output) {
+                    break;
+                }
+            }
+            deliver(supervisor, &mut frames);
+        }
+    }
+
+    /// Waits until there is something to read, and does what else is to be done; whether there is.
+    fn wait(&mut self, supervisor: &Supervisor, output: &Output) -> bool {
+        let mut state = supervisor.state.lock();
+        let timeout = state.needs_attention().then_some(LOOK);
+        // The pipe stays open meanwhile: what is polled is a copy.
+        let input = state.process.as_ref().and_then(Process::blocked_input);
+        let input = input.and_then(|input| rustix::io::dup(input).ok());
+        drop(state);
+        let mut watched = vec![
+            PollFd::new(output.get_ref(), PollFlags::IN),
+            PollFd::new(&self.woken, PollFlags::IN),
+        ];
+        watched.extend(input.as_ref().map(|input| PollFd::new(input, PollFlags::OUT)));
+        let timeout = timeout.map(|timeout| Timespec {
+            tv_sec: timeout.as_secs() as _,
+            tv_nsec: timeout.subsec_nanos() as _,
+        });
+        match poll(&mut watched, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            // Reading will say what is wrong.
+            Err(_) => return true,
+        }
+        let came: Vec<bool> = watched.iter().map(|one| !one.revents().is_empty()).collect();
+        if came[1] {
+            let mut bytes = [0; 64];
+            while matches!((&self.woken).read(&mut bytes), Ok(1..)) {}
+        }
+        if !came[0] {
+            state = supervisor.state.lock();
+            if let Some(process) = &mut state.process {
+                process.flush();
+            }
+            tell_of_jam(&mut state);
+        }
+        came[0]
+    }
+}
+
+/// Says what calls wait for, if they do so for long.
+fn tell_of_jam(state: &mut State) {
+    let current = state.process.as_ref().and_then(Process::current);
+    let State { queue, notice, .. } = state;
+    if let Some(text) = notice.look(queue, current, Instant::now()) {
+        warn!("{text}");
+    }
+}
+
+/// Passes on what has come; `frames` is empty after that.
+fn deliver(supervisor: &Supervisor, frames: &mut Vec<Frame>) {
+    let mut deliveries: Vec<Delivery> = Vec::with_capacity(frames.len());
+    let now = Instant::now();
+    let mut state = supervisor.state.lock();
+    for frame in frames.drain(..) {
+        deliveries.extend(accept(&mut state, frame, now, supervisor.options.quiet));
+    }
+    // The child goes on while the answers leave.
+    state.send_calls();
+    drop(state);
+    let mut deliveries = deliveries.into_iter().peekable();
+    while let Some((mailbox, message)) = deliveries.next() {
+        // A run of messages of one call, mostly items of a stream.
+        let mut run = vec![message];
+        while let Some((_, message)) = deliveries.next_if(|(next, _)| Arc::ptr_eq(next, &mailbox)) {
+            run.push(message);
+        }
+        mailbox.put(run);
+    }
+}
+
+/// What a frame is to whom. A call that has ended meanwhile has no mailbox any more.
+fn accept(state: &mut State, frame: Frame, now: Instant, quiet: bool) -> Option<Delivery> {
+    let Frame { kind, call, body } = frame;
+    let queue = &mut state.queue;
+    match kind {
+        Kind::Begun => queue.begun(call, now),
+        Kind::Async => queue.asynchronous(call, now),
+        Kind::Stream => return Some((queue.streams(call, now)?, Message::Stream)),
+        Kind::Item => return Some((queue.mailbox(call)?, Message::Item(body))),
+        Kind::Value => return Some((queue.end(call)?, Message::Value(body))),
+        Kind::Done => return Some((queue.end(call)?, Message::Done)),
+        Kind::Failure => {
+            let (failure, is_raised) = catalogue::failure(&body);
+            let (method, mailbox) = queue.end_with_method(call)?;
+            if is_raised && !quiet {
+                warn!("{method}() failed\n{}", failure.traceback.trim_end());
+            }
+            return Some((mailbox, Message::Failure(failure)));
+        }
+        Kind::Outgoing(_) | Kind::Ready | Kind::Refused => {}
+    }
+    None
+}
