@@ -38,7 +38,7 @@ fn line_echo() -> String {
             thread::spawn(move || {
                 let mut writer = connection.try_clone().expect("a descriptor");
                 for line in BufReader::new(connection).lines().map_while(Result::ok) {
-                    if writeln!(writer, "{line}").is_err() {
+                    if writer.write_all(format!("{line}\n").as_bytes()).is_err() {
                         return;
                     }
                 }

@@ -126,12 +126,12 @@ fn refusal(server: &Served, name: &str, parts: &[&str]) {
 fn what_cannot_be_sent_says_where_and_what(python: &Interpreter) {
     let server = Served::start(python, "standard_values");
     for (name, parts) in [
-        ("object", &["standard_values.Thing", "[\"a\"][0][\"b\"]"][..]),
+        ("object", &["standard_values.Thing", "['a'][0]['b']"][..]),
         ("function", &["builtin_function_or_method", "[0]"]),
-        ("exception", &["ValueError", "[\"error\"]"]),
+        ("exception", &["ValueError", "['error']"]),
         ("module", &["module", "[0]"]),
         ("naive", &["datetime", "time zone", "[0]"]),
-        ("big", &["71 bits", "[\"n\"][0]"]),
+        ("big", &["71 bits", "['n'][0]"]),
         ("text", &["surrogate", "[0]"]),
     ] {
         refusal(&server, name, parts);
@@ -146,10 +146,10 @@ fn what_packages_make_and_cannot_be_sent_says_where_and_what(python: &Interprete
     let Some(python) = with(python, Packages::Data) else { return };
     let server = Served::start(&python, "data_values");
     for (name, parts) in [
-        ("nat", &["pandas", "NaT", "[\"rows\"][0][\"when\"]"][..]),
+        ("nat", &["pandas", "NaT", "['rows'][0]['when']"][..]),
         ("objects", &["builtins.object", "[0][1]"]),
-        ("frame", &["pandas", "DataFrame", "[\"frame\"]"]),
-        ("deep", &["complex", "[1][\"a\"][0][\"b\"][1][\"c\"]"]),
+        ("frame", &["pandas", "DataFrame", "['frame']"]),
+        ("deep", &["complex", "[1]['a'][0]['b'][1]['c']"]),
         ("numpy_time", &["numpy.datetime64", "[0]"]),
     ] {
         refusal(&server, name, parts);
