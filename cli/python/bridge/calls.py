@@ -36,6 +36,7 @@ class Call:
         self.grant = None
         # Ends it early, where that can be done.
         self.cancel = None
+        # Its caller has gone.
         self.is_cancelled = False
 
     def run(self, function, *arguments):
@@ -119,7 +120,8 @@ class Calls:
         if os.getpid() != self._owner:
             # A process that the method has forked comes to its end by this.
             ending.leave_fork(error)
-        self.finish(call, wire.FAILURE, failures.failure(error))
+        is_wanted = not (call.is_cancelled or isinstance(error, CancelledError))
+        self.finish(call, wire.FAILURE, failures.failure(error, is_wanted))
 
     def finish(self, call, kind, body=b""):
         """Sends the last answer to a call."""
@@ -199,7 +201,7 @@ def has_credit(granted, used):
 
 def drain(calls, call, iterator, window, run):
     """Sends the items of a stream from the thread or greenlet that this runs in."""
-    call.grant, call.cancel = window.grant, window.close
+    call.grant = window.grant
     try:
         try:
             while True:

@@ -7,7 +7,6 @@ import traceback
 from . import codec
 
 OURS = "<zerorpc>/"
-OURS_MODULE = "_zerorpc_bridge.calls"
 HEADLINE = "Traceback (most recent call last):\n"
 
 # Where frames tell nothing of the served module: the import machinery, and code of others.
@@ -16,10 +15,10 @@ STANDARD = os.path.dirname(os.__file__) + os.sep
 PACKAGES = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 
 
-def failure(error):
-    """The body of a frame `FAILURE` for what a method has raised."""
+def failure(error, is_logged=True):
+    """The body of a frame `FAILURE` for what a method has raised; the server may log it."""
     parts = (type(error).__name__, message_of(error), traceback_of(error))
-    return codec.pack([_text(part) for part in parts] + [type(error).__module__ != OURS_MODULE])
+    return codec.pack([_text(part) for part in parts] + [is_logged])
 
 
 def unknown(name):

@@ -50,25 +50,28 @@ class Greenlets(calls.Calls):
             greenlet = gevent.Greenlet(self._run, call, body)
             greenlet.gr_context = call.context
             self._greenlets[number] = greenlet
-            call.cancel = functools.partial(greenlet.kill, CancelledError("its caller has gone"), block=False)
+            call.cancel = functools.partial(greenlet.kill, block=False)
+            greenlet.link(lambda _: self._ended(call))
             greenlet.start()
         elif number in self.open:
             call = self.open[number]
             if kind == wire.CREDIT and call.grant is not None:
                 call.grant(*codec.unpack(body))
-            elif kind == wire.CANCEL and call.cancel is not None:
+            elif kind == wire.CANCEL:
+                call.is_cancelled = True
                 call.cancel()
 
     def _run(self, call, body):
         self.send(wire.BEGUN, call.number)
         self.execute(call, body, _call)
-        self._greenlets.pop(call.number, None)
+
+    def _ended(self, call):
+        del self._greenlets[call.number]
+        if call.number in self.open and call.method is None:
+            self.fail(call, CancelledError("the call was given up before it began"))
 
     def start_stream(self, call, iterator):
-        window = Window(gevent.event.Event())
-        kill = call.cancel
-        calls.drain(self, call, iterator, window, _call)
-        call.cancel = kill
+        calls.drain(self, call, iterator, Window(gevent.event.Event()), _call)
 
     def start_async(self, call, result):
         if self._tasks is None:

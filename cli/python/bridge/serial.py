@@ -167,6 +167,7 @@ class Serial(calls.Calls):
         elif number in self._streams:
             self._close(number)
         elif number in self.open and self.open[number].cancel is not None:
+            self.open[number].is_cancelled = True
             self.open[number].cancel()
             for _ in range(LAST_TURNS):
                 if number in self.open:

@@ -93,10 +93,14 @@ class _Ending:
 
     def __init__(self, is_closed):
         self._is_closed = is_closed
+        self._has_ended = False
 
     def __call__(self, number, frame):
-        if (inside or _in_task()) and self._is_closed():
-            raise SystemExit("the server is shutting down")
+        # Once: after that, what is left to run has its time.
+        if not self._has_ended and self._is_closed():
+            self._has_ended = True
+            if inside or _in_task():
+                raise SystemExit("the server is shutting down")
 
 
 _set, _get = _signal.signal, _signal.getsignal

@@ -80,7 +80,7 @@ class Threads(calls.Calls):
 
     def start_stream(self, call, iterator):
         window = Window(threading.Event())
-        call.grant, call.cancel = window.grant, window.close
+        call.cancel = window.close
         if call.is_cancelled:
             window.close()
         if threading.current_thread() is threading.main_thread():

@@ -7,16 +7,15 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// It waits until this process closes the pipe, by its end if by nothing else. Then the worker (`$1`) is told to end,
-/// has three seconds for that (as in [`GRACE`](super::process::GRACE)), and its whole group is killed, whatever holds it.
+/// It waits until this process closes the pipe, by its end if by nothing else. Then the worker (`$1`) is told to end, more
+/// than once since its pipe may be closed a little later, it has three seconds for that (as in [`GRACE`](super::process::GRACE)), and its whole group is killed, whatever holds it.
 const SCRIPT: &str = r#"
 read _
-kill -TERM "$1"
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
-    kill -0 "$1" || break
+    kill -s TERM "$1" || break
     sleep 0.2
 done
-kill -KILL -- "-$1"
+kill -s KILL -- "-$1"
 rm -rf -- "$2"
 "#;
 

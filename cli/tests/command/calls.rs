@@ -84,10 +84,6 @@ fn modules_that_cannot_be_served_are_told_in_one_line() {
     for (module, reason) in [
         ("no_such_module", "no module named 'no_such_module'"),
         ("time.no_such_object", "'time' has no attribute 'no_such_object'"),
-        ("broken_import", "No module named 'surely_not_installed'"),
-        ("broken_run", "ValueError: two"),
-        ("broken_syntax", "broken_syntax.py, line 1"),
-        ("leaves", "SystemExit: 4"),
         ("dies", "exit status: 7"),
         ("../modules/values", "../modules/values"),
     ] {
@@ -95,6 +91,25 @@ fn modules_that_cannot_be_served_are_told_in_one_line() {
             server.current_dir(broken);
         });
         ended.expect_one_error(&[&format!("{module:?}"), reason]);
+    }
+}
+
+#[test]
+fn imports_that_fail_are_told_with_their_lines() {
+    let broken = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/modules");
+    for (module, line, reason) in [
+        ("broken_import", "broken_import.py\", line 2", "No module named 'surely_not_installed'"),
+        ("broken_run", "broken_run.py\", line 8", "ValueError: two"),
+        ("broken_syntax", "Python is 3.", "broken_syntax.py, line 1"),
+        ("leaves", "leaves.py\", line 2", "SystemExit: 4"),
+    ] {
+        let ended = serve_in_vain(module, |server| {
+            server.current_dir(broken);
+        });
+        let last = ended.last_words();
+        assert!(last.starts_with("error: ") && last.contains(reason), "{ended}");
+        assert!(!ended.stderr.contains("importlib"), "{ended}");
+        ended.tells(&[&format!("{module:?}"), line]);
     }
 }
 
@@ -182,7 +197,7 @@ fn socket_files_are_taken_over_from_the_dead_only() {
 
 #[test]
 fn calls_of_a_client_that_left_harm_nobody() {
-    let server = Server::beating("0.5", &["--pool-size", "2"], "workshop");
+    let server = Server::beating("0.5", &["--threads", "2"], "workshop");
     let running = [(); 2].map(|()| {
         let caller = server.start_client(&["gated"]);
         caller.wait_for_stdout("1\n");

@@ -16,7 +16,7 @@ use crate::{
 
 #[test]
 fn a_client_dies_of_the_signal() {
-    let server = Server::start("workshop");
+    let server = Server::in_threads("workshop");
     for signal in [Signal::INT, Signal::TERM] {
         let client = server.start_client(&["gated"]);
         client.wait_for_stdout("1\n");

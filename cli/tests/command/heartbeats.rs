@@ -9,7 +9,7 @@ use crate::support::Server;
 
 #[test]
 fn busy_methods_do_not_delay_heartbeats() {
-    let server = Server::beating("0.5", &[], "workshop");
+    let server = Server::beating("0.5", &["--threads", "4"], "workshop");
     // Two intervals of silence would lose the remote; these last for more than four.
     let calls = [("burn", "\"burnt\"\n"), ("sleep", "\"slept\"\n")].map(|(method, answer)| {
         let passive = server.start_client(&["--json", method, "2.3"]);

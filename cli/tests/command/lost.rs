@@ -25,7 +25,7 @@ fn a_killed_server_is_lost() {
 
 #[test]
 fn a_frozen_server_is_lost() {
-    let server = Server::beating("0.5", &[], "workshop");
+    let server = Server::beating("0.5", &["--threads", "2"], "workshop");
     let lines = server.start_client(&["--active-hb", "gated"]);
     let array = server.start_client(&["--active-hb", "-pj", "gated"]);
     lines.wait_for_stdout("1\n");

@@ -67,7 +67,7 @@ fn a_full_pool_makes_calls_wait() {
 
 #[test]
 fn calls_run_at_the_same_time() {
-    let server = Server::start("workshop");
+    let server = Server::in_threads("workshop");
     // How many meet depends on the machine; that none ever do would be a fault.
     until("two calls run at the same time", || {
         let crowd = [(); 3].map(|()| server.start_client(&["-j", "crowd", "0.3"]));

@@ -83,7 +83,7 @@ fn streams_are_printed_in_both_layouts() {
 
 #[test]
 fn items_are_printed_as_they_arrive() {
-    let server = Server::start("workshop");
+    let server = Server::in_threads("workshop");
     let lines = server.start_client(&["gated"]);
     let array = server.start_client(&["-pj", "gated"]);
     assert_eq!(lines.wait_for_stdout("1\n"), "1\n");

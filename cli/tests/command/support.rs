@@ -175,6 +175,11 @@ impl Server {
         Self::of(start(["--server", "--bind", "tcp://127.0.0.1:*", module]), "5")
     }
 
+    /// The same with plain calls side by side.
+    pub(crate) fn in_threads(module: &str) -> Self {
+        Self::beating("5", &["--threads", "64"], module)
+    }
+
     /// The same with another heartbeat, and flags.
     pub(crate) fn beating(heartbeat: &'static str, flags: &[&str], module: &str) -> Self {
         let links = ["--server", "--bind", "tcp://127.0.0.1:*", "--heartbeat", heartbeat];

@@ -21,7 +21,7 @@ fn over_each_pair(check: impl Fn(&str, &str)) {
 #[test]
 fn a_server_is_listed_called_and_lost() {
     over_each_pair(|client, server| {
-        let server = Server::beating("0.5", &["--transport", server], "workshop");
+        let server = Server::beating("0.5", &["--transport", server, "--threads", "2"], "workshop");
         let flags = ["--transport", client];
         let ask = |words: &[&str]| server.ask(&[&flags, words].concat());
         assert!(ask(&[]).stdout.starts_with("[workshop]\n"));
