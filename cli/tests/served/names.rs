@@ -14,7 +14,6 @@ each_python!(
 fn whatever_can_be_imported_can_be_served(python: &Interpreter) {
     for (name, method, expected) in [
         ("my-service", "hello", json!("helped")),
-        ("my-service.py", "hello", json!("helped")),
         ("./my-service.py", "hello", json!("helped")),
         ("my-service:desk", "open", json!("open")),
         ("./my-service.py:Desk", "open", json!("open")),
@@ -73,6 +72,7 @@ fn files_are_served_wherever_they_are(python: &Interpreter) {
 fn what_is_not_there_says_so(python: &Interpreter) {
     for (name, parts) in [
         ("no-such-service", &["no-such-service"][..]),
+        ("my-service.py", &["./my-service.py"]),
         ("./no/such/file.py", &["./no/such/file.py"]),
         ("shop:nothing", &["shop", "nothing"]),
         ("shop.catalogue.items:Shelf.nothing", &["Shelf", "nothing"]),
