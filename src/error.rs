@@ -116,7 +116,7 @@ pub struct RemoteError {
     pub name: String,
     /// What happened.
     pub message: String,
-    /// Where it happened, in the words of the server; may be empty.
+    /// Where it happened, in the words of the server. Some only say what happened once more, or nothing.
     pub traceback: String,
 }
 

@@ -11,7 +11,8 @@ pub struct Failure {
     pub name: String,
     /// What happened.
     pub message: String,
-    /// Where it happened, for people; may be empty.
+    /// Where it happened, for people. Callers in Python are shown this alone, so an empty one is sent as
+    /// `NAME: MESSAGE`.
     pub traceback: String,
 }
 
@@ -21,7 +22,8 @@ impl Failure {
         Self { name: name.into(), message: message.into(), traceback: String::new() }
     }
 
-    /// Adds text that shows where the error happened.
+    /// Adds text that shows where the error happened. Let it end with what happened, as Python's tracebacks do: it is
+    /// all that callers in Python are shown.
     #[must_use]
     pub fn with_traceback(mut self, traceback: impl Into<String>) -> Self {
         self.traceback = traceback.into();
@@ -42,17 +44,37 @@ impl fmt::Display for Failure {
 }
 
 impl<E: std::error::Error> From<E> for Failure {
-    /// The class name is the last part of the type's name; the traceback lists the sources.
+    /// The class name is the last part of the type's name; the traceback says what happened, and lists the causes below.
     fn from(error: E) -> Self {
         let path = std::any::type_name::<E>();
         let path = path.split('<').next().unwrap_or(path);
-        let name = path.rsplit("::").next().unwrap_or(path);
-        let mut causes = Vec::new();
+        let failure = Self::new(path.rsplit("::").next().unwrap_or(path), error.to_string());
+        let mut traceback = failure.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
-            causes.push(format!("caused by: {cause}"));
+            traceback.push_str(&format!("\ncaused by: {cause}"));
             source = cause.source();
         }
-        Self::new(name, error.to_string()).with_traceback(causes.join("\n"))
+        failure.with_traceback(traceback)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Failure;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot read the settings")]
+    struct Unreadable(#[source] std::num::ParseIntError);
+
+    #[test]
+    fn an_error_keeps_its_message_before_its_causes() {
+        let cause = "x".parse::<u8>().expect_err("no number");
+        let alone = Failure::from(cause.clone());
+        assert_eq!(alone.traceback, "ParseIntError: invalid digit found in string");
+        let failure = Failure::from(Unreadable(cause));
+        assert_eq!(failure.to_string(), "Unreadable: cannot read the settings");
+        let told = "Unreadable: cannot read the settings\ncaused by: invalid digit found in string";
+        assert_eq!(failure.traceback, told);
     }
 }

@@ -160,9 +160,14 @@ impl ServerBuilder {
         self
     }
 
-    /// The time between heartbeats, 5 s by default.
-    pub fn heartbeat(mut self, interval: Duration) -> Self {
-        self.config.heartbeat = Some(interval);
+    /// The time between heartbeats, 5 s by default. Two of them without any sign of life lose a caller that has beaten,
+    /// or two of its own if those are longer. One that has never beaten is kept while its connection lives, but for a
+    /// stream that waits for its credit, which has twenty; over libzmq, or behind a queue, three are the limit.
+    ///
+    /// `None`, or no time at all, switches them off: silence loses no caller. Beats that come are answered, so that callers
+    /// which count them do not lose the server; those that wait for the first beat of a server never send any.
+    pub fn heartbeat(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.config.heartbeat = interval.into();
         self
     }
 

@@ -61,9 +61,9 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) timeout: Duration,
 
-    /// Interval of the heartbeats; a remote that is silent for two of them is lost
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
-    pub(crate) heartbeat: Duration,
+    /// Interval of the heartbeats; a remote that is silent for two of them is lost. 0 or none: no heartbeats
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = interval)]
+    pub(crate) heartbeat: Interval,
 
     /// Server: run up to N calls at the same time, in threads, for modules that are safe for it
     ///
@@ -117,6 +117,10 @@ pub(crate) struct Flags {
     pub(crate) words: Vec<OsString>,
 }
 
+/// The time between two heartbeats, if there are any.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Interval(pub(crate) Option<Duration>);
+
 impl Flags {
     /// Reads the command line, the program's name included.
     ///
@@ -154,6 +158,15 @@ fn seconds(text: &str) -> Result<Duration, String> {
     } else {
         Err("it must be a number of seconds from 0.001 to 1000000000".to_owned())
     }
+}
+
+/// Seconds, or nothing.
+fn interval(text: &str) -> Result<Interval, String> {
+    if text == "none" || text.parse() == Ok(0.0) {
+        return Ok(Interval(None));
+    }
+    let time = seconds(text).map_err(|reason| format!("{reason}, or 0 or none"))?;
+    Ok(Interval(Some(time)))
 }
 
 fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {

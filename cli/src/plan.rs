@@ -18,7 +18,8 @@ pub(crate) struct Plan {
     /// At least one, in the order in which they are made.
     pub(crate) links: Vec<Link>,
     pub(crate) transport: TransportKind,
-    pub(crate) heartbeat: Duration,
+    /// The time between two heartbeats, if there are any.
+    pub(crate) heartbeat: Option<Duration>,
     pub(crate) role: Role,
 }
 
@@ -128,7 +129,7 @@ impl Plan {
                 layout: if flags.print_json { StreamLayout::Array } else { StreamLayout::Lines },
             })
         };
-        Ok(Self { links, transport: flags.transport, heartbeat: flags.heartbeat, role })
+        Ok(Self { links, transport: flags.transport, heartbeat: flags.heartbeat.0, role })
     }
 }
 

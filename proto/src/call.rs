@@ -47,7 +47,8 @@ impl Answer {
 /// Why a conversation ended without its last event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Loss {
-    /// Two heartbeat intervals passed without any event (protocol section 5).
+    /// Two heartbeat intervals passed without any event (protocol section 5); a caller that beats less often is given
+    /// two of its own.
     #[error("Lost remote after {}s heartbeat", .after.as_secs_f64())]
     Silent {
         /// The silence that was too much.
@@ -62,7 +63,7 @@ pub enum Loss {
         /// The time that was allowed.
         after: Duration,
     },
-    /// A stream without heartbeats was not read for too long.
+    /// A stream whose caller does not beat was not read for too long.
     #[error("no credit for {}s on a channel without heartbeats", .after.as_secs_f64())]
     Stalled {
         /// The time that was allowed.
@@ -139,8 +140,9 @@ impl Call<'_> {
     }
 
     /// Forgets the call. A request that was not transmitted yet never will be; otherwise the server learns of
-    /// it when the beats stop (the protocol has no message for it).
+    /// it when the beats stop (the protocol has no message for it). If there was none yet, one is sent.
     pub fn cancel(self) {
+        self.session.take_leave(self.id.0);
         self.session.close(self.id.0);
     }
 }

@@ -4,7 +4,10 @@ pub(crate) mod heartbeat;
 pub(crate) mod phase;
 pub(crate) mod window;
 
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use bytestring::ByteString;
 
@@ -22,6 +25,10 @@ use crate::{
 use heartbeat::Heartbeat;
 use phase::Phase;
 use window::{Credit, Window};
+
+/// So many intervals may a stream wait for credit whose caller has never beaten. It may have none to send, or may have
+/// dropped the stream before its first beat, which nobody can tell: long enough for a slow reader, and not for ever.
+const UNBEATEN: u32 = 20;
 
 #[derive(Debug)]
 pub(crate) struct Channel {
@@ -62,11 +69,13 @@ pub(crate) struct Caller {
     pub(crate) window: Window,
     /// Credit that waits to be granted.
     pub(crate) grant: u32,
+    /// A beat was sent.
+    pub(crate) has_beaten: bool,
     pub(crate) inbox: Inbox,
     /// The reader was told that there is something to read.
     pub(crate) noticed: bool,
     /// Until when the first answer must come.
-    pub(crate) timeout: Option<(Instant, std::time::Duration)>,
+    pub(crate) timeout: Option<(Instant, Duration)>,
 }
 
 /// The server's half.
@@ -90,7 +99,7 @@ pub(crate) struct Serving {
     pub(crate) ending: Option<Ending>,
     /// An item was turned away; tell when there is room.
     pub(crate) wants_room: bool,
-    /// Since when the channel has waited for credit.
+    /// Since when the channel has waited for credit, or when its caller beat meanwhile.
     pub(crate) stalled: Option<Instant>,
 }
 
@@ -182,10 +191,9 @@ impl Channel {
     pub(crate) fn deadline(&self, config: &Config) -> Option<Instant> {
         let own = match &self.side {
             Side::Caller(caller) => caller.timeout.map(|(at, _)| at),
-            Side::Server(serving) if self.heartbeat.is_quiet() => {
-                serving.stalled.and_then(|since| since.checked_add(config.limits.stalled))
+            Side::Server(serving) => {
+                serving.stalled.and_then(|since| since.checked_add(self.longest_stall(config)?))
             }
-            Side::Server(_) => None,
         };
         match (own, self.heartbeat.deadline(config.interval())) {
             (Some(own), Some(beat)) => Some(own.min(beat)),
@@ -194,18 +202,28 @@ impl Channel {
     }
 
     /// What has expired by now, heartbeats apart.
-    pub(crate) fn expired(&self, now: Instant, limits: &Limits) -> Option<Loss> {
+    pub(crate) fn expired(&self, now: Instant, config: &Config) -> Option<Loss> {
         match &self.side {
             Side::Caller(caller) => caller
                 .timeout
                 .filter(|(at, _)| *at <= now)
                 .map(|(_, after)| Loss::TimedOut { after }),
             Side::Server(serving) => {
-                let since = serving.stalled.filter(|_| self.heartbeat.is_quiet())?;
-                let over = since.checked_add(limits.stalled).is_some_and(|end| end <= now);
-                over.then_some(Loss::Stalled { after: limits.stalled })
+                let (since, after) = (serving.stalled?, self.longest_stall(config)?);
+                let over = since.checked_add(after).is_some_and(|end| end <= now);
+                over.then_some(Loss::Stalled { after })
             }
         }
+    }
+
+    /// How long the channel may wait for credit, where silence does not end it.
+    fn longest_stall(&self, config: &Config) -> Option<Duration> {
+        let longest = config.limits.stalled;
+        if self.heartbeat.counts_silence() {
+            return None;
+        }
+        let unbeaten = config.interval().saturating_mul(UNBEATEN);
+        Some(if self.heartbeat.beats() { longest.min(unbeaten) } else { longest })
     }
 }
 

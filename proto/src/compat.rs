@@ -40,7 +40,11 @@ impl Dialect {
             out.extend_from_slice(&[0x93]);
             msgpack::put_str(out, &failure.name);
             msgpack::put_str(out, &failure.message);
-            msgpack::put_str(out, &failure.traceback);
+            // Python shows nothing else of an error, its command neither.
+            match failure.traceback.trim_ascii() {
+                "" => msgpack::put_str(out, &failure.headline()),
+                _ => msgpack::put_str(out, &failure.traceback),
+            }
         }
     }
 }
@@ -52,7 +56,8 @@ pub struct RemoteFailure {
     pub name: String,
     /// What happened.
     pub message: String,
-    /// Where it happened, for people; empty when the server does not tell.
+    /// Where it happened, for people; empty when the server does not tell. An empty one of ours goes out as the
+    /// [`headline`](Self::headline): callers in Python see nothing else of an error.
     pub traceback: String,
 }
 
@@ -60,6 +65,17 @@ impl RemoteFailure {
     /// A failure without traceback.
     pub fn new(name: impl Into<String>, message: impl Into<String>) -> Self {
         Self { name: name.into(), message: message.into(), traceback: String::new() }
+    }
+
+    /// Name and message in one line, as Python ends its tracebacks: `NAME: MESSAGE`, or what there is of it.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        let Self { name, message, .. } = self;
+        match (name.as_str(), message.as_str()) {
+            ("", "") => "an error without a name".to_owned(),
+            (only, "") | ("", only) => only.to_owned(),
+            (name, message) => format!("{name}: {message}"),
+        }
     }
 
     /// Reads the arguments of `ERR` in any form that peers send: `[name, message, traceback]`, version 1's
@@ -120,6 +136,26 @@ mod tests {
             (Args::NIL, 0),
         ] {
             assert_eq!(granted(value.as_bytes()), number, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn no_traceback_is_sent_empty() {
+        for (name, message, traceback, sent) in [
+            ("NameError", "clock_", "", "NameError: clock_"),
+            ("ValueError", "bad", " \n", "ValueError: bad"),
+            ("ValueError", "bad", "at f", "at f"),
+            ("StopIteration", "", "", "StopIteration"),
+            ("", "bad", "", "bad"),
+            ("", "", "", "an error without a name"),
+        ] {
+            let traceback = traceback.to_owned();
+            let failure = RemoteFailure { traceback, ..RemoteFailure::new(name, message) };
+            let mut out = bytes::BytesMut::new();
+            Dialect::CURRENT.put_failure(&mut out, &failure);
+            let written = Args::from_bytes(out.freeze()).expect("one value");
+            let expected = RemoteFailure { traceback: sent.to_owned(), ..failure };
+            assert_eq!(RemoteFailure::read(&written), expected);
         }
     }
 

@@ -19,8 +19,14 @@ pub struct Config {
     pub seed: u128,
     /// Whether events that answer nothing are requests (a server), or are dropped (a client).
     pub accept: bool,
-    /// The time between two beats on a channel; two such times of silence lose the remote. `None` switches
-    /// heartbeats off, for both directions.
+    /// The time between two beats on a channel; two such times of silence lose the remote. `None`, or no time at all,
+    /// switches heartbeats off: silence loses nobody, and this side beats only to answer the beats that it hears, so
+    /// that a peer that counts silence does not lose it.
+    ///
+    /// Callers are given more time. Where the transport tells when a connection ends, one that has never beaten is kept
+    /// as long as its connection, and a stream of it that waits for credit for twenty such times; elsewhere it has three
+    /// such times for its first sign of life. One that beats is judged by its own rhythm where that is slower: it has
+    /// twice the longest time between two of its beats.
     pub heartbeat: Option<Duration>,
     /// Whether calls beat from their start or only once they heard a beat (protocol section 5).
     pub liveness: Liveness,
@@ -86,7 +92,8 @@ pub struct Limits {
     pub unsent_bytes: usize,
     /// Credit saturates here.
     pub credit: u32,
-    /// How long a stream without heartbeats (protocol v1) may wait for credit before it is given up.
+    /// How long a stream may wait for credit before it is given up, where no silence is counted: heartbeats are switched
+    /// off, or the caller speaks version 1. One whose caller just has not beaten yet has 20 intervals, if they are shorter.
     pub stalled: Duration,
 }
 

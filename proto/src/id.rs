@@ -15,7 +15,8 @@ const LONGEST: usize = 1024;
 
 /// The id of an event as its sender encoded it; an answer echoes it byte for byte (protocol section 3).
 ///
-/// Two ids are equal when their text or bytes are: some peers answer `bin` ids with `str` ones.
+/// Two ids are equal when their text or bytes are, which is how answers find their calls: some peers answer `bin` ids
+/// with `str` ones. As ids that peers give to requests, the two are different.
 //
 // A copy: ids live as long as their channels, and would keep the chunk of memory in which they came.
 #[derive(Clone)]
@@ -41,7 +42,7 @@ impl MessageId {
         &self.0
     }
 
-    /// What ids are compared by: the content of str and bin, the encoding of anything else.
+    /// What an id holds: the content of str and bin, the encoding of anything else.
     #[must_use]
     pub fn content(&self) -> &[u8] {
         content(&self.0)
@@ -66,9 +67,30 @@ pub(crate) fn key(encoded: &[u8]) -> Option<&[u8]> {
     (is_key && encoded.len() <= LONGEST).then_some(encoded)
 }
 
-/// What an encoded id is compared by: the content of str and bin, the encoding of anything else.
+/// What an encoded id holds: the content of str and bin, the encoding of anything else.
 pub(crate) fn content(key: &[u8]) -> &[u8] {
     msgpack::raw_content(key).unwrap_or(key)
+}
+
+/// An id that a peer gave to its request: that of another type is another id, whatever it holds, but a long form is the
+/// same as a short one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TheirId<'a>(pub(crate) &'a [u8]);
+
+impl PartialEq for TheirId<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let types = |id: &[u8]| (msgpack::is_str(id), msgpack::raw_content(id).is_some());
+        self.0 == other.0 || content(self.0) == content(other.0) && types(self.0) == types(other.0)
+    }
+}
+
+impl Eq for TheirId<'_> {}
+
+impl Hash for TheirId<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // Those few that differ in their type alone may meet.
+        content(self.0).hash(state);
+    }
 }
 
 impl PartialEq for MessageId {
@@ -240,6 +262,18 @@ mod tests {
         let mut ids = Ids::new(7);
         ids.left = 0;
         assert_eq!(ids.draw().to_message_id().content(), b"ffffffff000000080000000000000001");
+    }
+
+    #[test]
+    fn requests_are_told_apart_by_type_too() {
+        let forms = [&[0xa1, 7][..], &[0xd9, 1, 7], &[0xc4, 1, 7], &[0xc5, 0, 1, 7], &[7]];
+        let number = [0, 0, 1, 1, 2];
+        for (one, first) in forms.into_iter().zip(number) {
+            for (other, second) in forms.into_iter().zip(number) {
+                let same = TheirId(one) == TheirId(other);
+                assert_eq!(same, first == second, "{one:x?} {other:x?}");
+            }
+        }
     }
 
     #[test]

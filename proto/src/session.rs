@@ -26,7 +26,7 @@ use crate::{
 };
 use deadlines::Deadlines;
 pub(crate) use deadlines::Wake;
-use outbound::{Held, Refusal};
+use outbound::{Held, Loose};
 use peers::Peers;
 use table::{At, Table};
 
@@ -82,7 +82,8 @@ pub struct Session {
     peers: Peers,
     /// Calls to any peer that no peer could take yet.
     unassigned: Vec<At>,
-    refusals: VecDeque<Refusal>,
+    /// Events that belong to no channel.
+    loose: VecDeque<Loose>,
     notices: VecDeque<Notice>,
     stopping: bool,
 }
@@ -91,6 +92,9 @@ impl Session {
     /// A session without channels.
     #[must_use]
     pub fn new(config: Config) -> Self {
+        // No time at all between two beats is no heartbeat.
+        let heartbeat = config.heartbeat.filter(|interval| !interval.is_zero());
+        let config = Config { heartbeat, ..config };
         let hash_seed = (config.seed ^ (config.seed >> 64)) as u64;
         Self {
             now: None,
@@ -103,7 +107,7 @@ impl Session {
             congested: HashMap::with_hasher(FixedState::with_seed(hash_seed)),
             peers: Peers::new(hash_seed),
             unassigned: Vec::new(),
-            refusals: VecDeque::new(),
+            loose: VecDeque::new(),
             notices: VecDeque::new(),
             stopping: false,
             config,
@@ -138,6 +142,7 @@ impl Session {
             request: Some(request),
             window: Window::new(options.slots),
             grant: 0,
+            has_beaten: false,
             inbox: Inbox::default(),
             noticed: false,
             timeout,
@@ -146,7 +151,7 @@ impl Session {
             peer: to,
             envelope: Envelope::default(),
             phase: Phase::Asked,
-            heartbeat: Heartbeat::off(),
+            heartbeat: Heartbeat::idle(),
             dialect: None,
             beat: false,
             queued: false,
@@ -204,7 +209,7 @@ impl Session {
         };
         if std::mem::take(&mut caller.assigned) {
             caller.request = Some(payload);
-            *heartbeat = Heartbeat::off();
+            *heartbeat = Heartbeat::idle();
             *beat = false;
             self.peers.release(to);
             self.table.move_call(at, PeerId::ANY);
@@ -246,6 +251,13 @@ impl Session {
         self.notices.pop_front()
     }
 
+    /// The next peer that keeps silent: it has lost calls by it, the last that was open there has ended, and nothing was
+    /// heard meanwhile. Its connection may be dead without a word: end it, make a new one, and tell of both by
+    /// [`handle_peer`](Self::handle_peer). Until then, calls go there if there is no other peer.
+    pub fn poll_silent_peer(&mut self) -> Option<PeerId> {
+        self.peers.poll_useless()
+    }
+
     /// How many channels are open, in both roles, those with unread answers included.
     #[must_use]
     pub fn open_channels(&self) -> usize {
@@ -261,7 +273,7 @@ impl Session {
     /// Whether [`poll_transmit`](Self::poll_transmit) may have something; if not, it has nothing for certain.
     #[must_use]
     pub fn has_output(&self) -> bool {
-        !self.ready.is_empty() || !self.refusals.is_empty()
+        !self.ready.is_empty() || !self.loose.is_empty()
     }
 
     /// How many payload bytes wait for their consumers.
@@ -288,10 +300,17 @@ impl Session {
                     self.notices.push_back(Notice::RequestLost(RequestId(at), loss));
                 }
             }
-            Side::Caller(caller) => {
+            Side::Caller(_) => {
                 if channel.phase == Phase::Ended {
                     return;
                 }
+                if matches!(loss, Loss::TimedOut { .. } | Loss::Overflow) {
+                    self.take_leave(at);
+                }
+                let Some(Channel { side: Side::Caller(caller), .. }) = self.table.get_mut(at)
+                else {
+                    return;
+                };
                 self.unread_calls += usize::from(caller.inbox.is_empty());
                 caller.inbox.push(Answer::Lost(loss));
                 self.end_call(at);
@@ -304,7 +323,7 @@ impl Session {
     fn end_call(&mut self, at: At) {
         let Some(channel) = self.table.get_mut(at) else { return };
         channel.phase = Phase::Ended;
-        channel.heartbeat = Heartbeat::off();
+        channel.heartbeat = Heartbeat::idle();
         channel.beat = false;
         if let Side::Caller(caller) = &mut channel.side {
             caller.request = None;

@@ -204,6 +204,12 @@ pub trait Transport: Send {
         false
     }
 
+    /// Ends a connection that has been silent for too long, and makes it anew if this side has made it. What the peer had
+    /// sent before, and the end of the connection, are told as always. Nothing to do where connections have no names.
+    fn reset(&mut self, peer: PeerId) {
+        let _nameless = peer;
+    }
+
     /// When to call [`receive`](Self::receive) even if nothing becomes ready: a connection is to be tried again, or
     /// has taken too long.
     fn poll_timeout(&self) -> Option<Instant> {

@@ -59,8 +59,11 @@ impl ClientBuilder {
     }
 
     /// The time between heartbeats, 5 s by default. Two of them without any sign of life lose the server.
-    pub fn heartbeat(mut self, interval: Duration) -> Self {
-        self.config.heartbeat = Some(interval);
+    ///
+    /// `None`, or no time at all, switches them off: silence loses no server, and calls end by their answer, their timeout
+    /// or the end of the connection. Beats that come are answered, so that servers which count them do not lose the call.
+    pub fn heartbeat(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.config.heartbeat = interval.into();
         self
     }
 

@@ -242,6 +242,8 @@ impl Driver {
         state.followers.0.remove(&id);
         if let Some(call) = state.session.call(id) {
             call.cancel();
+            // The server is told, as far as it can be.
+            self.send_out(&mut state);
         }
         self.leave(state);
     }

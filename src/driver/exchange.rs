@@ -79,6 +79,7 @@ impl State {
             self.timed = Some(now);
             self.session.handle_timeout(now);
         }
+        self.reset_silent_peers(now);
         if is_over && self.burst > 0 {
             self.latest_burst = std::mem::take(&mut self.burst);
         }
@@ -98,6 +99,16 @@ impl State {
             (false, _) => BATCH,
             (true, 0..=1) => 1,
             (true, _) => PORTION,
+        }
+    }
+
+    /// Connections that may be dead without a word are made anew.
+    fn reset_silent_peers(&mut self, now: Instant) {
+        while let Some(peer) = self.session.poll_silent_peer() {
+            if let Some(transport) = &mut self.transport {
+                transport.reset(peer);
+            }
+            self.take_news(now);
         }
     }
 

@@ -27,25 +27,53 @@ pub(super) fn is_builtin(method: &str) -> bool {
 /// Answers a request: built-in methods here, all others by the service.
 pub(super) fn answer(service: &dyn Service, request: &Request) -> Result<Reply, Failure> {
     let value = match request.method() {
-        "_zerorpc_ping" => Value::Array(vec!["pong".into(), service.name().into()]),
-        "_zerorpc_name" => service.name().into(),
-        "_zerorpc_list" => {
-            let mut names: Vec<String> =
-                service.methods()?.into_iter().map(|method| method.name).collect();
-            names.sort_unstable();
-            Value::Array(names.into_iter().map(Value::from).collect())
-        }
+        "_zerorpc_ping" => ping(service, request)?,
+        "_zerorpc_name" => name(service, request)?,
+        "_zerorpc_list" => list(service, request)?,
         "_zerorpc_help" => optional_text(named(service, request)?.doc),
         "_zerorpc_args" => named(service, request)?.signature.map_or(Value::Nil, argspec),
-        "_zerorpc_inspect" => inspect(service)?,
+        "_zerorpc_inspect" => inspect(service, request)?,
         _ => return service.call(request),
     };
     Ok(Reply::Value(Args::encode(&value)?))
 }
 
+/// Exactly so many arguments: built-in methods have no optional ones, and take no more (reference behaviour).
+fn arguments<const COUNT: usize>(request: &Request) -> Result<[Args; COUNT], Failure> {
+    let given = request.args().elements();
+    let count = given.as_ref().map(Vec::len);
+    given.and_then(|given| given.try_into().ok()).ok_or_else(|| {
+        let takes = if COUNT == 0 { "no arguments" } else { "one argument" };
+        let given = match count {
+            None => "was not called with a list".to_owned(),
+            Some(1) => "was given one".to_owned(),
+            Some(count) => format!("was given {count}"),
+        };
+        Failure::new("TypeError", format!("{}() takes {takes} but {given}", request.method()))
+    })
+}
+
+fn ping(service: &dyn Service, request: &Request) -> Result<Value, Failure> {
+    let [] = arguments(request)?;
+    Ok(Value::Array(vec!["pong".into(), service.name().into()]))
+}
+
+fn name(service: &dyn Service, request: &Request) -> Result<Value, Failure> {
+    let [] = arguments(request)?;
+    Ok(service.name().into())
+}
+
+fn list(service: &dyn Service, request: &Request) -> Result<Value, Failure> {
+    let [] = arguments(request)?;
+    let mut names: Vec<String> = service.methods()?.into_iter().map(|method| method.name).collect();
+    names.sort_unstable();
+    Ok(Value::Array(names.into_iter().map(Value::from).collect()))
+}
+
 /// The method that the only argument names.
 fn named(service: &dyn Service, request: &Request) -> Result<Method, Failure> {
-    let (name,): (String,) = request.args().decode().map_err(|_| {
+    let [name] = arguments(request)?;
+    let name: String = name.decode().map_err(|_| {
         Failure::new("TypeError", format!("{}() takes the name of a method", request.method()))
     })?;
     let found = service.methods()?.into_iter().find(|method| method.name == name);
@@ -92,7 +120,8 @@ fn parameters(signature: Signature) -> Value {
     Value::Array(all.chain(keywords.map(named)).map(argument).collect())
 }
 
-fn inspect(service: &dyn Service) -> Result<Value, Failure> {
+fn inspect(service: &dyn Service, request: &Request) -> Result<Value, Failure> {
+    let [] = arguments(request)?;
     // Sorted: the same service always looks the same.
     let methods: BTreeMap<String, Value> = service
         .methods()?

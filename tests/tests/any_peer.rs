@@ -33,6 +33,7 @@ fn they_go_to_whoever_is_up_evenly() {
     }
     assert_eq!(peers(&mut client), [2, 1, 2], "two each");
     client.call(first).expect("open").cancel();
+    assert_eq!(peers(&mut client), [1], "the beat by which its server learns of that");
     open(&mut client, now);
     assert_eq!(peers(&mut client), [1]);
 }

@@ -178,23 +178,33 @@ proptest! {
         prop_assert_eq!(&echo, &short);
     }
 
-    /// A server's channel against the rule in two lines: lost when the last event is two intervals old, but
-    /// not before three intervals from the start; beats at every whole interval until then.
+    /// A server's channel against the rule: lost when the last event is two intervals old, or two of the caller's own,
+    /// but not before three intervals from the start; where connections are seen, not before the first beat. Beats at
+    /// every whole interval until then.
     #[test]
-    fn heartbeats_follow_the_rule(gaps in vec(1_u64..3000, 0..30)) {
+    fn heartbeats_follow_the_rule(gaps in vec(1_u64..3000, 0..30), is_seen: bool) {
         const INTERVAL: u64 = 1000;
         let config = Config { heartbeat: Some(Duration::from_millis(INTERVAL)), ..Config::server(1) };
         let mut server = Puppet::new(config);
-        server.request(PEER, &Foreign::request("id", "f", vec![]));
-        let (mut clock, mut lost) = (0, 3 * INTERVAL);
-        for gap in gaps {
+        let from = if is_seen { PEER } else { PeerId::NAMELESS };
+        server.request(from, &Foreign::request("id", "f", vec![]));
+        let (mut clock, mut rhythm) = (0, INTERVAL);
+        let mut lost = if is_seen { 100 * INTERVAL } else { 3 * INTERVAL };
+        for gap in &gaps {
             clock += gap;
+            rhythm = rhythm.max(*gap);
             if clock >= lost {
                 break;
             }
             server.pass_to(Duration::from_millis(clock));
-            server.hear(PEER, &Foreign::beat("id")).expect("a beat");
-            lost = lost.max(clock + 2 * INTERVAL);
+            server.hear(from, &Foreign::beat("id")).expect("a beat");
+            let start = if is_seen { 0 } else { 3 * INTERVAL };
+            lost = start.max(clock + 2 * rhythm);
+        }
+        if is_seen && gaps.is_empty() {
+            server.pass_to(Duration::from_millis(lost));
+            prop_assert!(server.notices.is_empty());
+            return Ok(());
         }
         server.pass_to(Duration::from_millis(lost + 10 * INTERVAL));
         let told: Vec<_> = server.notices.iter().map(|(at, _)| at.as_millis() as u64).collect();

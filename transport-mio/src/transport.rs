@@ -345,6 +345,13 @@ impl Transport for MioTransport {
         true
     }
 
+    fn reset(&mut self, peer: PeerId) {
+        if let Some(slot) = self.peers.get(&peer).copied() {
+            self.end_connection(slot, "it was silent for too long");
+            self.announce();
+        }
+    }
+
     fn poll_timeout(&self) -> Option<Instant> {
         if self.runnable.is_empty() && !self.inbox.has_news() {
             let timer = self.timers.first().map(|(at, _)| *at);

@@ -96,7 +96,11 @@ class Calls:
             try:
                 result = run(method.function, *arguments)
             except TypeError as error:
-                raise introspect.explained(method, error) from error.__cause__
+                if failures.own_frames(error.__traceback__) is not None:
+                    raise
+                # Nothing of the module has run: the caller gave the wrong arguments.
+                explained = introspect.explained(method, error)
+                return self.finish(call, wire.FAILURE, failures.failure(explained, is_logged=False))
             self.answer(call, result)
         except BaseException as error:
             self.fail(call, error)

@@ -27,5 +27,6 @@ def leave_fork(error):
             print(status, file=sys.stderr)
             status = 1
     else:
-        sys.excepthook(type(error), error, failures.own_frames(error.__traceback__))
+        error = error.with_traceback(failures.own_frames(error.__traceback__))
+        sys.excepthook(type(error), error, error.__traceback__)
     leave(status & 0xFF)

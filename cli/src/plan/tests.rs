@@ -27,8 +27,10 @@ fn summary(plan: &Plan) -> String {
             Link::Connect(address) => add(&format_args!(">{address}")),
         }
     }
-    if plan.heartbeat.as_millis() != 5000 {
-        add(&format_args!("beat={:?}", plan.heartbeat));
+    match plan.heartbeat {
+        Some(interval) if interval.as_millis() == 5000 => {}
+        Some(interval) => add(&format_args!("beat={interval:?}")),
+        None => add(&"beat=none"),
     }
     match &plan.role {
         Role::Server(server) => {
@@ -96,6 +98,8 @@ fn command_lines_mean() {
         ("--conn c --time 1 --heart 2 f", ">c beat=2s call f [] timeout=1s"),
         ("--timeout 1 --timeout 0.5 e", ">e list timeout=500ms"),
         ("--timeout=7 --heartbeat=0.25 --active-hb e", ">e beat=250ms list timeout=7s active"),
+        ("--heartbeat 0 e", ">e beat=none list"),
+        ("--heartbeat none --server --bind b m", "<b beat=none serve m"),
         ("--print-json e f", ">e call f [] array"),
         ("-pj e f", ">e call f [] array"),
         ("-jd e f 1", ">e call f [1]"),
@@ -148,7 +152,8 @@ fn senseless_command_lines_are_refused() {
         ("--timeout inf e", "it must be a number of seconds"),
         ("--timeout 1e19 e", "it must be a number of seconds"),
         ("--timeout soon e", "it must be a number of seconds"),
-        ("--heartbeat 0 e", "'--heartbeat <SECONDS>': it must be"),
+        ("--heartbeat -1 e", "'--heartbeat <SECONDS>': it must be"),
+        ("--heartbeat off e", "it must be a number of seconds, or 0 or none"),
         ("--pool-size 0 --server e m", "at least 1"),
         ("--connect", "a value is required"),
         ("--c x", "--c"),

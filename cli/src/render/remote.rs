@@ -5,7 +5,8 @@ use std::borrow::Cow;
 /// A remote error as several lines without a newline at the end; the last one tells what happened.
 ///
 /// The traceback is shown if there is one. Python ends it with the line that names the error; Node and others
-/// do not, so that line is added where it is missing.
+/// do not, so that line is added where it is missing. Servers in Rust begin with it, and tell nothing but the causes
+/// after it.
 pub(crate) fn describe(name: &str, message: &str, traceback: &str) -> String {
     let headline = match message {
         "" => name.to_owned(),
@@ -14,12 +15,17 @@ pub(crate) fn describe(name: &str, message: &str, traceback: &str) -> String {
     let traceback = traceback.trim_end();
     let text = if traceback.is_empty() {
         headline
-    } else if traceback.ends_with(headline.trim_end()) {
+    } else if traceback.ends_with(headline.trim_end()) || tells_causes(traceback, &headline) {
         traceback.to_owned()
     } else {
         format!("{traceback}\n{headline}")
     };
     printable(text.trim_end()).into_owned()
+}
+
+/// Whether a traceback is the headline with its causes.
+fn tells_causes(traceback: &str, headline: &str) -> bool {
+    traceback.strip_prefix(headline).is_some_and(|causes| causes.starts_with("\ncaused by: "))
 }
 
 /// Makes control characters visible, except newlines and tabs: a service must not steer the terminal.
@@ -56,6 +62,8 @@ mod tests {
                 "Traceback:\nlib.errors.Gone: far\n",
                 "Traceback:\nlib.errors.Gone: far",
             ),
+            ("NameError", "clock_", "NameError: clock_", "NameError: clock_"),
+            ("E", "no", "E: no\ncaused by: a\ncaused by: b", "E: no\ncaused by: a\ncaused by: b"),
             ("E", "two\nlines\n", "x\nE: two\nlines\n\n", "x\nE: two\nlines"),
             ("E", "\u{1b}[2J", " \n", "E: \\u{1b}[2J"),
         ] {

@@ -41,6 +41,23 @@ fn a_node_client_gets_the_answer_of_a_busy_method() {
     burns(&node.client(half_second(&server)));
 }
 
+/// Those who count hear answers to their beats, those who do not count have no need of them.
+#[test]
+fn heartbeats_can_be_switched_off_on_either_side() {
+    let (beating, quiet) =
+        (Server::beating("0.5", &[], "workshop"), Server::beating("none", &[], "workshop"));
+    let calls = [
+        quiet.start_client(&["--json", "--heartbeat", "0.5", "--active-hb", "sleep", "2.3"]),
+        quiet.start_client(&["--json", "--heartbeat", "0.5", "sleep", "2.3"]),
+        quiet.start_client(&["--json", "--heartbeat", "0", "sleep", "2.3"]),
+        beating.start_client(&["--json", "--heartbeat", "none", "sleep", "2.3"]),
+        beating.start_client(&["--json", "--heartbeat", "0", "--active-hb", "sleep", "2.3"]),
+    ];
+    for call in calls {
+        call.wait().expect(0, "\"slept\"\n");
+    }
+}
+
 fn half_second(server: &Server) -> DialOptions {
     DialOptions { heartbeat: Duration::from_millis(500), ..DialOptions::to(&server.endpoint) }
 }

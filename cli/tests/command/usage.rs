@@ -42,7 +42,7 @@ fn nonsense_is_refused() {
         (&["--bind"], "a value is required"),
         (&["--nonsense", "tcp://127.0.0.1:1"], "unexpected argument '--nonsense'"),
         (&["--timeout", "soon", "tcp://127.0.0.1:1"], "a number of seconds"),
-        (&["--heartbeat", "0", "tcp://127.0.0.1:1"], "a number of seconds"),
+        (&["--heartbeat", "off", "tcp://127.0.0.1:1"], "or 0 or none"),
         (&["--pool-size", "0", "tcp://127.0.0.1:1"], "at least 1"),
         (&["--json", "tcp://127.0.0.1:1", "f", "1", "nan"], "parameter 2 (\"nan\")"),
         (&["--json", "tcp://127.0.0.1:1", "f", "99999999999999999999"], "fit into 64 bits"),

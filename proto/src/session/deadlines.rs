@@ -12,7 +12,11 @@ use super::{
     Session,
     table::{At, Table},
 };
-use crate::{call::Loss, channel::heartbeat::Due};
+use crate::{
+    call::Loss,
+    channel::{Side, heartbeat::Due},
+    config::Liveness,
+};
 
 /// How much time a bucket is for: so many bits of nanoseconds, about 8 ms.
 const SPAN_BITS: u32 = 23;
@@ -243,15 +247,22 @@ impl Session {
 
     fn handle_due(&mut self, now: Instant, at: At) {
         let Some(channel) = self.table.get_mut(at) else { return };
-        if let Some(loss) = channel.expired(now, &self.config.limits) {
+        let (peer, is_call) = (channel.peer, matches!(channel.side, Side::Caller(_)));
+        if let Some(loss) = channel.expired(now, &self.config) {
+            if is_call {
+                let longest = self.config.interval().saturating_mul(2);
+                let counts_silence = self.config.liveness == Liveness::Active;
+                self.peers.lost_by_timeout(peer, now, longest, counts_silence);
+            }
             return self.lose(at, loss);
         }
         match channel.heartbeat.poll(now, self.config.interval()) {
-            Some(Due::Lost) => {
-                let interval = self.config.interval();
-                self.peers.set_aside(channel.peer);
-                self.resume_unassigned();
-                return self.lose(at, Loss::Silent { after: interval.saturating_mul(2) });
+            Some(Due::Lost(after)) => {
+                if is_call {
+                    self.peers.lost_by_silence(peer, now, after);
+                    self.resume_unassigned();
+                }
+                return self.lose(at, Loss::Silent { after });
             }
             Some(Due::Beat) => {
                 channel.beat = true;

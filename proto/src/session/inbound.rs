@@ -1,8 +1,12 @@
 //! What comes in: which channel an event belongs to, and what it does there.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{CallId, Notice, RequestId, Session, outbound::Refusal, table::At};
+use super::{
+    CallId, Notice, RequestId, Session,
+    outbound::{Loose, Refusal},
+    table::At,
+};
 use crate::{
     args::Args,
     call::{Answer, Loss},
@@ -43,7 +47,7 @@ impl Session {
         message: Multipart,
     ) -> Result<(), PeerMisbehaved> {
         let now = self.advance(now);
-        if self.peers.heard(from) {
+        if self.peers.heard(now, from) {
             self.resume_unassigned();
         }
         let Multipart { envelope, payload } = message;
@@ -58,13 +62,12 @@ impl Session {
             return self.handle_request(now, from, envelope, event);
         };
         let Glance { header: HeaderGlance { version, .. }, kind, name, args } = glance;
-        let echo = id::content(key);
-        if let Some(at) = self.table.find_call(echo, from) {
+        if let Some(at) = self.table.find_call(id::content(key), from) {
             let unknown = (kind == Kind::Other).then(|| shown(name));
             let args = Args::cut(payload, args, LARGE);
             return self.handle_answer(now, at, Said { kind, unknown, version, args });
         }
-        if let Some(at) = self.table.find_request(from, &envelope, echo) {
+        if let Some(at) = self.table.find_request(from, &envelope, key) {
             self.handle_feedback(now, at, kind, &payload[args]);
         }
         // Anything else is late: grants cross ends of streams, beats cross answers (protocol section 4).
@@ -144,12 +147,13 @@ impl Session {
             wants_room: false,
             stalled: None,
         };
+        let patience = self.patience(from, &envelope);
         let liveness = if dialect.version_1 { Liveness::Passive } else { Liveness::Active };
         let at = self.table.insert(Channel {
             peer: from,
             envelope,
             phase: Phase::Asked,
-            heartbeat: self.heartbeat(now, liveness, Patience::OfServer),
+            heartbeat: self.heartbeat(now, liveness, patience),
             dialect: Some(dialect),
             beat: false,
             queued: false,
@@ -161,6 +165,17 @@ impl Session {
         self.reschedule(at);
         self.notices.push_back(Notice::Requested(RequestId(at)));
         Ok(())
+    }
+
+    /// How long a caller's first sign of life may take.
+    fn patience(&self, from: PeerId, envelope: &Envelope) -> Patience {
+        // The end of a connection is told of, unless a queue stands between.
+        let is_seen = from.is_named() && envelope.frames().is_empty();
+        match self.table.rhythm_of(from).filter(|_| is_seen) {
+            Some(rhythm) => Patience::OfServer { rhythm },
+            None if is_seen => Patience::WhileConnected,
+            None => Patience::OfServer { rhythm: Duration::ZERO },
+        }
     }
 
     /// Whether another request may come in; the error is `None` when none may any more.
@@ -193,10 +208,8 @@ impl Session {
         dialect: Dialect,
         failure: RemoteFailure,
     ) {
-        // Bounded: a peer that floods while it reads nothing goes without answers.
-        let bounded = self.refusals.len() < super::outbound::MOST_REFUSALS;
-        if bounded && envelope.size() <= LONGEST_RETURN {
-            self.refusals.push_back(Refusal { to, envelope, id, dialect, failure });
+        if envelope.size() <= LONGEST_RETURN {
+            self.say_loosely(Loose::Refusal(Refusal { to, envelope, id, dialect, failure }));
         }
     }
 
@@ -208,7 +221,7 @@ impl Session {
     ) -> Heartbeat {
         match self.config.heartbeat {
             Some(interval) => Heartbeat::start(now, interval, liveness, patience),
-            None => Heartbeat::off(),
+            None => Heartbeat::answering(),
         }
     }
 
@@ -278,11 +291,17 @@ impl Session {
         let Some(channel) = self.table.get_mut(at) else { return };
         channel.heartbeat.heard(now);
         let beat = kind == Kind::Heartbeat;
+        let was_counting = channel.heartbeat.counts_silence();
         if beat && channel.heartbeat.heard_beat(now, self.config.interval()) {
             channel.beat = true;
         }
+        let rhythm = channel.heartbeat.rhythm();
+        let is_first = !was_counting && channel.heartbeat.counts_silence();
         let grants = kind == Kind::More || beat && channel.dialect().grants_in_beats;
         let Side::Server(serving) = &mut channel.side else { return };
+        if beat && serving.stalled.is_some() {
+            serving.stalled = Some(now);
+        }
         let more = if grants { compat::granted(args) } else { 0 };
         if more > 0 {
             serving.credit.grant(more);
@@ -291,6 +310,9 @@ impl Session {
                 serving.wants_room = false;
                 self.notices.push_back(Notice::Writable(RequestId(at)));
             }
+        }
+        if is_first {
+            self.table.note_rhythm(at, rhythm);
         }
         self.enqueue(at);
         self.reschedule(at);

@@ -8,17 +8,29 @@ use super::{Notice, RequestId, Session, table::At};
 use crate::{
     args::Args,
     call::Loss,
-    channel::{Channel, Ending, Serving, Side, heartbeat::Patience},
+    channel::{Channel, Ending, Serving, Side, heartbeat::Patience, phase::Phase},
     compat::{Dialect, RemoteFailure},
     event::{Context, ResponseTo, Writer, name},
-    id::MessageId,
+    id::{MessageId, OwnId},
     msgpack,
     multipart::{Envelope, Payload, Transmit},
     transport::{PeerId, Route},
 };
 
-/// How many refused requests may wait for their answer.
-pub(super) const MOST_REFUSALS: usize = 1024;
+/// How many events may wait that belong to no channel.
+const MOST_LOOSE: usize = 1024;
+
+/// An event that belongs to no channel.
+#[derive(Debug)]
+pub(super) enum Loose {
+    Refusal(Refusal),
+    /// The only beat of a call that was given up: from it on, its server counts silence. There is no other way to tell
+    /// it, and callers that never beat are not missed.
+    Farewell {
+        to: PeerId,
+        own: OwnId,
+    },
+}
 
 /// The answer to a request that got no channel.
 #[derive(Debug)]
@@ -67,8 +79,8 @@ impl Session {
     /// Leave requests here as long as the transport has nowhere to put them: what was not polled is withdrawn
     /// when its caller gives up.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        if let Some(refusal) = self.refusals.pop_front() {
-            return Some(self.encode_refusal(refusal));
+        if let Some(loose) = self.loose.pop_front() {
+            return Some(self.encode_loose(loose));
         }
         loop {
             let at = self.ready.pop_front()?;
@@ -108,7 +120,7 @@ impl Session {
         }
         let congested = &self.congested;
         let has_room = |peer| !congested.contains_key(&Route { peer, identity: None });
-        match self.peers.assign(has_room) {
+        match self.peers.assign(self.now, has_room) {
             Some(peer) => {
                 caller.assigned = true;
                 self.table.move_call(at, peer);
@@ -136,7 +148,7 @@ impl Session {
                 payload
             }
             Next::Beat => {
-                channel.begin(writer, name::HEARTBEAT, false).put_slice(&[0x91, 0]);
+                put_beat(channel.begin(writer, name::HEARTBEAT, false));
                 writer.finish(Bytes::new())
             }
             Next::Grant(more) => {
@@ -160,10 +172,39 @@ impl Session {
         Some(Transmit { to, envelope, payload })
     }
 
-    fn encode_refusal(&mut self, refusal: Refusal) -> Transmit {
-        let Refusal { to, envelope, id, dialect, failure } = refusal;
-        let out = self.writer.begin(&Context::new(), ResponseTo::Theirs(&id), name::ERR);
-        dialect.put_failure(out, &failure);
+    /// Bounded: a peer that floods while it reads nothing goes without.
+    pub(super) fn say_loosely(&mut self, loose: Loose) {
+        if self.loose.len() < MOST_LOOSE {
+            self.loose.push_back(loose);
+        }
+    }
+
+    /// A call is given up that its server may be at work on.
+    pub(crate) fn take_leave(&mut self, at: At) {
+        if let Some(Channel { peer, phase, side: Side::Caller(caller), .. }) = self.table.get(at)
+            && *phase != Phase::Ended
+            && caller.request.is_none()
+            && !caller.has_beaten
+        {
+            let (to, own) = (*peer, caller.own);
+            self.say_loosely(Loose::Farewell { to, own });
+        }
+    }
+
+    fn encode_loose(&mut self, loose: Loose) -> Transmit {
+        let none = Context::new();
+        let (to, envelope) = match loose {
+            Loose::Refusal(Refusal { to, envelope, id, dialect, failure }) => {
+                let out = self.writer.begin(&none, ResponseTo::Theirs(&id), name::ERR);
+                dialect.put_failure(out, &failure);
+                (to, envelope)
+            }
+            Loose::Farewell { to, own } => {
+                let out = self.writer.begin(&none, ResponseTo::Ours(own), name::HEARTBEAT);
+                put_beat(out);
+                (to, Envelope::default())
+            }
+        };
         Transmit { to, envelope, payload: self.writer.finish(Bytes::new()) }
     }
 
@@ -191,6 +232,11 @@ impl Session {
             self.notices.push_back(Notice::Writable(RequestId(at)));
         }
     }
+}
+
+/// The arguments of a beat; to peers of version 2, no credit.
+fn put_beat(out: &mut BytesMut) {
+    out.put_slice(&[0x91, 0]);
 }
 
 impl Channel {
@@ -238,6 +284,9 @@ impl Channel {
             return Some(Next::Request(request));
         }
         if std::mem::take(&mut self.beat) {
+            if let Side::Caller(caller) = &mut self.side {
+                caller.has_beaten = true;
+            }
             return Some(Next::Beat);
         }
         match &mut self.side {

@@ -1,6 +1,9 @@
 //! Which peers are there, and which of them a call goes to.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::{Duration, Instant},
+};
 
 use foldhash::quality::FixedState;
 
@@ -10,14 +13,32 @@ use crate::transport::PeerId;
 ///
 /// A peer that has lost a call by its silence is set aside: it is asked nothing as long as there is another one,
 /// until it is heard again. Otherwise one that hangs would always have the fewest calls, and lose them all.
+///
+/// When the last call on it has ended and nothing was heard meanwhile, its connection is of no use to anybody, and may be
+/// dead without a word (a router that was restarted, a frozen proxy): it is to be ended and made anew. As long as new
+/// calls come, since there is no other peer, that is when it has lost calls for twice as long as it takes.
 #[derive(Debug)]
 pub(crate) struct Peers {
     loads: HashMap<PeerId, Load, FixedState>,
     /// Empty as long as there is one peer alone, which needs no order.
     order: BTreeSet<(Load, PeerId)>,
     turn: u64,
-    /// How many are set aside.
-    silent: usize,
+    /// Those that are set aside.
+    silent: Vec<Silent>,
+    /// When something was heard last, as long as there is one peer alone,
+    heard_at: Option<Instant>,
+    /// and since when it has answered nothing of what it was asked.
+    unanswered_since: Option<Instant>,
+}
+
+/// A peer that is set aside.
+#[derive(Debug)]
+struct Silent {
+    peer: PeerId,
+    since: Instant,
+    /// What is to be told of it: that its connection is of no use.
+    is_useless: bool,
+    is_told: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,86 +51,158 @@ struct Load {
 impl Peers {
     pub(crate) fn new(seed: u64) -> Self {
         let loads = HashMap::with_hasher(FixedState::with_seed(seed));
-        Self { loads, order: BTreeSet::new(), turn: 0, silent: 0 }
+        Self {
+            loads,
+            order: BTreeSet::new(),
+            turn: 0,
+            silent: Vec::new(),
+            heard_at: None,
+            unanswered_since: None,
+        }
     }
 
     pub(crate) fn up(&mut self, peer: PeerId) {
-        if !self.loads.contains_key(&peer) {
-            self.turn += 1;
-            self.place(peer, Load { is_silent: false, calls: 0, last_turn: self.turn });
+        if self.loads.contains_key(&peer) {
+            return;
+        }
+        self.forget_times();
+        self.turn += 1;
+        let load = Load { is_silent: false, calls: 0, last_turn: self.turn };
+        self.loads.insert(peer, load);
+        match self.loads.len() {
+            1 => {}
+            // There was one alone.
+            2 => self.order.extend(self.loads.iter().map(|(peer, load)| (*load, *peer))),
+            _ => drop(self.order.insert((load, peer))),
         }
     }
 
     pub(crate) fn down(&mut self, peer: PeerId) {
-        self.take(peer);
+        self.forget_times();
+        self.order.retain(|(_, other)| *other != peer);
+        self.loads.remove(&peer);
+        self.silent.retain(|silent| silent.peer != peer);
         if self.loads.len() == 1 {
             self.order.clear();
         }
     }
 
     /// The peer that a call should go to, of those that `has_room` does not refuse; counts the call.
-    pub(crate) fn assign(&mut self, has_room: impl Fn(PeerId) -> bool) -> Option<PeerId> {
+    pub(crate) fn assign(
+        &mut self,
+        now: Option<Instant>,
+        has_room: impl Fn(PeerId) -> bool,
+    ) -> Option<PeerId> {
         if self.loads.len() == 1 {
             let (peer, load) = self.loads.iter_mut().next().filter(|(peer, _)| has_room(**peer))?;
             load.calls += 1;
+            self.unanswered_since = self.unanswered_since.or(now);
             return Some(*peer);
         }
         // The silent ones come last, and are no way out for the others' lack of room.
-        let all_silent = self.silent == self.loads.len();
+        let all_silent = self.silent.len() == self.loads.len();
         let mut eligible = self.order.iter().take_while(|(load, _)| load.is_silent == all_silent);
         let (_, peer) = *eligible.find(|(_, peer)| has_room(*peer))?;
-        let load = self.take(peer)?;
         self.turn += 1;
-        self.place(peer, Load { calls: load.calls + 1, last_turn: self.turn, ..load });
+        let turn = self.turn;
+        self.change(peer, |load| {
+            load.calls += 1;
+            load.last_turn = turn;
+        });
         Some(peer)
     }
 
     /// A call that was assigned has ended.
     pub(crate) fn release(&mut self, peer: PeerId) {
-        if self.loads.len() == 1 {
-            if let Some(load) = self.loads.get_mut(&peer) {
-                load.calls = load.calls.saturating_sub(1);
-            }
-        } else if let Some(load) = self.take(peer) {
-            self.place(peer, Load { calls: load.calls.saturating_sub(1), ..load });
+        let after = self.change(peer, |load| load.calls = load.calls.saturating_sub(1));
+        if after.is_some_and(|load| load.is_silent && load.calls == 0) {
+            self.give_up(peer);
         }
     }
 
-    /// Sets a peer aside: a call of it was lost by its silence.
-    pub(crate) fn set_aside(&mut self, peer: PeerId) {
-        if let Some(load) = self.take(peer) {
-            self.place(peer, Load { is_silent: true, ..load });
+    /// A call was lost by its silence, which may last for so long. Its peer is set aside, unless something else was heard
+    /// of it meanwhile, as far as that is known.
+    pub(crate) fn lost_by_silence(&mut self, peer: PeerId, now: Instant, longest: Duration) {
+        let was_heard = |at| now.saturating_duration_since(at) < longest;
+        if self.loads.len() != 1 || !self.heard_at.is_some_and(was_heard) {
+            self.set_aside(peer, now, longest);
         }
+    }
+
+    /// A call has timed out, which may have had less time than silence may last. Its peer is set aside as well, if it is
+    /// the only one and has answered nothing at all for that long. Where its silence says nothing (`counts_silence`), not
+    /// as long as other calls wait for it.
+    pub(crate) fn lost_by_timeout(
+        &mut self,
+        peer: PeerId,
+        now: Instant,
+        longest: Duration,
+        counts_silence: bool,
+    ) {
+        let is_silent = |since| now.saturating_duration_since(since) >= longest;
+        if self.loads.len() == 1
+            && self.unanswered_since.is_some_and(is_silent)
+            && (counts_silence || self.loads.get(&peer).is_some_and(|load| load.calls == 1))
+        {
+            self.set_aside(peer, now, longest);
+        }
+    }
+
+    fn set_aside(&mut self, peer: PeerId, now: Instant, longest: Duration) {
+        let Some(silent) = self.silent.iter().find(|silent| silent.peer == peer) else {
+            if self.change(peer, |load| load.is_silent = true).is_some() {
+                let silent = Silent { peer, since: now, is_useless: false, is_told: false };
+                self.silent.push(silent);
+            }
+            return;
+        };
+        if now.saturating_duration_since(silent.since) >= longest {
+            self.give_up(peer);
+        }
+    }
+
+    fn give_up(&mut self, peer: PeerId) {
+        if let Some(silent) = self.silent.iter_mut().find(|silent| silent.peer == peer) {
+            silent.is_useless = true;
+        }
+    }
+
+    /// The next peer whose connection is of no use.
+    pub(crate) fn poll_useless(&mut self) -> Option<PeerId> {
+        let found = self.silent.iter_mut().find(|silent| silent.is_useless && !silent.is_told)?;
+        found.is_told = true;
+        Some(found.peer)
     }
 
     /// Something was heard from a peer. True when it had been set aside and takes part again.
-    pub(crate) fn heard(&mut self, peer: PeerId) -> bool {
-        if self.silent == 0 || !self.loads.get(&peer).is_some_and(|load| load.is_silent) {
+    pub(crate) fn heard(&mut self, now: Instant, peer: PeerId) -> bool {
+        self.heard_at = Some(now);
+        self.unanswered_since = None;
+        let Some(at) = self.silent.iter().position(|silent| silent.peer == peer) else {
             return false;
-        }
-        if let Some(load) = self.take(peer) {
-            self.place(peer, Load { is_silent: false, ..load });
-        }
+        };
+        self.silent.swap_remove(at);
+        self.change(peer, |load| load.is_silent = false);
         true
     }
 
-    fn take(&mut self, peer: PeerId) -> Option<Load> {
-        let load = self.loads.remove(&peer)?;
-        self.order.remove(&(load, peer));
-        self.silent -= usize::from(load.is_silent);
-        Some(load)
+    /// What was heard was of another peer, or may be from now on.
+    fn forget_times(&mut self) {
+        self.heard_at = None;
+        self.unanswered_since = None;
     }
 
-    fn place(&mut self, peer: PeerId, load: Load) {
-        self.silent += usize::from(load.is_silent);
-        if self.order.len() < self.loads.len() {
-            // There was one alone.
-            self.order.extend(self.loads.iter().map(|(peer, load)| (*load, *peer)));
+    /// Changes the load of a peer; what it is then.
+    fn change(&mut self, peer: PeerId, change: impl FnOnce(&mut Load)) -> Option<Load> {
+        let load = self.loads.get_mut(&peer)?;
+        let before = *load;
+        change(load);
+        let after = *load;
+        if !self.order.is_empty() {
+            self.order.remove(&(before, peer));
+            self.order.insert((after, peer));
         }
-        self.loads.insert(peer, load);
-        if self.loads.len() > 1 {
-            self.order.insert((load, peer));
-        }
+        Some(after)
     }
 }
 
@@ -117,55 +210,145 @@ impl Peers {
 mod tests {
     use super::*;
 
+    const LONGEST: Duration = Duration::from_secs(10);
+
+    /// The only clock reading of these tests: a base for arithmetic.
+    #[expect(clippy::disallowed_methods, reason = "tests need some instant to start from")]
+    fn epoch() -> Instant {
+        Instant::now()
+    }
+
+    fn assign(peers: &mut Peers, has_room: impl Fn(PeerId) -> bool) -> Option<PeerId> {
+        peers.assign(None, has_room)
+    }
+
     #[test]
     fn the_least_busy_peer_is_next_and_equals_take_turns() {
         let mut peers = Peers::new(1);
-        assert_eq!(peers.assign(|_| true), None);
+        assert_eq!(assign(&mut peers, |_| true), None);
         let [a, b, c] = [1, 2, 3].map(PeerId);
         for peer in [a, b, c] {
             peers.up(peer);
         }
-        let mut next = || peers.assign(|_| true);
+        let mut next = || assign(&mut peers, |_| true);
         assert_eq!([next(), next(), next(), next()], [a, b, c, a].map(Some));
         peers.release(c);
-        assert_eq!(peers.assign(|_| true), Some(c), "it has the fewest");
+        assert_eq!(assign(&mut peers, |_| true), Some(c), "it has the fewest");
         peers.release(a);
         peers.release(b);
         assert_eq!(
-            peers.assign(|peer| peer != b),
+            assign(&mut peers, |peer| peer != b),
             Some(a),
             "one call each but for b, a longest ago"
         );
         peers.down(c);
         peers.release(c);
-        assert_eq!(peers.assign(|_| true), Some(b));
+        assert_eq!(assign(&mut peers, |_| true), Some(b));
     }
 
     #[test]
     fn a_silent_peer_is_asked_last_until_it_is_heard() {
+        let now = epoch();
         let mut peers = Peers::new(1);
         let [a, b] = [1, 2].map(PeerId);
         for peer in [a, b] {
             peers.up(peer);
         }
-        assert_eq!(peers.assign(|_| true), Some(a));
-        peers.set_aside(a);
+        assert_eq!(assign(&mut peers, |_| true), Some(a));
+        peers.lost_by_silence(a, now, LONGEST);
         peers.release(a);
         for _ in 0..3 {
-            assert_eq!(peers.assign(|_| true), Some(b), "though it has more calls");
+            assert_eq!(assign(&mut peers, |_| true), Some(b), "though it has more calls");
         }
-        assert_eq!(peers.assign(|peer| peer != b), None, "b will have room again");
-        peers.set_aside(b);
-        assert_eq!(peers.assign(|_| true), Some(a), "no other is left");
-        assert!(peers.heard(b));
-        assert!(!peers.heard(b), "it is no news any more");
-        assert_eq!(peers.assign(|_| true), Some(b));
+        assert_eq!(assign(&mut peers, |peer| peer != b), None, "b will have room again");
+        peers.lost_by_silence(b, now, LONGEST);
+        assert_eq!(assign(&mut peers, |_| true), Some(a), "no other is left");
+        assert!(peers.heard(now, b));
+        assert!(!peers.heard(now, b), "it is no news any more");
+        assert_eq!(assign(&mut peers, |_| true), Some(b));
         peers.down(b);
-        assert_eq!(peers.assign(|_| true), Some(a));
+        assert_eq!(assign(&mut peers, |_| true), Some(a));
         peers.down(a);
         peers.up(a);
-        assert!(!peers.heard(a), "a new connection begins anew");
-        peers.set_aside(b);
-        assert_eq!(peers.assign(|_| true), Some(a));
+        assert!(!peers.heard(now, a), "a new connection begins anew");
+        peers.lost_by_silence(b, now, LONGEST);
+        assert_eq!(assign(&mut peers, |_| true), Some(a));
+    }
+
+    #[test]
+    fn a_silent_peer_is_useless_once_its_last_call_has_ended() {
+        let (mut peers, now) = (Peers::new(1), epoch());
+        let [a, b] = [1, 2].map(PeerId);
+        for peer in [a, b] {
+            peers.up(peer);
+        }
+        for peer in [a, b, a] {
+            assert_eq!(assign(&mut peers, |_| true), Some(peer));
+        }
+        let lose = |peers: &mut Peers, peer, after| {
+            peers.lost_by_silence(peer, now + Duration::from_secs(after), LONGEST);
+            peers.release(peer);
+            peers.poll_useless()
+        };
+        assert_eq!(lose(&mut peers, a, 0), None, "another call is open there");
+        peers.release(a);
+        assert_eq!(peers.poll_useless(), Some(a), "however that has ended");
+        assert_eq!(peers.poll_useless(), None, "it is told once");
+        assert_eq!(lose(&mut peers, b, 1), Some(b));
+        for peer in [a, a, b] {
+            peers.down(peer);
+            peers.up(peer);
+        }
+        assert_eq!(peers.poll_useless(), None);
+        assert_eq!(assign(&mut peers, |_| true), Some(a));
+        peers.lost_by_silence(a, now, LONGEST);
+        assert!(peers.heard(now, a));
+        peers.release(a);
+        assert_eq!(peers.poll_useless(), None, "it was heard before");
+    }
+
+    #[test]
+    fn the_only_peer_is_useless_when_it_goes_on_losing_calls() {
+        let (mut peers, start, a) = (Peers::new(1), epoch(), PeerId(1));
+        let at = |after| start + Duration::from_secs(after);
+        peers.up(a);
+        for second in 0..25 {
+            assert_eq!(peers.assign(Some(at(second)), |_| true), Some(a));
+            if second >= 10 {
+                peers.lost_by_silence(a, at(second), LONGEST);
+                peers.release(a);
+                let useless = (second == 20).then_some(a);
+                assert_eq!(peers.poll_useless(), useless, "after {second} s");
+            }
+        }
+    }
+
+    #[test]
+    fn a_lone_peer_is_known_to_be_there_by_whatever_is_heard_of_it() {
+        let (mut peers, start, a) = (Peers::new(1), epoch(), PeerId(1));
+        let at = |after| start + Duration::from_secs(after);
+        peers.up(a);
+        peers.assign(Some(at(0)), |_| true);
+        peers.heard(at(5), a);
+        peers.lost_by_silence(a, at(10), LONGEST);
+        peers.release(a);
+        assert_eq!(peers.poll_useless(), None, "it has forgotten one call, no more");
+        // Calls that are given three seconds each.
+        for (asked, useless) in [(100, None), (103, None), (106, None), (109, Some(a))] {
+            peers.assign(Some(at(asked)), |_| true);
+            peers.lost_by_timeout(a, at(asked + 3), LONGEST, true);
+            peers.release(a);
+            assert_eq!(peers.poll_useless(), useless, "{asked}");
+        }
+        // Two of which one is slow, where nothing is to be heard of it before its answer.
+        peers.down(a);
+        peers.up(a);
+        for asked in [200, 215, 230] {
+            peers.assign(Some(at(200)), |_| true);
+            peers.assign(Some(at(asked)), |_| true);
+            peers.lost_by_timeout(a, at(asked + 15), LONGEST, false);
+            peers.release(a);
+            assert_eq!(peers.poll_useless(), None);
+        }
     }
 }

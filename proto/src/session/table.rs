@@ -1,6 +1,6 @@
 //! Which channels are open, and how each kind of event finds its own.
 
-use std::{collections::HashMap, hash::BuildHasher};
+use std::{collections::HashMap, hash::BuildHasher, time::Duration};
 
 use bytes::Bytes;
 use foldhash::quality::FixedState;
@@ -9,7 +9,7 @@ use slab::Slab;
 
 use crate::{
     channel::{Channel, Side, phase::Phase},
-    id::OwnId,
+    id::{OwnId, TheirId},
     multipart::Envelope,
     transport::PeerId,
 };
@@ -49,6 +49,8 @@ struct Entry {
 struct OfPeer {
     slots: Vec<u32>,
     requests: usize,
+    /// The longest time that it has let pass before a first beat, once it has beaten.
+    rhythm: Option<Duration>,
     /// Forgotten with its last channel.
     is_gone: bool,
 }
@@ -76,6 +78,19 @@ impl Table {
             return self.counts.get(identity(envelope)).copied().unwrap_or(0);
         }
         self.peers.get(&peer).map_or(0, |of_peer| of_peer.requests)
+    }
+
+    /// How often a peer beats on its requests, once it has: it does so on all of them.
+    pub(crate) fn rhythm_of(&self, peer: PeerId) -> Option<Duration> {
+        self.peers.get(&peer)?.rhythm
+    }
+
+    /// The first beat has come on a request.
+    pub(crate) fn note_rhythm(&mut self, at: At, rhythm: Duration) {
+        let Some(peer) = self.get(at).map(|channel| channel.peer) else { return };
+        if let Some(of_peer) = self.peers.get_mut(&peer) {
+            of_peer.rhythm = of_peer.rhythm.max(Some(rhythm));
+        }
     }
 
     /// Where the next channel will be.
@@ -137,14 +152,9 @@ impl Table {
         }
     }
 
-    /// A request, by what was echoed of its id.
-    pub(crate) fn find_request(
-        &self,
-        peer: PeerId,
-        envelope: &Envelope,
-        echo: &[u8],
-    ) -> Option<At> {
-        let key = Key { peer, envelope, id: echo };
+    /// A request, by its id as its caller encodes it.
+    pub(crate) fn find_request(&self, peer: PeerId, envelope: &Envelope, id: &[u8]) -> Option<At> {
+        let key = Key { peer, envelope, id: TheirId(id) };
         let slot = *self.requests.find(key.hash(&self.hasher), |slot| {
             let entry = self.channels.get(*slot as usize);
             entry.is_some_and(|entry| Key::of(&entry.channel).as_ref() == Some(&key))
@@ -243,8 +253,7 @@ impl Table {
 struct Key<'a> {
     peer: PeerId,
     envelope: &'a Envelope,
-    /// What ids are compared by.
-    id: &'a [u8],
+    id: TheirId<'a>,
 }
 
 impl<'a> Key<'a> {
@@ -254,7 +263,7 @@ impl<'a> Key<'a> {
             Side::Server(serving) => Some(Self {
                 peer: channel.peer,
                 envelope: &channel.envelope,
-                id: serving.id.content(),
+                id: TheirId(serving.id.as_encoded()),
             }),
             Side::Caller(_) => None,
         }

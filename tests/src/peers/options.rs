@@ -9,7 +9,7 @@ pub struct ServeOptions {
     pub bind: Vec<String>,
     /// Endpoints to connect to, as a worker.
     pub connect: Vec<String>,
-    /// The interval of the heartbeats. Default: 5 s.
+    /// The interval of the heartbeats. Default: 5 s. No time at all is no heartbeats: Python only.
     pub heartbeat: Duration,
     /// How many calls run at a time; no bound by default. Python only.
     pub pool_size: Option<usize>,
@@ -47,7 +47,7 @@ impl ServeOptions {
         json!({
             "bind": self.bind,
             "connect": self.connect,
-            "heartbeat": self.heartbeat.as_secs_f64(),
+            "heartbeat": seconds(self.heartbeat),
             "pool_size": self.pool_size,
         })
     }
@@ -60,7 +60,7 @@ pub struct DialOptions {
     pub connect: Vec<String>,
     /// Endpoints to bind; the port 0 lets the system choose.
     pub bind: Vec<String>,
-    /// The interval of the heartbeats. Default: 5 s.
+    /// The interval of the heartbeats. Default: 5 s. No time at all is no heartbeats: Python only.
     pub heartbeat: Duration,
     /// How long a call waits for its first answer; Node counts in whole seconds. Default: 30 s.
     pub timeout: Duration,
@@ -98,9 +98,14 @@ impl DialOptions {
             "role": role,
             "connect": self.connect,
             "bind": self.bind,
-            "heartbeat": self.heartbeat.as_secs_f64(),
+            "heartbeat": seconds(self.heartbeat),
             "timeout": self.timeout.as_secs_f64(),
             "passive": self.passive,
         })
     }
+}
+
+/// What peers call an interval; nothing for none.
+fn seconds(interval: Duration) -> Option<f64> {
+    (!interval.is_zero()).then_some(interval.as_secs_f64())
 }

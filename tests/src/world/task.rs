@@ -79,6 +79,7 @@ impl Task {
     /// How a task fails.
     #[must_use]
     pub fn failure(token: u64) -> RemoteFailure {
-        RemoteFailure::new("Failed", token.to_string())
+        let traceback = "in the simulation".to_owned();
+        RemoteFailure { traceback, ..RemoteFailure::new("Failed", token.to_string()) }
     }
 }

@@ -3,13 +3,14 @@
 use rmpv::Value;
 use serde_json::{Value as Json, json};
 use zerorpc::{CallOptions, Client, Error, RemoteError, TransportKind};
-use zerorpc_tests::peers::{Peer, PeerClient, PeerError};
+use zerorpc_tests::peers::{self, Peer, PeerClient, PeerError};
 
 use crate::support::{Ours, SECOND, Theirs, is_python, with_each_peer};
 
 zerorpc_tests::over_each_transport![
     our_client_gets_their_errors,
     their_clients_get_our_errors,
+    their_command_tells_our_errors,
     errors_end_streams,
     streams_and_values_are_not_taken_for_each_other,
 ];
@@ -83,29 +84,48 @@ fn their_clients_get_our_errors(kind: TransportKind) {
 
 fn our_failures(client: &PeerClient) {
     let cases = [
-        ("fail", json!(["value"]), "ValueError", "bad value", ""),
-        ("fail", json!(["key"]), "KeyError", "'missing'", ""),
-        ("fail", json!(["unicode"]), "ValueError", "schlecht: ☂", ""),
-        ("fail", json!(["traceback"]), "ValueError", "bad value", "Traceback:\n  here"),
-        ("panic", json!([]), "Panic", "at the disco", ""),
-        ("nothing", json!([]), "NameError", "nothing", ""),
-        ("_zerorpc_nothing", json!([]), "NameError", "_zerorpc_nothing", ""),
-        ("add", json!([1]), "TypeError", "add() is missing argument 2", ""),
-        ("add", json!([1, 2, 3]), "TypeError", "add() takes 2 arguments but 3 were given", ""),
+        ("fail", json!(["value"]), "ValueError", "bad value", None),
+        ("fail", json!(["key"]), "KeyError", "'missing'", None),
+        ("fail", json!(["unicode"]), "ValueError", "schlecht: ☂", None),
+        ("fail", json!(["traceback"]), "ValueError", "bad value", Some("Traceback:\n  here")),
+        ("panic", json!([]), "Panic", "at the disco", None),
+        ("nothing", json!([]), "NameError", "nothing", None),
+        ("_zerorpc_nothing", json!([]), "NameError", "_zerorpc_nothing", None),
+        ("add", json!([1]), "TypeError", "add() is missing argument 2", None),
+        ("add", json!([1, 2, 3]), "TypeError", "add() takes 2 arguments but 3 were given", None),
     ];
     for (method, args, name, message, traceback) in cases {
         let error = client.call(method, args).expect_err("it fails");
+        // All that Python prints of an error is its traceback.
+        let traceback = traceback.map_or_else(|| format!("{name}: {message}"), str::to_owned);
         let expected = PeerError {
             kind: "RemoteError".to_owned(),
             name: Some(name.to_owned()),
             message: message.to_owned(),
-            traceback: Some(traceback.to_owned()),
+            traceback: Some(traceback),
         };
         assert_eq!(error, expected);
     }
     let wrong = client.call("add", json!(["1", 2])).expect_err("a text is no number");
     assert_eq!(wrong.name.as_deref(), Some("TypeError"));
     assert!(wrong.message.starts_with("add() argument 1: "), "{}", wrong.message);
+}
+
+fn their_command_tells_our_errors(kind: TransportKind) {
+    let Some(python) = peers::python() else { return };
+    let ours = Ours::serve(kind);
+    let cases: [(&[&str], &str); 4] = [
+        (&["clock_"], "NameError: clock_"),
+        (&["fail", "value"], "ValueError: bad value"),
+        (&["add"], "TypeError: add() is missing argument 1"),
+        (&["panic"], "Panic: at the disco"),
+    ];
+    for (call, error) in cases {
+        let output = python.cli([&[ours.endpoint()], call].concat()).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(1), "{call:?}");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.trim_end().ends_with(error), "{call:?}: {told}");
+    }
 }
 
 /// Behind the items that came before it, or in place of the first one.

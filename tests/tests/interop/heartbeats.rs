@@ -8,16 +8,17 @@ use std::{
 use serde_json::json;
 use zerorpc::{Client, Error, Loss, TransportKind};
 use zerorpc_tests::{
-    peers::{self, Call, DialOptions, Peer, PeerClient},
+    peers::{self, Call, DialOptions, Peer, PeerClient, Stream},
     service::eventually,
 };
 
-use crate::support::{INTERVAL, Ours, SECOND, Theirs, with_each_peer};
+use crate::support::{INTERVAL, Ours, SECOND, Theirs, is_python, with_each_peer};
 
 zerorpc_tests::over_each_transport![
     our_clients_outlast_long_calls_and_idle_streams,
     their_clients_outlast_long_calls_and_idle_streams,
     their_command_outlasts_a_long_call,
+    with_our_heartbeats_off_nobody_is_lost,
     a_method_that_burns_cpu_delays_neither_heartbeats_nor_other_calls,
     our_client_loses_a_killed_server_in_time,
 ];
@@ -77,6 +78,33 @@ fn their_client_outlasts(client: &PeerClient) {
     assert_eq!(call.wait(), Ok(json!(null)));
 }
 
+/// The common advice against lost remotes. While it sees their connection, a server has no need of their beats.
+#[test]
+fn callers_without_heartbeats_or_with_slow_ones_keep_their_calls() {
+    let ours = Ours::serve_with(TransportKind::Mio, |builder| builder.heartbeat(INTERVAL));
+    let long = LONG.as_secs_f64();
+    with_each_peer(|peer| {
+        let never = if is_python(peer) { Duration::ZERO } else { 3600 * SECOND };
+        let intervals = [never, 3 * INTERVAL, 20 * SECOND, 30 * SECOND, 1_000_000 * SECOND];
+        // Node's timers reach as far as 2^31 ms.
+        let count = if is_python(peer) { 5 } else { 4 };
+        let clients = intervals[..count].iter().zip(ours.server.endpoints().iter().cycle());
+        let clients = clients.map(|(heartbeat, endpoint)| {
+            peer.client(DialOptions { heartbeat: *heartbeat, ..DialOptions::to(endpoint) })
+        });
+        let clients: Vec<_> = clients.collect();
+        let begun = clients.iter().map(|client| {
+            let call = client.start_call(&Call::of("sleep", json!([long])));
+            (call, client.start_stream(&Stream::of("slow_numbers", json!([2, long]))))
+        });
+        for (call, stream) in begun.collect::<Vec<_>>() {
+            assert_eq!(call.wait(), Ok(json!(null)));
+            let streamed = stream.wait();
+            assert_eq!((streamed.items, streamed.error), (vec![json!(0), json!(1)], None));
+        }
+    });
+}
+
 /// Their command is passive unless told otherwise, and counts in whole seconds.
 fn their_command_outlasts_a_long_call(kind: TransportKind) {
     let Some(python) = peers::python() else { return };
@@ -91,6 +119,28 @@ fn their_command_outlasts_a_long_call(kind: TransportKind) {
     thread::scope(|scope| {
         scope.spawn(|| run(&[]));
         scope.spawn(|| run(&["--active-hb"]));
+    });
+}
+
+/// They count, and hear beats because their own are answered.
+fn with_our_heartbeats_off_nobody_is_lost(kind: TransportKind) {
+    let ours = Ours::serve_with(kind, |builder| builder.heartbeat(None));
+    with_each_peer(|peer| {
+        let theirs = Theirs::serve_at(peer, INTERVAL);
+        let builder = Client::builder().transport(kind).connect(theirs.process.endpoint());
+        let client = builder.heartbeat(None).build().expect("a client");
+        let passives: &[bool] = if is_python(peer) { &[false, true] } else { &[false] };
+        let dialled = passives.iter().map(|passive| {
+            let options = DialOptions { heartbeat: INTERVAL, ..DialOptions::to(ours.endpoint()) };
+            peer.client(DialOptions { passive: *passive, ..options })
+        });
+        let dialled: Vec<_> = dialled.collect();
+        thread::scope(|scope| {
+            scope.spawn(|| our_client_outlasts(&client));
+            for client in &dialled {
+                scope.spawn(|| their_client_outlasts(client));
+            }
+        });
     });
 }
 

@@ -7,12 +7,13 @@ use serde_json::{Value as Json, json};
 use zerorpc::{Client, Error, TransportKind};
 use zerorpc_tests::peers::{self, DialOptions, Peer, PythonPeer};
 
-use crate::support::{Ours, Theirs, is_python, with_each_peer};
+use crate::support::{Ours, Theirs, connect, is_python, with_each_peer};
 
 zerorpc_tests::over_each_transport![
     their_command_lists_and_inspects_our_server,
     their_command_calls_our_server,
     our_built_in_methods_answer_python,
+    built_in_methods_take_what_the_reference_takes,
     our_client_reads_what_their_servers_tell,
 ];
 
@@ -86,6 +87,32 @@ fn our_built_in_methods_answer_python(kind: TransportKind) {
     assert!(listed.as_array().is_some_and(|names| names.contains(&json!("add"))), "{listed}");
     let unknown = call("_zerorpc_help", json!(["x"])).expect_err("no such method");
     assert_eq!((unknown.name.as_deref(), &*unknown.message), (Some("KeyError"), "'x'"));
+}
+
+/// The same calls to their server and to ours fail alike.
+fn built_in_methods_take_what_the_reference_takes(kind: TransportKind) {
+    let Some(python) = peers::python() else { return };
+    let (theirs, ours) = (Theirs::serve(&python), Ours::serve(kind));
+    let clients = [connect(kind, theirs.process.endpoint()), connect(kind, ours.endpoint())];
+    let (one, two) = (json!(["documented"]), json!(["documented", true]));
+    let cases = [
+        ("_zerorpc_ping", vec![json!([1]), json!([null]), two.clone()]),
+        ("_zerorpc_name", vec![one.clone()]),
+        ("_zerorpc_list", vec![one.clone()]),
+        ("_zerorpc_inspect", vec![one, two.clone(), json!(["documented", true, 3])]),
+        ("_zerorpc_help", vec![json!([]), two.clone()]),
+        ("_zerorpc_args", vec![json!([]), two]),
+    ];
+    for (method, surplus) in cases {
+        for args in surplus {
+            for client in &clients {
+                match client.call::<Value>(method, &args) {
+                    Err(Error::Remote(error)) if error.name == "TypeError" => {}
+                    other => panic!("{method}{args} gave {other:?}"),
+                }
+            }
+        }
+    }
 }
 
 fn our_client_reads_what_their_servers_tell(kind: TransportKind) {

@@ -8,16 +8,25 @@ use zerorpc_proto::{
     Envelope, Event, Header, MessageId, Payload, PeerId, SocketKind, Transmit, Transport, Version,
     Waiter, name,
 };
+use zerorpc_tests::peers;
 
-use crate::support::{Ours, SECOND};
+use crate::support::{Ours, SECOND, Theirs};
 
-zerorpc_tests::over_each_transport![have_their_own_streams_and_credit, get_their_own_answers,];
+zerorpc_tests::over_each_transport![
+    have_their_own_streams_and_credit,
+    get_their_own_answers,
+    of_two_types_are_two_channels,
+];
 
 /// A DEALER socket on which events are written by hand, all on the channel with the id `same`.
 struct Raw(zerorpc_zmq::Parts);
 
 fn same() -> MessageId {
-    MessageId::new(Args::encode("same").expect("a text").as_bytes()).expect("a usable id")
+    id(&"same".into())
+}
+
+fn id(value: &Value) -> MessageId {
+    MessageId::new(Args::encode(value).expect("a value").as_bytes()).expect("a usable id")
 }
 
 impl Raw {
@@ -29,13 +38,21 @@ impl Raw {
     }
 
     fn request(&mut self, method: &'static str, args: &[Value]) {
-        let header = Header { message_id: Some(same()), ..Header::default() };
+        self.request_as(same(), method, args);
+    }
+
+    fn request_as(&mut self, id: MessageId, method: &'static str, args: &[Value]) {
+        let header = Header { message_id: Some(id), ..Header::default() };
         self.send(header, method, &args);
     }
 
     fn grant(&mut self, more: u32) {
+        self.grant_as(same(), more);
+    }
+
+    fn grant_as(&mut self, id: MessageId, more: u32) {
         let header =
-            Header { message_id: Some(same()), response_to: Some(same()), ..Header::default() };
+            Header { message_id: Some(same()), response_to: Some(id), ..Header::default() };
         self.send(header, name::MORE, &(more,));
     }
 
@@ -50,13 +67,18 @@ impl Raw {
 
     /// The next event that is no heartbeat; `None` when none comes in time.
     fn next(&mut self, patience: Duration) -> Option<(String, Value)> {
+        let Event { header, name, args } = self.next_event(patience)?;
+        assert_eq!(header.response_to, Some(same()));
+        Some((name.to_string(), args.decode().expect("a value")))
+    }
+
+    fn next_event(&mut self, patience: Duration) -> Option<Event> {
         let deadline = Instant::now() + patience;
         loop {
             while let Some((_, message)) = self.0.transport.receive().expect("the socket works") {
                 let event = Event::decode(&message.payload, &Limits::default()).expect("an event");
                 if &*event.name != name::HEARTBEAT {
-                    assert_eq!(event.header.response_to, Some(same()));
-                    return Some((event.name.to_string(), event.args.decode().expect("a value")));
+                    return Some(event);
                 }
             }
             let left = deadline.checked_duration_since(Instant::now())?;
@@ -113,5 +135,42 @@ fn get_their_own_answers(kind: TransportKind) {
             let answer = Value::Array(vec![number.into()]);
             assert_eq!(client.next(SOON), Some((name::OK.to_owned(), answer)));
         }
+    }
+}
+
+/// On one connection, from one caller: with our server and with the reference.
+fn of_two_types_are_two_channels(kind: TransportKind) {
+    let ours = Ours::serve(kind);
+    of_two_types(ours.endpoint());
+    if let Some(python) = peers::python() {
+        of_two_types(Theirs::serve(&python).process.endpoint());
+    }
+}
+
+fn of_two_types(endpoint: &str) {
+    let mut client = Raw::connect(endpoint);
+    let twins = [Value::from("twin"), Value::Binary(b"twin".to_vec())].map(|twin| id(&twin));
+    let next = |client: &mut Raw, patience| {
+        let Event { header, name, args } = client.next_event(patience)?;
+        let answered = header.response_to.expect("an answer").as_encoded().to_vec();
+        let twin = twins.iter().position(|twin| twin.as_encoded() == answered).expect("a twin");
+        Some((twin, name.to_string(), args.decode::<Option<u64>>().expect("a number, or nil")))
+    };
+    let item = |twin, number| Some((twin, name::STREAM.to_owned(), Some(number)));
+    for (twin, id) in twins.iter().enumerate() {
+        client.request_as(id.clone(), "numbers", &[5.into()]);
+        assert_eq!(next(&mut client, SOON), item(twin, 0));
+    }
+    client.grant_as(twins[0].clone(), 2);
+    for number in 1..=2 {
+        assert_eq!(next(&mut client, SOON), item(0, number));
+    }
+    assert_eq!(next(&mut client, QUIET), None, "two were granted, to one of them");
+    for (twin, from) in [(1, 1), (0, 3)] {
+        client.grant_as(twins[twin].clone(), 10);
+        for number in from..5 {
+            assert_eq!(next(&mut client, SOON), item(twin, number));
+        }
+        assert_eq!(next(&mut client, SOON), Some((twin, name::STREAM_DONE.to_owned(), None)));
     }
 }

@@ -5,4 +5,5 @@ mod choice;
 mod loss;
 mod processes;
 mod restarts;
+mod silence;
 mod support;

@@ -152,6 +152,7 @@ fn an_end_that_never_gets_credit_ends_with_its_caller() {
     send_all(&mut server, id, &mut 0);
     server.serve(id).finish();
     server.notices.clear();
+    server.hear(PEER, &Foreign::beat("id")).expect("a beat");
     server.pass(3 * zerorpc_proto::DEFAULT_HEARTBEAT);
     assert_eq!(server.session.open_channels(), 0);
     assert_eq!(server.notices, [], "the application was done with it");

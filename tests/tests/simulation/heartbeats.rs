@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use rmpv::Value;
 use zerorpc_proto::{
-    Answer, Args, CallId, CallOptions, Config, Liveness, Loss, Notice, PeerId, RemoteFailure,
+    Answer, Args, CallId, CallOptions, Config, Liveness, Loss, Multipart, Notice, PeerId,
+    RemoteFailure,
 };
 use zerorpc_tests::world::{epoch, foreign::Foreign, puppet::Puppet};
 
 const PEER: PeerId = PeerId(1);
+/// A caller of which nothing is known but what it says.
+const UNSEEN: PeerId = PeerId::NAMELESS;
 const INTERVAL: Duration = Duration::from_secs(1);
 const LOST: Loss = Loss::Silent { after: Duration::from_secs(2) };
 
@@ -81,8 +84,9 @@ fn silence_counts_from_the_last_event_of_any_kind() {
     }
 }
 
+/// Where nobody tells when a connection ends.
 #[test]
-fn a_caller_that_was_never_heard_has_three_intervals() {
+fn an_unseen_caller_that_was_never_heard_has_three_intervals() {
     for (heard, lost, beats) in [
         (None, 3.0, &[1000, 2000][..]),
         (Some(0.5), 3.0, &[1000, 2000]),
@@ -90,11 +94,15 @@ fn a_caller_that_was_never_heard_has_three_intervals() {
         (Some(2.9), 4.9, &[1000, 2000, 3000, 4000]),
     ] {
         for (what, sign) in signs(&"id".into()) {
+            if what.starts_with("a beat") && heard.is_some_and(|at| at > 1.0) {
+                // Then it has a rhythm of its own.
+                continue;
+            }
             let mut server = server();
-            let id = server.request(PEER, &Foreign::request("id", "f", vec![]));
+            let id = server.request(UNSEEN, &Foreign::request("id", "f", vec![]));
             if let Some(at) = heard {
                 server.pass_to(seconds(at));
-                server.hear(PEER, &sign).expect("a sound event");
+                server.hear(UNSEEN, &sign).expect("a sound event");
             }
             server.pass_to(seconds(100.0));
             let expected = vec![(seconds(lost), Notice::RequestLost(id, LOST))];
@@ -102,6 +110,97 @@ fn a_caller_that_was_never_heard_has_three_intervals() {
             assert_eq!(server.beats(), beats, "{what} at {heard:?}");
             assert_eq!(server.session.open_channels(), 0);
         }
+    }
+}
+
+/// A queue stands between: its connection says nothing of the caller's.
+#[test]
+fn a_caller_behind_a_queue_is_an_unseen_one() {
+    let mut server = server();
+    let envelope = [bytes::Bytes::from("caller")].into_iter().collect();
+    let payload = Foreign::request("id", "f", vec![]).payload();
+    server.hear_message(PEER, Multipart { envelope, payload }).expect("a sound request");
+    server.pass_to(seconds(100.0));
+    let lost = server.notices.iter().filter(|(_, told)| matches!(told, Notice::RequestLost(..)));
+    assert_eq!(lost.map(|(at, _)| *at).collect::<Vec<_>>(), [seconds(3.0)]);
+}
+
+/// Callers without heartbeats keep their calls, and are beaten to, as long as their connection is there.
+#[test]
+fn a_caller_that_never_beats_is_kept_while_its_connection_lives() {
+    let mut server = server();
+    let [request, other] = ["id", "other"].map(|id| {
+        let id = server.request(PEER, &Foreign::request(id, "f", vec![]));
+        server.serve(id).send(Args::NIL).expect("every side may send one");
+        id
+    });
+    for second in 1..=100 {
+        server.pass_to(seconds(f64::from(second)));
+        // What is no beat does not begin to count.
+        server.hear(PEER, &Foreign::grant("id", 1)).expect("credit");
+    }
+    assert_eq!((server.notices.len(), server.beats().len()), (0, 200));
+    server.serve(request).finish();
+    let now = server.now();
+    server.session.handle_peer(now, PEER, false);
+    server.settle();
+    let lost = Notice::RequestLost(other, Loss::Disconnected);
+    assert_eq!(server.notices, [(seconds(100.0), lost)]);
+    assert_eq!(server.session.open_channels(), 0);
+}
+
+/// Whoever beats on one channel does so on all: one that is silent was given up.
+#[test]
+fn a_peer_that_has_beaten_has_three_of_its_intervals_for_another_first_beat() {
+    for (interval, lost) in [(0.4, 3.0), (1.0, 3.0), (20.0, 60.0)] {
+        let mut server = server();
+        let first = server.request(PEER, &Foreign::request("first", "f", vec![]));
+        server.pass_to(seconds(interval));
+        server.hear(PEER, &Foreign::beat("first")).expect("a beat");
+        server.serve(first).reply(Args::NIL).expect("no stream has begun");
+        let second = server.request(PEER, &Foreign::request("second", "f", vec![]));
+        let other = server.request(PeerId(2), &Foreign::request("other", "f", vec![]));
+        server.pass(seconds(1000.0));
+        let after = 2 * seconds(interval).max(INTERVAL);
+        let told = Notice::RequestLost(second, Loss::Silent { after });
+        assert_eq!(server.notices, [(seconds(interval + lost), told)]);
+        server.serve(other).reply(Args::NIL).expect("it is another connection");
+    }
+}
+
+/// It may have been dropped; a reader without heartbeats has time to go on.
+#[test]
+fn a_stream_whose_caller_never_beat_waits_for_credit_for_twenty_intervals() {
+    let mut server = server();
+    let id = server.request(PEER, &Foreign::request("id", "f", vec![]));
+    for round in 0..3 {
+        server.serve(id).send(Args::NIL).expect("credit");
+        server.serve(id).send(Args::NIL).expect_err("no credit is left");
+        server.pass(seconds(if round < 2 { 19.0 } else { 100.0 }));
+        assert_eq!(server.notices.len(), usize::from(round == 2));
+        server.hear(PEER, &Foreign::grant("id", 1)).expect("credit, or late");
+        server.notices.retain(|(_, told)| !matches!(told, Notice::Writable(_)));
+    }
+    let lost = Notice::RequestLost(id, Loss::Stalled { after: 20 * INTERVAL });
+    assert_eq!(server.notices, [(seconds(58.0), lost)]);
+}
+
+/// Two of its own intervals, once it has shown one; from its first beat on.
+#[test]
+fn a_caller_with_slow_beats_has_two_of_its_own_intervals() {
+    for (caller, first, lost) in [(PEER, 20.0, 140.0), (UNSEEN, 2.5, 17.5), (PEER, 0.7, 5.5)] {
+        let mut server = server();
+        let id = server.request(caller, &Foreign::request("id", "f", vec![]));
+        let interval = seconds(first);
+        for beat in 1..=5 {
+            server.pass_to(interval * beat);
+            server.hear(caller, &Foreign::beat("id")).expect("a beat");
+        }
+        server.pass_to(seconds(1000.0));
+        let after = (2 * interval).max(2 * INTERVAL);
+        assert_eq!(seconds(lost), 5 * interval + after);
+        let expected = [(seconds(lost), Notice::RequestLost(id, Loss::Silent { after }))];
+        assert_eq!(server.notices, expected);
     }
 }
 
@@ -124,10 +223,12 @@ fn a_server_is_passive_with_callers_of_version_1() {
     let request = Foreign::request("id", "f", vec![]);
     for request in [request.clone().version(1), request.without("v")] {
         let mut server = server();
-        let id = server.request(PEER, &request);
-        server.pass_to(seconds(100.0));
+        server.request(PEER, &request);
+        server.pass_to(seconds(99.0));
         assert_eq!((server.wakes, server.sent.len(), server.notices.len()), (0, 0, 0));
-        server.hear(PEER, &Foreign::beat("id").version(1)).expect("a beat");
+        let id = server.request(PEER, &request.with("message_id", "beating"));
+        server.pass_to(seconds(100.0));
+        server.hear(PEER, &Foreign::beat("beating").version(1)).expect("a beat");
         server.pass_to(seconds(200.0));
         assert_eq!(server.beats(), [100_000, 101_000], "a caller that beats is beaten back to");
         assert_eq!(server.notices, [(seconds(102.0), Notice::RequestLost(id, LOST))]);
@@ -177,14 +278,33 @@ fn without_heartbeats_silence_lasts() {
     let mut client = Puppet::new(Config { heartbeat: None, ..Config::client(1) });
     let mut server = Puppet::new(Config { heartbeat: None, ..Config::server(1) });
     let (_, id) = client.open(PEER, &patient());
-    client.hear(PEER, &Foreign::beat(id)).expect("a beat");
-    server.request(PEER, &Foreign::request("id", "f", vec![]));
-    server.hear(PEER, &Foreign::beat("id")).expect("a beat");
-    for mut end in [client, server] {
+    client.hear(PEER, &Foreign::beat(id.clone())).expect("a beat");
+    server.request(UNSEEN, &Foreign::request("id", "f", vec![]));
+    server.hear(UNSEEN, &Foreign::beat("id")).expect("a beat");
+    for (mut end, peer, id) in [(client, PEER, id), (server, UNSEEN, "id".into())] {
+        assert_eq!(end.beats(), [0], "a peer that counts would lose this side without an answer");
         end.pass(seconds(1e6));
-        assert_eq!((end.wakes, end.sent.len(), end.notices.len()), (0, 0, 0));
+        assert_eq!((end.wakes, end.sent.len(), end.notices.len()), (0, 1, 0));
         assert_eq!(end.session.open_channels(), 1);
+        // One for each beat, and none for what some peers make of the answer.
+        for beat in 2..=4 {
+            end.pass(INTERVAL);
+            end.hear(peer, &Foreign::beat(id.clone())).expect("a beat");
+            end.pass(INTERVAL / 20);
+            end.hear(peer, &Foreign::beat(id.clone())).expect("an echo");
+            assert_eq!(end.beats().len(), beat);
+        }
+        end.pass(seconds(1e6));
+        assert_eq!((end.wakes, end.sent.len(), end.notices.len()), (0, 4, 0));
     }
+}
+
+#[test]
+fn no_time_between_beats_is_no_heartbeat() {
+    let mut server = Puppet::new(Config { heartbeat: Some(Duration::ZERO), ..Config::server(1) });
+    server.request(UNSEEN, &Foreign::request("id", "f", vec![]));
+    server.pass(seconds(1e6));
+    assert_eq!((server.wakes, server.sent.len(), server.notices.len()), (0, 0, 0));
 }
 
 #[test]
@@ -259,6 +379,34 @@ fn a_server_learns_of_a_cancelled_call_by_silence() {
     assert_eq!(server.notices, [(seconds(5.0), Notice::RequestLost(request, LOST))]);
 }
 
+/// Without having beaten it would not be missed.
+#[test]
+fn a_call_that_is_given_up_beats_once() {
+    let options = CallOptions { timeout: Some(seconds(0.5)), ..CallOptions::default() };
+    for (cancel_at, beats) in [(0.2, &[200][..]), (0.7, &[500]), (1.5, &[1000])] {
+        for mut client in [client(), passive_client()] {
+            let options = if cancel_at == 0.7 { options.clone() } else { patient() };
+            let (call, id) = client.open(PEER, &options);
+            client.pass_to(seconds(cancel_at));
+            let had_beaten = !client.beats().is_empty();
+            client.session.call(call).expect("open").cancel();
+            client.settle();
+            assert!(client.sent.iter().all(|sent| {
+                let channel = sent.event.header.response_to.as_ref();
+                channel.is_some_and(|channel| id == Value::Binary(channel.content().to_vec()))
+            }));
+            let late = [(cancel_at * 1000.0) as u128];
+            assert_eq!(client.beats(), if had_beaten { beats } else { &late });
+            assert_eq!(client.session.open_channels(), 0);
+        }
+    }
+    let mut server = server();
+    let id = server.request(PEER, &Foreign::request("id", "f", vec![]));
+    server.hear(PEER, &Foreign::beat("id")).expect("a last beat");
+    server.pass(seconds(10.0));
+    assert_eq!(server.notices, [(seconds(2.0), Notice::RequestLost(id, LOST))]);
+}
+
 #[test]
 fn a_disconnected_peer_loses_its_channels_at_once_and_no_others() {
     let mut client = client();
@@ -283,7 +431,7 @@ fn a_disconnected_peer_loses_its_channels_at_once_and_no_others() {
 #[test]
 fn an_older_time_counts_as_the_latest() {
     let mut server = server();
-    server.pass_to(seconds(10.0));
+    server.pass_to(seconds(11.0));
     let id = server.request(PEER, &Foreign::request("id", "f", vec![]));
     server.pass_to(seconds(12.0));
     server.session.handle_timeout(epoch());

@@ -242,6 +242,42 @@ fn ids_are_echoed_in_their_own_type() {
     }
 }
 
+/// Text and bytes are told apart, as the reference does: what is said on one channel is nothing to the other.
+#[test]
+fn ids_that_differ_in_their_type_alone_are_two_channels() {
+    let twins = [Value::from("twin"), Value::Binary(b"twin".to_vec())];
+    let mut server = server(Limits::default());
+    let [text, bytes] = twins.clone().map(|id| {
+        let request = server.request(HOSTILE, &request(id));
+        server.serve(request).send(Args::NIL).expect("every side may send one");
+        request
+    });
+    server.hear(HOSTILE, &Foreign::grant(twins[0].clone(), 2)).expect("credit");
+    server.serve(bytes).send(Args::NIL).expect_err("it was for the other one");
+    server.serve(text).send(Args::NIL).expect("credit");
+    server.serve(text).finish();
+    server.settle();
+    // Its end is none to the other one, and what comes for it afterwards is late.
+    server.hear(HOSTILE, &Foreign::grant(twins[0].clone(), 2)).expect("late, but sound");
+    server.serve(bytes).send(Args::NIL).expect_err("this one was as well");
+    server.hear(HOSTILE, &Foreign::grant(twins[1].clone(), 2)).expect("credit");
+    server.serve(bytes).send(Args::NIL).expect("credit");
+    server.serve(bytes).finish();
+    server.settle();
+    let sent = answers(&mut server).into_iter().map(|(_, id, name)| (id, name));
+    let [text, bytes] = twins;
+    let event = |id: &Value, name: &str| (id.clone(), name.to_owned());
+    let expected = [
+        event(&text, "STREAM"),
+        event(&bytes, "STREAM"),
+        event(&text, "STREAM"),
+        event(&text, "STREAM_DONE"),
+        event(&bytes, "STREAM"),
+        event(&bytes, "STREAM_DONE"),
+    ];
+    assert_eq!(sent.collect::<Vec<_>>(), expected);
+}
+
 /// Handles of what is gone, in any order and without any polling between.
 #[test]
 fn methods_come_in_any_order() {

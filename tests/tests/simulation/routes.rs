@@ -119,6 +119,63 @@ fn open_patiently(client: &mut Puppet) {
     client.settle();
 }
 
+fn come_up(client: &mut Puppet, peer: PeerId, up: bool) {
+    let now = client.now();
+    client.session.handle_peer(now, peer, up);
+    client.settle();
+}
+
+#[test]
+fn a_connection_that_has_died_is_told_of_when_its_last_call_is_lost() {
+    let mut client = client_of(1);
+    open_patiently(&mut client);
+    client.pass(DEFAULT_HEARTBEAT);
+    open_patiently(&mut client);
+    client.pass(DEFAULT_HEARTBEAT);
+    assert_eq!(client.session.poll_silent_peer(), None, "one call may still be answered");
+    client.pass(DEFAULT_HEARTBEAT);
+    assert_eq!(client.session.poll_silent_peer(), Some(PEER));
+    assert_eq!(client.session.poll_silent_peer(), None, "it is told once");
+    come_up(&mut client, PEER, false);
+    come_up(&mut client, PeerId(2), true);
+    client.sent.clear();
+    open_patiently(&mut client);
+    assert_eq!(requested(&mut client), [2]);
+}
+
+#[test]
+fn a_peer_that_is_heard_of_keeps_its_connection() {
+    for (peers, at, kept) in [(1, 1, true), (2, 1, false), (2, 3, true)] {
+        let mut client = client_of(peers);
+        open_patiently(&mut client);
+        for interval in 1..=2 {
+            client.pass(DEFAULT_HEARTBEAT);
+            if interval == at {
+                client.hear(PEER, &Foreign::beat("nobody's")).expect("late, but sound");
+            }
+        }
+        if at == 3 {
+            client.hear(PEER, &Foreign::beat("nobody's")).expect("late, but sound");
+        }
+        assert_eq!(client.session.open_channels(), 1, "the loss is to be read");
+        // Of one among many it is not remembered when it was heard, and making a connection anew does no harm to a
+        // peer without calls.
+        let told = client.session.poll_silent_peer();
+        assert_eq!(told, if kept { None } else { Some(PEER) }, "{peers} peers, heard at {at}");
+    }
+}
+
+#[test]
+fn servers_are_told_of_no_callers() {
+    let mut server = Puppet::new(Config::server(1));
+    come_up(&mut server, PEER, true);
+    server.request(PEER, &Foreign::request("id", "f", vec![]));
+    server.hear(PEER, &Foreign::beat("id")).expect("a beat");
+    server.pass(4 * DEFAULT_HEARTBEAT);
+    assert_eq!(server.session.open_channels(), 0);
+    assert_eq!(server.session.poll_silent_peer(), None);
+}
+
 /// Receivers of the requests so far.
 fn requested(client: &mut Puppet) -> Vec<u64> {
     let requests = client.sent.drain(..).filter(|sent| sent.event.name == *"f");

@@ -121,6 +121,8 @@ impl Town {
             }
         }
         self.world.pass(3 * INTERVAL + Duration::from_secs(1));
+        // Callers whose connection was silenced before their first beat are not missed before their credit is.
+        self.world.pass(20 * INTERVAL);
         for session in self.world.sessions() {
             assert_eq!((session.open_channels(), session.buffered_bytes()), (0, 0));
             assert_eq!(session.poll_timeout(), None);

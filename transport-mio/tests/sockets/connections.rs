@@ -42,6 +42,33 @@ fn what_a_peer_sent_comes_before_the_news_that_it_went() -> Outcome {
     Ok(())
 }
 
+/// Whoever has made it makes it anew, whichever side it is that gives it up.
+#[test]
+fn a_connection_that_is_reset_is_made_anew() -> Outcome {
+    for by_server in [false, true] {
+        let (mut server, endpoint) = Node::bound(Router);
+        let mut client = Node::connected(Dealer, &endpoint);
+        let (caller, called) = meet(&mut server, &mut client);
+        let (given_up, node) =
+            if by_server { (caller, &mut server) } else { (called, &mut client) };
+        node.parts.transport.reset(given_up);
+        node.parts.transport.reset(given_up);
+        node.drain();
+        let (gone, reason) = node.down().ok_or("it is told at once")?;
+        assert_eq!(gone, given_up);
+        assert!(reason.contains("silent for too long"), "{reason}");
+        until("the other end hears of it", &mut [&mut server, &mut client], |nodes| {
+            let [server, client] = nodes else { return None };
+            if by_server { client.down() } else { server.down() }
+        });
+        let (new_caller, new_called) = meet(&mut server, &mut client);
+        assert!(new_caller != caller && new_called != called);
+        client.send(new_called, "again");
+        until("a message", &mut [&mut server, &mut client], |nodes| nodes[0].message());
+    }
+    Ok(())
+}
+
 #[test]
 fn what_was_not_written_comes_back_before_the_news_of_the_end() -> Outcome {
     let (server, endpoint) = Node::bound(Router);

@@ -249,6 +249,9 @@ impl World {
     /// Takes the notices.
     pub(super) fn look(&mut self, at: usize) {
         let app = &mut self.apps[at];
+        while let Some(silent) = app.session.poll_silent_peer() {
+            assert!(are_connected(at, silent.0 as usize - 1), "there are no others");
+        }
         while let Some(notice) = app.session.poll_notice() {
             match notice {
                 Notice::Requested(id) => {
@@ -377,7 +380,8 @@ fn app(at: usize, tape: &mut Tape<'_>) -> App {
         liveness,
         limits: limits.clone(),
     };
-    let counts_silence = heartbeat.is_some() && liveness == Liveness::Active;
+    let beats = heartbeat.is_some_and(|interval| !interval.is_zero());
+    let counts_silence = beats && liveness == Liveness::Active;
     let (calls, requests) = (BTreeMap::new(), BTreeMap::new());
     App { session: Session::new(config), limits, calls, requests, counts_silence }
 }
