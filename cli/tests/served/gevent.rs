@@ -120,7 +120,9 @@ fn a_subscription_is_closed_when_its_caller_goes(python: &Interpreter) {
         if round % 4 < 2 {
             drop(client);
         }
-        until(&format!("it is closed, {round}"), || server.call("times_closed", json!([])) == json!(round));
+        until(&format!("it is closed, {round}"), || {
+            server.call("times_closed", json!([])) == json!(round)
+        });
         assert_eq!(server.call("subscribers", json!([])), json!(0));
     }
 }
