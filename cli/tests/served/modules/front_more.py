@@ -95,8 +95,14 @@ def echo(value):
 
 
 def missing():
-    try:
-        zerorpc.Context
-    except AttributeError as error:
-        return str(error)
-    return "pip install zerorpc"
+    """What is said of things that only the package has."""
+    said = []
+    for use in (
+        lambda: zerorpc.Context.get_instance().register_middleware(object()),
+        lambda: zerorpc.HeartBeatOnChannel,
+    ):
+        try:
+            use()
+        except Exception as error:
+            said.append(str(error))
+    return said

@@ -8,15 +8,15 @@ client = zerorpc.Client(os.environ["BACKEND"]) if os.environ.get("BACKEND") else
 
 
 def trace():
-    return zerorpc.context().get("trace_id")
+    return zerorpc.current_header().get("trace_id")
 
 
 async def trace_later():
-    return zerorpc.context().get("trace_id")
+    return zerorpc.current_header().get("trace_id")
 
 
 def traces():
-    yield zerorpc.context().get("trace_id")
+    yield zerorpc.current_header().get("trace_id")
 
 
 def trace_at_backend():
