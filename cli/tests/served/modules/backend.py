@@ -39,7 +39,7 @@ def marked(n):
 
 @zerorpc.rep
 def kept(n):
-    return iter(range(n))
+    return list(range(n))
 
 
 received = []
