@@ -10,6 +10,7 @@ use crate::support::{MANY, Served, Setup, each_python, free_port, newest, oldest
 
 each_python!(
     clients_call_without_the_package,
+    a_client_for_nobody_delays_nothing,
     clients_offer_more_than_the_packages,
     clients_work_beside_each_other,
     a_client_may_be_used_under_gevent,
@@ -100,6 +101,23 @@ fn clients_of_the_package_call() {
             assert_eq!(client.call::<usize>("per_call", (number,)), Ok(number));
         });
         server.stop().expect(0, "");
+    }
+}
+
+/// Looking at what is served calls nothing; a call to nobody would take half a minute.
+fn starts_without_its_backend(python: &Interpreter) {
+    let began = std::time::Instant::now();
+    let server = Served::start(python, "absent");
+    assert_eq!(server.call("hello", json!([])), json!("hello"));
+    let listed = server.server.ask(&["--inspect"]);
+    assert!(listed.stdout.contains("hello()"), "{listed}");
+    assert!(began.elapsed().as_secs() < 20, "it took {:?}", began.elapsed());
+}
+
+fn a_client_for_nobody_delays_nothing(python: &Interpreter) {
+    starts_without_its_backend(python);
+    if let Some(python) = with(python, Packages::Zerorpc) {
+        starts_without_its_backend(&python);
     }
 }
 
