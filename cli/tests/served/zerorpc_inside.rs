@@ -104,14 +104,12 @@ fn clients_of_the_package_call() {
     }
 }
 
-/// Looking at what is served calls nothing; a call to nobody would take half a minute.
+/// Looking at what is served calls nothing; a call to nobody would never end.
 fn starts_without_its_backend(python: &Interpreter) {
-    let began = std::time::Instant::now();
     let server = Served::start(python, "absent");
     assert_eq!(server.call("hello", json!([])), json!("hello"));
     let listed = server.server.ask(&["--inspect"]);
     assert!(listed.stdout.contains("hello()"), "{listed}");
-    assert!(began.elapsed().as_secs() < 20, "it took {:?}", began.elapsed());
 }
 
 fn a_client_for_nobody_delays_nothing(python: &Interpreter) {

@@ -2,7 +2,7 @@
 
 import zerorpc
 
-client = zerorpc.Client("tcp://127.0.0.1:9")
+client = zerorpc.Client("tcp://127.0.0.1:9", timeout=None, heartbeat=None)
 
 
 def hello():
