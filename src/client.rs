@@ -12,7 +12,7 @@ use zerorpc_proto::{Args, CallId, Loss};
 
 pub use builder::ClientBuilder;
 pub use options::CallOptions;
-pub use pending::{Pending, PendingStream};
+pub use pending::{Pending, PendingAnswer, PendingStream};
 pub use stream::{RawStream, Stream};
 
 use crate::{
@@ -77,7 +77,7 @@ impl Client {
     /// Makes and undoes links while calls go on.
     #[must_use]
     pub fn links(&self) -> LiveLinks<'_> {
-        LiveLinks(&self.shared.driver)
+        LiveLinks(&*self.shared.driver)
     }
 
     /// Calls a method that answers with one value. `args` is a tuple or list; `()` is none.
@@ -189,6 +189,20 @@ impl Client {
     ) -> Result<PendingStream<T>, Error> {
         let id = self.shared.begin(method, Args::encode_params(&args)?, options)?;
         Ok(PendingStream::new(RawStream::begin(Arc::clone(&self.shared), id, method, None)))
+    }
+
+    /// Begins to call a method with encoded arguments, whichever way it answers. Does not wait for the answer.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_request(
+        &self,
+        method: &str,
+        args: Args,
+        options: &CallOptions,
+    ) -> Result<PendingAnswer, Error> {
+        let id = self.shared.begin(method, args, options)?;
+        Ok(PendingAnswer::new(Arc::clone(&self.shared), id, method))
     }
 
     /// Calls a method with encoded arguments, whichever way it answers.

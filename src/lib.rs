@@ -58,7 +58,8 @@ mod socket;
 mod thread;
 
 pub use client::{
-    Answer, CallOptions, Client, ClientBuilder, Pending, PendingStream, RawStream, Stream,
+    Answer, CallOptions, Client, ClientBuilder, Pending, PendingAnswer, PendingStream, RawStream,
+    Stream,
 };
 pub use error::{Error, RemoteError};
 pub use failure::Failure;
@@ -66,7 +67,7 @@ pub use live::LiveLinks;
 pub use methods::{Callable, Methods};
 pub use plain::{Publisher, Puller, Pusher, Subscriber};
 pub use request::Request;
-pub use server::{DEFAULT_POOL_SIZE, Responder, Server, ServerBuilder};
+pub use server::{DEFAULT_POOL_SIZE, Responder, Server, ServerBuilder, send_together};
 pub use service::{Argument, Items, Method, Reply, Service, Signature};
 pub use socket::{Links, TransportKind};
 pub use zerorpc_proto::{

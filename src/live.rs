@@ -7,7 +7,25 @@ use crate::{
     error::Error,
 };
 
-/// The links of a client or server that is at work: made and undone without a break. What the others are busy with
+/// A socket whose links can be changed while it is at work.
+pub(crate) trait Linked {
+    /// Does something with the transport, and whatever follows from it.
+    fn change(
+        &self,
+        how: &mut dyn FnMut(&mut dyn Transport) -> Result<String, EndpointError>,
+    ) -> Result<Result<String, EndpointError>, Closed>;
+}
+
+impl Linked for Driver {
+    fn change(
+        &self,
+        how: &mut dyn FnMut(&mut dyn Transport) -> Result<String, EndpointError>,
+    ) -> Result<Result<String, EndpointError>, Closed> {
+        self.with_transport(how)
+    }
+}
+
+/// The links of a socket that is at work: made and undone without a break. What the others are busy with
 /// goes on.
 ///
 /// ```
@@ -23,7 +41,7 @@ use crate::{
 /// assert_eq!(client.call::<String>("greet", ())?, "hello");
 /// # Ok::<(), zerorpc::Error>(())
 /// ```
-pub struct LiveLinks<'a>(pub(crate) &'a Driver);
+pub struct LiveLinks<'a>(pub(crate) &'a dyn Linked);
 
 impl LiveLinks<'_> {
     /// Accepts peers at one more endpoint, which is returned with the port that the system chose, if it did.
@@ -39,7 +57,8 @@ impl LiveLinks<'_> {
     /// # Errors
     /// When the endpoint cannot be used, or the socket is closed.
     pub fn connect(&self, endpoint: &str) -> Result<(), Error> {
-        self.change(endpoint, |transport| transport.connect(endpoint))
+        self.change(endpoint, |transport| transport.connect(endpoint).map(|()| String::new()))
+            .map(drop)
     }
 
     /// Accepts nobody any more at an endpoint, given as it was bound. Connections that were made there stay; libzmq
@@ -48,7 +67,8 @@ impl LiveLinks<'_> {
     /// # Errors
     /// When nothing is bound there, or the socket is closed.
     pub fn unbind(&self, endpoint: &str) -> Result<(), Error> {
-        self.change(endpoint, |transport| transport.unbind(endpoint))
+        self.change(endpoint, |transport| transport.unbind(endpoint).map(|()| String::new()))
+            .map(drop)
     }
 
     /// Ends the connection to an endpoint, given as it was connected. Calls that are open on it are lost.
@@ -56,16 +76,17 @@ impl LiveLinks<'_> {
     /// # Errors
     /// When nothing is connected there, or the socket is closed.
     pub fn disconnect(&self, endpoint: &str) -> Result<(), Error> {
-        self.change(endpoint, |transport| transport.disconnect(endpoint))
+        self.change(endpoint, |transport| transport.disconnect(endpoint).map(|()| String::new()))
+            .map(drop)
     }
 
-    fn change<T>(
+    fn change(
         &self,
         endpoint: &str,
-        change: impl FnOnce(&mut dyn Transport) -> Result<T, EndpointError>,
-    ) -> Result<T, Error> {
+        mut how: impl FnMut(&mut dyn Transport) -> Result<String, EndpointError>,
+    ) -> Result<String, Error> {
         self.0
-            .with_transport(change)
+            .change(&mut how)
             .map_err(|closed| match closed {
                 Closed::ByUser => Error::Closed { endpoint: endpoint.to_owned() },
                 Closed::Failed(TransportError(reason)) => Error::Socket(TransportError(reason)),

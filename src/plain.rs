@@ -5,9 +5,9 @@ mod outlet;
 mod thread;
 
 use serde::Serialize;
-use zerorpc_proto::{Context, SocketKind};
+use zerorpc_proto::{Args, Context, SocketKind};
 
-use crate::{error::Error, service::Service, socket::Links};
+use crate::{error::Error, live::LiveLinks, service::Service, socket::Links};
 use inlet::Inlet;
 use outlet::Outlet;
 
@@ -41,12 +41,23 @@ impl Pusher {
         &self.0.endpoints.bound
     }
 
+    /// Makes and undoes links while events are sent.
+    #[must_use]
+    pub fn links(&self) -> LiveLinks<'_> {
+        LiveLinks(&self.0)
+    }
+
+    /// Closes the socket for all threads that use it; one that waits for a puller comes back with [`Error::Closed`]. Dropping it does the same.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
     /// Calls a method of one puller. Waits, up to 30 s, as long as there is none with room for it.
     ///
     /// # Errors
     /// [`Error::Timeout`] when there is no such puller, and others about the arguments.
     pub fn push(&self, method: &str, args: impl Serialize) -> Result<(), Error> {
-        self.0.send(method, &args, &Context::new())
+        self.0.send(method, &Args::encode_params(&args)?, &Context::new())
     }
 
     /// As [`push`](Self::push), with header keys such as a trace id.
@@ -59,7 +70,15 @@ impl Pusher {
         method: &str,
         args: impl Serialize,
     ) -> Result<(), Error> {
-        self.0.send(method, &args, context)
+        self.0.send(method, &Args::encode_params(&args)?, context)
+    }
+
+    /// As [`push_with`](Self::push_with), with encoded arguments.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn emit(&self, context: &Context, method: &str, args: &Args) -> Result<(), Error> {
+        self.0.send(method, args, context)
     }
 }
 
@@ -81,12 +100,23 @@ impl Publisher {
         &self.0.endpoints.bound
     }
 
+    /// Makes and undoes links while events are sent.
+    #[must_use]
+    pub fn links(&self) -> LiveLinks<'_> {
+        LiveLinks(&self.0)
+    }
+
+    /// Closes the socket for all threads that use it; later events are refused with [`Error::Closed`]. Dropping it does the same.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
     /// Calls a method of every subscriber that is connected now and keeps up.
     ///
     /// # Errors
     /// When the arguments cannot be sent.
     pub fn publish(&self, method: &str, args: impl Serialize) -> Result<(), Error> {
-        self.0.send(method, &args, &Context::new())
+        self.0.send(method, &Args::encode_params(&args)?, &Context::new())
     }
 
     /// As [`publish`](Self::publish), with header keys such as a trace id.
@@ -99,7 +129,15 @@ impl Publisher {
         method: &str,
         args: impl Serialize,
     ) -> Result<(), Error> {
-        self.0.send(method, &args, context)
+        self.0.send(method, &Args::encode_params(&args)?, context)
+    }
+
+    /// As [`publish_with`](Self::publish_with), with encoded arguments.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub fn emit(&self, context: &Context, method: &str, args: &Args) -> Result<(), Error> {
+        self.0.send(method, args, context)
     }
 }
 

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use zerorpc_proto::{Config, Limits, MonitorEvent, Session, SocketKind, SocketOptions};
 
 pub(crate) use desk::Desk;
-pub use responder::Responder;
+pub use responder::{Responder, send_together};
 
 use crate::{
     driver::Driver,
@@ -74,7 +74,7 @@ impl Server {
     /// Makes and undoes links while calls go on.
     #[must_use]
     pub fn links(&self) -> LiveLinks<'_> {
-        LiveLinks(&self.driver)
+        LiveLinks(&*self.driver)
     }
 
     /// Ends the server: requests that come from now on are answered with an error, those that are running get

@@ -12,6 +12,7 @@
 //! - `supervisor` keeps a child alive, and has the one thread of all this, which `io` moves frames on;
 //! - `call` is one call or stream, `mailbox` what was answered to it, `delivery` passes that on to its caller;
 //! - `catalogue` is what the child tells of its methods;
+//! - `outgoing` holds the sockets that the module opens, and makes its calls;
 //! - `service` is the adapter to [`zerorpc::Service`].
 //!
 //! A call is written to the child by whoever received it, and answered by the thread that reads from the child: no
@@ -32,6 +33,7 @@ mod io;
 mod launch;
 mod mailbox;
 mod notice;
+mod outgoing;
 mod process;
 mod queue;
 mod service;

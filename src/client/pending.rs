@@ -11,7 +11,7 @@ use std::{
 use serde::de::DeserializeOwned;
 use zerorpc_proto::{Answer, CallId};
 
-use super::{RawStream, Shared, decode};
+use super::{Answer as Whole, RawStream, Shared, decode};
 use crate::error::Error;
 
 /// A call that has begun, and whose answer is still to come: [wait](Self::wait) for it, or await it in any
@@ -73,6 +73,75 @@ impl<R: DeserializeOwned> Future for Pending<R> {
 impl<R> Drop for Pending<R> {
     fn drop(&mut self) {
         self.shared.driver.forget(self.shared.driver.lock(), self.id);
+    }
+}
+
+/// A call of a method of which it is not known how it answers, and whose answer is still to come: to be awaited in any
+/// async runtime. Dropping it forgets the call.
+///
+/// ```
+/// # use zerorpc::{Answer, Args, CallOptions, Client, Methods, Server};
+/// # let service = Methods::new("counter").stream("count", |n: u64| Ok(0..n));
+/// # let server = Server::builder().service(service).bind("tcp://127.0.0.1:*").build()?;
+/// # let client = Client::connect(&server.endpoints()[0])?;
+/// # futures_lite::future::block_on(async {
+/// let args = Args::encode_params(&(3,))?;
+/// match client.start_request("count", args, &CallOptions::default())?.await? {
+///     Answer::Value(value) => println!("{value:?}"),
+///     Answer::Stream(items) => assert_eq!(items.count(), 3),
+/// }
+/// # Ok::<(), zerorpc::Error>(())
+/// # })?;
+/// # Ok::<(), zerorpc::Error>(())
+/// ```
+#[must_use = "a call that nobody waits for is forgotten"]
+pub struct PendingAnswer {
+    /// Gone once the answer was taken.
+    call: Option<Begun>,
+}
+
+struct Begun {
+    shared: Arc<Shared>,
+    id: CallId,
+    method: Box<str>,
+}
+
+impl PendingAnswer {
+    pub(super) fn new(shared: Arc<Shared>, id: CallId, method: &str) -> Self {
+        Self { call: Some(Begun { shared, id, method: method.into() }) }
+    }
+}
+
+impl Future for PendingAnswer {
+    type Output = Result<Whole, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(call) = &self.call else { return Poll::Pending };
+        let driver = &call.shared.driver;
+        let Poll::Ready(received) = driver.poll_answer(driver.lock(), call.id, context, None)
+        else {
+            return Poll::Pending;
+        };
+        let answer = match call.shared.understand(&call.method, received) {
+            Ok(Answer::Value(value)) => Ok(Whole::Value(value)),
+            Err(error) => Err(error),
+            Ok(first) => {
+                let (shared, id) = (Arc::clone(&call.shared), call.id);
+                let stream = RawStream::begin(shared, id, &call.method, Some(first));
+                // The stream is who forgets the call now.
+                self.call = None;
+                return Poll::Ready(Ok(Whole::Stream(stream)));
+            }
+        };
+        Poll::Ready(answer)
+    }
+}
+
+impl Drop for PendingAnswer {
+    fn drop(&mut self) {
+        if let Some(Begun { shared, id, .. }) = &self.call {
+            shared.driver.forget(shared.driver.lock(), *id);
+        }
     }
 }
 

@@ -64,13 +64,17 @@ impl RawStream {
         last
     }
 
-    /// The next item if it is there; otherwise the task of `context` is woken when it is.
-    pub(super) fn poll_next(&mut self, context: &Context<'_>) -> Poll<Option<Result<Args, Error>>> {
+    /// The next item if it is there; otherwise the task of `context` is woken when it is. Asking lets the server send
+    /// more, as [`next`](Self::next) does.
+    pub fn poll_next(&mut self, context: &Context<'_>) -> Poll<Option<Result<Args, Error>>> {
         if let Some(item) = self.ahead.pop_front() {
             return Poll::Ready(Some(Ok(item)));
         }
         if self.ended {
             return Poll::Ready(None);
+        }
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(self.conclude(Ok(first)));
         }
         let driver = &self.shared.driver;
         let received = driver.poll_answer(driver.lock(), self.id, context, Some(&mut self.ahead));

@@ -7,15 +7,16 @@ use std::{
 };
 
 use parking_lot::{Condvar, Mutex};
-use serde::Serialize;
 use zerorpc_proto::{
-    Args, Context, DEFAULT_TIMEOUT, MonitorEvent, PlainSender, SocketKind, Transport,
-    TransportError, Waiter, Waker,
+    Args, Context, DEFAULT_TIMEOUT, EndpointError, MonitorEvent, PlainSender, SocketKind,
+    Transport, TransportError, Waiter, Waker,
 };
 
 use super::thread::{settle, spawn, tell, until};
 use crate::{
+    driver::Closed,
     error::Error,
+    live::Linked,
     socket::{Endpoints, Links, Parts, seed},
     thread::join,
 };
@@ -38,35 +39,31 @@ struct Inner {
     sender: PlainSender,
     /// Gone once the socket is closed, or has failed.
     transport: Option<Box<dyn Transport>>,
+    closed: bool,
 }
 
 impl Outlet {
     pub(super) fn open(kind: SocketKind, links: &Links) -> Result<Self, Error> {
         let (parts, endpoints) = links.open(kind)?;
         let Parts { transport, waiter, waker, monitor } = parts;
-        let inner = Inner { sender: PlainSender::new(seed()?), transport: Some(transport) };
+        let inner =
+            Inner { sender: PlainSender::new(seed()?), transport: Some(transport), closed: false };
         let shared = Arc::new(Shared { inner: Mutex::new(inner), bell: Condvar::new() });
         let watched = Arc::clone(&shared);
         let thread = spawn("zerorpc-sender", move || watched.watch(waiter, monitor.as_ref()))?;
         Ok(Self { shared, endpoints, waker, thread: Some(thread) })
     }
 
-    pub(super) fn send(
-        &self,
-        method: &str,
-        args: &impl Serialize,
-        context: &Context,
-    ) -> Result<(), Error> {
-        let args = Args::encode_params(args)?;
+    pub(super) fn send(&self, method: &str, args: &Args, context: &Context) -> Result<(), Error> {
         let deadline = Instant::now() + DEFAULT_TIMEOUT;
         let mut guard = self.shared.inner.lock();
         loop {
-            let Inner { sender, transport } = &mut *guard;
-            let Some(transport) = transport else {
+            let Inner { sender, transport, closed } = &mut *guard;
+            let Some(transport) = transport.as_mut().filter(|_| !*closed) else {
                 return Err(Error::Closed { endpoint: self.endpoints.to_string() });
             };
             if transport.can_send() {
-                transport.send(sender.event(method, &args, context)?)?;
+                transport.send(sender.event(method, args, context)?)?;
                 settle(transport.as_mut())?;
                 return Ok(());
             }
@@ -76,6 +73,31 @@ impl Outlet {
                 return Err(Error::Timeout { method, endpoint, after: DEFAULT_TIMEOUT });
             }
         }
+    }
+
+    /// Closes the socket. Its thread lingers for what was not sent yet.
+    pub(super) fn close(&self) {
+        self.shared.inner.lock().closed = true;
+        self.shared.bell.notify_all();
+        self.waker.wake();
+    }
+}
+
+impl Linked for Outlet {
+    fn change(
+        &self,
+        how: &mut dyn FnMut(&mut dyn Transport) -> Result<String, EndpointError>,
+    ) -> Result<Result<String, EndpointError>, Closed> {
+        let mut inner = self.shared.inner.lock();
+        let Inner { transport, closed, .. } = &mut *inner;
+        let transport = transport.as_mut().filter(|_| !*closed).ok_or(Closed::ByUser)?;
+        let changed = how(transport.as_mut());
+        settle(transport.as_mut()).map_err(Closed::Failed)?;
+        drop(inner);
+        // There may be room now; and whoever watches has something else to wait for.
+        self.shared.bell.notify_all();
+        self.waker.wake();
+        Ok(changed)
     }
 }
 
@@ -89,6 +111,13 @@ impl Shared {
         loop {
             let timeout = {
                 let mut inner = self.inner.lock();
+                if inner.closed {
+                    let transport = inner.transport.take();
+                    drop(inner);
+                    // Lingers for what was not sent yet.
+                    drop(transport);
+                    return Ok(());
+                }
                 let Some(transport) = &mut inner.transport else { return Ok(()) };
                 settle(transport.as_mut())?;
                 tell(monitor, transport.as_mut());
@@ -102,10 +131,7 @@ impl Shared {
 
 impl Drop for Outlet {
     fn drop(&mut self) {
-        let transport = self.shared.inner.lock().transport.take();
-        self.waker.wake();
+        self.close();
         join(self.thread.take());
-        // Lingers for what was not sent yet.
-        drop(transport);
     }
 }

@@ -1,11 +1,19 @@
 //! Answers that come later than their method returns.
 
-use std::sync::{Arc, Weak};
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    sync::{Arc, Weak},
+};
 
 use zerorpc_proto::{Args, Blocked, RequestId};
 
 use super::worker::{self, End};
-use crate::{driver::Driver, failure::Failure, request::Caller};
+use crate::{
+    driver::{Driver, Guard},
+    failure::Failure,
+    request::Caller,
+};
 
 /// Answers one request later, from any thread: with [`reply`](Self::reply) or [`fail`](Self::fail), or with a stream,
 /// [`send`](Self::send) by [`send`](Self::send) until [`finish`](Self::finish) or [`fail`](Self::fail). A service gets it
@@ -62,17 +70,27 @@ impl Responder {
     /// [`Blocked`] with the item when the caller has granted no credit for it:
     /// [`on_writable`](Self::on_writable) tells when to try again.
     pub fn send(&self, item: Args) -> Result<(), Blocked> {
-        let Some(driver) = self.driver.upgrade() else { return Ok(()) };
+        let mut items = VecDeque::from([item]);
+        self.send_all(&mut items);
+        items.pop_front().map_or(Ok(()), |item| Err(Blocked(item)))
+    }
+
+    /// Sends items of a stream together, as many of the first as the caller has granted credit for; the others stay.
+    pub fn send_all(&self, items: &mut VecDeque<Args>) {
+        let Some(driver) = self.driver.upgrade() else { return items.clear() };
         let mut state = driver.lock();
-        let sent = match state.session.request(self.id) {
-            Some(mut request) => request.send(item),
-            None => Ok(()),
-        };
-        if sent.is_ok() {
-            driver.send_out(&mut state);
+        match state.session.request(self.id) {
+            Some(mut request) => {
+                while let Some(item) = items.pop_front() {
+                    if let Err(Blocked(item)) = request.send(item) {
+                        items.push_front(item);
+                        break;
+                    }
+                }
+            }
+            None => items.clear(),
         }
-        driver.leave(state);
-        sent
+        self.send_out(&driver, state);
     }
 
     /// Runs `callback` whenever the caller takes items again after [`send`](Self::send) was blocked. It runs on a
@@ -90,9 +108,53 @@ impl Responder {
         let Some(driver) = self.driver.upgrade() else { return };
         let mut state = driver.lock();
         worker::answer(&mut state, self.id, end);
-        driver.send_out(&mut state);
+        self.send_out(&driver, state);
+    }
+
+    fn send_out(&self, driver: &Driver, mut state: Guard<'_>) {
+        let is_put_off = TOGETHER.with_borrow_mut(|together| match together {
+            Some(drivers) => {
+                if !drivers.iter().any(|other| Weak::ptr_eq(other, &self.driver)) {
+                    drivers.push(Weak::clone(&self.driver));
+                }
+                true
+            }
+            None => false,
+        });
+        if !is_put_off {
+            driver.send_out(&mut state);
+        }
         driver.leave(state);
     }
+}
+
+thread_local! {
+    /// The sockets that have something to send when [`send_together`] ends.
+    static TOGETHER: RefCell<Option<Vec<Weak<Driver>>>> = const { RefCell::new(None) };
+}
+
+/// Runs `action`, and sends what [`Responder`]s are given in it, on this thread, at its end: with few system calls where
+/// many answers have come together. It should not wait for anything.
+pub fn send_together<T>(action: impl FnOnce() -> T) -> T {
+    /// Sends also when `action` panics.
+    struct Sending;
+
+    impl Drop for Sending {
+        fn drop(&mut self) {
+            for driver in TOGETHER.take().into_iter().flatten().filter_map(|it| it.upgrade()) {
+                let mut state = driver.lock();
+                driver.send_out(&mut state);
+                driver.leave(state);
+            }
+        }
+    }
+
+    if TOGETHER.with_borrow(Option::is_some) {
+        return action();
+    }
+    TOGETHER.set(Some(Vec::new()));
+    let _sending = Sending;
+    action()
 }
 
 impl Drop for Responder {

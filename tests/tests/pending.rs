@@ -3,7 +3,7 @@
 use std::{sync::atomic::Ordering, thread, time::Duration};
 
 use futures_lite::{StreamExt, future::block_on};
-use zerorpc::{CallOptions, Client, Error, Loss, Pending, PendingStream};
+use zerorpc::{Answer, Args, CallOptions, Client, Error, Loss, Pending, PendingStream};
 use zerorpc_tests::{service::eventually, transports::Pair};
 
 zerorpc_tests::over_each_pair![
@@ -15,6 +15,7 @@ zerorpc_tests::over_each_pair![
     items_are_awaited,
     errors_end_awaited_streams,
     awaited_streams_that_are_dropped_end_their_producers,
+    answers_of_either_kind_are_awaited,
 ];
 
 fn one_thread_has_many_calls_in_flight(pair: Pair) {
@@ -163,5 +164,37 @@ fn awaited_streams_that_are_dropped_end_their_producers(pair: Pair) {
         assert_eq!(seen.alive.load(Ordering::SeqCst), 1);
     });
     eventually("the iterator is dropped", || seen.alive.load(Ordering::SeqCst) == 0);
+    assert_eq!(client.call("add", (1, 2)), Ok(3));
+}
+
+fn answers_of_either_kind_are_awaited(pair: Pair) {
+    let (server, _) = pair.serve();
+    let client = pair.client_of(&server);
+    let request = |method: &str, args: Args| {
+        block_on(client.start_request(method, args, &CallOptions::default()).expect("a call"))
+    };
+    for round in 0..50_i64 {
+        let sum = request("add", Args::encode(&(round, 1)).expect("encodes"));
+        assert!(matches!(sum, Ok(Answer::Value(sum)) if sum.decode() == Ok(round + 1)));
+    }
+    for count in [0, 1, 5_000_u64] {
+        let Ok(Answer::Stream(mut items)) =
+            request("numbers", Args::encode(&(count,)).expect("encodes"))
+        else {
+            panic!("it is a stream")
+        };
+        block_on(async {
+            for number in 0..count {
+                let item = std::future::poll_fn(|context| items.poll_next(context)).await;
+                let item = item.expect("no end").expect("no error");
+                assert_eq!(item.decode(), Ok(number));
+            }
+            assert!(std::future::poll_fn(|context| items.poll_next(context)).await.is_none());
+        });
+    }
+    let failing = request("no_such_method", Args::NONE);
+    assert!(matches!(failing, Err(Error::Remote(error)) if error.name == "NameError"));
+    let slow = Args::encode(&("late", 60)).expect("encodes");
+    drop(client.start_request("slow_echo", slow, &CallOptions::default()));
     assert_eq!(client.call("add", (1, 2)), Ok(3));
 }

@@ -11,7 +11,7 @@ import sys
 import time
 import traceback
 
-from . import codec, ending, failures, introspect, signals, wire
+from . import codec, ending, failures, introspect, middleware, signals, wire
 
 # The header keys of the request that is being run, beyond the protocol's own.
 HEADER = contextvars.ContextVar("zerorpc_header", default={})
@@ -93,8 +93,9 @@ class Calls:
                 return self.finish(call, wire.FAILURE, failures.unknown(name))
             if header:
                 call.context.run(HEADER.set, header[0])
+            function = middleware.wrap(method, header[0] if header else {}) or method.function
             try:
-                result = run(method.function, *arguments)
+                result = run(function, *arguments)
             except TypeError as error:
                 if failures.own_frames(error.__traceback__) is not None:
                     raise

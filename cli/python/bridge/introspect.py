@@ -5,7 +5,7 @@ import inspect
 import re
 import sys
 
-from . import codec
+from . import codec, servers
 
 # How our decorators mark a function.
 MARK = "__zerorpc_pattern__"
@@ -77,13 +77,19 @@ def is_async(function):
 
 
 def name_of(service):
-    """The service's name: that of the module, or of the object's class."""
+    """The service's name: that of the module, or of the object's class; servers have a name of their own."""
+    name = servers.name_of(service)
+    if name is not None:
+        return name
     name = getattr(service, "__name__", None)
     return name if isinstance(name, str) else type(service).__name__
 
 
 def methods_of(service):
     """The exposed methods by name, in alphabetical order: whatever is callable and has no leading `_`."""
+    exposed = servers.exposed_by(service)
+    if exposed is not None:
+        service = exposed
     if isinstance(service, dict):
         names = sorted(name for name in service if isinstance(name, str))
         found = [(name, service[name]) for name in names]

@@ -11,7 +11,6 @@ class Link:
     """The pipe as threads share it. Whoever waits for something reads it, unless another does already."""
 
     def __init__(self, pipes):
-        self.send = pipes.send
         # Who hears of frames about sockets that served code has opened: functions by number.
         self.handlers = {}
         # Takes up all other frames.
@@ -21,6 +20,20 @@ class Link:
         self._changed = threading.Condition()
         self._reading = False
         self._numbers = itertools.count(1)
+
+    def send(self, kind, number, body):
+        """Sends a frame about a socket; a handler of the module that raises meanwhile does not cut it off."""
+        if not signals.is_inside():
+            return self._pipes.send(kind, number, body)
+        with signals.kept_out():
+            return self._pipes.send(kind, number, body)
+
+    def leave(self, kind, number):
+        """The same for a frame without a body; from destructors as well."""
+        if not signals.is_inside():
+            return self._pipes.leave(kind, number)
+        with signals.kept_out():
+            return self._pipes.leave(kind, number)
 
     def next_number(self):
         """A number that no socket or request has yet."""

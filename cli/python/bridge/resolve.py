@@ -8,7 +8,7 @@ import os
 import sys
 import types
 
-from . import failures
+from . import failures, servers
 
 
 class CannotServe(Exception):
@@ -47,7 +47,7 @@ def resolve(target):
         found, inside = _served(found), None
     for name in inside or ():
         found, location = _attribute(found, location, name), "%s.%s" % (location, name)
-    if callable(found) and not isinstance(found, types.ModuleType):
+    if callable(found) and not isinstance(found, types.ModuleType) and servers.name_of(found) is None:
         return _call(found, target)
     return found
 

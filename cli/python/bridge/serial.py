@@ -8,7 +8,7 @@ import collections
 import sys
 import time
 
-from . import calls, codec, wire
+from . import calls, codec, signals, wire
 from .calls import CancelledError
 
 # For how many seconds a stream whose items come fast may go on before it is somebody else's turn.
@@ -56,7 +56,10 @@ class Serial(calls.Calls):
             if self._waiting:
                 self._run_next()
             if self._ready:
-                self._advance(self._streams[self._ready.popleft()])
+                # A stream whose credit came when its turn ended may stand there twice.
+                stream = self._streams.get(self._ready.popleft())
+                if stream is not None:
+                    self._advance(stream)
             if self._tasks is not None and self._tasks.is_busy():
                 self._tasks.turn()
 
@@ -124,21 +127,27 @@ class Serial(calls.Calls):
         self._loop_tasks().start(call, result)
 
     def _advance(self, stream):
-        call, number = stream.call, stream.call.number
-        until = time.monotonic() + TURN
+        number, iterator, used = stream.call.number, stream.iterator, stream.used
+        run, send, pack, now = stream.call.context.run, self.send, codec.pack, time.monotonic
+        until = now() + TURN
         self.tell_current(number)
         try:
-            while calls.has_credit(stream.granted, stream.used):
+            while calls.has_credit(stream.granted, used):
+                signals.inside = True
                 try:
-                    item = call.run(next, stream.iterator)
+                    item = run(next, iterator)
                 except StopIteration:
                     return self._end(number)
-                data = codec.pack(item, "item")
-                stream.used[0] += 1
-                stream.used[1] += len(data)
-                self.send(wire.ITEM, number, data)
-                if time.monotonic() > until:
-                    self._ready.append(number)
+                finally:
+                    signals.inside = False
+                data = pack(item, "item")
+                used[0] += 1
+                used[1] += len(data)
+                send(wire.ITEM, number, data)
+                if now() > until:
+                    # Without credit it is ready when that comes.
+                    if calls.has_credit(stream.granted, used):
+                        self._ready.append(number)
                     return None
         except BaseException as error:
             self._end(number, error)

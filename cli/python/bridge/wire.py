@@ -5,6 +5,7 @@ msgpack value or empty. The server's half is `frames.rs`.
 """
 
 import _thread
+import collections
 import os
 import select
 import struct
@@ -49,6 +50,8 @@ class Wire:
         # What was read and is no whole frame yet.
         self._rest = b""
         self._sending = _thread.allocate_lock()
+        # Frames without a body that wait for whoever is sending.
+        self._left = collections.deque()
         self._poll = select.poll()
         self._poll.register(self._input, select.POLLIN)
         self._woken = self._wake = None
@@ -124,24 +127,44 @@ class Wire:
 
     def send(self, kind, number, body=b""):
         """Sends one frame; waits while the pipe is full."""
-        head = HEAD.pack(len(body), number, kind)
+        size = len(body)
+        data = HEAD.pack(size, number, kind)
+        if size < JOINED:
+            data += body
         with self._sending:
             try:
-                if len(body) < JOINED:
-                    self._write(head + body)
-                else:
-                    self._write(head)
-                    self._write(body)
+                written = os.write(self._output, data)
+                if written < len(data):
+                    self._write_rest(data, written)
+                if size >= JOINED:
+                    self._write_rest(body, 0)
             except OSError:
                 # The server is gone. `receive` sees that too, and ends this process.
                 pass
+        if self._left:
+            self._send_left()
 
-    def _write(self, data):
-        written = os.write(self._output, data)
-        if written < len(data):
-            rest = memoryview(data)[written:]
-            while rest:
-                rest = rest[os.write(self._output, rest):]
+    def leave(self, kind, number):
+        """Sends a frame without a body, and never waits for another thread: for destructors, which may run in the midst of
+        `send`.
+        """
+        self._left.append(HEAD.pack(0, number, kind))
+        self._send_left()
+
+    def _send_left(self):
+        # Whoever is sending looks again after that.
+        while self._left and self._sending.acquire(False):
+            try:
+                self._write_rest(self._left.popleft(), 0)
+            except (IndexError, OSError):
+                pass
+            finally:
+                self._sending.release()
+
+    def _write_rest(self, data, written):
+        rest = memoryview(data)[written:]
+        while rest:
+            rest = rest[os.write(self._output, rest):]
 
     def _let_go(self):
         nothing = os.open(os.devnull, os.O_RDWR)

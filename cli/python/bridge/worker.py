@@ -10,6 +10,7 @@ def main(pipe, output, target, threads, gevent, current):
     """Serves `target` until the server closes the pipe; does not return."""
     pipes = wire.Wire(pipe, output)
     sys.argv[:] = [target]
+    offer_link(pipes)
     # Nothing else of ours is imported before the module: it finds a process as it would have it alone.
     try:
         service = resolve.resolve(target)
@@ -20,6 +21,11 @@ def main(pipe, output, target, threads, gevent, current):
         refuse(pipes, failures.last_line(error), failures.import_traceback_of(error))
     try:
         calls.serve()
+    except BaseException:
+        # Never: whoever sees this process end is to see why.
+        import traceback
+
+        traceback.print_exc()
     finally:
         from . import ending
 
@@ -31,18 +37,36 @@ def prepare(pipes, service, threads, gevent, current):
     """Gets ready to run calls, in the way that the module needs, and tells the server."""
     import _zerorpc_bridge
 
-    from . import introspect, link, signals
+    from . import introspect, signals
 
     methods = introspect.methods_of(service)
     listing = introspect.describe(service, methods)
     signals.take(pipes.is_closed)
     show_unconfigured_logs()
-    _zerorpc_bridge.link = shared = link.Link(pipes)
-    os.register_at_fork(after_in_child=lambda: setattr(_zerorpc_bridge, "link", None))
     way, kind = way_to_run(threads, gevent)
-    calls = kind(pipes, shared, methods, shared_numbers(current))
+    calls = kind(pipes, _zerorpc_bridge.link, methods, shared_numbers(current))
     pipes.send(wire.READY, way, listing)
     return calls
+
+
+def offer_link(pipes):
+    """Lets the package `zerorpc` find `_zerorpc_bridge.link`, which is made when it is first wanted.
+
+    That may be while the module is being imported: it can open sockets then. What it forks has no link.
+    """
+    import _zerorpc_bridge as bridge
+
+    def make(name):
+        if name != "link":
+            raise AttributeError("module %r has no attribute %r" % (bridge.__name__, name))
+        from .link import Link
+
+        # Takes the place of the module of that name.
+        bridge.link = Link(pipes)
+        return bridge.link
+
+    bridge.__getattr__ = make
+    os.register_at_fork(after_in_child=lambda: setattr(bridge, "link", None))
 
 
 def way_to_run(threads, gevent):

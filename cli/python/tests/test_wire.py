@@ -109,6 +109,18 @@ class Loop(unittest.TestCase):
             thread.join()
         os.close(self.output)
 
+    def test_what_is_left_in_the_midst_of_sending_follows(self):
+        self.wire.leave(40, 1)
+        self.assertEqual(self.wire.receive(), [(40, 1, b"")])
+        # As a destructor does that runs while this thread sends.
+        with self.wire._sending:
+            self.wire.leave(40, 2)
+        self.wire.send(41, 3, b"x")
+        frames = []
+        while len(frames) < 2:
+            frames += self.wire.receive()
+        self.assertEqual(frames, [(41, 3, b"x"), (40, 2, b"")])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,73 +1,46 @@
-"""The module `zerorpc` as served code sees it: the decorators and the exceptions.
+"""zerorpc as served code sees it where the package from PyPI is not installed.
 
-It stands in for the pip package, also where that is installed, so that served code behaves the same
-everywhere. It has no clients and servers: the process that runs this code is the server already.
+The process that runs this code is a server already: the command `zerorpc` serves its functions. What services
+need beside that is here, with the names and the ways of zerorpc-python:
+
+- the decorators `stream` and `rep`, and the exceptions;
+- `Client`, `Pusher` and `Publisher`, whose sockets are held by the server's process;
+- `Server`, `Puller` and `Subscriber` as something to derive from, and to be served by what they expose;
+- `current_header()`: the header keys of the request that is being run. They travel on with calls that it makes.
 """
 
-import functools
+import sys
 
-__all__ = ["stream", "rep", "RemoteError", "LostRemote", "TimeoutExpired"]
+from . import decorators, exceptions
+from .client import AsyncResult, Client
+from .context import Context, current_header, fork_task_context
+from .decorators import rep, stream
+from .exceptions import LostRemote, RemoteError, TimeoutExpired
+from .oneway import Publisher, Pusher
+from .server import Puller, Server, Subscriber
 
-# What a package needs for `import zerorpc.anything` to fail with a plain ModuleNotFoundError.
+# Whose ways these are.
+__version__ = "0.6.3"
 
-
-PATTERN = "__zerorpc_pattern__"
-
-
-def stream(function):
-    """Marks a function whose result is sent item by item, whatever kind of iterable it is."""
-    return _mark(function, "stream")
-
-
-def rep(function):
-    """Marks a function whose result is sent as one value, even if it is an iterator."""
-    return _mark(function, "rep")
-
-
-def pattern_of(function):
-    """`"stream"`, `"rep"`, or None for a function without a mark."""
-    return getattr(function, PATTERN, None)
-
-
-def _mark(function, pattern):
-    # The function itself comes back: it stays a method, and keeps its name, documentation and signature.
-    try:
-        setattr(getattr(function, "__func__", function), PATTERN, pattern)
-        return function
-    except AttributeError:
-        # Functions of C take no marks; a function around them does.
-        @functools.wraps(function)
-        def marked(*arguments):
-            return function(*arguments)
-
-        return _mark(marked, pattern)
-
-
-class RemoteError(Exception):
-    """A remote method failed: the name of its exception, the message, the traceback."""
-
-    def __init__(self, name, human_msg, human_traceback):
-        super().__init__(name, human_msg, human_traceback)
-        self.name = name
-        self.msg = human_msg
-        self.traceback = human_traceback
-
-    def __str__(self):
-        return self.traceback or "%s: %s" % (self.name, self.msg)
-
-
-class LostRemote(Exception):
-    """The other side has gone."""
-
-
-class TimeoutExpired(Exception):
-    """The other side did not answer in time."""
-
-    def __init__(self, timeout_s, when=None):
-        super().__init__("timeout after %ss%s" % (timeout_s, ", when %s" % when if when else ""))
+__all__ = [
+    "AsyncResult", "Client", "Context", "LostRemote", "Publisher", "Puller", "Pusher", "RemoteError", "Server",
+    "Subscriber", "TimeoutExpired", "current_header", "decorators", "exceptions", "fork_task_context", "rep", "stream",
+]
 
 
 def __getattr__(name):
-    raise AttributeError(
-        "module 'zerorpc' has no attribute %r: in served code it offers only %s" % (name, ", ".join(__all__))
+    reason = (
+        "the zerorpc of served code has no %r, only %s; the whole package comes with: pip install zerorpc"
+        % (name, ", ".join(__all__))
     )
+    if not name.startswith("__") and _is_imported(sys._getframe(1)):
+        # Of an AttributeError, `from zerorpc import name` would not show the text.
+        raise ImportError(reason, name=__name__, path=__file__)
+    raise AttributeError(reason)
+
+
+def _is_imported(frame):
+    """Whether the frame is at `from … import name`."""
+    import opcode
+
+    return frame.f_code.co_code[frame.f_lasti] == opcode.opmap["IMPORT_FROM"]

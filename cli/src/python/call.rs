@@ -93,9 +93,9 @@ impl PythonCall {
         self.mailbox.try_next()
     }
 
-    /// An item of so many bytes was taken off the stream.
-    pub(super) fn took(&mut self, size: usize) {
-        self.items += 1;
+    /// So many items and bytes were taken off the stream.
+    pub(super) fn took(&mut self, items: usize, size: usize) {
+        self.items += items as u64;
         self.bytes += size as u64;
         if self.items >= BATCH_ITEMS || self.bytes >= BATCH_BYTES {
             self.supervisor.grant(self.number, self.items, self.bytes);
@@ -143,7 +143,7 @@ impl Iterator for Items {
         }
         match self.message() {
             Some(Message::Item(item)) => {
-                self.call.took(item.len());
+                self.call.took(1, item.len());
                 Some(Ok(item))
             }
             Some(Message::Failure(failure)) => {

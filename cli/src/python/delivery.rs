@@ -1,13 +1,16 @@
 //! From the mailbox of a call to whoever has called: no thread waits on the way.
 
-use std::sync::{
-    Arc, Weak,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use zerorpc::{Args, Blocked, Failure, Responder};
+use zerorpc::{Args, Failure, Responder};
 
 use super::{call::PythonCall, mailbox::Message};
 
@@ -23,13 +26,17 @@ struct Open {
     call: PythonCall,
     /// Gone with the last answer.
     responder: Option<Responder>,
-    /// An item that the caller had no credit for.
-    blocked: Option<Args>,
+    /// Items that were not sent yet: the caller had no credit for them.
+    items: VecDeque<Args>,
+    /// What comes behind them.
+    last: Option<Last>,
 }
+
+/// Gives the last answer.
+type Last = Box<dyn FnOnce(Responder) + Send>;
 
 /// What becomes of a delivery after a message.
 enum Next {
-    Again,
     /// There is no message, or no credit.
     Later,
     Ended,
@@ -45,7 +52,8 @@ impl Delivery {
                     delivery.run();
                 }
             });
-            let open = Some(Open { call, responder: Some(responder), blocked: None });
+            let open =
+                Some(Open { call, responder: Some(responder), items: VecDeque::new(), last: None });
             Self { open: Mutex::new(open), is_due: AtomicBool::new(false) }
         });
         let listener = Arc::clone(&delivery);
@@ -61,12 +69,9 @@ impl Delivery {
         while self.is_due.load(Ordering::SeqCst) {
             let Some(mut open) = self.open.try_lock() else { return };
             self.is_due.store(false, Ordering::SeqCst);
-            let ended = loop {
-                match open.as_mut().map_or(Next::Later, Open::pass_on) {
-                    Next::Again => {}
-                    Next::Later => break None,
-                    Next::Ended => break open.take(),
-                }
+            let ended = match open.as_mut().map_or(Next::Later, Open::pass_on) {
+                Next::Later => None,
+                Next::Ended => open.take(),
             };
             drop(open);
             // It tells the child, which takes a lock.
@@ -77,30 +82,43 @@ impl Delivery {
 
 impl Open {
     fn pass_on(&mut self) -> Next {
-        let Some(item) = self.blocked.take().or_else(|| self.next_item()) else {
-            return if self.responder.is_some() { Next::Later } else { Next::Ended };
-        };
-        let Some(responder) = &self.responder else { return Next::Ended };
-        let size = item.as_bytes().len();
-        match responder.send(item) {
-            Ok(()) => {
-                self.call.took(size);
-                Next::Again
+        let last = self.take();
+        if let Some(responder) = &self.responder
+            && !self.items.is_empty()
+        {
+            let count = self.items.len();
+            let size: usize = self.items.iter().map(|item| item.as_bytes().len()).sum();
+            responder.send_all(&mut self.items);
+            let left: usize = self.items.iter().map(|item| item.as_bytes().len()).sum();
+            self.call.took(count - self.items.len(), size - left);
+        }
+        self.last = last.or(self.last.take());
+        if !self.items.is_empty() {
+            return Next::Later;
+        }
+        match (self.last.take(), self.responder.take()) {
+            (Some(last), Some(responder)) => {
+                last(responder);
+                Next::Ended
             }
-            Err(Blocked(item)) => {
-                self.blocked = Some(item);
+            (None, responder) => {
+                self.responder = responder;
                 Next::Later
             }
+            (Some(_), None) => Next::Ended,
         }
     }
 
-    /// The next item of a stream; a last answer is given here.
-    fn next_item(&mut self) -> Option<Args> {
+    /// Takes all messages: items are kept, the last answer is given back.
+    fn take(&mut self) -> Option<Last> {
         loop {
-            let answer: Box<dyn FnOnce(Responder)> = match self.call.try_next()? {
+            return Some(match self.call.try_next()? {
                 Message::Stream => continue,
                 Message::Item(item) => match checked(item) {
-                    Ok(item) => return Some(item),
+                    Ok(item) => {
+                        self.items.push_back(item);
+                        continue;
+                    }
                     Err(failure) => Box::new(|responder| responder.fail(failure)),
                 },
                 Message::Value(value) => match checked(value) {
@@ -109,11 +127,7 @@ impl Open {
                 },
                 Message::Done => Box::new(Responder::finish),
                 Message::Failure(failure) => Box::new(|responder| responder.fail(failure)),
-            };
-            if let Some(responder) = self.responder.take() {
-                answer(responder);
-            }
-            return None;
+            });
         }
     }
 }

@@ -4,6 +4,7 @@ use std::{
     io::{self, Read, Write},
     os::unix::net::UnixStream,
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -12,6 +13,7 @@ use rustix::{
     io::Errno,
 };
 use tracing::{error, warn};
+use zerorpc::send_together;
 
 use super::{
     catalogue,
@@ -24,6 +26,9 @@ use super::{
 
 /// How often it is looked whether calls wait for too long, where any wait at all.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Items that come faster than this are waited for, so long: each wake-up costs the child more than an item.
+const GAP: Duration = Duration::from_micros(50);
 
 /// Wakes the thread that reads from the child.
 #[derive(Debug)]
@@ -60,6 +65,7 @@ impl PipeLoop {
     /// Passes on what the child sends, and sends what its pipe had no room for, until it ends.
     pub(super) fn run(&mut self, supervisor: &Supervisor, output: &mut Output) {
         let mut frames = Vec::new();
+        let mut before = Instant::now();
         loop {
             if output.buffer().is_empty() && !self.wait(supervisor, output) {
                 continue;
@@ -78,7 +84,12 @@ impl PipeLoop {
                     break;
                 }
             }
+            let are_items = frames.iter().all(|frame| frame.kind == Kind::Item);
             deliver(supervisor, &mut frames);
+            let now = Instant::now();
+            if are_items && now.duration_since(std::mem::replace(&mut before, now)) < 4 * GAP {
+                thread::sleep(GAP);
+            }
         }
     }
 
@@ -140,6 +151,11 @@ fn deliver(supervisor: &Supervisor, frames: &mut Vec<Frame>) {
     // The child goes on while the answers leave.
     state.send_calls();
     drop(state);
+    // Also what goes to many callers leaves together.
+    send_together(|| pass_on(deliveries));
+}
+
+fn pass_on(deliveries: Vec<Delivery>) {
     let mut deliveries = deliveries.into_iter().peekable();
     while let Some((mailbox, message)) = deliveries.next() {
         // A run of messages of one call, mostly items of a stream.
@@ -170,7 +186,12 @@ fn accept(state: &mut State, frame: Frame, now: Instant, quiet: bool) -> Option<
             }
             return Some((mailbox, Message::Failure(failure)));
         }
-        Kind::Outgoing(_) | Kind::Ready | Kind::Refused => {}
+        Kind::Outgoing(kind) => {
+            if let Some(outgoing) = &state.outgoing {
+                outgoing.handle(kind, call, body);
+            }
+        }
+        Kind::Ready | Kind::Refused => {}
     }
     None
 }

@@ -23,6 +23,7 @@ use super::{
     catalogue::Catalogue,
     error::PythonError,
     frames::{self, Kind},
+    outgoing::Outgoing,
     process::Process,
     queue::Mode,
     sources::{BRIDGE, LOADER, PACKAGE},
@@ -112,8 +113,14 @@ pub(super) fn load(
     target: &str,
     output: &mut Output,
     options: &PythonOptions,
+    outgoing: &Outgoing,
 ) -> Result<Option<(Catalogue, Mode)>, PythonError> {
-    let Ok(Some(frame)) = frames::read(output) else { return Ok(None) };
+    let frame = loop {
+        let Ok(Some(frame)) = frames::read(output) else { return Ok(None) };
+        // The module may make calls already while it is being imported.
+        let Kind::Outgoing(kind) = frame.kind else { break frame };
+        outgoing.handle(kind, frame.call, frame.body);
+    };
     match frame.kind {
         Kind::Ready => Ok(Catalogue::decode(&frame.body).zip(mode(frame.call, options))),
         Kind::Refused => {

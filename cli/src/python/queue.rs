@@ -276,12 +276,13 @@ impl CallQueue {
         if !is_long {
             return None;
         }
-        let (blocking, since) = match self.mode {
-            Mode::Serial => (self.calls.get(&running?)?, None),
+        let current = running.and_then(|number| self.calls.get(&number));
+        let (blocking, since) = match current {
+            Some(current) => (current, None),
             // The one that has held its place longest.
-            Mode::Threads(_) | Mode::Greenlets => {
-                let running = |call: &&Call| matches!(call.phase, Phase::Begun | Phase::Async);
-                let oldest = self.calls.values().filter(running).min_by_key(|call| call.since)?;
+            None => {
+                let holds = |call: &&Call| matches!(call.phase, Phase::Begun | Phase::Async);
+                let oldest = self.calls.values().filter(holds).min_by_key(|call| call.since)?;
                 (oldest, Some(oldest.since))
             }
         };

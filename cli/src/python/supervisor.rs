@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing::{info, warn};
 use zerorpc::{Context, Failure};
 
@@ -20,6 +21,7 @@ use super::{
     launch::{self, Output, PythonOptions},
     mailbox::{Mailbox, Message},
     notice::JamNotice,
+    outgoing::Outgoing,
     process::{GRACE, Process},
     queue::{CallQueue, Cancelled},
 };
@@ -48,6 +50,8 @@ pub(super) struct State {
     pub(super) queue: CallQueue,
     /// The child, from its start to its end.
     pub(super) process: Option<Process>,
+    /// The sockets that it has opened. Dropped without the lock, which it may wait for.
+    pub(super) outgoing: Option<Arc<Outgoing>>,
     catalogue: Arc<Catalogue>,
     /// Why the last child, or attempt to start one, failed.
     trouble: String,
@@ -101,6 +105,7 @@ impl Supervisor {
                 phase: Phase::Loading,
                 queue: CallQueue::new(options.pool_size),
                 process: None,
+                outgoing: None,
                 catalogue: Arc::default(),
                 trouble: String::new(),
                 notice: JamNotice::default(),
@@ -213,7 +218,7 @@ impl Supervisor {
         }
     }
 
-    fn supervise(&self, mut pipes: PipeLoop, mut output: Output) {
+    fn supervise(self: &Arc<Self>, mut pipes: PipeLoop, mut output: Output) {
         let mut pause = FIRST_PAUSE;
         loop {
             let began = Instant::now();
@@ -238,7 +243,9 @@ impl Supervisor {
         let trouble = format!("the Python process that serves {:?} died ({how})", self.target);
         // In this order: who calls again because of this failure is to find no dead process.
         let until = self.announce_pause(&mut state, pause, &trouble);
+        let outgoing = state.outgoing.take();
         drop(state);
+        drop(outgoing);
         fail(lost, &Failure::new("WorkerDied", format!("{trouble} during the call")));
         until
     }
@@ -255,7 +262,7 @@ impl Supervisor {
     }
 
     /// Tries until there is another child; `None` when there is to be none.
-    fn revive(&self, pause: &mut Duration, mut until: Instant) -> Option<Output> {
+    fn revive(self: &Arc<Self>, pause: &mut Duration, mut until: Instant) -> Option<Output> {
         while self.wait_until(until) {
             *pause = (*pause * 2).min(LONGEST_PAUSE);
             match self.launch() {
@@ -311,9 +318,26 @@ impl Supervisor {
         }
     }
 
+    /// What holds the sockets of a child.
+    fn outgoing(self: &Arc<Self>, child: u32) -> std::io::Result<Outgoing> {
+        let supervisor = Arc::downgrade(self);
+        Outgoing::new(move |kind, number, body| {
+            if let Some(supervisor) = supervisor.upgrade() {
+                tell(&supervisor, child, frames::frame(kind, number, &[], body));
+            }
+        })
+    }
+
     /// Starts a child and waits until it has loaded the module.
-    fn launch(&self) -> Result<Output, PythonError> {
-        let (process, mut output) = launch::spawn(&self.target, &self.options)?;
+    fn launch(self: &Arc<Self>) -> Result<Output, PythonError> {
+        let (mut process, mut output) = launch::spawn(&self.target, &self.options)?;
+        let outgoing = match self.outgoing(process.id()) {
+            Ok(outgoing) => Arc::new(outgoing),
+            Err(error) => {
+                process.reap()?;
+                return Err(error.into());
+            }
+        };
         let mut state = self.state.lock();
         if state.phase != Phase::Closed {
             state.phase = Phase::Loading;
@@ -321,9 +345,14 @@ impl Supervisor {
             process.kill();
         }
         state.process = Some(process);
+        state.outgoing = Some(Arc::clone(&outgoing));
         drop(state);
-        let loaded = launch::load(&self.target, &mut output, &self.options);
+        let loaded = launch::load(&self.target, &mut output, &self.options, &outgoing);
         let mut state = self.state.lock();
+        if !matches!(loaded, Ok(Some(_))) {
+            // The last handle is dropped at the end of this function, behind the lock.
+            state.outgoing = None;
+        }
         match loaded {
             Ok(Some((catalogue, mode))) => {
                 state.catalogue = Arc::new(catalogue);
@@ -348,6 +377,31 @@ impl Supervisor {
                 Err(error)
             }
         }
+    }
+}
+
+/// Sends a frame to a child about a socket that it has opened, and waits until the pipe has taken it, or the child is
+/// gone.
+fn tell(supervisor: &Supervisor, child: u32, frame: Vec<Bytes>) {
+    /// How often it is looked whether the child is still there.
+    const LOOK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+    let mut frame = Some(frame);
+    loop {
+        let mut state = supervisor.state.lock();
+        let Some(process) = state.process.as_mut().filter(|process| process.id() == child) else {
+            return;
+        };
+        match frame.take() {
+            Some(frame) => process.send(frame),
+            None => process.flush(),
+        }
+        // The pipe stays open meanwhile: what is polled is a copy.
+        let Some(input) = process.blocked_input().and_then(|it| rustix::io::dup(it).ok()) else {
+            return;
+        };
+        drop(state);
+        // Whatever it says, the next look will show.
+        let _ = poll(&mut [PollFd::new(&input, PollFlags::OUT)], Some(&LOOK));
     }
 }
 

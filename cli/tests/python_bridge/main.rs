@@ -3,5 +3,6 @@
 mod calls;
 mod life;
 mod loading;
+mod outgoing;
 mod streams;
 mod support;

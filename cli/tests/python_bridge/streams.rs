@@ -6,7 +6,7 @@ use rmpv::Value;
 use zerorpc::Failure;
 use zerorpc_cli::python::{Items, PythonService};
 
-use crate::support::{begin, call, decode, serve_both, serve_in_threads, stream, until};
+use crate::support::{begin, call, decode, serve, serve_both, serve_in_threads, stream, until};
 
 fn all(items: Items) -> Result<Vec<Value>, Failure> {
     items.map(|item| item.map(|item| decode(&item))).collect()
@@ -182,5 +182,16 @@ fn failures_end_streams() {
         assert!(items.next().is_none());
         let failure = all(stream(&service, "fails_after", &[0.into()])).expect_err("fails at once");
         assert_eq!(failure.message, "after 0");
+    }
+}
+
+#[test]
+fn a_stream_whose_turn_and_window_end_together_goes_on() {
+    let service = serve("pauses");
+    let process = call(&service, "process", &[]);
+    for count in (65..80).chain([200]) {
+        let items = stream(&service, "items", &[count.into()]);
+        assert_eq!(all(items).map(|items| items.len()), Ok(count as usize));
+        assert_eq!(call(&service, "process", &[]), process, "it is another process");
     }
 }

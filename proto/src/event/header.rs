@@ -210,14 +210,39 @@ impl Context {
         key: &str,
         value: &T,
     ) -> Result<(), EncodeError> {
-        if matches!(key, "message_id" | "v" | "response_to") {
-            return Err(EncodeError(format!("the header key {key:?} belongs to the protocol")));
-        }
+        refuse_own(key)?;
         let value = Args::encode(value)?;
         let key = Args::encode(key)?;
         self.pairs.retain(|(present, _)| *present != key);
         self.push(key, value);
         Ok(())
+    }
+
+    /// The keys and values of an encoded map, as they stand there.
+    ///
+    /// # Errors
+    /// When the value is no map, or has one of the protocol's own keys; see [`insert`](Self::insert).
+    pub fn from_map(map: &Args) -> Result<Self, EncodeError> {
+        let no_map = || EncodeError("header keys are a map".into());
+        let mut reader = Reader::again(map.as_bytes());
+        let pairs = reader.map().ok().flatten().ok_or_else(no_map)?;
+        let mut context = Self::new();
+        for _ in 0..pairs {
+            let mut part = || reader.value(1).map(|part| map.as_bytes().slice_ref(part));
+            let (Ok(key), Ok(value)) = (part(), part()) else { return Err(no_map()) };
+            msgpack::str_content(&key).map_or(Ok(()), refuse_own)?;
+            context.push(Args::from_read(key), Args::from_read(value));
+        }
+        Ok(context)
+    }
+
+    /// All keys and values as one encoded map.
+    #[must_use]
+    pub fn to_map(&self) -> Args {
+        let mut out = BytesMut::with_capacity(5 + self.size());
+        msgpack::put_map(&mut out, self.count());
+        self.put(&mut out);
+        Args::from_read(out.freeze())
     }
 
     /// The value of a text key, if it is there and of that type.
@@ -254,6 +279,13 @@ impl Context {
             out.put_slice(value.as_bytes());
         }
     }
+}
+
+fn refuse_own(key: &str) -> Result<(), EncodeError> {
+    if matches!(key, "message_id" | "v" | "response_to") {
+        return Err(EncodeError(format!("the header key {key:?} belongs to the protocol")));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -316,6 +348,20 @@ mod tests {
         context.insert("k", &1).expect("encodes");
         context.insert("k", &2).expect("encodes");
         assert_eq!((context.len(), context.get("k")), (1, Ok(Some(2))));
+    }
+
+    #[test]
+    fn contexts_are_maps() {
+        let map =
+            Args::from_bytes(b"\x82\xa8trace_id\xa1t\x07\xc4\x01v"[..].into()).expect("a map");
+        let context = Context::from_map(&map).expect("no key of the protocol's");
+        assert_eq!((context.len(), context.get("trace_id")), (2, Ok(Some("t"))));
+        assert_eq!(context.to_map(), map);
+        assert_eq!(Context::new().to_map().as_bytes()[..], [0x80]);
+        for wrong in [&b"\x90"[..], b"\xc0", b"\x81\xa1v\x03", b"\x81\xabresponse_to\xc0"] {
+            let value = Args::from_bytes(wrong.into()).expect("one value");
+            assert!(Context::from_map(&value).is_err(), "{wrong:x?}");
+        }
     }
 
     #[test]

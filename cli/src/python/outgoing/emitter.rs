@@ -1,0 +1,86 @@
+//! Sockets whose events nobody answers: a thread of their own, which may have to wait for a puller.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        mpsc::{Sender, channel},
+    },
+    thread::{self, JoinHandle},
+};
+
+use zerorpc::{Error, LiveLinks, Publisher, Pusher};
+
+use super::{desk::Event, orders::Message};
+
+/// A socket that only sends.
+pub(super) enum Outlet {
+    Pusher(Pusher),
+    Publisher(Publisher),
+}
+
+impl Outlet {
+    pub(super) fn endpoints(&self) -> &[String] {
+        match self {
+            Self::Pusher(pusher) => pusher.endpoints(),
+            Self::Publisher(publisher) => publisher.endpoints(),
+        }
+    }
+
+    pub(super) fn links(&self) -> LiveLinks<'_> {
+        match self {
+            Self::Pusher(pusher) => pusher.links(),
+            Self::Publisher(publisher) => publisher.links(),
+        }
+    }
+
+    fn emit(&self, event: &Message) -> Result<(), Error> {
+        let Message { context, method, args, .. } = event;
+        match self {
+            Self::Pusher(pusher) => pusher.emit(context, method, args),
+            Self::Publisher(publisher) => publisher.emit(context, method, args),
+        }
+    }
+
+    fn close(&self) {
+        match self {
+            Self::Pusher(pusher) => pusher.close(),
+            Self::Publisher(publisher) => publisher.close(),
+        }
+    }
+}
+
+/// Sends events, one after the other.
+pub(super) struct Emitter {
+    pub(super) outlet: Arc<Outlet>,
+    jobs: Sender<(u64, Message)>,
+    thread: JoinHandle<()>,
+}
+
+impl Emitter {
+    /// Starts the thread; it reports each event to the desk.
+    pub(super) fn start(outlet: Outlet, desk: Sender<Event>) -> io::Result<Self> {
+        let outlet = Arc::new(outlet);
+        let (jobs, inbox) = channel::<(u64, Message)>();
+        let socket = Arc::clone(&outlet);
+        let thread = thread::Builder::new().name("zerorpc-emitter".into()).spawn(move || {
+            for (number, event) in inbox {
+                // Fails after the end only.
+                let _ = desk.send(Event::Emitted { number, outcome: socket.emit(&event) });
+            }
+        })?;
+        Ok(Self { outlet, jobs, thread })
+    }
+
+    /// Sends an event, after those before it.
+    pub(super) fn emit(&self, number: u64, event: Message) {
+        // The thread ends with the sender.
+        let _ = self.jobs.send((number, event));
+    }
+
+    /// Closes the socket; what waits to be sent is refused. The thread, which is returned, lingers a moment.
+    pub(super) fn close(self) -> JoinHandle<()> {
+        self.outlet.close();
+        self.thread
+    }
+}

@@ -1,0 +1,127 @@
+//! One socket: made with its first link, for without one it has no use.
+
+use std::{sync::mpsc::Sender, thread::JoinHandle};
+
+use zerorpc::{Client, Error, Links, LiveLinks, PendingAnswer, Publisher, Pusher};
+
+use super::{
+    desk::Event,
+    emitter::{Emitter, Outlet},
+    orders::{Change, Choices, Link, Message, Role},
+};
+
+/// A socket of the child's.
+pub(super) struct Socket {
+    choices: Choices,
+    open: Option<Open>,
+}
+
+enum Open {
+    Client(Client),
+    Emitter(Emitter),
+}
+
+impl Socket {
+    pub(super) fn new(choices: Choices) -> Self {
+        Self { choices, open: None }
+    }
+
+    /// Changes the links; gives the endpoint as it is now, where it is linked.
+    pub(super) fn link(
+        &mut self,
+        link: &Link,
+        desk: &Sender<Event>,
+    ) -> Result<Option<String>, Error> {
+        let Link { change, endpoint, .. } = link;
+        let links = match &self.open {
+            Some(Open::Client(client)) => client.links(),
+            Some(Open::Emitter(emitter)) => emitter.outlet.links(),
+            None => return self.open(*change, endpoint, desk),
+        };
+        relink(&links, *change, endpoint)
+    }
+
+    fn open(
+        &mut self,
+        change: Change,
+        endpoint: &str,
+        desk: &Sender<Event>,
+    ) -> Result<Option<String>, Error> {
+        if let Change::Unbind | Change::Disconnect = change {
+            return Err(Error::NoEndpoint);
+        }
+        let binds = change == Change::Bind;
+        let links = Links::new();
+        let links = if binds { links.bind(endpoint) } else { links.connect(endpoint) };
+        let outlet = match self.choices.role {
+            Role::Client => {
+                let client = self.client(endpoint, binds)?;
+                let bound = client.endpoints().first().cloned();
+                self.open = Some(Open::Client(client));
+                return Ok(bound.or_else(|| Some(endpoint.to_owned())));
+            }
+            Role::Pusher => Outlet::Pusher(Pusher::open(&links)?),
+            Role::Publisher => Outlet::Publisher(Publisher::open(&links)?),
+        };
+        let bound = outlet.endpoints().first().cloned();
+        let emitter = Emitter::start(outlet, desk.clone())
+            .map_err(|error| Error::Thread(error.to_string()))?;
+        self.open = Some(Open::Emitter(emitter));
+        Ok(bound.or_else(|| Some(endpoint.to_owned())))
+    }
+
+    fn client(&self, endpoint: &str, binds: bool) -> Result<Client, Error> {
+        let Choices { timeout, heartbeat, passive, slots, .. } = &self.choices;
+        let mut builder = Client::builder().passive_heartbeat(*passive);
+        builder = match timeout {
+            Some(Some(timeout)) => builder.timeout(*timeout),
+            Some(None) => builder.no_timeout(),
+            None => builder,
+        };
+        if let Some(heartbeat) = heartbeat {
+            builder = builder.heartbeat(*heartbeat);
+        }
+        if let Some(slots) = slots {
+            builder = builder.slots(*slots);
+        }
+        if binds { builder.bind(endpoint) } else { builder.connect(endpoint) }.build()
+    }
+
+    /// Begins a call.
+    pub(super) fn request(&self, call: &Message) -> Result<PendingAnswer, Error> {
+        match &self.open {
+            Some(Open::Client(client)) => {
+                client.start_request(&call.method, call.args.clone(), &call.options)
+            }
+            Some(Open::Emitter(_)) | None => Err(Error::NoEndpoint),
+        }
+    }
+
+    /// Sends an event, which the desk hears of.
+    pub(super) fn emit(&self, number: u64, event: Message) -> Result<(), Error> {
+        match &self.open {
+            Some(Open::Emitter(emitter)) => {
+                emitter.emit(number, event);
+                Ok(())
+            }
+            Some(Open::Client(_)) | None => Err(Error::NoEndpoint),
+        }
+    }
+
+    /// Closes the socket; gives the thread that lingers for what was not sent yet, if there is one.
+    pub(super) fn close(self) -> Option<JoinHandle<()>> {
+        match self.open {
+            Some(Open::Emitter(emitter)) => Some(emitter.close()),
+            Some(Open::Client(_)) | None => None,
+        }
+    }
+}
+
+fn relink(links: &LiveLinks<'_>, change: Change, endpoint: &str) -> Result<Option<String>, Error> {
+    match change {
+        Change::Bind => links.bind(endpoint).map(Some),
+        Change::Connect => links.connect(endpoint).map(|()| Some(endpoint.to_owned())),
+        Change::Unbind => links.unbind(endpoint).map(|()| None),
+        Change::Disconnect => links.disconnect(endpoint).map(|()| None),
+    }
+}
