@@ -54,6 +54,7 @@ mod client;
 mod driver;
 pub mod endpoints;
 mod environment;
+mod interpreter;
 mod node;
 mod options;
 mod process;
@@ -63,6 +64,7 @@ pub use client::{
     Call, Message, PeerClient, PeerError, PeerReceiver, PeerSender, Stream, Streamed,
 };
 pub use driver::Pending;
+pub use interpreter::{Interpreter, Packages, interpreters};
 pub use node::NodePeer;
 pub use options::{DialOptions, ServeOptions};
 pub use process::PeerProcess;
@@ -113,6 +115,16 @@ pub fn python() -> Option<PythonPeer> {
 #[must_use]
 pub fn node() -> Option<NodePeer> {
     available(NodePeer::prepare())
+}
+
+/// An interpreter in an environment with packages from PyPI, or `None` where they cannot be had.
+///
+/// # Panics
+///
+/// Under `CI=true`, where an environment that cannot be had is a failure.
+#[must_use]
+pub fn python_environment(interpreter: &Interpreter, packages: Packages) -> Option<Interpreter> {
+    available(interpreter.with_packages(packages))
 }
 
 fn available<P>(prepared: Result<P, String>) -> Option<P> {

@@ -3,10 +3,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::{DialOptions, Peer, PeerProcess, PeerReceiver, PeerSender, ServeOptions, environment};
+use super::{
+    DialOptions, Peer, PeerProcess, PeerReceiver, PeerSender, ServeOptions, environment,
+    interpreter,
+};
 
 const REQUIREMENTS: &str = include_str!("../../peers/python/requirements.txt");
-const COMPAT: &str = include_str!("../../peers/python/zerorpc_compat.py");
 
 /// zerorpc-python 0.6.3 in a virtual environment of its own, with any Python from 3.11 on.
 #[derive(Debug, Clone)]
@@ -22,7 +24,11 @@ impl PythonPeer {
                 Command::new("python3")
                     .args(["-c", "import sys; print(sys.version, sys.base_prefix)"]),
             )?;
-            environment::prepare("python", &[&version, REQUIREMENTS, COMPAT], install)
+            environment::prepare(
+                "python",
+                &[&version, REQUIREMENTS, interpreter::COMPAT],
+                |directory| interpreter::install(Path::new("python3"), directory, REQUIREMENTS),
+            )
         });
         Ok(Self { environment: environment.clone()? })
     }
@@ -85,25 +91,4 @@ impl Peer for PythonPeer {
         command.arg(environment::programs("python").join(stem).with_extension("py"));
         command
     }
-}
-
-fn install(directory: &Path) -> Result<(), String> {
-    environment::run(Command::new("python3").args(["-m", "venv"]).arg(directory))?;
-    let requirements = directory.join("requirements.txt");
-    environment::write(&requirements, REQUIREMENTS)?;
-    let python = directory.join("bin").join("python");
-    // Wheels only: no compiler takes part. zerorpc's dependencies are all in the list.
-    environment::run(
-        Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-            .args(["--no-cache-dir", "--no-deps", "--only-binary", ":all:", "--requirement"])
-            .arg(&requirements),
-    )?;
-    let packages = environment::run(
-        Command::new(&python)
-            .args(["-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]),
-    )?;
-    let packages = Path::new(&packages);
-    environment::write(&packages.join("zerorpc_compat.py"), COMPAT)?;
-    environment::write(&packages.join("zerorpc_compat.pth"), "import zerorpc_compat\n")
 }

@@ -1,0 +1,8 @@
+import json
+
+
+def load():
+    return json.loads("{broken")
+
+
+CONFIG = load()

@@ -1,0 +1,108 @@
+"""gevent without patches: background greenlets, queues, events."""
+
+import gevent
+import gevent.event
+import gevent.queue
+
+ticks = 0
+subs = set()
+closed = 0
+started = gevent.event.Event()
+
+
+def ticker():
+    global ticks
+    while True:
+        gevent.sleep(0.01)
+        ticks += 1
+
+
+gevent.spawn(ticker)
+
+
+def ticked():
+    return ticks
+
+
+def start_counter():
+    """A greenlet that a method leaves behind."""
+    counter = Counter()
+    counters.append(counter)
+    return len(counters) - 1
+
+
+def counted(number):
+    return counters[number].ticks
+
+
+counters = []
+
+
+class Counter:
+    """Starts a greenlet when it is made."""
+
+    def __init__(self):
+        self.ticks = 0
+        gevent.spawn(self._run)
+
+    def _run(self):
+        while True:
+            gevent.sleep(0.01)
+            self.ticks += 1
+
+    def ticked(self):
+        return self.ticks
+
+
+def subscribe():
+    global closed
+    q = gevent.queue.Queue()
+    subs.add(q)
+    try:
+        for m in q:
+            yield m
+    finally:
+        subs.discard(q)
+        closed += 1
+
+
+def publish(m):
+    for q in subs:
+        q.put(m)
+    return len(subs)
+
+
+def subscribers():
+    return len(subs)
+
+
+def times_closed():
+    return closed
+
+
+def nap(s):
+    gevent.sleep(s)
+    return s
+
+
+def wait_started():
+    return started.wait(30)
+
+
+def start():
+    started.set()
+
+
+def forever():
+    """Ends only when it is killed."""
+    global closed
+    try:
+        gevent.sleep(10000)
+    finally:
+        closed += 1
+
+
+def pooled(n):
+    import gevent.pool
+
+    return gevent.pool.Pool(4).map(lambda number: number * 2, range(n))

@@ -1,0 +1,23 @@
+"""Header keys of requests, read, and passed on."""
+
+import os
+
+import zerorpc
+
+client = zerorpc.Client(os.environ["BACKEND"]) if os.environ.get("BACKEND") else None
+
+
+def trace():
+    return zerorpc.current_header().get("trace_id")
+
+
+async def trace_later():
+    return zerorpc.current_header().get("trace_id")
+
+
+def traces():
+    yield zerorpc.current_header().get("trace_id")
+
+
+def trace_at_backend():
+    return client.trace()

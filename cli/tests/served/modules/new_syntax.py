@@ -1,0 +1,5 @@
+def group():
+    try:
+        pass
+    except* ValueError:
+        pass

@@ -1,0 +1,7 @@
+"""A package."""
+
+from .catalogue import items
+
+
+def first():
+    return items.ALL[0]
