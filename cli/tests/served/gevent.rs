@@ -131,6 +131,7 @@ fn a_greenlet_whose_caller_is_gone_is_killed(python: &Interpreter) {
     let Some(server) = serve(python, &[], "greens") else { return };
     let client = server.new_client();
     let call = client.start::<Value>("forever", ()).expect("it begins");
+    until("it has begun", || server.call("times_begun", json!([])) == json!(1));
     let waiting = server.begin("wait_started", json!([]));
     server.call("start", json!([]));
     assert_eq!(waiting.value(), json!(true));

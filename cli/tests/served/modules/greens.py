@@ -6,7 +6,7 @@ import gevent.queue
 
 ticks = 0
 subs = set()
-closed = 0
+begun = closed = 0
 started = gevent.event.Event()
 
 
@@ -76,6 +76,10 @@ def subscribers():
     return len(subs)
 
 
+def times_begun():
+    return begun
+
+
 def times_closed():
     return closed
 
@@ -95,7 +99,8 @@ def start():
 
 def forever():
     """Ends only when it is killed."""
-    global closed
+    global begun, closed
+    begun += 1
     try:
         gevent.sleep(10000)
     finally:
