@@ -147,7 +147,7 @@ fn what_packages_make_and_cannot_be_sent_says_where_and_what(python: &Interprete
     let server = Served::start(&python, "data_values");
     for (name, parts) in [
         ("nat", &["pandas", "NaT", "['rows'][0]['when']"][..]),
-        ("objects", &["builtins.object", "[0][1]"]),
+        ("objects", &["'object' object", "[0][1]"]),
         ("frame", &["pandas", "DataFrame", "['frame']"]),
         ("deep", &["complex", "[1]['a'][0]['b'][1]['c']"]),
         ("numpy_time", &["numpy.datetime64", "[0]"]),
