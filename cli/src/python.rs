@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! Server ── Service ── service ── delivery ── call ── supervisor ── process ══ two pipes ══ worker.py ── the module
-//!                                                 queue ─┘└─ io
+//!                                                 queue ─┘└─ pipes
 //! ```
 //!
 //! - `launch` starts the interpreter and hands it the bridge (`sources`: `python/` beside `src/`) through its stdin;
 //! - `frames` is the private protocol spoken over the pipes, `wire.py` its other half;
 //! - `process` is one running child and its end, `guard` what ends it when this process cannot;
 //! - `queue` holds the calls that wait, and knows which the child has begun; `notice` tells who waits for long;
-//! - `supervisor` keeps a child alive, and has the one thread of all this, which `io` moves frames on;
+//! - `supervisor` keeps a child alive, and has the one thread of all this, which `pipes` moves frames on;
 //! - `call` is one call or stream, `mailbox` what was answered to it, `delivery` passes that on to its caller;
 //! - `catalogue` is what the child tells of its methods;
 //! - `outgoing` holds the sockets that the module opens, and makes its calls;
@@ -29,11 +29,11 @@ mod delivery;
 mod error;
 mod frames;
 mod guard;
-mod io;
 mod launch;
 mod mailbox;
 mod notice;
 mod outgoing;
+mod pipes;
 mod process;
 mod queue;
 mod service;

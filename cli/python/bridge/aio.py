@@ -36,7 +36,7 @@ class Tasks:
         loop = self._loop
         if loop is None or loop.is_closed():
             return False
-        return bool(getattr(loop, "_ready", None) or getattr(loop, "_scheduled", None) or asyncio.all_tasks(loop))
+        return bool(getattr(loop, "_ready", None) or getattr(loop, "_scheduled", None) or _has_tasks(loop))
 
     def start(self, call, result):
         """Goes on with what an `async` method has returned."""
@@ -173,6 +173,14 @@ class AsyncWindow:
         self._granted[0] += items
         self._granted[1] += size
         self._changed.set()
+
+
+# All tasks of all loops, where that can be told: the set is asked before each wait, and nearly always empty.
+_KNOWN_TASKS = getattr(asyncio.tasks, "_scheduled_tasks", getattr(asyncio.tasks, "_all_tasks", None))
+
+
+def _has_tasks(loop):
+    return (_KNOWN_TASKS is None or len(_KNOWN_TASKS) > 0) and bool(asyncio.all_tasks(loop))
 
 
 async def _aclosed(iterator):

@@ -55,11 +55,15 @@ class Calls:
         self.send = pipes.send
         self.open = {}
         self._methods = methods
-        self._owner = os.getpid()
+        self._is_forked = False
+        os.register_at_fork(after_in_child=self._note_fork)
         self._context = contextvars.copy_context()
         self._decimal = _decimal_context(self._context)
         # Tells the server which call the main thread is at, and since when: two numbers of 64 bits.
         self._current = current
+
+    def _note_fork(self):
+        self._is_forked = True
 
     def start_stream(self, call, iterator):
         """Goes on with a method that has returned an iterator."""
@@ -122,7 +126,7 @@ class Calls:
 
     def fail(self, call, error):
         """Answers with an exception. Also SystemExit is the method's failure, not the end of this process."""
-        if os.getpid() != self._owner:
+        if self._is_forked:
             # A process that the method has forked comes to its end by this.
             ending.leave_fork(error)
         is_wanted = not (call.is_cancelled or isinstance(error, CancelledError))
@@ -130,7 +134,7 @@ class Calls:
 
     def finish(self, call, kind, body=b""):
         """Sends the last answer to a call."""
-        if os.getpid() != self._owner:
+        if self._is_forked:
             # A copy of this process that came back from its method has nobody to answer.
             ending.leave(0)
         self.open.pop(call.number, None)

@@ -6,7 +6,7 @@ import gevent
 import gevent.event
 import gevent.os
 
-from . import calls, codec, wire
+from . import calls, codec, signals, wire
 from .calls import CancelledError, Window
 
 # How often the event loop is turned where there are `async` methods, in seconds.
@@ -24,6 +24,8 @@ class Greenlets(calls.Calls):
         self._tasks = None
         link.accept = self._accept
         link.event = gevent.event.Event
+        # Handlers of signals may raise in any greenlet, as in any program with gevent.
+        signals.inside = True
         gevent.os.make_nonblocking(pipes.filenos()[0])
         pipes.read = gevent.os.nb_read
 

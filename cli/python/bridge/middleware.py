@@ -17,8 +17,8 @@ def wrap(method, header):
     if package is None:
         return None
     context = getattr(getattr(package, "Context", None), "_instance", None)
-    hooks = getattr(context, "_hooks", {})
-    if not any(hooks.get(hook) for hook in HOOKS):
+    hooks = getattr(context, "_hooks", None)
+    if hooks is None or not any(hooks.get(hook) for hook in HOOKS):
         return None
 
     def wrapped(*arguments):

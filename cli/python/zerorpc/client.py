@@ -1,6 +1,5 @@
 """Calling other services."""
 
-import asyncio
 import sys
 
 from .context import current_header
@@ -100,6 +99,9 @@ class AsyncResult:
 
     def __await__(self):
         if not self.ready():
+            # Here and not above: it is large, and few modules await.
+            import asyncio
+
             loop = asyncio.get_running_loop()
             arrived = loop.create_future()
             self._request.on_done(lambda: _call_soon(loop, arrived))

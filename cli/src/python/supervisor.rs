@@ -8,7 +8,6 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing::{info, warn};
 use zerorpc::{Context, Failure};
 
@@ -17,11 +16,11 @@ use super::{
     catalogue::Catalogue,
     error::PythonError,
     frames,
-    io::{PipeLoop, Wake},
     launch::{self, Output, PythonOptions},
     mailbox::{Mailbox, Message},
     notice::JamNotice,
     outgoing::Outgoing,
+    pipes::{self, PipeLoop, Wake},
     process::{GRACE, Process},
     queue::{CallQueue, Cancelled},
 };
@@ -56,6 +55,8 @@ pub(super) struct State {
     /// Why the last child, or attempt to start one, failed.
     trouble: String,
     pub(super) notice: JamNotice,
+    /// The thread that reads from the child does not look in by itself: no calls have come for a while.
+    pub(super) is_unwatched: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,11 +89,6 @@ impl State {
             process.send(frame);
         }
     }
-
-    /// Whether the thread that reads from the child has to look in without being called.
-    pub(super) fn needs_attention(&self) -> bool {
-        self.queue.has_unbegun()
-    }
 }
 
 impl Supervisor {
@@ -109,6 +105,7 @@ impl Supervisor {
                 catalogue: Arc::default(),
                 trouble: String::new(),
                 notice: JamNotice::default(),
+                is_unwatched: false,
             }),
             options,
             wake,
@@ -136,7 +133,6 @@ impl Supervisor {
         arguments: Bytes,
     ) -> PythonCall {
         let mut state = self.state.lock();
-        let needed_attention = state.needs_attention();
         let frame = |number| frames::call(number, method, header, arguments);
         let (number, mailbox) = state.queue.push(method, Instant::now(), frame);
         match state.phase {
@@ -149,7 +145,7 @@ impl Supervisor {
                 fail(lost, &Failure::new("WorkerDied", trouble));
             }
         }
-        self.attend(&state, needed_attention);
+        self.attend(&state);
         drop(state);
         PythonCall::new(number, Arc::clone(self), mailbox)
     }
@@ -165,7 +161,7 @@ impl Supervisor {
             }
             Cancelled::ByChild => {
                 state.send(frames::cancel(number));
-                self.attend(&state, true);
+                self.attend(&state);
             }
             Cancelled::Ended => {}
         }
@@ -175,7 +171,7 @@ impl Supervisor {
     pub(super) fn grant(&self, number: u64, items: u64, bytes: u64) {
         let mut state = self.state.lock();
         state.send(frames::credit(number, items, bytes));
-        self.attend(&state, true);
+        self.attend(&state);
     }
 
     /// How many calls somebody waits for.
@@ -210,10 +206,10 @@ impl Supervisor {
     }
 
     /// Calls the reading thread where it does not look in by itself: for what the pipe has no room for, and when calls
-    /// begin to wait.
-    fn attend(&self, state: &State, needed_attention: bool) {
+    /// begin to come after a while without any.
+    fn attend(&self, state: &State) {
         let is_blocked = state.process.as_ref().is_some_and(|it| it.blocked_input().is_some());
-        if is_blocked || !needed_attention && state.needs_attention() {
+        if is_blocked || state.is_unwatched && state.queue.has_unbegun() {
             self.wake.wake();
         }
     }
@@ -273,7 +269,7 @@ impl Supervisor {
                 }
                 Err(error) => {
                     if let Some(traceback) = error.traceback() {
-                        warn!("{traceback}");
+                        warn!(target: pipes::LOG, "{traceback}");
                     }
                     let mut state = self.state.lock();
                     let waiting = state.queue.take_waiting(None);
@@ -292,7 +288,7 @@ impl Supervisor {
         if state.phase != Phase::Closed {
             trouble.clone_into(&mut state.trouble);
             state.phase = Phase::Pausing(until);
-            warn!("{trouble}; restarting it in {pause:?}");
+            warn!(target: pipes::LOG, "{trouble}; restarting it in {pause:?}");
         }
         until
     }
@@ -323,7 +319,7 @@ impl Supervisor {
         let supervisor = Arc::downgrade(self);
         Outgoing::new(move |kind, number, body| {
             if let Some(supervisor) = supervisor.upgrade() {
-                tell(&supervisor, child, frames::frame(kind, number, &[], body));
+                pipes::tell(&supervisor, child, frames::frame(kind, number, &[], body));
             }
         })
     }
@@ -377,31 +373,6 @@ impl Supervisor {
                 Err(error)
             }
         }
-    }
-}
-
-/// Sends a frame to a child about a socket that it has opened, and waits until the pipe has taken it, or the child is
-/// gone.
-fn tell(supervisor: &Supervisor, child: u32, frame: Vec<Bytes>) {
-    /// How often it is looked whether the child is still there.
-    const LOOK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
-    let mut frame = Some(frame);
-    loop {
-        let mut state = supervisor.state.lock();
-        let Some(process) = state.process.as_mut().filter(|process| process.id() == child) else {
-            return;
-        };
-        match frame.take() {
-            Some(frame) => process.send(frame),
-            None => process.flush(),
-        }
-        // The pipe stays open meanwhile: what is polled is a copy.
-        let Some(input) = process.blocked_input().and_then(|it| rustix::io::dup(it).ok()) else {
-            return;
-        };
-        drop(state);
-        // Whatever it says, the next look will show.
-        let _ = poll(&mut [PollFd::new(&input, PollFlags::OUT)], Some(&LOOK));
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
@@ -29,6 +30,9 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Items that come faster than this are waited for, so long: each wake-up costs the child more than an item.
 const GAP: Duration = Duration::from_micros(50);
+
+/// What log lines about the module are told apart by.
+pub(super) const LOG: &str = "zerorpc::python";
 
 /// Wakes the thread that reads from the child.
 #[derive(Debug)]
@@ -52,6 +56,8 @@ impl Wake {
 /// Moves frames between the child and the mailboxes.
 pub(super) struct PipeLoop {
     woken: UnixStream,
+    /// Nothing has come since the last look.
+    is_quiet: bool,
 }
 
 /// A message, and where it goes.
@@ -59,7 +65,7 @@ type Delivery = (Arc<Mailbox>, Message);
 
 impl PipeLoop {
     pub(super) fn new(woken: UnixStream) -> Self {
-        Self { woken }
+        Self { woken, is_quiet: false }
     }
 
     /// Passes on what the child sends, and sends what its pipe had no room for, until it ends.
@@ -96,7 +102,9 @@ impl PipeLoop {
     /// Waits until there is something to read, and does what else is to be done; whether there is.
     fn wait(&mut self, supervisor: &Supervisor, output: &Output) -> bool {
         let mut state = supervisor.state.lock();
-        let timeout = state.needs_attention().then_some(LOOK);
+        // A look without calls is the last, until it is called again.
+        state.is_unwatched = self.is_quiet && !state.queue.has_unbegun();
+        let timeout = (!state.is_unwatched).then_some(LOOK);
         // The pipe stays open meanwhile: what is polled is a copy.
         let input = state.process.as_ref().and_then(Process::blocked_input);
         let input = input.and_then(|input| rustix::io::dup(input).ok());
@@ -116,6 +124,7 @@ impl PipeLoop {
             Err(_) => return true,
         }
         let came: Vec<bool> = watched.iter().map(|one| !one.revents().is_empty()).collect();
+        self.is_quiet = !came.contains(&true);
         if came[1] {
             let mut bytes = [0; 64];
             while matches!((&self.woken).read(&mut bytes), Ok(1..)) {}
@@ -136,7 +145,7 @@ fn tell_of_jam(state: &mut State) {
     let current = state.process.as_ref().and_then(Process::current);
     let State { queue, notice, .. } = state;
     if let Some(text) = notice.look(queue, current, Instant::now()) {
-        warn!("{text}");
+        warn!(target: LOG, "{text}");
     }
 }
 
@@ -182,7 +191,7 @@ fn accept(state: &mut State, frame: Frame, now: Instant, quiet: bool) -> Option<
             let (failure, is_raised) = catalogue::failure(&body);
             let (method, mailbox) = queue.end_with_method(call)?;
             if is_raised && !quiet {
-                warn!("{method}() failed\n{}", failure.traceback.trim_end());
+                warn!(target: LOG, "{method}() failed\n{}", failure.traceback.trim_end());
             }
             return Some((mailbox, Message::Failure(failure)));
         }
@@ -194,4 +203,29 @@ fn accept(state: &mut State, frame: Frame, now: Instant, quiet: bool) -> Option<
         Kind::Ready | Kind::Refused => {}
     }
     None
+}
+
+/// Sends a frame to a child about a socket that it has opened, and waits until the pipe has taken it, or the child is
+/// gone.
+pub(super) fn tell(supervisor: &Supervisor, child: u32, frame: Vec<Bytes>) {
+    /// How often it is looked whether the child is still there.
+    const LOOK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+    let mut frame = Some(frame);
+    loop {
+        let mut state = supervisor.state.lock();
+        let Some(process) = state.process.as_mut().filter(|process| process.id() == child) else {
+            return;
+        };
+        match frame.take() {
+            Some(frame) => process.send(frame),
+            None => process.flush(),
+        }
+        // The pipe stays open meanwhile: what is polled is a copy.
+        let Some(input) = process.blocked_input().and_then(|it| rustix::io::dup(it).ok()) else {
+            return;
+        };
+        drop(state);
+        // Whatever it says, the next look will show.
+        let _ = poll(&mut [PollFd::new(&input, PollFlags::OUT)], Some(&LOOK));
+    }
 }
