@@ -134,6 +134,7 @@ fn a_greenlet_whose_caller_is_gone_is_killed(python: &Interpreter) {
     let waiting = server.begin("wait_started", json!([]));
     server.call("start", json!([]));
     assert_eq!(waiting.value(), json!(true));
+    until("it has begun", || server.call("now_inside", json!([])) == json!(1));
     drop((call, client));
     until("it is killed", || server.call("times_closed", json!([])) == json!(1));
     assert_eq!(server.call("pooled", json!([5])), json!([0, 2, 4, 6, 8]));

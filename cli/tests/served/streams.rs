@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use zerorpc_tests::peers::Interpreter;
 
-use crate::support::{Served, each_python, newest, until};
+use crate::support::{Served, each_python, folder, newest, until};
 
 each_python!(
     waiting_streams_take_no_place_in_the_pool,
@@ -41,7 +41,13 @@ fn waiting_streams_take_no_place_in_the_pool(python: &Interpreter) {
 fn async_calls_that_wait_fill_the_pool_and_nothing_else(python: &Interpreter) {
     let server = Served::with(python, &["--pool-size", "2"], "flows");
     let client = server.new_client();
-    let full = [(); 2].map(|()| client.start::<Value>("never", ()).expect("it begins"));
+    let folder = folder();
+    let full = ["first", "second"].map(|name| {
+        let begun = folder.path().join(name);
+        let call = client.start::<Value>("never", (begun.to_str(),)).expect("it begins");
+        until("it has begun", || begun.exists());
+        call
+    });
     assert!(server.client().call::<Value>("_zerorpc_ping", ()).is_ok());
     let waiting = server.begin("echo", json!([5]));
     let listed = server.server.ask(&[]);

@@ -6,7 +6,7 @@ import gevent.queue
 
 ticks = 0
 subs = set()
-closed = 0
+closed = inside = 0
 started = gevent.event.Event()
 
 
@@ -93,9 +93,14 @@ def start():
     started.set()
 
 
+def now_inside():
+    return inside
+
+
 def forever():
     """Ends only when it is killed."""
-    global closed
+    global closed, inside
+    inside += 1
     try:
         gevent.sleep(10000)
     finally:
