@@ -45,8 +45,12 @@ pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, Stop> {
     let mut signals =
         watch_signals().map_err(|error| Stop::failed(format!("cannot watch signals: {error}")))?;
 
-    let mut builder =
-        Server::builder().service(service).transport(plan.transport).heartbeat(plan.heartbeat);
+    let mut builder = Server::builder()
+        .service(service)
+        // Its calls never block, and one worker keeps them in order.
+        .pool_size(Some(1))
+        .transport(plan.transport)
+        .heartbeat(plan.heartbeat);
     for link in &plan.links {
         notices::announce(link);
         builder = match link {

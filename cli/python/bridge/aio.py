@@ -20,6 +20,7 @@ class Tasks:
         self._calls = calls
         self._loop = None
         self._tasks = set()
+        self._cancelled = set()
         # Whether to come back from `run`; None while the loop is not run by it.
         self._stops = None
 
@@ -36,7 +37,7 @@ class Tasks:
         loop = self._loop
         if loop is None or loop.is_closed():
             return False
-        return bool(getattr(loop, "_ready", None) or getattr(loop, "_scheduled", None) or _has_tasks(loop))
+        return _has_events(loop) or _has_tasks(loop)
 
     def start(self, call, result):
         """Goes on with what an `async` method has returned."""
@@ -44,16 +45,28 @@ class Tasks:
         self._calls.send(wire.ASYNC, call.number)
         # The task gets a copy of the context that it is made in.
         task = call.context.run(self._loop.create_task, self._run(call, result))
-        call.cancel = task.cancel
+        call.cancel = lambda: self._cancel(task)
         # The loop itself holds its tasks only weakly.
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
+    def _cancel(self, task):
+        # Once: what it does at its end is not to be cancelled too.
+        if task not in self._cancelled:
+            self._cancelled.add(task)
+            task.cancel()
+
     def _ended(self, task):
+        self._cancelled.discard(task)
         self._tasks.discard(task)
         # It may have left something to do. A loop that the module runs is not ours to stop.
         if self._stops:
             self._loop.call_soon(self._stop_for_work)
+
+    def look(self):
+        """Something has come, perhaps while a task waited for something else: the loop may have to stop for it."""
+        if self._stops:
+            self._loop.call_soon_threadsafe(self._stop_for_work)
 
     def _stop_for_work(self):
         if self._stops and self._stops():
@@ -99,7 +112,7 @@ class Tasks:
             return
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
-            task.cancel()
+            self._cancel(task)
         if tasks:
             self._guarded(self._loop.run_until_complete, asyncio.wait(tasks))
         self._guarded(self._loop.run_until_complete, self._loop.shutdown_asyncgens())
@@ -181,6 +194,15 @@ _KNOWN_TASKS = getattr(asyncio.tasks, "_scheduled_tasks", getattr(asyncio.tasks,
 
 def _has_tasks(loop):
     return (_KNOWN_TASKS is None or len(_KNOWN_TASKS) > 0) and bool(asyncio.all_tasks(loop))
+
+
+def _has_events(loop):
+    """Whether the module waits for anything on it that is no task: timers, signals, files. Other loops do not tell."""
+    if getattr(loop, "_ready", None) or getattr(loop, "_scheduled", None) or getattr(loop, "_signal_handlers", None):
+        return True
+    selector = getattr(loop, "_selector", None)
+    # One is the loop's own.
+    return selector is not None and len(selector.get_map()) > 1
 
 
 async def _aclosed(iterator):

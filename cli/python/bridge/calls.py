@@ -151,7 +151,8 @@ def close(iterator, run):
     try:
         function = getattr(iterator, "close", None)
         if callable(function):
-            run(function)
+            with signals.closing():
+                run(function)
     except BaseException:
         traceback.print_exc(file=sys.stderr)
 

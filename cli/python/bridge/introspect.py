@@ -174,6 +174,9 @@ def signature(function):
 
 def _parameters(function):
     inner = function.__func__ if inspect.ismethod(function) else function
+    if hasattr(type(inner), "__getattr__"):
+        # Whatever it is asked for, it may make up, or even call: such as a client of another service.
+        inner = type(inner).__call__
     return inspect.signature(inner).parameters.values()
 
 

@@ -18,7 +18,8 @@ class Link:
         self.ended = False
         self._pipes = pipes
         self._changed = threading.Condition()
-        self._reading = False
+        # The thread that reads, or keeps others from it.
+        self._reader = None
         self._numbers = itertools.count(1)
 
     def send(self, kind, number, body):
@@ -54,9 +55,9 @@ class Link:
     def try_hold(self):
         """Keeps others from reading the pipe; false when another thread reads it."""
         with self._changed:
-            if self._reading:
+            if self._reader is not None:
                 return False
-            self._reading = True
+            self._reader = threading.get_ident()
             return True
 
     def has_input(self, seconds):
@@ -75,7 +76,7 @@ class Link:
     def let_go(self):
         """Lets others read the pipe."""
         with self._changed:
-            self._reading = False
+            self._reader = None
             self._changed.notify_all()
 
     def read_until(self, holds, seconds=None, has_input=None):
@@ -89,15 +90,18 @@ class Link:
             if self.ended or left is not None and left <= 0:
                 return False
             with self._changed:
-                if self._reading:
+                held, me = self._reader, threading.get_ident()
+                if held not in (None, me):
                     self._changed.wait(left)
                     continue
-                self._reading = True
+                self._reader = me
             try:
                 if left is None and has_input is None or (has_input or self._pipes.has_input)(left):
                     self.take(self._pipes.receive())
             finally:
-                self.let_go()
+                # A task may wait here while the loop that runs it holds the pipe.
+                if held is None:
+                    self.let_go()
         return True
 
     def take(self, frames):
@@ -105,13 +109,18 @@ class Link:
         if frames is None:
             self.ended = True
             return
+        is_awaited = False
         for kind, number, body in frames:
             if kind < wire.OUTGOING:
                 self.accept(kind, number, body)
             else:
+                is_awaited = True
                 handler = self.handlers.get(number)
                 if handler is not None:
                     handler(kind, body)
+        if is_awaited:
+            with self._changed:
+                self._changed.notify_all()
 
 
 class Event:

@@ -78,6 +78,8 @@ class Serial(calls.Calls):
         """Takes up a frame, on whichever thread reads the pipe: nothing of the module runs here."""
         if kind == wire.CALL:
             self._waiting[number] = body
+            if self._tasks is not None:
+                self._tasks.look()
         elif kind == wire.CREDIT:
             call = self.open.get(number)
             if call is not None and call.grant is not None:

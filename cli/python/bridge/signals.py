@@ -16,6 +16,9 @@ import _signal
 # Whether the main thread runs code of the module, where handlers may raise.
 inside = False
 
+# Whether something of the module is being closed, which is to have its time.
+_closing = False
+
 # What SIGINT and SIGTERM did before, in this process and in what it forks.
 _before = {}
 
@@ -34,6 +37,17 @@ def kept_out():
         yield
     finally:
         inside = True
+
+
+@contextlib.contextmanager
+def closing():
+    """Where a generator of the module runs its `finally`."""
+    global _closing
+    _closing = True
+    try:
+        yield
+    finally:
+        _closing = False
 
 
 @contextlib.contextmanager
@@ -96,11 +110,10 @@ class _Ending:
         self._has_ended = False
 
     def __call__(self, number, frame):
-        # Once: after that, what is left to run has its time.
-        if not self._has_ended and self._is_closed():
+        # Once: after that, what is left to run has its time, and so has what is being closed. Tasks are cancelled.
+        if inside and not (_closing or self._has_ended) and self._is_closed():
             self._has_ended = True
-            if inside or _in_task():
-                raise SystemExit("the server is shutting down")
+            raise SystemExit("the server is shutting down")
 
 
 _set, _get = _signal.signal, _signal.getsignal

@@ -27,7 +27,6 @@ class Threads(calls.Calls):
         self._tasks = None
         pipes.make_wakeable()
         link.accept = self._accept
-        link.event = threading.Event
 
     def serve(self):
         """Runs calls until the server closes the pipe."""

@@ -12,7 +12,8 @@ use super::{
 
 /// A Python module, or an object of one, run by a supervised `python3`.
 ///
-/// Calls run as [`PythonOptions`] say: one at a time in the main thread, unless that is changed. The process ends with
+/// Calls run as [`PythonOptions`] say: one at a time in the main thread, unless that is changed, and in the order in which
+/// [`Service::call`] is called: a server with a pool of one keeps that of the requests. The process ends with
 /// this value. One that dies fails the calls that it had begun with `WorkerDied` and is restarted, after 100 ms at
 /// first and after up to 10 s when it goes on dying; the other calls wait for it, up to
 /// [`PythonOptions::restart_wait`].
