@@ -24,8 +24,12 @@ fn is_patient(server: &Served, peer: &dyn Peer, heartbeats: &[u64]) {
     for (call, heartbeat) in calls.into_iter().zip(heartbeats) {
         assert_eq!(call.wait(), Ok(json!(LONG)), "{heartbeat}");
     }
-    for (client, heartbeat) in clients.iter().zip(heartbeats) {
-        let streamed = client.stream("slow_numbers", json!([3, 1.2]));
+    let streams: Vec<_> = clients
+        .iter()
+        .map(|client| client.start_stream(&peers::Stream::of("slow_numbers", json!([3, 1.2]))))
+        .collect();
+    for (stream, heartbeat) in streams.into_iter().zip(heartbeats) {
+        let streamed = stream.wait();
         assert_eq!(streamed.error, None, "{heartbeat}");
         assert_eq!(streamed.items, [json!(0), json!(1), json!(2)], "{heartbeat}");
     }
@@ -81,17 +85,20 @@ fn a_call_of_twenty_seconds_is_answered_with_heartbeats_of_five() {
 /// Our own sides, with heartbeats switched off.
 #[test]
 fn heartbeats_can_be_switched_off() {
+    let seconds = LONG.to_string();
+    let beating = self::server();
+    let mut running = Vec::new();
     for off in ["none", "0"] {
-        let silent = ["--threads", "4", "--heartbeat", off];
-        let server = Setup::new(newest(), &silent, "patience").start();
-        let seconds = LONG.to_string();
-        let beating = ["--json", "--heartbeat", "0.5", "sleep", &seconds];
-        let not_beating = ["--json", "--heartbeat", off, "sleep", &seconds];
-        let calls = [&beating, &not_beating].map(|words| server.server.start_client(words));
+        let flags = ["--threads", "4", "--heartbeat", off];
+        let silent = Setup::new(newest(), &flags, "patience").start();
+        let words = |heartbeat| ["--json", "--heartbeat", heartbeat, "sleep", &seconds];
+        let calls = [(&silent, "0.5"), (&silent, off), (&beating, off)]
+            .map(|(server, heartbeat)| server.server.start_client(&words(heartbeat)));
+        running.push((silent, calls));
+    }
+    for (_silent, calls) in running {
         for call in calls {
             call.wait().expect(0, &format!("{LONG}\n"));
         }
-        let beating = self::server();
-        beating.server.ask(&not_beating).expect(0, &format!("{LONG}\n"));
     }
 }

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use zerorpc_tests::peers::Interpreter;
 
-use crate::support::{Served, each_python, newest, until};
+use crate::support::{Served, each_python, folder, newest, until};
 
 each_python!(
     waiting_streams_take_no_place_in_the_pool,
@@ -41,7 +41,13 @@ fn waiting_streams_take_no_place_in_the_pool(python: &Interpreter) {
 fn async_calls_that_wait_fill_the_pool_and_nothing_else(python: &Interpreter) {
     let server = Served::with(python, &["--pool-size", "2"], "flows");
     let client = server.new_client();
-    let full = [(); 2].map(|()| client.start::<Value>("never", ()).expect("it begins"));
+    let folder = folder();
+    let full = ["first", "second"].map(|name| {
+        let begun = folder.path().join(name);
+        let call = client.start::<Value>("never", (begun.to_str(),)).expect("it begins");
+        until("it has begun", || begun.exists());
+        call
+    });
     assert!(server.client().call::<Value>("_zerorpc_ping", ()).is_ok());
     let waiting = server.begin("echo", json!([5]));
     let listed = server.server.ask(&[]);
@@ -128,9 +134,10 @@ fn streams_are_closed_when_their_callers_go(python: &Interpreter) {
 fn generators_are_closed_in_the_main_thread(python: &Interpreter) {
     let server = Served::start(python, "flows");
     for count in 1..=10 {
-        let mut items = server.client().stream::<Value>("closed_in", ()).expect("it streams");
+        let client = server.new_client();
+        let mut items = client.stream::<Value>("closed_in", ()).expect("it streams");
         assert_eq!(items.next(), Some(Ok(json!("item"))));
-        drop(items);
+        drop((items, client));
         until("it is closed", || {
             let facts = server.call("close_facts", json!([]));
             facts.as_array().is_some_and(|facts| facts.len() == count)
@@ -169,10 +176,13 @@ fn a_reader_that_does_not_read_stops_nobody(python: &Interpreter) {
 fn generators_in_threads_end_when_they_come_back(python: &Interpreter) {
     let server = Served::with(python, &["--threads", "16"], "flows");
     for round in 1..=25 {
-        for _ in 0..8 {
-            let mut items = server.client().stream::<Value>("subscribe", ()).expect("it streams");
+        let client = server.new_client();
+        let streams = [(); 8].map(|()| {
+            let mut items = client.stream::<Value>("subscribe", ()).expect("it streams");
             assert_eq!(items.next(), Some(Ok(json!("subscribed"))));
-        }
+            items
+        });
+        drop((streams, client));
         until("all are closed", || {
             server.call("publish", json!(["news"]));
             server.call("times_closed", json!([])) == json!(round * 8)

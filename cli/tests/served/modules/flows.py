@@ -35,10 +35,11 @@ async def mute():
         closed += 1
 
 
-async def never():
-    """A call that waits for ever."""
+async def never(path):
+    """A call that waits for ever, and says in a file that it does."""
     global closed, waiting
     waiting += 1
+    open(path, "w").close()
     try:
         await asyncio.Event().wait()
     finally:

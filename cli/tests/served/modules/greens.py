@@ -6,7 +6,7 @@ import gevent.queue
 
 ticks = 0
 subs = set()
-begun = closed = 0
+closed = inside = 0
 started = gevent.event.Event()
 
 
@@ -76,10 +76,6 @@ def subscribers():
     return len(subs)
 
 
-def times_begun():
-    return begun
-
-
 def times_closed():
     return closed
 
@@ -97,10 +93,14 @@ def start():
     started.set()
 
 
+def now_inside():
+    return inside
+
+
 def forever():
     """Ends only when it is killed."""
-    global begun, closed
-    begun += 1
+    global closed, inside
+    inside += 1
     try:
         gevent.sleep(10000)
     finally:
