@@ -1,12 +1,12 @@
 //! Streams that wait for what never comes, beside everything else.
 
-use std::thread;
+use std::{thread, time::Duration};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use zerorpc_tests::peers::Interpreter;
 
-use crate::support::{Served, each_python, folder, newest, until};
+use crate::support::{Served, Setup, each_python, folder, newest, until};
 
 each_python!(
     waiting_streams_take_no_place_in_the_pool,
@@ -60,7 +60,8 @@ fn async_calls_that_wait_fill_the_pool_and_nothing_else(python: &Interpreter) {
 /// As many as a busy service has subscribers, with calls in between.
 #[test]
 fn ten_thousand_idle_streams_disturb_nobody() {
-    let server = Served::with(newest(), &["--pool-size", "2"], "flows");
+    // With fewer heartbeats than elsewhere: ten thousand channels have one each.
+    let server = Setup::beating("2", newest(), &["--pool-size", "2"], "flows").start();
     let client = server.new_client();
     let streams: Vec<_> = (0..10_000)
         .map(|number| {
@@ -75,7 +76,7 @@ fn ten_thousand_idle_streams_disturb_nobody() {
         }
     });
     // They live on, over some heartbeats.
-    thread::sleep(std::time::Duration::from_secs(2));
+    thread::sleep(Duration::from_secs(5));
     assert_eq!(server.call("now_waiting", json!([])), json!(10_000));
     let listed = server.server.ask(&[]);
     assert!(listed.stdout.starts_with("[flows]\n"), "{listed}");

@@ -59,7 +59,16 @@ pub(crate) struct Setup {
 impl Setup {
     /// `zerorpc --server … MODULE`, with a heartbeat that makes no test wait.
     pub(crate) fn new(python: &Interpreter, flags: &[&str], module: &str) -> Self {
-        let heartbeat = "0.5";
+        Self::beating("0.5", python, flags, module)
+    }
+
+    /// The same with another heartbeat, also of its clients.
+    pub(crate) fn beating(
+        heartbeat: &'static str,
+        python: &Interpreter,
+        flags: &[&str],
+        module: &str,
+    ) -> Self {
         let links = ["--server", "--bind", "tcp://127.0.0.1:*", "--heartbeat", heartbeat];
         let mut line = command::command(ZERORPC, links.iter().chain(flags).chain([&module]));
         line.current_dir(modules()).env("ZERORPC_PYTHON", python.executable());
@@ -96,7 +105,9 @@ impl Setup {
 
     pub(crate) fn start(self) -> Served {
         let server = Server::of(Running::start(self.command), self.heartbeat);
-        Served { client: OnceLock::new(), server, mark: self.mark }
+        let heartbeat = self.heartbeat.parse().expect("it is a number of seconds");
+        let heartbeat = Duration::from_secs_f64(heartbeat);
+        Served { client: OnceLock::new(), server, heartbeat, mark: self.mark }
     }
 
     /// For servers that are not to come up.
@@ -117,6 +128,7 @@ fn next_mark() -> String {
 pub(crate) struct Served {
     client: OnceLock<Client>,
     pub(crate) server: Server,
+    heartbeat: Duration,
     mark: String,
 }
 
@@ -136,7 +148,7 @@ impl Served {
     /// A client to be built, with the server's heartbeat.
     pub(crate) fn builder(&self) -> ClientBuilder {
         let client = Client::builder().connect(self.endpoint());
-        client.heartbeat(Duration::from_millis(500)).timeout(Duration::from_secs(60))
+        client.heartbeat(self.heartbeat).timeout(Duration::from_secs(60))
     }
 
     /// A client of its own.
