@@ -26,6 +26,21 @@ pub trait Service: Send + Sync + 'static {
     fn call(&self, request: &Request) -> Result<Reply, Failure>;
 }
 
+/// A service that somebody else uses as well, or ends in the end.
+impl<S: Service + ?Sized> Service for std::sync::Arc<S> {
+    fn name(&self) -> String {
+        (**self).name()
+    }
+
+    fn methods(&self) -> Result<Vec<Method>, Failure> {
+        (**self).methods()
+    }
+
+    fn call(&self, request: &Request) -> Result<Reply, Failure> {
+        (**self).call(request)
+    }
+}
+
 /// What a method gives back.
 pub enum Reply {
     /// One value: `OK`.

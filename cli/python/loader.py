@@ -67,6 +67,10 @@ class Finder:
             return spec(name, self, origin="<zerorpc>/%s.py" % module)
         if name == "zerorpc":
             return self._find_package(name)
+        if package == "zerorpc" and self._folder in sys.path:
+            raise ModuleNotFoundError(
+                "the zerorpc of served code has no module %r: pip install zerorpc" % name, name=name
+            )
         return None
 
     def create_module(self, spec):

@@ -42,11 +42,12 @@ pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, Stop> {
         }
         Stop::new(Exit::Module, error.to_string())
     })?;
+    let service = Arc::new(service);
     let mut signals =
         watch_signals().map_err(|error| Stop::failed(format!("cannot watch signals: {error}")))?;
 
     let mut builder = Server::builder()
-        .service(service)
+        .service(Arc::clone(&service))
         // Its calls never block, and one worker keeps them in order.
         .pool_size(Some(1))
         .transport(plan.transport)
@@ -65,6 +66,8 @@ pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, Stop> {
     let signal = signals.forever().next();
     notices::say("stopping: running calls have 5 s to end, a second signal ends them at once");
     server.shutdown(GRACE);
+    // Not before it has ended, and all that it has started, does this process.
+    service.shutdown();
     Ok(if signal == Some(SIGINT) { Exit::Interrupted } else { Exit::Success })
 }
 

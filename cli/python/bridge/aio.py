@@ -2,8 +2,8 @@
 
 import asyncio
 import inspect
+import select
 import traceback
-import warnings
 
 from . import codec, wire
 from .calls import WINDOW_BYTES, WINDOW_ITEMS, has_credit
@@ -21,18 +21,54 @@ class Tasks:
         self._loop = None
         self._tasks = set()
         self._cancelled = set()
-        # Whether to come back from `run`; None while the loop is not run by it.
+        # Whether to come back from `_turn_until`; None while the loop is not run by it.
         self._stops = None
+        self._wakes = None
+        # Another thread has given it something to do while it rested.
+        self._is_woken = False
 
     def prepare(self):
         """Sees to it that `asyncio.get_event_loop()` gives our loop: that which the module has set, if it has."""
+        current = _set_loop()
+        if current is not None and not current.is_closed():
+            if current is not self._loop and not self._tasks:
+                self._use(current)
+            return
         if self._loop is None or self._loop.is_closed():
-            self._loop = _current_loop()
+            self._use(asyncio.new_event_loop())
         asyncio.set_event_loop(self._loop)
+
+    def _use(self, loop):
+        self._loop = loop
+        # What is readable when another thread gives the loop something to do; not all loops tell.
+        self._wakes = getattr(loop, "_ssock", None)
+
+    def wait(self, link, has_work, begin):
+        """Waits until there is something to do but for the loop, which runs meanwhile if it has anything to do."""
+        if self._loop is None or self._loop.is_closed():
+            link.read_until(has_work)
+        elif self.is_busy():
+            self._turn_until(link, has_work, begin)
+        else:
+            # The loop rests: for most modules it is there and never used.
+            link.read_until(lambda: has_work() or self.is_busy(), has_input=self._wait_for(link))
+
+    def _wait_for(self, link):
+        poll = select.poll()
+        fds = link.filenos()
+        for fd in fds + [self._wakes.fileno()]:
+            poll.register(fd, select.POLLIN)
+
+        def has_input(seconds):
+            ready = poll.poll(None if seconds is None else seconds * 1000)
+            self._is_woken = any(fd not in fds for fd, _ in ready)
+            return any(fd in fds for fd, _ in ready)
+
+        return has_input
 
     def is_busy(self):
         """Whether the loop has anything to do, for us or for the module."""
-        if self._tasks:
+        if self._tasks or self._is_woken:
             return True
         loop = self._loop
         if loop is None or loop.is_closed():
@@ -74,12 +110,14 @@ class Tasks:
 
     def turn(self):
         """Lets the loop do what it can do now."""
+        self._is_woken = False
         if not self._loop.is_closed():
             self._loop.call_soon(self._loop.stop)
             self._run_loop()
 
-    def run(self, link, has_work, begin):
+    def _turn_until(self, link, has_work, begin):
         """Lets the loop run until there is something else to do; what comes meanwhile, `begin` may begin on it."""
+        self._is_woken = False
         loop = self._loop
         if not link.try_hold():
             # Another thread reads the pipe: it is looked now and then whether there is something to do.
@@ -197,8 +235,11 @@ def _has_tasks(loop):
 
 
 def _has_events(loop):
-    """Whether the module waits for anything on it that is no task: timers, signals, files. Other loops do not tell."""
-    if getattr(loop, "_ready", None) or getattr(loop, "_scheduled", None) or getattr(loop, "_signal_handlers", None):
+    """Whether the module waits for anything on it that is no task: timers, signals, files."""
+    if not hasattr(loop, "_ready"):
+        # No loop of asyncio's own: it does not tell, and is always let run.
+        return True
+    if loop._ready or getattr(loop, "_scheduled", None) or getattr(loop, "_signal_handlers", None):
         return True
     selector = getattr(loop, "_selector", None)
     # One is the loop's own.
@@ -215,13 +256,7 @@ async def _aclosed(iterator):
         traceback.print_exc()
 
 
-def _current_loop():
-    """The loop that is set in this thread, or a new one."""
-    try:
-        with warnings.catch_warnings():
-            # Some versions warn of what they will not do any more: make one.
-            warnings.simplefilter("ignore")
-            loop = asyncio.get_event_loop()
-    except RuntimeError:
-        loop = None
-    return asyncio.new_event_loop() if loop is None or loop.is_closed() else loop
+def _set_loop():
+    """The loop that is set in this thread, if one is: nothing is made."""
+    policy = asyncio.get_event_loop_policy()
+    return getattr(getattr(policy, "_local", None), "_loop", None)

@@ -55,7 +55,7 @@ class Calls:
         self.send = pipes.send
         self.open = {}
         self._methods = methods
-        self._is_forked = False
+        self.is_forked = False
         os.register_at_fork(after_in_child=self._note_fork)
         self._context = contextvars.copy_context()
         self._decimal = _decimal_context(self._context)
@@ -63,7 +63,7 @@ class Calls:
         self._current = current
 
     def _note_fork(self):
-        self._is_forked = True
+        self.is_forked = True
 
     def start_stream(self, call, iterator):
         """Goes on with a method that has returned an iterator."""
@@ -126,7 +126,7 @@ class Calls:
 
     def fail(self, call, error):
         """Answers with an exception. Also SystemExit is the method's failure, not the end of this process."""
-        if self._is_forked:
+        if self.is_forked:
             # A process that the method has forked comes to its end by this.
             ending.leave_fork(error)
         is_wanted = not (call.is_cancelled or isinstance(error, CancelledError))
@@ -134,7 +134,7 @@ class Calls:
 
     def finish(self, call, kind, body=b""):
         """Sends the last answer to a call."""
-        if self._is_forked:
+        if self.is_forked:
             # A copy of this process that came back from its method has nobody to answer.
             ending.leave(0)
         self.open.pop(call.number, None)
@@ -146,7 +146,7 @@ class Calls:
         self._current[1] = int(time.time() * 1000)
 
 
-def close(iterator, run):
+def close(call, iterator, run):
     """Closes an iterator that can be closed; what its `finally` raises concerns nobody but the log."""
     try:
         function = getattr(iterator, "close", None)
@@ -154,7 +154,8 @@ def close(iterator, run):
             with signals.closing():
                 run(function)
     except BaseException:
-        traceback.print_exc(file=sys.stderr)
+        print("zerorpc: a stream of %s() failed when it was closed" % call.method.name, file=sys.stderr)
+        traceback.print_exc()
 
 
 def _decimal_context(context):
@@ -225,7 +226,7 @@ def drain(calls, call, iterator, window, run):
                 calls.send(wire.ITEM, call.number, data)
                 window.use(len(data))
         finally:
-            close(iterator, run)
+            close(call, iterator, run)
     except BaseException as error:
         calls.fail(call, error)
     else:

@@ -33,7 +33,11 @@ class Greenlets(calls.Calls):
         """Runs calls until the server closes the pipe."""
         while not self._link.ended:
             try:
-                self._link.take(self._pipes.receive())
+                frames = self._pipes.receive()
+                if self.is_forked:
+                    # A fork that a greenlet has made is that greenlet's: the pipe is none of its business.
+                    gevent.event.Event().wait()
+                self._link.take(frames)
             except SystemExit:
                 # A call that nothing else could end was ended by a signal.
                 if self._pipes.is_closed():

@@ -88,8 +88,8 @@ class Serial(calls.Calls):
             self._cancelled.append(number)
 
     def _wait(self):
-        if self._tasks is not None and self._tasks.is_busy():
-            self._tasks.run(self._link, self.has_work, self._begin_async)
+        if self._tasks is not None:
+            self._tasks.wait(self._link, self.has_work, self._begin_async)
         else:
             self._link.read_until(self.has_work)
 
@@ -160,7 +160,7 @@ class Serial(calls.Calls):
     def _end(self, number, error=None):
         """Ends a stream; it is closed first, so that its `finally` has run when its caller hears of the end."""
         stream = self._streams.pop(number)
-        calls.close(stream.iterator, stream.call.run)
+        calls.close(stream.call, stream.iterator, stream.call.run)
         if error is None:
             self.finish(stream.call, wire.DONE)
         else:

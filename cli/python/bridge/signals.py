@@ -102,6 +102,10 @@ def take(is_closed):
     _signal.signal, _signal.getsignal = _signal_function, _getsignal
 
 
+class WorkerDied(SystemExit):
+    """Ends a call, as that of the process is told where the call has not ended before."""
+
+
 class _Ending:
     """Ends the call that is running, once the server waits for the end of this process."""
 
@@ -113,7 +117,7 @@ class _Ending:
         # Once: after that, what is left to run has its time, and so has what is being closed. Tasks are cancelled.
         if inside and not (_closing or self._has_ended) and self._is_closed():
             self._has_ended = True
-            raise SystemExit("the server is shutting down")
+            raise WorkerDied("the server is shutting down")
 
 
 _set, _get = _signal.signal, _signal.getsignal

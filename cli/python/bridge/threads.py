@@ -33,8 +33,8 @@ class Threads(calls.Calls):
         while not self._link.ended:
             while self._todo:
                 self._todo.popleft()()
-            if self._tasks is not None and self._tasks.is_busy():
-                self._tasks.run(self._link, self._has_todo, self._do_nothing)
+            if self._tasks is not None:
+                self._tasks.wait(self._link, self._has_todo, self._do_nothing)
             else:
                 self._link.read_until(self._has_todo)
 

@@ -55,7 +55,7 @@ class Wire:
         self._poll = select.poll()
         self._poll.register(self._input, select.POLLIN)
         self._woken = self._wake = None
-        self.read = os.read
+        self.read = self._read
         # A process forked off by the served module must not keep the server waiting for our end.
         os.register_at_fork(after_in_child=self._let_go)
 
@@ -108,6 +108,14 @@ class Wire:
             if not more:
                 return None
             data = data + more if data else more
+
+    def _read(self, fd, size):
+        while True:
+            try:
+                return os.read(fd, size)
+            except BlockingIOError:
+                # Some event loops make the pipes that they watch non-blocking.
+                self._poll.poll()
 
     def _was_woken(self):
         ready = [fd for fd, _ in self._poll.poll()]

@@ -11,8 +11,13 @@ use std::{
 /// than once since its pipe may be closed a little later, it has three seconds for that (as in [`GRACE`](super::process::GRACE)), and its whole group is killed, whatever holds it.
 const SCRIPT: &str = r#"
 read _
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+for _ in 1 2 3 4 5 6 7 8 9 10; do
     kill -s TERM "$1" || break
+    sleep 0.2
+done
+for _ in 1 2 3 4 5; do
+    kill -s 0 "$1" || break
+    kill -s TERM -- "-$1"
     sleep 0.2
 done
 kill -s KILL -- "-$1"

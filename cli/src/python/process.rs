@@ -100,7 +100,7 @@ impl Process {
                 Err(error) => {
                     debug!(%error, "the Python process does not read");
                     self.input = None;
-                    return self.kill();
+                    return self.signal_group(Signal::KILL);
                 }
             }
         }
@@ -129,10 +129,10 @@ impl Process {
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
     }
 
-    /// Ends the child and whatever it has started, at once.
-    pub(super) fn kill(&self) {
+    /// Sends a signal to the child and whatever it has started.
+    pub(super) fn signal_group(&self, signal: Signal) {
         // Fails only for a group that is gone.
-        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        let _ = kill_process_group(Pid::from_child(&self.child), signal);
     }
 
     /// Makes sure that a child which has closed its stdout ends, with its group, and gives its exit status.
@@ -145,7 +145,7 @@ impl Process {
         while let Err(rustix::io::Errno::INTR) =
             waitid(WaitId::Pid(Pid::from_child(&self.child)), ended)
         {}
-        self.kill();
+        self.signal_group(Signal::KILL);
         let status = self.child.wait()?;
         if let Err(error) = std::fs::remove_dir_all(&self.folder)
             && error.kind() != io::ErrorKind::NotFound

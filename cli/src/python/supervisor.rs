@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
+use rustix::process::Signal;
 use tracing::{info, warn};
 use zerorpc::{Context, Failure};
 
@@ -83,6 +84,12 @@ impl State {
         }
     }
 
+    fn signal_group(&self, signal: Signal) {
+        if let Some(process) = &self.process {
+            process.signal_group(signal);
+        }
+    }
+
     /// Sends something of a call that the child has.
     fn send(&mut self, frame: Vec<Bytes>) {
         if let Some(process) = &mut self.process {
@@ -133,6 +140,7 @@ impl Supervisor {
         arguments: Bytes,
     ) -> PythonCall {
         let mut state = self.state.lock();
+        let mut lost = Vec::new();
         let frame = |number| frames::call(number, method, header, arguments);
         let (number, mailbox) = state.queue.push(method, Instant::now(), frame);
         match state.phase {
@@ -140,13 +148,14 @@ impl Supervisor {
             Phase::Loading => {}
             Phase::Pausing(until) if until <= Instant::now() + self.options.restart_wait => {}
             Phase::Pausing(_) | Phase::Closed => {
-                let trouble = state.trouble.clone();
-                let lost = state.queue.take_waiting(None);
-                fail(lost, &Failure::new("WorkerDied", trouble));
+                lost = state.queue.take_waiting(None);
             }
         }
+        let trouble = if lost.is_empty() { String::new() } else { state.trouble.clone() };
         self.attend(&state);
+        // Calls take the lock when they end.
         drop(state);
+        fail(lost, &unbegun(&trouble));
         PythonCall::new(number, Arc::clone(self), mailbox)
     }
 
@@ -191,18 +200,20 @@ impl Supervisor {
         self.changed.notify_all();
         self.wake.wake();
         let ended = |state: &mut State| state.process.is_none();
-        let timed_out = |state: &mut _| {
-            self.changed.wait_while_for(state, |state| !ended(state), GRACE).timed_out()
+        let timed_out = |state: &mut _, time| {
+            self.changed.wait_while_for(state, |state| !ended(state), time).timed_out()
         };
-        if timed_out(&mut state) {
-            if let Some(process) = &state.process {
-                process.kill();
+        // What it may wait for, such as processes of its own, is told too before its time is over.
+        if timed_out(&mut state, GRACE * 2 / 3) {
+            state.signal_group(Signal::TERM);
+            if timed_out(&mut state, GRACE / 3) {
+                state.signal_group(Signal::KILL);
+                // A killed process ends, but the system may take its time.
+                timed_out(&mut state, GRACE);
             }
-            // A killed process ends, but the system may take its time.
-            timed_out(&mut state);
         }
         drop(state);
-        fail(waiting, &Failure::new("WorkerDied", "the server is shutting down"));
+        fail(waiting, &unbegun("the server is shutting down"));
     }
 
     /// Calls the reading thread where it does not look in by itself: for what the pipe has no room for, and when calls
@@ -275,7 +286,7 @@ impl Supervisor {
                     let waiting = state.queue.take_waiting(None);
                     until = self.announce_pause(&mut state, *pause, &error.to_string());
                     drop(state);
-                    fail(waiting, &Failure::new("WorkerDied", error.to_string()));
+                    fail(waiting, &unbegun(&error.to_string()));
                 }
             }
         }
@@ -306,8 +317,16 @@ impl Supervisor {
             }
             let given_up = now.checked_sub(self.options.restart_wait);
             let late = given_up.map(|since| state.queue.take_waiting(Some(since)));
-            let trouble = state.trouble.clone();
-            fail(late.unwrap_or_default(), &Failure::new("WorkerDied", trouble));
+            if let Some(late) = late
+                && !late.is_empty()
+            {
+                let failure = unbegun(&state.trouble);
+                // Calls take the lock when they end.
+                drop(state);
+                fail(late, &failure);
+                state = self.state.lock();
+                continue;
+            }
             let oldest = state.queue.oldest_waiting();
             let due = oldest.map_or(until, |since| until.min(since + self.options.restart_wait));
             self.changed.wait_until(&mut state, due);
@@ -338,7 +357,7 @@ impl Supervisor {
         if state.phase != Phase::Closed {
             state.phase = Phase::Loading;
         } else {
-            process.kill();
+            process.signal_group(Signal::KILL);
         }
         state.process = Some(process);
         state.outgoing = Some(Arc::clone(&outgoing));
@@ -376,7 +395,12 @@ impl Supervisor {
     }
 }
 
-/// Ends calls with a failure.
+/// Of calls that nobody has begun, and that nobody will.
+fn unbegun(trouble: &str) -> Failure {
+    Failure::new("WorkerDied", format!("{trouble}; this call was not begun"))
+}
+
+/// Ends calls with a failure: not under the lock.
 fn fail(mailboxes: impl IntoIterator<Item = Arc<Mailbox>>, failure: &Failure) {
     for mailbox in mailboxes {
         mailbox.put([Message::Failure(failure.clone())]);

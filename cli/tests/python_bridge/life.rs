@@ -84,6 +84,27 @@ fn a_restart_that_fails_is_told_and_tried_again() {
 }
 
 #[test]
+fn calls_that_cannot_wait_for_a_restart_fail_and_hold_nothing_up() {
+    let options = PythonOptions { restart_wait: Duration::from_millis(150), ..options() };
+    let service = PythonService::start_with("together", options).expect("loads");
+    // The pauses become longer than calls wait.
+    for _ in 0..4 {
+        until("a process", || call(&service, "pid", &[]).is_ok());
+        let dying = begin(&service, "leave", &[1.into()]);
+        let waiting: Vec<_> = (0..3).map(|_| begin(&service, "pid", &[])).collect();
+        assert_eq!(finish(dying).expect_err("died").name, "WorkerDied");
+        let later: Vec<_> = (0..3).map(|_| begin(&service, "pid", &[])).collect();
+        for call in waiting.into_iter().chain(later) {
+            if let Err(failure) = finish(call) {
+                assert!(failure.message.ends_with("this call was not begun"), "{failure}");
+            }
+        }
+    }
+    until("a process", || call(&service, "pid", &[]).is_ok());
+    assert_eq!(service.running_calls(), 0);
+}
+
+#[test]
 fn the_process_ends_with_the_service() {
     let service = serve("together");
     let child = pid(&service);

@@ -16,6 +16,7 @@ each_python!(
     a_subscription_is_closed_when_its_caller_goes,
     a_greenlet_whose_caller_is_gone_is_killed,
     the_pool_bounds_greenlets,
+    forks_of_greenlets_are_their_own,
     flags_overrule_what_is_found,
     failures_and_async_methods_of_a_patched_module_are_answered,
     a_patched_server_stops,
@@ -138,6 +139,15 @@ fn a_greenlet_whose_caller_is_gone_is_killed(python: &Interpreter) {
     drop((call, client));
     until("it is killed", || server.call("times_closed", json!([])) == json!(1));
     assert_eq!(server.call("pooled", json!([5])), json!([0, 2, 4, 6, 8]));
+}
+
+fn forks_of_greenlets_are_their_own(python: &Interpreter) {
+    let Some(server) = serve(python, &[], "greens") else { return };
+    for _ in 0..3 {
+        assert_eq!(server.call("fork_that_waits", json!([])), json!(7));
+        assert_eq!(server.call("process_that_waits", json!([])), json!(0));
+    }
+    assert_eq!(server.call("pooled", json!([2])), json!([0, 2]));
 }
 
 fn the_pool_bounds_greenlets(python: &Interpreter) {

@@ -17,7 +17,35 @@ each_python!(
     a_method_may_change_handlers,
     loops_run_in_plain_methods,
     one_loop_is_everybodys,
+    threads_wake_a_loop_that_rests,
+    a_loop_of_the_modules_own_stays,
 );
+
+fn threads_wake_a_loop_that_rests(python: &Interpreter) {
+    for (method, seen) in [("ask_later", "answered"), ("call_back_later", "called back")] {
+        let server = Served::start(python, "woken");
+        let folder = folder();
+        let path = folder.path().join("seen");
+        for (name, args) in [
+            ("stamp", json!([path.to_str().expect("text")])),
+            (method, json!([])),
+            ("nothing", json!([])),
+        ] {
+            server.call(name, args);
+        }
+        // Nobody calls meanwhile.
+        until(method, || std::fs::read_to_string(&path).is_ok_and(|text| text == seen));
+    }
+}
+
+fn a_loop_of_the_modules_own_stays(python: &Interpreter) {
+    let server = Served::start(python, "woken");
+    server.call("take_over", json!([]));
+    for _ in 0..2 {
+        assert_eq!(server.call("is_own", json!([])), json!(true));
+        assert_eq!(server.call("runs_on_own", json!([])), json!(true));
+    }
+}
 
 fn sqlite_belongs_to_whoever_imported(python: &Interpreter) {
     for flags in [&[][..], &["--pool-size", "1"]] {

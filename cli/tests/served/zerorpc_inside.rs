@@ -104,6 +104,17 @@ fn clients_of_the_package_call() {
     }
 }
 
+#[test]
+fn the_bridge_knows_the_installed_package() {
+    for python in [oldest(), newest()] {
+        let Some(python) = with(python, Packages::Zerorpc) else { return };
+        let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/python/tests/test_installed_package.py");
+        let run = std::process::Command::new(python.executable()).args(["-B", tests]).output();
+        let run = run.expect("it runs");
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    }
+}
+
 /// Looking at what is served calls nothing; a call to nobody would never end.
 fn starts_without_its_backend(python: &Interpreter) {
     let server = Served::start(python, "absent");

@@ -111,3 +111,24 @@ def pooled(n):
     import gevent.pool
 
     return gevent.pool.Pool(4).map(lambda number: number * 2, range(n))
+
+
+def fork_that_waits():
+    """The child uses the hub, and says by its status that it came through."""
+    import os
+
+    pid = os.fork()
+    if pid == 0:
+        greenlet = gevent.spawn(gevent.sleep, 0.05)
+        greenlet.join()
+        os._exit(7)
+    return os.waitpid(pid, 0)[1] >> 8
+
+
+def process_that_waits():
+    import multiprocessing
+
+    process = multiprocessing.get_context("fork").Process(target=gevent.sleep, args=(0.05,))
+    process.start()
+    process.join(30)
+    return process.exitcode
