@@ -8,7 +8,6 @@ import traceback
 from . import codec, wire
 from .calls import WINDOW_BYTES, WINDOW_ITEMS, has_credit
 
-
 # How often it is looked for something to do where another thread reads the pipe, in seconds.
 LOOK = 0.01
 
@@ -23,6 +22,7 @@ class Tasks:
         self._cancelled = set()
         # Whether to come back from `_turn_until`; None while the loop is not run by it.
         self._stops = None
+        # What is readable when another thread gives the loop something to do; not all loops tell.
         self._wakes = None
         # Another thread has given it something to do while it rested.
         self._is_woken = False
@@ -40,7 +40,6 @@ class Tasks:
 
     def _use(self, loop):
         self._loop = loop
-        # What is readable when another thread gives the loop something to do; not all loops tell.
         self._wakes = getattr(loop, "_ssock", None)
 
     def wait(self, link, has_work, begin):
