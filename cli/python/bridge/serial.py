@@ -37,8 +37,9 @@ class Serial(calls.Calls):
         # Calls that have come and were not begun, in order: their numbers and bodies.
         self._waiting = {}
         self._streams = {}
-        # Numbers of streams that have credit, and of calls whose callers have gone.
+        # Numbers of streams that have credit.
         self._ready = collections.deque()
+        # Numbers of calls whose callers have gone.
         self._cancelled = collections.deque()
         self._tasks = None
         link.accept = self._accept
