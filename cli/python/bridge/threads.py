@@ -149,8 +149,20 @@ class Pool:
             thread.start()
         except (RuntimeError, MemoryError):
             self._waiting.append(task)
-            if not self._idle and threading.active_count() == 1:
+            self._give_waiting()
+            if threading.active_count() == 1:
                 print("zerorpc: the system has no thread to run calls in", file=sys.stderr)
+
+    def _give_waiting(self):
+        """For a thread that came back just before there was something that waits."""
+        try:
+            inbox = self._idle.pop()
+        except IndexError:
+            return
+        try:
+            inbox.put(self._waiting.popleft())
+        except IndexError:
+            self._idle.append(inbox)
 
     def _work(self, first):
         inbox = queue.SimpleQueue()
