@@ -31,6 +31,10 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Items that come faster than this are waited for, so long: each wake-up costs the child more than an item.
 const GAP: Duration = Duration::from_micros(50);
 
+/// For how long it is looked again for answers before sleeping, where they have come soon: to be woken takes longer
+/// (measured: a call of a quick method 84 us instead of 120 us, on two cores).
+const MOMENT: Duration = Duration::from_micros(60);
+
 /// What log lines about the module are told apart by.
 pub(super) const LOG: &str = "zerorpc::python";
 
@@ -58,6 +62,8 @@ pub(super) struct PipeLoop {
     woken: UnixStream,
     /// Nothing has come since the last look.
     is_quiet: bool,
+    /// Answers come soon: it is worth looking again before sleeping.
+    looks_again: bool,
 }
 
 /// A message, and where it goes.
@@ -65,7 +71,7 @@ type Delivery = (Arc<Mailbox>, Message);
 
 impl PipeLoop {
     pub(super) fn new(woken: UnixStream) -> Self {
-        Self { woken, is_quiet: false }
+        Self { woken, is_quiet: false, looks_again: false }
     }
 
     /// Passes on what the child sends, and sends what its pipe had no room for, until it ends.
@@ -118,7 +124,12 @@ impl PipeLoop {
             tv_sec: timeout.as_secs() as _,
             tv_nsec: timeout.subsec_nanos() as _,
         });
-        match poll(&mut watched, timeout.as_ref()) {
+        let looked = self.looks_again && look(&mut watched);
+        let slept = Instant::now();
+        let waited = if looked { Ok(1) } else { poll(&mut watched, timeout.as_ref()) };
+        // It pays where answers come soon.
+        self.looks_again = looked || slept.elapsed() < 2 * MOMENT;
+        match waited {
             Ok(_) | Err(Errno::INTR) => {}
             // Reading will say what is wrong.
             Err(_) => return true,
@@ -138,6 +149,18 @@ impl PipeLoop {
         }
         came[0]
     }
+}
+
+/// Looks again and again, for a moment, whether there is something to read. Others get the processor in between.
+fn look(watched: &mut [PollFd<'_>]) -> bool {
+    let until = Instant::now() + MOMENT;
+    while Instant::now() < until {
+        if poll(watched, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0) {
+            return true;
+        }
+        thread::yield_now();
+    }
+    false
 }
 
 /// Says what calls wait for, if they do so for long.
