@@ -80,6 +80,12 @@ class Calls:
             call.context.run(self._decimal)
         return call
 
+    def credit(self, number, body):
+        """The server has taken something off a stream, which may have ended meanwhile."""
+        call = self.open.get(number)
+        if call is not None and call.grant is not None:
+            call.grant(*codec.unpack(body))
+
     def is_async(self, body):
         """Whether calling the method only makes a coroutine, so that nothing of the module runs."""
         try:

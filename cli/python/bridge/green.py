@@ -6,7 +6,7 @@ import gevent
 import gevent.event
 import gevent.os
 
-from . import calls, codec, signals, wire
+from . import calls, signals, wire
 from .calls import CancelledError, Window
 
 # How often the event loop is turned where there are `async` methods, in seconds.
@@ -59,13 +59,12 @@ class Greenlets(calls.Calls):
             call.cancel = functools.partial(greenlet.kill, block=False)
             greenlet.link(lambda _: self._ended(call))
             greenlet.start()
-        elif number in self.open:
+        elif kind == wire.CREDIT:
+            self.credit(number, body)
+        elif kind == wire.CANCEL and number in self.open:
             call = self.open[number]
-            if kind == wire.CREDIT and call.grant is not None:
-                call.grant(*codec.unpack(body))
-            elif kind == wire.CANCEL:
-                call.is_cancelled = True
-                call.cancel()
+            call.is_cancelled = True
+            call.cancel()
 
     def _run(self, call, body):
         self.send(wire.BEGUN, call.number)

@@ -82,9 +82,7 @@ class Serial(calls.Calls):
             if self._tasks is not None:
                 self._tasks.look()
         elif kind == wire.CREDIT:
-            call = self.open.get(number)
-            if call is not None and call.grant is not None:
-                call.grant(*codec.unpack(body))
+            self.credit(number, body)
         elif kind == wire.CANCEL:
             self._cancelled.append(number)
 

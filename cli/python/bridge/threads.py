@@ -5,7 +5,7 @@ import queue
 import sys
 import threading
 
-from . import calls, codec, wire
+from . import calls, wire
 from .calls import Window
 
 # So many threads wait for the next call for as long as it takes; a burst may use any number.
@@ -61,9 +61,7 @@ class Threads(calls.Calls):
             else:
                 self._pool.run(self._run, call, body)
         elif kind == wire.CREDIT:
-            call = self.open.get(number)
-            if call is not None and call.grant is not None:
-                call.grant(*codec.unpack(body))
+            self.credit(number, body)
         elif kind == wire.CANCEL:
             call = self.open.get(number)
             if call is not None:

@@ -73,7 +73,7 @@ impl PythonCall {
     /// # Errors
     /// What the method raised, `CancelledError`, or `WorkerDied`.
     pub fn wait(self) -> Result<Answer, Failure> {
-        match self.mailbox.next(true) {
+        match self.mailbox.next() {
             Some(Message::Value(value)) => Ok(Answer::Value(value)),
             Some(Message::Stream) => Ok(Answer::Stream(Items::new(self))),
             Some(Message::Failure(failure)) => Err(failure),

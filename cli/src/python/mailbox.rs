@@ -63,12 +63,11 @@ impl Mailbox {
         if inbox.cancelled { VecDeque::new() } else { std::mem::take(&mut inbox.messages) }
     }
 
-    /// Waits for the next message; `None` when the call is cancelled first, unless that is to be disregarded.
-    pub(super) fn next(&self, regardless: bool) -> Option<Message> {
+    /// Waits for the next message, also of a call that is cancelled: it has an end as well.
+    pub(super) fn next(&self) -> Option<Message> {
         let mut inbox = self.inbox.lock();
-        let hears = |inbox: &Inbox| inbox.cancelled && !regardless;
-        self.changed.wait_while(&mut inbox, |inbox| inbox.messages.is_empty() && !hears(inbox));
-        if hears(&inbox) { None } else { inbox.messages.pop_front() }
+        self.changed.wait_while(&mut inbox, |inbox| inbox.messages.is_empty());
+        inbox.messages.pop_front()
     }
 
     pub(super) fn cancel(&self) {
@@ -84,5 +83,17 @@ impl Mailbox {
 impl std::fmt::Debug for Mailbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Mailbox").finish_non_exhaustive()
+    }
+}
+
+/// Of calls that nobody has begun, and that nobody will.
+pub(super) fn unbegun(trouble: &str) -> Failure {
+    Failure::new("WorkerDied", format!("{trouble}; this call was not begun"))
+}
+
+/// Ends calls with a failure: not under the lock.
+pub(super) fn fail(mailboxes: impl IntoIterator<Item = Arc<Mailbox>>, failure: &Failure) {
+    for mailbox in mailboxes {
+        mailbox.put([Message::Failure(failure.clone())]);
     }
 }

@@ -18,7 +18,7 @@ use super::{
     error::PythonError,
     frames,
     launch::{self, Output, PythonOptions},
-    mailbox::{Mailbox, Message},
+    mailbox::{fail, unbegun},
     notice::JamNotice,
     outgoing::Outgoing,
     pipes::{self, PipeLoop, Wake},
@@ -392,17 +392,5 @@ impl Supervisor {
                 Err(error)
             }
         }
-    }
-}
-
-/// Of calls that nobody has begun, and that nobody will.
-fn unbegun(trouble: &str) -> Failure {
-    Failure::new("WorkerDied", format!("{trouble}; this call was not begun"))
-}
-
-/// Ends calls with a failure: not under the lock.
-fn fail(mailboxes: impl IntoIterator<Item = Arc<Mailbox>>, failure: &Failure) {
-    for mailbox in mailboxes {
-        mailbox.put([Message::Failure(failure.clone())]);
     }
 }
