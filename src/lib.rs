@@ -72,7 +72,8 @@ pub use service::{Argument, Items, Method, Reply, Service, Signature};
 pub use socket::{Links, TransportKind};
 pub use zerorpc_proto::{
     Args, Blocked, Context, DEFAULT_HEARTBEAT, DEFAULT_SLOTS, DEFAULT_TIMEOUT, DecodeError,
-    EncodeError, EndpointError, Limits, Loss, MonitorEvent, SocketOptions, TransportError,
+    EncodeError, EndpointError, Keepalive, Limits, Loss, MonitorEvent, SocketOptions,
+    TransportError,
 };
 
 /// The program that the README shows is compiled and run.

@@ -12,7 +12,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use zerorpc_proto::{Config, Limits, MonitorEvent, Session, SocketKind, SocketOptions};
+use zerorpc_proto::{Config, Keepalive, Limits, MonitorEvent, Session, SocketKind, SocketOptions};
 
 pub(crate) use desk::Desk;
 pub use responder::{Responder, send_together};
@@ -186,6 +186,13 @@ impl ServerBuilder {
     /// What bounds the memory that callers can make the server use.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.config.limits = limits;
+        self
+    }
+
+    /// How connections over TCP find out that their peer has vanished without a word; see [`Keepalive`]. `None` leaves
+    /// it to the system.
+    pub fn keepalive(mut self, keepalive: impl Into<Option<Keepalive>>) -> Self {
+        self.links = self.links.keepalive(keepalive);
         self
     }
 

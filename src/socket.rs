@@ -3,8 +3,8 @@
 use std::{fmt, sync::mpsc::Sender};
 
 use zerorpc_proto::{
-    EndpointError, MonitorEvent, SocketKind, SocketOptions, Transport, TransportError, Waiter,
-    Waker,
+    EndpointError, Keepalive, MonitorEvent, SocketKind, SocketOptions, Transport, TransportError,
+    Waiter, Waker,
 };
 
 use crate::error::Error;
@@ -67,6 +67,14 @@ impl Links {
     #[must_use]
     pub fn monitor(mut self, events: Sender<MonitorEvent>) -> Self {
         self.monitor = Some(events);
+        self
+    }
+
+    /// How connections over TCP find out that their peer has vanished without a word; see [`Keepalive`]. `None` leaves
+    /// it to the system.
+    #[must_use]
+    pub fn keepalive(mut self, keepalive: impl Into<Option<Keepalive>>) -> Self {
+        self.options.keepalive = keepalive.into();
         self
     }
 

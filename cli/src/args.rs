@@ -65,6 +65,11 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = interval)]
     pub(crate) heartbeat: Interval,
 
+    /// Ask after so long without traffic whether the other machine is still there, and wait as long again for a sign of
+    /// life, before the connection is given up and made anew. 0 or none: never
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = interval)]
+    pub(crate) keepalive: Interval,
+
     /// Server: run up to N calls at the same time, in threads, for modules that are safe for it
     ///
     /// Without it, calls of a module run one at a time, in its main thread, as in plain Python; `async` methods run
@@ -117,7 +122,7 @@ pub(crate) struct Flags {
     pub(crate) words: Vec<OsString>,
 }
 
-/// The time between two heartbeats, if there are any.
+/// The time between two signs of life, if there are any.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Interval(pub(crate) Option<Duration>);
 

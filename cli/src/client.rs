@@ -6,7 +6,7 @@
 use std::io;
 
 use rmpv::Value;
-use zerorpc::{Answer, Args, CallOptions, Client};
+use zerorpc::{Answer, Args, CallOptions, Client, Keepalive};
 
 use crate::{
     exit::Stop,
@@ -43,6 +43,7 @@ fn open(plan: &Plan, role: &ClientPlan) -> Result<Client, Stop> {
         .timeout(role.timeout)
         .transport(plan.transport)
         .heartbeat(plan.heartbeat)
+        .keepalive(plan.keepalive.map(Keepalive::every))
         .passive_heartbeat(!role.active_heartbeat);
     for link in &plan.links {
         notices::announce(link);

@@ -20,6 +20,8 @@ pub(crate) struct Plan {
     pub(crate) transport: TransportKind,
     /// The time between two heartbeats, if there are any.
     pub(crate) heartbeat: Option<Duration>,
+    /// How long a connection is idle before its peer is asked whether it is there, if it ever is.
+    pub(crate) keepalive: Option<Duration>,
     pub(crate) role: Role,
 }
 
@@ -129,7 +131,13 @@ impl Plan {
                 layout: if flags.print_json { StreamLayout::Array } else { StreamLayout::Lines },
             })
         };
-        Ok(Self { links, transport: flags.transport, heartbeat: flags.heartbeat.0, role })
+        Ok(Self {
+            links,
+            transport: flags.transport,
+            heartbeat: flags.heartbeat.0,
+            keepalive: flags.keepalive.0,
+            role,
+        })
     }
 }
 

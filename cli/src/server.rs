@@ -11,7 +11,7 @@ use signal_hook::{
     flag,
     iterator::Signals,
 };
-use zerorpc::Server;
+use zerorpc::{Keepalive, Server};
 
 use crate::{
     exit::{Exit, Stop},
@@ -51,7 +51,8 @@ pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, Stop> {
         // Its calls never block, and one worker keeps them in order.
         .pool_size(Some(1))
         .transport(plan.transport)
-        .heartbeat(plan.heartbeat);
+        .heartbeat(plan.heartbeat)
+        .keepalive(plan.keepalive.map(Keepalive::every));
     for link in &plan.links {
         notices::announce(link);
         builder = match link {

@@ -93,6 +93,6 @@ pub use plain::{PlainSender, receive_plain};
 pub use request::{Blocked, Request, StreamHasBegun};
 pub use session::{CallId, Notice, RequestId, Session};
 pub use transport::{
-    EndpointError, Flow, MonitorEvent, PeerEvent, PeerId, Route, SocketKind, SocketOptions,
-    Transport, TransportError, Waiter, Waker,
+    EndpointError, Flow, Keepalive, MonitorEvent, PeerEvent, PeerId, Route, SocketKind,
+    SocketOptions, Transport, TransportError, Waiter, Waker,
 };

@@ -105,9 +105,9 @@ pub struct SocketOptions {
     pub max_frame: u64,
     /// How long a peer may take from the first byte to the end of the handshake.
     pub handshake_timeout: Duration,
-    /// How long a TCP connection is idle before the system probes whether its peer is still there; `None` leaves it
-    /// to the system.
-    pub keepalive: Option<Duration>,
+    /// How connections over TCP find out that their peer has vanished without a word; `None` leaves it to the system,
+    /// which never asks, and notices after a quarter of an hour when there is something to be sent.
+    pub keepalive: Option<Keepalive>,
     /// The first wait before connecting again; chance adds up to as much again.
     pub reconnect: Duration,
     /// The longest such wait: they double until they reach it.
@@ -116,7 +116,7 @@ pub struct SocketOptions {
 
 impl Default for SocketOptions {
     /// One second of linger, 1000 messages (libzmq's default) or 16 MiB, frames up to 1 GiB, 30 s for the handshake,
-    /// waits from 0.1 s to 5 s.
+    /// [`Keepalive::default`], waits from 0.1 s to 5 s.
     fn default() -> Self {
         Self {
             linger: Some(Duration::from_secs(1)),
@@ -124,10 +124,51 @@ impl Default for SocketOptions {
             high_water_bytes: 16 << 20,
             max_frame: 1 << 30,
             handshake_timeout: Duration::from_secs(30),
-            keepalive: None,
+            keepalive: Some(Keepalive::default()),
             reconnect: Duration::from_millis(100),
             reconnect_longest: Duration::from_secs(5),
         }
+    }
+}
+
+/// How a connection over TCP finds out that its peer has vanished: a cable was pulled, a firewall has forgotten the
+/// connection, a machine lost its power. Whoever has vanished is given up after `interval` and `timeout` together.
+///
+/// A peer of ZMTP 3.1 is asked by a PING (23/ZMTP), which proxies pass on; that the machine at the other end of the
+/// TCP connection is there, the system asks every peer. Both keep the way open through routers, firewalls and proxies
+/// that forget idle connections. An idle connection costs two small packets each way in an `interval`, a busy one nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keepalive {
+    /// How long a connection is idle before its peer is asked for a sign of life; 15 s by default.
+    pub interval: Duration,
+    /// How long the peer may take to give one, and how much longer than `interval` data may go unacknowledged; 15 s by
+    /// default.
+    pub timeout: Duration,
+}
+
+impl Keepalive {
+    /// Asks after `interval` of idleness, and waits for as long again.
+    #[must_use]
+    pub fn every(interval: Duration) -> Self {
+        Self { interval, timeout: interval }
+    }
+
+    /// How long nothing may be heard or acknowledged before the peer is given up.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.interval.saturating_add(self.timeout)
+    }
+
+    /// How soon the peer may give this side up in turn: sent with each PING.
+    #[must_use]
+    pub fn ttl(&self) -> Duration {
+        self.patience().saturating_mul(2)
+    }
+}
+
+impl Default for Keepalive {
+    fn default() -> Self {
+        Self::every(Duration::from_secs(15))
     }
 }
 

@@ -5,7 +5,9 @@ use std::{
     time::Duration,
 };
 
-use zerorpc_proto::{Config, Limits, Liveness, MonitorEvent, Session, SocketKind, SocketOptions};
+use zerorpc_proto::{
+    Config, Keepalive, Limits, Liveness, MonitorEvent, Session, SocketKind, SocketOptions,
+};
 
 use super::{Client, Shared};
 use crate::{
@@ -94,6 +96,13 @@ impl ClientBuilder {
     /// What bounds the memory that servers can make the client use.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.config.limits = limits;
+        self
+    }
+
+    /// How connections over TCP find out that their peer has vanished without a word; see [`Keepalive`]. `None` leaves
+    /// it to the system.
+    pub fn keepalive(mut self, keepalive: impl Into<Option<Keepalive>>) -> Self {
+        self.links = self.links.keepalive(keepalive);
         self
     }
 

@@ -15,7 +15,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use zerorpc_proto::Waker;
+use zerorpc_proto::{Keepalive, SocketKind, Waker};
 
 mod backoff;
 mod dialer;
@@ -35,7 +35,7 @@ pub(crate) use stream::Stream;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LinkOptions {
     /// Probes of idle tcp connections; `None` leaves them to the system's defaults, where they are off.
-    pub(crate) keepalive: Option<Keepalive>,
+    pub(crate) keepalive: Option<Probes>,
     /// How long connecting to one address may take; `None` waits as long as the system does (minutes).
     pub(crate) connect_timeout: Option<Duration>,
     /// How long to wait before connecting again.
@@ -53,16 +53,33 @@ impl Default for LinkOptions {
     }
 }
 
-/// How a tcp connection finds out that its peer has vanished while nothing is said. What is `None` is left
-/// to the system.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Keepalive {
-    /// How long a connection is idle before it is probed; whole seconds.
-    pub(crate) idle: Option<Duration>,
-    /// The time between probes; whole seconds.
-    pub(crate) interval: Option<Duration>,
+/// How the system finds out that the machine at the other end of a tcp connection has vanished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Probes {
+    /// How long a connection is idle before it is probed; at least a second.
+    pub(crate) idle: Duration,
+    /// The time between probes; at least a second.
+    pub(crate) interval: Duration,
     /// How many probes go unanswered before the connection is lost.
-    pub(crate) retries: Option<u32>,
+    pub(crate) retries: u32,
+    /// How long data may go unacknowledged (`TCP_USER_TIMEOUT`, where the system has it); `None` leaves it to the system.
+    pub(crate) unacknowledged: Option<Duration>,
+}
+
+impl Probes {
+    /// What a socket of this kind asks the system for.
+    pub(crate) fn new(kind: SocketKind, keepalive: &Keepalive) -> Self {
+        const RETRIES: u32 = 3;
+        let second = Duration::from_secs(1);
+        Self {
+            idle: keepalive.interval.max(second),
+            interval: (keepalive.timeout / RETRIES).max(second),
+            retries: RETRIES,
+            // A puller that is at work on something long does not read, and what waits for it must not be lost: the
+            // system gives up peers that do not read as well.
+            unacknowledged: (kind != SocketKind::Push).then(|| keepalive.patience()),
+        }
+    }
 }
 
 /// Wakes the thread that polls, when something happened that no socket tells of.

@@ -29,10 +29,10 @@ use zerorpc_proto::{
 use crate::{
     Parts,
     connection::SCRATCH,
-    link::{Bell, Dialer, Keepalive, LinkOptions, Listener, Pace},
+    link::{Bell, Dialer, LinkOptions, Listener, Pace, Probes},
     pool::Pool,
     waiter::{Mailbox, MioWaiter, MioWaker, Readiness, SourceWaker},
-    zmtp::{EngineConfig, Outgoing, WireLimits},
+    zmtp::{EngineConfig, Heartbeat, Outgoing, WireLimits},
 };
 use inbox::Inbox;
 use patterns::Rotation;
@@ -61,7 +61,10 @@ pub struct MioTransport {
     kind: SocketKind,
     options: SocketOptions,
     links: LinkOptions,
+    /// For connections over a network,
     engine: Arc<EngineConfig>,
+    /// and for those within this machine, whose ends the system tells of: they need no PINGs.
+    local_engine: Arc<EngineConfig>,
     registry: Registry,
     mailbox: Arc<Mailbox>,
     waker: MioWaker,
@@ -115,10 +118,16 @@ impl MioTransport {
         engine.handshake_timeout = options.handshake_timeout;
         let pool = Pool::default();
         engine.buffers = Arc::new(pool.clone());
+        let local_engine = Arc::new(engine.clone());
+        if let Some(keepalive) = &options.keepalive {
+            engine.heartbeat.get_or_insert(Heartbeat {
+                interval: keepalive.interval,
+                timeout: keepalive.timeout,
+                ttl: keepalive.ttl(),
+            });
+        }
         let links = LinkOptions {
-            keepalive: options
-                .keepalive
-                .map(|idle| Keepalive { idle: Some(idle), ..Keepalive::default() }),
+            keepalive: options.keepalive.map(|keepalive| Probes::new(kind, &keepalive)),
             pace: Pace { first: options.reconnect, longest: options.reconnect_longest },
             ..LinkOptions::default()
         };
@@ -127,6 +136,7 @@ impl MioTransport {
             options: options.clone(),
             links,
             engine: Arc::new(engine),
+            local_engine,
             registry,
             mailbox,
             waker: waker.clone(),

@@ -32,6 +32,11 @@ fn summary(plan: &Plan) -> String {
         Some(interval) => add(&format_args!("beat={interval:?}")),
         None => add(&"beat=none"),
     }
+    match plan.keepalive {
+        Some(interval) if interval.as_millis() == 15_000 => {}
+        Some(interval) => add(&format_args!("keepalive={interval:?}")),
+        None => add(&"keepalive=none"),
+    }
     match &plan.role {
         Role::Server(server) => {
             add(&format_args!("serve {}", server.module));
@@ -100,6 +105,8 @@ fn command_lines_mean() {
         ("--timeout=7 --heartbeat=0.25 --active-hb e", ">e beat=250ms list timeout=7s active"),
         ("--heartbeat 0 e", ">e beat=none list"),
         ("--heartbeat none --server --bind b m", "<b beat=none serve m"),
+        ("--keepalive 60 e", ">e keepalive=60s list"),
+        ("--keep 0 --server --bind b m", "<b keepalive=none serve m"),
         ("--print-json e f", ">e call f [] array"),
         ("-pj e f", ">e call f [] array"),
         ("-jd e f 1", ">e call f [1]"),
@@ -154,6 +161,7 @@ fn senseless_command_lines_are_refused() {
         ("--timeout soon e", "it must be a number of seconds"),
         ("--heartbeat -1 e", "'--heartbeat <SECONDS>': it must be"),
         ("--heartbeat off e", "it must be a number of seconds, or 0 or none"),
+        ("--keepalive often e", "it must be a number of seconds, or 0 or none"),
         ("--pool-size 0 --server e m", "at least 1"),
         ("--connect", "a value is required"),
         ("--c x", "--c"),

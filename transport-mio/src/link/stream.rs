@@ -85,6 +85,11 @@ impl Stream {
         })
     }
 
+    /// Whether both ends are on this machine, of which the system tells either when the other has gone.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self.socket, Socket::Unix(_))
+    }
+
     /// Whether the connection stands; false while it is still being made.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use zerorpc_proto::{Host, TcpAddress};
 
-use super::{Keepalive, LinkOptions, Stream, listener::BACKLOG, resolve};
+use super::{LinkOptions, Probes, Stream, listener::BACKLOG, resolve};
 
 /// Listens at `address`; returns the endpoint as bound. Blocks to look up names.
 pub(super) fn listen(address: &TcpAddress) -> Result<(TcpListener, String), String> {
@@ -92,20 +92,15 @@ pub(super) fn connect(
 }
 
 /// Asks for probes on a connection that was accepted or is being made.
-pub(super) fn set_keepalive(socket: &Socket, keepalive: Option<Keepalive>) -> io::Result<()> {
-    let Some(Keepalive { idle, interval, retries }) = keepalive else { return Ok(()) };
-    let mut wanted = TcpKeepalive::new();
-    if let Some(idle) = idle {
-        wanted = wanted.with_time(idle);
-    }
-    if let Some(interval) = interval {
-        wanted = wanted.with_interval(interval);
-    }
-    if let Some(retries) = retries {
-        wanted = wanted.with_retries(retries);
-    }
-    socket.set_keepalive(true)?;
-    socket.set_tcp_keepalive(&wanted)
+pub(super) fn set_keepalive(socket: &Socket, probes: Option<Probes>) -> io::Result<()> {
+    let Some(Probes { idle, interval, retries, unacknowledged }) = probes else { return Ok(()) };
+    let wanted = TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(retries);
+    socket.set_tcp_keepalive(&wanted)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(unacknowledged)?;
+    #[cfg(not(target_os = "linux"))]
+    let _not_here = unacknowledged;
+    Ok(())
 }
 
 /// Whether a connection that did not stand at once is being made. A signal does not stop it.

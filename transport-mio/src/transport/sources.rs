@@ -259,7 +259,8 @@ impl MioTransport {
             tracing::warn!("cannot watch the connection from {stream}: {error}");
             return;
         }
-        let connection = Connection::new(stream, &self.engine, Origin::Accepted, now);
+        let engine = if stream.is_local() { &self.local_engine } else { &self.engine };
+        let connection = Connection::new(stream, engine, Origin::Accepted, now);
         entry.insert(Slot::Accepted(Box::new(connection)));
         self.greet(slot);
     }
@@ -272,7 +273,8 @@ impl MioTransport {
                 if let Some(wake) = dialed.wake.take() {
                     self.timers.remove(&(wake, slot));
                 }
-                let connection = Connection::new(stream, &self.engine, Origin::Dialed, now);
+                let engine = if stream.is_local() { &self.local_engine } else { &self.engine };
+                let connection = Connection::new(stream, engine, Origin::Dialed, now);
                 dialed.connection = Some(connection);
                 self.greet(slot);
             }

@@ -68,6 +68,8 @@ impl MioTransport {
 
     /// A connection has been silent for too long, or has to say something.
     pub(super) fn expire_connection(&mut self, slot: usize, now: Instant) {
+        // What waits may show that the peer is there: this process may have been stopped for a while.
+        self.run(slot, now);
         let Some(connection) = self.connection(slot) else { return };
         match connection.engine.handle_timeout(now) {
             Ok(()) => {

@@ -21,7 +21,7 @@ pub struct EngineConfig {
     /// How long the peer may take from the first byte to the end of the handshake; dripped bytes do not
     /// extend it.
     pub handshake_timeout: Duration,
-    /// Our own PINGs; off by default, as zerorpc has heartbeats of its own.
+    /// Our own PINGs; off by default, as a socket's options say whether there are any.
     pub heartbeat: Option<Heartbeat>,
     /// Where the memory for large bodies comes from.
     pub buffers: Arc<dyn Buffers>,
@@ -241,12 +241,14 @@ impl Default for WireLimits {
     }
 }
 
-/// PINGs that we send to find out whether the peer is still there. ZMTP 3.x only.
+/// PINGs that we send to find out whether the peer is still there, and to be heard ourselves. ZMTP 3.1 only: older peers
+/// are never sent one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heartbeat {
-    /// Time between two PINGs; less than a millisecond counts as one.
+    /// How long nothing is heard, or nothing said, before a PING; less than a millisecond counts as one.
     pub interval: Duration,
-    /// How long after a PING something must be heard, whatever it is.
+    /// How long after a PING something must be heard, whatever it is; or else, something written that waited before. On
+    /// sockets that do not receive, nobody is given up: a puller that is busy reads nothing, and says nothing either.
     pub timeout: Duration,
     /// How soon the peer may give us up when it hears nothing: sent in steps of 0.1 s, 6553.5 s at most;
     /// zero lets the peer decide.

@@ -236,6 +236,9 @@ impl Engine {
     /// Takes note that `written` bytes of the output were written.
     pub fn advance(&mut self, written: usize) {
         self.outbox.advance(written);
+        if let Phase::Traffic(traffic) = &mut self.phase {
+            traffic.spoke();
+        }
     }
 
     /// Whether there is output.

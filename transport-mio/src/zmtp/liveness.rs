@@ -9,33 +9,53 @@ use super::{Heartbeat, Violation};
 pub(super) struct Liveness {
     /// Set by a PING with a TTL, cleared by whatever comes next.
     promise: Option<(Instant, Duration)>,
-    beat: Option<Beat>,
+    beat: Option<Box<Beat>>,
 }
 
+/// Our own PINGs. Traffic moves no timer: what it has changed is seen when the next PING would be due.
 #[derive(Debug)]
 struct Beat {
     heartbeat: Heartbeat,
-    /// When the next PING is due; `None` is never.
+    /// When to look whether a PING is due; `None` is never.
     next: Option<Instant>,
     /// By when something must be heard; set by a PING, cleared by whatever comes.
     answer_by: Option<Instant>,
+    /// When something came last.
+    heard: Instant,
+    /// Whether anything was written since the last look.
+    spoke: bool,
+    /// Whether a peer that does not answer is given up.
+    judges: bool,
 }
 
 impl Liveness {
-    pub(super) fn new(heartbeat: Option<&Heartbeat>, now: Instant) -> Self {
-        let beat = heartbeat.map(|heartbeat| Beat {
-            heartbeat: heartbeat.clone(),
-            next: next_beat(heartbeat, now),
-            answer_by: None,
+    pub(super) fn new(heartbeat: Option<&Heartbeat>, judges: bool, now: Instant) -> Self {
+        let beat = heartbeat.map(|heartbeat| {
+            Box::new(Beat {
+                heartbeat: heartbeat.clone(),
+                next: after(now, heartbeat.interval),
+                answer_by: None,
+                heard: now,
+                spoke: false,
+                judges,
+            })
         });
         Self { promise: None, beat }
     }
 
     /// Something came.
-    pub(super) fn heard(&mut self) {
+    pub(super) fn heard(&mut self, now: Instant) {
         self.promise = None;
         if let Some(beat) = &mut self.beat {
+            beat.heard = now;
             beat.answer_by = None;
+        }
+    }
+
+    /// Something was written.
+    pub(super) fn spoke(&mut self) {
+        if let Some(beat) = &mut self.beat {
+            beat.spoke = true;
         }
     }
 
@@ -59,27 +79,52 @@ impl Liveness {
         .min()
     }
 
-    /// Whether a PING is due, and its TTL in tenths of a second.
-    pub(super) fn expire(&mut self, now: Instant) -> Result<Option<u16>, Violation> {
+    /// Whether a PING is due, and its TTL in tenths of a second. `has_output` tells whether something waits to be written.
+    pub(super) fn expire(
+        &mut self,
+        now: Instant,
+        has_output: bool,
+    ) -> Result<Option<u16>, Violation> {
         if let Some((until, ttl)) = self.promise
             && until <= now
         {
             return Err(Violation::TtlExpired(ttl));
         }
-        let Some(beat) = &mut self.beat else { return Ok(None) };
-        if beat.answer_by.is_some_and(|by| by <= now) {
-            return Err(Violation::HeartbeatTimeout(beat.heartbeat.timeout));
+        match &mut self.beat {
+            Some(beat) => beat.expire(now, has_output),
+            None => Ok(None),
         }
-        if beat.next.is_none_or(|next| next > now) {
-            return Ok(None);
-        }
-        beat.next = next_beat(&beat.heartbeat, now);
-        beat.answer_by = beat.answer_by.or_else(|| now.checked_add(beat.heartbeat.timeout));
-        let tenths = beat.heartbeat.ttl.as_millis() / 100;
-        Ok(Some(u16::try_from(tenths).unwrap_or(u16::MAX)))
     }
 }
 
-fn next_beat(heartbeat: &Heartbeat, now: Instant) -> Option<Instant> {
-    now.checked_add(heartbeat.interval.max(Duration::from_millis(1)))
+impl Beat {
+    fn expire(&mut self, now: Instant, has_output: bool) -> Result<Option<u16>, Violation> {
+        let Heartbeat { interval, timeout, ttl } = self.heartbeat;
+        if self.answer_by.is_some_and(|by| by <= now) {
+            if !(has_output && self.spoke) {
+                return Err(Violation::HeartbeatTimeout(timeout));
+            }
+            // The PING is behind much else, of which the peer has taken some.
+            self.answer_by = after(now, timeout);
+            self.spoke = false;
+        }
+        if self.next.is_none_or(|next| next > now) {
+            return Ok(None);
+        }
+        let due = after(self.heard, interval);
+        if std::mem::take(&mut self.spoke) && due.is_none_or(|due| due > now) {
+            self.next = due;
+            return Ok(None);
+        }
+        self.next = after(now, interval);
+        if self.judges {
+            self.answer_by = self.answer_by.or_else(|| after(now, timeout));
+        }
+        Ok(Some(u16::try_from(ttl.as_millis() / 100).unwrap_or(u16::MAX)))
+    }
+}
+
+/// `None` is never, where clocks do not run that long.
+fn after(now: Instant, time: Duration) -> Option<Instant> {
+    now.checked_add(time.max(Duration::from_millis(1)))
 }

@@ -24,15 +24,15 @@ pub(super) struct Traffic {
 
 impl Traffic {
     pub(super) fn new(config: &EngineConfig, version: ZmtpVersion, now: Instant) -> Self {
-        // PING came with commands.
-        let heartbeat = config.heartbeat.as_ref().filter(|_| version >= ZmtpVersion::V3_0);
+        let heartbeat = config.heartbeat.as_ref().filter(|_| version >= ZmtpVersion::V3_1);
+        let judges = socket_type::receives(config.kind);
         Self {
             kind: config.kind,
             limits: config.limits.for_kind(config.kind),
             version,
             decoder: Decoder::with_buffers(version.framing(), Arc::clone(&config.buffers)),
             assembly: Assembly::default(),
-            liveness: Liveness::new(heartbeat, now),
+            liveness: Liveness::new(heartbeat, judges, now),
         }
     }
 
@@ -45,7 +45,7 @@ impl Traffic {
         events: &mut VecDeque<ZmtpEvent>,
     ) -> Result<(), Violation> {
         let Self { kind, limits, decoder, assembly, liveness, .. } = self;
-        liveness.heard();
+        liveness.heard(now);
         loop {
             let frame = decoder.next(input, |header| {
                 if !header.command {
@@ -58,7 +58,7 @@ impl Traffic {
                 Ok(())
             })?;
             let Some(frame) = frame else { break };
-            liveness.heard();
+            liveness.heard(now);
             if frame.command {
                 match Command::read(&frame.body) {
                     Command::Ping { ttl, context } => {
@@ -83,8 +83,13 @@ impl Traffic {
         self.liveness.deadline()
     }
 
+    /// Some of the output was written.
+    pub(super) fn spoke(&mut self) {
+        self.liveness.spoke();
+    }
+
     pub(super) fn expire(&mut self, now: Instant, outbox: &mut Outbox) -> Result<(), Violation> {
-        if let Some(tenths) = self.liveness.expire(now)? {
+        if let Some(tenths) = self.liveness.expire(now, outbox.has_output())? {
             outbox.ping(tenths);
         }
         Ok(())

@@ -3,11 +3,11 @@
 use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use zerorpc_proto::SocketKind::{Dealer, Pull, Push, Router};
-use zerorpc_proto::{Flow, MonitorEvent, PeerEvent, PeerId, SocketOptions, Transport};
+use zerorpc_proto::{Flow, Keepalive, MonitorEvent, PeerEvent, PeerId, SocketOptions, Transport};
 
 use crate::support::{ANY_PORT, Node, Outcome, Seen, hasty, meet, pass, until};
 
@@ -214,12 +214,60 @@ fn a_handshake_that_takes_too_long_ends() -> Outcome {
 }
 
 #[test]
-fn idle_connections_cost_no_timer() -> Outcome {
-    let (mut server, endpoint) = Node::bound(Router);
-    let mut client = Node::connected(Dealer, &endpoint);
-    meet(&mut server, &mut client);
-    assert_eq!(server.parts.transport.poll_timeout(), None);
-    assert_eq!(client.parts.transport.poll_timeout(), None);
+fn idle_connections_cost_no_timer_but_for_their_pings() -> Outcome {
+    let interval = Duration::from_secs(15);
+    let asking = Some(Keepalive::every(interval));
+    for (endpoint, keepalive, asks) in [
+        ("tcp://127.0.0.1:*", asking, true),
+        ("tcp://127.0.0.1:*", None, false),
+        ("ipc://*", asking, false),
+    ] {
+        let options = SocketOptions { keepalive, ..hasty() };
+        let mut server = Node::with(Router, &options);
+        let endpoint = server.parts.transport.bind(endpoint)?;
+        let mut client = Node::with(Dealer, &options);
+        let start = Instant::now();
+        client.parts.transport.connect(&endpoint)?;
+        meet(&mut server, &mut client);
+        for node in [&server, &client] {
+            let due = node.parts.transport.poll_timeout();
+            assert_eq!(due.is_some_and(|due| due >= start + interval), asks, "{endpoint}");
+            assert_eq!(due.is_some(), asks, "{endpoint}");
+        }
+    }
+    Ok(())
+}
+
+/// A connection that lost its way without a word, as a firewall makes them: what is sent vanishes.
+#[test]
+fn a_peer_that_says_nothing_is_given_up_and_dialled_anew() -> Outcome {
+    let keepalive = Some(Keepalive::every(Duration::from_millis(200)));
+    let options = SocketOptions { keepalive, ..hasty() };
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let mut client = Node::with(Dealer, &options);
+    listener.set_nonblocking(true)?;
+    client.parts.transport.connect(&format!("tcp://{}", listener.local_addr()?))?;
+    for _ in 0..2 {
+        // It shakes hands, and goes mute.
+        let (mut peer, _) = until("a connection", &mut [&mut client], |_| listener.accept().ok());
+        peer.set_nonblocking(false)?;
+        let ready = b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06ROUTER";
+        let mut hello = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL".to_vec();
+        hello.resize(64, 0);
+        peer.write_all(&[&hello[..], ready].concat())?;
+        let reason = until("the loss", &mut [&mut client], |nodes| {
+            nodes[0].told.iter().find_map(|event| match event {
+                MonitorEvent::Disconnected { reason, .. } => Some(reason.clone()),
+                _ => None,
+            })
+        });
+        assert_eq!(reason, "the peer did not answer a PING within 200 ms");
+        client.told.clear();
+        let mut heard = Vec::new();
+        peer.read_to_end(&mut heard)?;
+        let ping = b"\x04\x07\x04PING\0\x08";
+        assert!(heard.windows(ping.len()).any(|part| part == ping), "{}", heard.escape_ascii());
+    }
     Ok(())
 }
 

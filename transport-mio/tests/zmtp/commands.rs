@@ -122,34 +122,104 @@ fn beating() -> EngineConfig {
     EngineConfig { heartbeat: Some(heartbeat), ..config(Dealer) }
 }
 
-#[test]
-fn our_own_heartbeats() {
-    for minor in [0, 1] {
-        let mut engine = ready(&beating(), &modern(minor, "ROUTER"));
-        let first = engine.poll_timeout().expect("a beat is due");
-        let second = Duration::from_secs(1);
-        engine.handle_timeout(first - second).expect("early");
-        assert_eq!(output(&mut engine), b"");
-        engine.handle_timeout(first).expect("a beat");
-        assert_eq!(output(&mut engine), command("PING", b"\0\x46"));
-        assert_eq!(engine.poll_timeout(), Some(first + second * 2));
+const SECOND: Duration = Duration::from_secs(1);
 
-        // Anything counts as an answer.
-        at(&mut engine, first + second, &command("PONG", b""));
-        engine.handle_timeout(first + second * 2).expect("a beat");
-        engine.handle_timeout(first + second * 4).expect("a beat");
-        let pings = output(&mut engine);
-        assert_eq!(pings, command("PING", b"\0\x46"), "one PING waits, not two");
-        engine.handle_timeout(first + second * 6).expect("still waiting");
-        assert_eq!(engine.poll_timeout(), Some(first + second * 7));
-        let violation = engine.handle_timeout(first + second * 7);
-        assert_eq!(violation, Err(Violation::HeartbeatTimeout(second * 5)));
+/// The PING of [`beating`].
+fn ping() -> Vec<u8> {
+    command("PING", b"\0\x46")
+}
+
+#[test]
+fn an_idle_peer_is_asked_and_given_up() {
+    let mut engine = ready(&beating(), &modern(1, "ROUTER"));
+    let first = engine.poll_timeout().expect("a beat is due");
+    engine.handle_timeout(first - SECOND).expect("early");
+    assert_eq!(output(&mut engine), b"");
+    engine.handle_timeout(first).expect("a beat");
+    assert_eq!(output(&mut engine), ping());
+
+    // Anything counts as an answer; the next PING follows when nothing was heard for the interval.
+    at(&mut engine, first + SECOND, &command("PONG", b""));
+    engine.handle_timeout(first + SECOND * 2).expect("a look");
+    assert_eq!(output(&mut engine), b"");
+    assert_eq!(engine.poll_timeout(), Some(first + SECOND * 3));
+    engine.handle_timeout(first + SECOND * 3).expect("a beat");
+    engine.handle_timeout(first + SECOND * 5).expect("a beat");
+    assert_eq!(output(&mut engine), ping(), "one PING waits, not two");
+    engine.handle_timeout(first + SECOND * 7).expect("still waiting");
+    assert_eq!(engine.poll_timeout(), Some(first + SECOND * 8));
+    let violation = engine.handle_timeout(first + SECOND * 8);
+    assert_eq!(violation, Err(Violation::HeartbeatTimeout(SECOND * 5)));
+}
+
+#[test]
+fn traffic_in_both_directions_needs_no_pings() {
+    let mut engine = ready(&beating(), &modern(1, "ROUTER"));
+    let mut now = engine.poll_timeout().expect("a beat is due") - SECOND * 2;
+    for _ in 0..100 {
+        now += SECOND / 2;
+        at(&mut engine, now, &frame(0, b"theirs"));
+        engine.send([Bytes::from("ours")]);
+        assert_eq!(output(&mut engine), frame(0, b"ours"));
+        engine.handle_timeout(now).expect("all is well");
+    }
+    assert_eq!(output(&mut engine), b"");
+}
+
+/// The peer was promised to hear us, whether it has anything to say or not.
+#[test]
+fn who_only_listens_is_heard_within_the_ttl() {
+    let mut engine = ready(&beating(), &modern(1, "ROUTER"));
+    let start = engine.poll_timeout().expect("a beat is due");
+    let (mut now, mut spoke) = (start, start);
+    while now < start + SECOND * 60 {
+        at(&mut engine, now, &frame(0, b"theirs"));
+        engine.handle_timeout(now).expect("all is well");
+        if !output(&mut engine).is_empty() {
+            spoke = now;
+        }
+        assert!(now - spoke < Duration::from_secs(7), "silent since {:?}", now - spoke);
+        now += SECOND / 2;
+    }
+}
+
+/// A large message takes its time on a slow line, and the PING is behind it.
+#[test]
+fn who_takes_what_is_written_is_there() {
+    let mut engine = ready(&beating(), &modern(1, "ROUTER"));
+    let mut now = engine.poll_timeout().expect("a beat is due");
+    engine.send([Bytes::from(vec![b'x'; 1_000_000])]);
+    for _ in 0..20 {
+        let mut slices = [std::io::IoSlice::new(&[]); 3];
+        assert!(engine.output(&mut slices) > 0);
+        engine.advance(1000);
+        engine.handle_timeout(now).expect("it takes some");
+        now += SECOND * 2;
+    }
+    let until = now + SECOND * 10;
+    let lost = std::iter::from_fn(|| {
+        now += SECOND;
+        (now <= until).then(|| engine.handle_timeout(now).err())
+    });
+    assert_eq!(lost.flatten().next(), Some(Violation::HeartbeatTimeout(SECOND * 5)));
+}
+
+#[test]
+fn who_only_sends_gives_nobody_up() {
+    for (kind, theirs) in [(Push, "PULL"), (Pub, "SUB")] {
+        let config = EngineConfig { kind, ..beating() };
+        let mut engine = ready(&config, &modern(1, theirs));
+        for _ in 0..50 {
+            let due = engine.poll_timeout().expect("a beat is due");
+            engine.handle_timeout(due).expect("a busy peer says nothing");
+            assert_eq!(output(&mut engine), ping(), "{kind:?}");
+        }
     }
 }
 
 #[test]
-fn peers_without_commands_get_no_heartbeats() {
-    for handshake in [v2(6), b"\x01\0".to_vec()] {
+fn older_peers_get_no_pings() {
+    for handshake in [modern(0, "ROUTER"), v2(6), b"\x01\0".to_vec()] {
         let engine = ready(&beating(), &handshake);
         assert_eq!(engine.poll_timeout(), None);
     }

@@ -2,8 +2,13 @@ use std::{env, fs, net, os::unix::net::UnixStream, process};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use zerorpc_proto::{Keepalive, SocketKind};
+
 use super::*;
-use crate::link::testing::{LISTEN, PATIENCE, World};
+use crate::link::{
+    Probes,
+    testing::{LISTEN, PATIENCE, World},
+};
 
 fn ipv6() -> bool {
     net::TcpListener::bind("[::1]:0").is_ok()
@@ -124,12 +129,10 @@ fn bursts_are_taken_in_turns() {
 
 #[test]
 fn accepted_connections_have_their_options() {
-    let keepalive = crate::link::Keepalive {
-        idle: Some(Duration::from_secs(77)),
-        interval: Some(Duration::from_secs(7)),
-        retries: Some(3),
-    };
-    let options = LinkOptions { keepalive: Some(keepalive), ..LinkOptions::default() };
+    let keepalive =
+        Keepalive { interval: Duration::from_secs(77), timeout: Duration::from_secs(21) };
+    let probes = Probes::new(SocketKind::Router, &keepalive);
+    let options = LinkOptions { keepalive: Some(probes), ..LinkOptions::default() };
     let mut world = World::new();
     let read = Endpoint::parse_bind("tcp://127.0.0.1:*").expect("an endpoint");
     let mut listener = Listener::bind(&read, &options).expect("a free port");
@@ -144,6 +147,8 @@ fn accepted_connections_have_their_options() {
         assert_eq!(socket.tcp_keepalive_time().expect("an option"), Duration::from_secs(77));
         assert_eq!(socket.tcp_keepalive_interval().expect("an option"), Duration::from_secs(7));
         assert_eq!(socket.tcp_keepalive_retries().expect("an option"), 3);
+        #[cfg(target_os = "linux")]
+        assert_eq!(socket.tcp_user_timeout().expect("an option"), Some(keepalive.patience()));
         let flags = rustix::io::fcntl_getfd(stream).expect("flags");
         assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
     }
