@@ -8,7 +8,7 @@ mod table;
 
 use std::{
     collections::{HashMap, VecDeque},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use foldhash::quality::FixedState;
@@ -59,15 +59,21 @@ pub enum Notice {
 /// ([`open`](Self::open), and those of [`Call`] and [`Request`]), a `handle_…` by which the world comes in, a
 /// `poll_…` by which messages, notices and the next deadline go out, or a getter. They may come in any order,
 /// and none must be followed by another: polling late only means acting late. A time that is older than the
-/// latest seen counts as the latest seen.
+/// latest seen counts as the latest seen. Where everybody is later than [`poll_timeout`](Self::poll_timeout) has said by
+/// more than a quarter of a heartbeat interval, time has stood still meanwhile: who was stopped for a while loses no peer
+/// whose beats wait to be read.
 ///
 /// Nothing that a peer sends panics, blocks, or makes the session grow beyond its
 /// [`Limits`](crate::Limits).
 #[derive(Debug)]
 pub struct Session {
     pub(crate) config: Config,
-    /// The latest time seen.
+    /// The latest time seen, less what was slept through.
     pub(crate) now: Option<Instant>,
+    /// How long whoever drives the session has slept through, all in all.
+    pub(crate) slept: Duration,
+    /// How much later than it was due something may be done; what is later was slept through.
+    lateness: Duration,
     pub(crate) table: Table,
     pub(crate) buffered_bytes: usize,
     /// How many calls have answers to read.
@@ -98,6 +104,8 @@ impl Session {
         let hash_seed = (config.seed ^ (config.seed >> 64)) as u64;
         Self {
             now: None,
+            slept: Duration::ZERO,
+            lateness: config.interval() / 4,
             table: Table::new(hash_seed),
             buffered_bytes: 0,
             unread_calls: 0,
@@ -282,8 +290,18 @@ impl Session {
         self.buffered_bytes
     }
 
-    /// Time never goes back.
+    /// The session's own time, which never goes back, and stands still while nobody listens: far beyond a deadline, of
+    /// which everybody had been told, the process was stopped, or got no processor. What its peers have said meanwhile was
+    /// no silence; there is some time before that deadline to read it.
     pub(crate) fn advance(&mut self, now: Instant) -> Instant {
+        let mut now = now.checked_sub(self.slept).unwrap_or(now);
+        if let Some(due) = self.deadlines.first()
+            && now.saturating_duration_since(due) > self.lateness
+        {
+            let before = due.checked_sub(self.lateness).unwrap_or(due);
+            self.slept += now - before;
+            now = before;
+        }
         let now = self.now.map_or(now, |latest| latest.max(now));
         self.now = Some(now);
         now

@@ -261,7 +261,12 @@ impl MioWaiter {
             self.mailbox.wake_up(iter::empty(), Some(haul));
             return Ok(());
         }
-        if let Err(error) = self.watch(now, timeout) {
+        let mut watched = self.watch(now, timeout);
+        if watched.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
+            // A process that was stopped finds out what has come meanwhile before it looks at the clock.
+            watched = self.poll.poll(&mut self.events, Some(Duration::ZERO));
+        }
+        if let Err(error) = watched {
             self.mailbox.wake_up(iter::empty(), None);
             return if error.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(error) };
         }

@@ -242,7 +242,7 @@ impl Session {
     /// than anything that is really due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.first()
+        self.deadlines.first().and_then(|due| due.checked_add(self.slept))
     }
 
     fn handle_due(&mut self, now: Instant, at: At) {

@@ -67,6 +67,13 @@ impl Puppet {
         }
     }
 
+    /// Lets time pass in which nobody looks after the session, as if the process had been stopped.
+    pub fn sleep_through(&mut self, time: Duration) {
+        self.now += time;
+        self.session.handle_timeout(self.now);
+        self.settle();
+    }
+
     /// Lets time pass, with a stop at each deadline.
     pub fn pass(&mut self, time: Duration) {
         let end = self.now + time;

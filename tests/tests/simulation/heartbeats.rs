@@ -84,6 +84,69 @@ fn silence_counts_from_the_last_event_of_any_kind() {
     }
 }
 
+/// A process that was stopped, a frozen container, a laptop that slept: what the peer has said meanwhile waits to be read,
+/// and whoever is woken looks at the clock first.
+#[test]
+fn what_was_slept_through_is_no_silence() {
+    // None of them ends within the quarter of an interval behind a deadline that counts as waking in time.
+    for pause in [0.4, 3.0, 8.0, 3600.0] {
+        for awake in [0.1, 1.0, 1.05, 1.9, 1.999] {
+            let mut client = client();
+            let (call, id) = client.open(PEER, &patient());
+            let mut server = server();
+            let request = server.request(PEER, &Foreign::request("id", "f", vec![]));
+            let beat = |puppet: &mut Puppet, id: &Value| {
+                puppet.hear(PEER, &Foreign::beat(id.clone())).expect("a sound event");
+            };
+            for (puppet, id) in [(&mut client, &id), (&mut server, &Value::from("id"))] {
+                for second in 1..4 {
+                    puppet.pass_to(seconds(f64::from(second)));
+                    beat(puppet, id);
+                }
+                puppet.pass(seconds(awake));
+                puppet.sleep_through(seconds(pause));
+                assert_eq!(lost(puppet), 0, "stopped {awake} s after a beat, for {pause} s");
+                beat(puppet, id);
+                puppet.pass(seconds(1.99));
+                assert_eq!(lost(puppet), 0, "nothing was missed");
+                puppet.pass(seconds(2.0));
+                assert_eq!(lost(puppet), 1, "and then silence counts as before");
+            }
+            assert!(client.notices.iter().any(|(_, told)| *told == Notice::CallLost(call)));
+            assert!(server.session.request(request).is_none());
+        }
+    }
+}
+
+/// Calls and requests that were lost.
+fn lost(puppet: &Puppet) -> usize {
+    let is_lost = |told: &Notice| matches!(told, Notice::CallLost(_) | Notice::RequestLost(..));
+    puppet.notices.iter().filter(|(_, told)| is_lost(told)).count()
+}
+
+#[test]
+fn a_pause_does_not_hide_that_a_peer_is_gone() {
+    let mut client = client();
+    let (call, _) = client.open(PEER, &patient());
+    client.pass_to(seconds(1.5));
+    client.sleep_through(seconds(60.0));
+    client.pass(seconds(2.0));
+    let at = client.notices.iter().find(|(_, told)| *told == Notice::CallLost(call));
+    assert!(at.is_some_and(|(at, _)| *at < seconds(63.0)), "{:?}", client.notices);
+}
+
+#[test]
+fn a_call_that_was_given_time_has_it_when_it_was_stopped() {
+    let mut client = Puppet::new(config(Config::client(1)));
+    let options = CallOptions { timeout: Some(seconds(4.0)), ..CallOptions::default() };
+    let (call, id) = client.open(PEER, &options);
+    client.pass_to(seconds(1.0));
+    client.sleep_through(seconds(10.0));
+    assert_eq!(client.notices, [], "its answer may wait to be read");
+    client.hear(PEER, &Foreign::on(id, "OK", Value::Array(vec![1.into()]))).expect("an answer");
+    assert!(matches!(client.recv(call), Some(Answer::Value(_))));
+}
+
 /// Where nobody tells when a connection ends.
 #[test]
 fn an_unseen_caller_that_was_never_heard_has_three_intervals() {
