@@ -293,10 +293,14 @@ impl Shared {
     fn lost(&self, method: &str, loss: Loss, reason: Option<Arc<str>>) -> Error {
         let method = method.to_owned();
         match (loss, reason) {
-            (Loss::TimedOut { after }, Some(reason)) => {
-                Error::Unreachable { method, after, reason: reason.to_string() }
+            (Loss::NotSent { after }, reason) => {
+                let reason = reason.map_or_else(
+                    || format!("no server is connected at {}", self.endpoints),
+                    |reason| reason.to_string(),
+                );
+                Error::Unreachable { method, after, reason }
             }
-            (Loss::TimedOut { after }, None) => {
+            (Loss::TimedOut { after }, _) => {
                 Error::Timeout { method, endpoint: self.endpoints.to_string(), after }
             }
             (loss @ (Loss::Silent { .. } | Loss::Disconnected), reason) => {

@@ -26,7 +26,7 @@ pub enum Error {
         /// The time that was allowed.
         after: Duration,
     },
-    /// No server could be reached in time. The request has not left.
+    /// No server could be reached in time, or those that were are stopping. The request has not left, or came back.
     #[error("{reason}; gave up after {}s, when calling remote method {method}", after.as_secs_f64())]
     Unreachable {
         /// The method that was called.

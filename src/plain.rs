@@ -55,7 +55,7 @@ impl Pusher {
     /// Calls a method of one puller. Waits, up to 30 s, as long as there is none with room for it.
     ///
     /// # Errors
-    /// [`Error::Timeout`] when there is no such puller, and others about the arguments.
+    /// [`Error::Unreachable`] when there is no such puller, and others about the arguments.
     pub fn push(&self, method: &str, args: impl Serialize) -> Result<(), Error> {
         self.0.send(method, &Args::encode_params(&args)?, &Context::new())
     }

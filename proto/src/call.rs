@@ -57,7 +57,13 @@ pub enum Loss {
     /// The connection ended.
     #[error("the connection was lost")]
     Disconnected,
-    /// No first answer in time.
+    /// Time was up before any peer had taken the request: it was never sent, or came back.
+    #[error("no peer for {}s", .after.as_secs_f64())]
+    NotSent {
+        /// The time that was allowed.
+        after: Duration,
+    },
+    /// No first answer in time. The peer may be at work on it.
     #[error("timeout after {}s", .after.as_secs_f64())]
     TimedOut {
         /// The time that was allowed.

@@ -64,8 +64,14 @@ pub(crate) struct Caller {
     pub(crate) own: OwnId,
     /// The peer was chosen among those that are up, and counts this call.
     pub(crate) assigned: bool,
-    /// Encoded when the call was opened, gone once it was transmitted.
+    /// Encoded when the call was opened, and kept until something is heard of it: until then it may come back.
     pub(crate) request: Option<Payload>,
+    /// It was transmitted.
+    pub(crate) is_sent: bool,
+    /// How often it came back because the server is stopping.
+    pub(crate) refusals: u32,
+    /// When it is to be sent again after it came back, if not at once.
+    pub(crate) retry: Option<Instant>,
     pub(crate) window: Window,
     /// Credit that waits to be granted.
     pub(crate) grant: u32,
@@ -164,7 +170,7 @@ impl Channel {
     pub(crate) fn has_output(&self) -> bool {
         self.beat
             || match &self.side {
-                Side::Caller(caller) => caller.request.is_some() || caller.grant > 0,
+                Side::Caller(caller) => caller.has_request() || caller.grant > 0,
                 Side::Server(serving) => serving.has_output(),
             }
     }
@@ -190,7 +196,10 @@ impl Channel {
     /// When something is due here, if nothing else happens.
     pub(crate) fn deadline(&self, config: &Config) -> Option<Instant> {
         let own = match &self.side {
-            Side::Caller(caller) => caller.timeout.map(|(at, _)| at),
+            Side::Caller(Caller { timeout, retry, .. }) => match (timeout, retry) {
+                (Some((timeout, _)), Some(retry)) => Some(*timeout.min(retry)),
+                (timeout, retry) => timeout.map(|(at, _)| at).or(*retry),
+            },
             Side::Server(serving) => {
                 serving.stalled.and_then(|since| since.checked_add(self.longest_stall(config)?))
             }
@@ -204,10 +213,12 @@ impl Channel {
     /// What has expired by now, heartbeats apart.
     pub(crate) fn expired(&self, now: Instant, config: &Config) -> Option<Loss> {
         match &self.side {
-            Side::Caller(caller) => caller
-                .timeout
-                .filter(|(at, _)| *at <= now)
-                .map(|(_, after)| Loss::TimedOut { after }),
+            Side::Caller(caller) => {
+                caller.timeout.filter(|(at, _)| *at <= now).map(|(_, after)| match caller.is_sent {
+                    true => Loss::TimedOut { after },
+                    false => Loss::NotSent { after },
+                })
+            }
             Side::Server(serving) => {
                 let (since, after) = (serving.stalled?, self.longest_stall(config)?);
                 let over = since.checked_add(after).is_some_and(|end| end <= now);
@@ -224,6 +235,18 @@ impl Channel {
         }
         let unbeaten = config.interval().saturating_mul(UNBEATEN);
         Some(if self.heartbeat.beats() { longest.min(unbeaten) } else { longest })
+    }
+}
+
+impl Caller {
+    /// Whether the request is to be sent now.
+    pub(crate) fn has_request(&self) -> bool {
+        self.request.is_some() && !self.is_sent && self.retry.is_none()
+    }
+
+    /// Whether the request may be sent to another peer: it is out, and nothing was heard of it.
+    pub(crate) fn is_unheard(&self) -> bool {
+        self.request.is_some() && self.is_sent
     }
 }
 

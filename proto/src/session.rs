@@ -4,6 +4,7 @@ mod deadlines;
 mod inbound;
 mod outbound;
 mod peers;
+mod reassign;
 mod table;
 
 use std::{
@@ -19,8 +20,8 @@ use crate::{
     channel::{Caller, Channel, Inbox, Side, heartbeat::Heartbeat, phase::Phase, window::Window},
     config::{CallOptions, Config},
     error::OpenError,
-    event::{Event, Writer},
-    multipart::{Envelope, Transmit},
+    event::Writer,
+    multipart::Envelope,
     request::Request,
     transport::{PeerId, Route},
 };
@@ -148,6 +149,9 @@ impl Session {
             own,
             assigned: false,
             request: Some(request),
+            is_sent: false,
+            refusals: 0,
+            retry: None,
             window: Window::new(options.slots),
             grant: 0,
             has_beaten: false,
@@ -203,28 +207,6 @@ impl Session {
         self.resume_unassigned();
     }
 
-    /// A connection ended before any byte of this message was written. A request that was open to any peer
-    /// goes to another one; tell this before [`handle_peer`](Self::handle_peer).
-    pub fn handle_returned(&mut self, now: Instant, message: Transmit) {
-        self.advance(now);
-        let Transmit { to, payload, .. } = message;
-        let id = Event::own_header(&payload.head).and_then(|header| header.message_id);
-        let Some(at) = id.and_then(|id| self.table.find_call(id.content(), to)) else { return };
-        let Some(Channel { side: Side::Caller(caller), heartbeat, beat, .. }) =
-            self.table.get_mut(at)
-        else {
-            return;
-        };
-        if std::mem::take(&mut caller.assigned) {
-            caller.request = Some(payload);
-            *heartbeat = Heartbeat::idle();
-            *beat = false;
-            self.peers.release(to);
-            self.table.move_call(at, PeerId::ANY);
-            self.enqueue(at);
-        }
-    }
-
     /// Calls that waited for a peer try again.
     fn resume_unassigned(&mut self) {
         for at in std::mem::take(&mut self.unassigned) {
@@ -259,11 +241,11 @@ impl Session {
         self.notices.pop_front()
     }
 
-    /// The next peer that keeps silent: it has lost calls by it, the last that was open there has ended, and nothing was
-    /// heard meanwhile. Its connection may be dead without a word: end it, make a new one, and tell of both by
-    /// [`handle_peer`](Self::handle_peer). Until then, calls go there if there is no other peer.
-    pub fn poll_silent_peer(&mut self) -> Option<PeerId> {
-        self.peers.poll_useless()
+    /// The next connection to be ended, and why. Either its peer has lost calls by its silence and was not heard since: it
+    /// may be dead without a word, and is to be made anew. Or its peer is [going away](Self::handle_going_away), and
+    /// nothing is open there any more. Tell of the end by [`handle_peer`](Self::handle_peer).
+    pub fn poll_disconnect(&mut self) -> Option<(PeerId, &'static str)> {
+        self.peers.poll_disconnect()
     }
 
     /// How many channels are open, in both roles, those with unread answers included.
@@ -347,6 +329,7 @@ impl Session {
             caller.request = None;
             caller.grant = 0;
             caller.timeout = None;
+            caller.retry = None;
             if std::mem::take(&mut caller.assigned) {
                 self.peers.release(channel.peer);
             }

@@ -245,11 +245,20 @@ pub trait Transport: Send {
         false
     }
 
-    /// Ends a connection that has been silent for too long, and makes it anew if this side has made it. What the peer had
-    /// sent before, and the end of the connection, are told as always. Nothing to do where connections have no names.
-    fn reset(&mut self, peer: PeerId) {
-        let _nameless = peer;
+    /// Ends a connection for a reason, and makes it anew if this side has made it. What the peer had sent before, and the
+    /// end of the connection, are told as always. Nothing to do where connections have no names.
+    fn reset(&mut self, peer: PeerId, reason: &str) {
+        let _nameless = (peer, reason);
     }
+
+    /// Stops to accept and to make connections, and tells peers that new requests are not welcome, as far as they
+    /// understand it; they hear of it as [`PeerEvent::GoingAway`]. Connections that stand go on. Where that cannot be had
+    /// without ending connections, nothing happens, and requests that come have to be refused.
+    fn drain(&mut self) {}
+
+    /// Everything that was received has been answered. As its last word, each peer is told so when the transport is
+    /// dropped, if everything else that waits for it could be sent; it hears of it as [`PeerEvent::Gone`].
+    fn finish(&mut self) {}
 
     /// When to call [`receive`](Self::receive) even if nothing becomes ready: a connection is to be tried again, or
     /// has taken too long.
@@ -306,6 +315,11 @@ pub enum PeerEvent {
     Up(PeerId),
     /// No byte of this message was written before its connection ended; told before [`Down`](Self::Down).
     Returned(Transmit),
+    /// The peer is about to stop, and wants no new requests.
+    GoingAway(PeerId),
+    /// The peer has answered every request that it has looked at, and looks at no other; told before
+    /// [`Down`](Self::Down).
+    Gone(PeerId),
     /// A connection ended; nothing more will come from it.
     Down(PeerId, Arc<str>),
     /// Nothing waits any more on a route that was [`Flow::Congested`].
@@ -331,6 +345,13 @@ pub enum MonitorEvent {
         remote: String,
         /// Why.
         reason: String,
+    },
+    /// A peer is about to stop, and wants no new requests.
+    GoingAway {
+        /// Its number.
+        peer: PeerId,
+        /// Where it leads to.
+        remote: String,
     },
     /// A connection ended before it was ready.
     HandshakeFailed {
@@ -364,6 +385,7 @@ impl fmt::Display for MonitorEvent {
             Self::Disconnected { peer, remote, reason } => {
                 write!(f, "{peer} at {remote} is gone: {reason}")
             }
+            Self::GoingAway { peer, remote } => write!(f, "{peer} at {remote} is stopping"),
             Self::HandshakeFailed { remote, reason } => {
                 write!(f, "no connection with {remote}: {reason}")
             }

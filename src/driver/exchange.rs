@@ -49,7 +49,7 @@ impl State {
                 let departure = self.departures.iter().find(|(departed, _)| *departed == peer);
                 departure.map(|(_, reason)| Arc::clone(reason))
             }
-            Answer::Lost(Loss::TimedOut { .. }) if peer == PeerId::ANY => self.trouble.clone(),
+            Answer::Lost(Loss::NotSent { .. }) => self.trouble.clone(),
             _ => None,
         }
     }
@@ -79,7 +79,7 @@ impl State {
             self.timed = Some(now);
             self.session.handle_timeout(now);
         }
-        self.reset_silent_peers(now);
+        self.end_connections(now);
         if is_over && self.burst > 0 {
             self.latest_burst = std::mem::take(&mut self.burst);
         }
@@ -102,11 +102,11 @@ impl State {
         }
     }
 
-    /// Connections that may be dead without a word are made anew.
-    fn reset_silent_peers(&mut self, now: Instant) {
-        while let Some(peer) = self.session.poll_silent_peer() {
+    /// Ends connections that are of no use any more.
+    fn end_connections(&mut self, now: Instant) {
+        while let Some((peer, reason)) = self.session.poll_disconnect() {
             if let Some(transport) = &mut self.transport {
-                transport.reset(peer);
+                transport.reset(peer, reason);
             }
             self.take_news(now);
         }
@@ -119,6 +119,8 @@ impl State {
             match event {
                 PeerEvent::Up(peer) => self.session.handle_peer(now, peer, true),
                 PeerEvent::Returned(message) => self.session.handle_returned(now, message),
+                PeerEvent::GoingAway(peer) => self.session.handle_going_away(now, peer),
+                PeerEvent::Gone(peer) => self.session.handle_gone(now, peer),
                 PeerEvent::Down(peer, reason) => {
                     self.departures.truncate(DEPARTURES - 1);
                     self.departures.push_front((peer, reason));
@@ -133,7 +135,7 @@ impl State {
                 MonitorEvent::Retried { endpoint, reason, .. } => {
                     self.trouble = Some(format!("cannot connect to {endpoint}: {reason}").into());
                 }
-                MonitorEvent::HandshakeFailed { .. } => {
+                MonitorEvent::HandshakeFailed { .. } | MonitorEvent::GoingAway { .. } => {
                     self.trouble = Some(event.to_string().into());
                 }
                 _ => {}

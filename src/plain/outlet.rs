@@ -69,8 +69,9 @@ impl Outlet {
             }
             settle(transport.as_mut())?;
             if self.shared.bell.wait_until(&mut guard, deadline).timed_out() {
-                let (method, endpoint) = (method.to_owned(), self.endpoints.to_string());
-                return Err(Error::Timeout { method, endpoint, after: DEFAULT_TIMEOUT });
+                let reason = format!("no puller with room is connected at {}", self.endpoints);
+                let (method, after) = (method.to_owned(), DEFAULT_TIMEOUT);
+                return Err(Error::Unreachable { method, after, reason });
             }
         }
     }

@@ -355,9 +355,9 @@ impl Transport for MioTransport {
         true
     }
 
-    fn reset(&mut self, peer: PeerId) {
+    fn reset(&mut self, peer: PeerId, reason: &str) {
         if let Some(slot) = self.peers.get(&peer).copied() {
-            self.end_connection(slot, "it was silent for too long");
+            self.end_connection(slot, reason);
             self.announce();
         }
     }

@@ -43,7 +43,9 @@ fn no_answer_in_time_is_told() {
     }
     // Nor does a worker come.
     let address = format!("tcp://127.0.0.1:{}", free_port());
-    run(["--timeout", "0.2", "--bind", &address, "f"]).expect(3, "").tells(&["error: timeout"]);
+    run(["--timeout", "0.2", "--bind", &address, "f"])
+        .expect(5, "")
+        .tells(&["error: no server is connected at tcp://", "gave up after 0.2s"]);
 }
 
 #[test]

@@ -22,6 +22,10 @@ pub(super) const MESSAGE_ID: &[u8] = b"\xaamessage_id";
 pub(super) const RESPONSE_TO: &[u8] = b"\xabresponse_to";
 pub(super) const CURRENT_VERSION: &[u8] = b"\xa1v\x03";
 
+/// The key of a refusal that may be taken for a request that has never left: the server is stopping and has not begun with
+/// it. Peers that do not know it see the error that goes with it.
+const RETURNED: &str = "_zpc_returned";
+
 /// The protocol version in a header: 1, 2, 3, larger, or absent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Version(Option<u64>);
@@ -133,6 +137,15 @@ impl<'a> HeaderGlance<'a> {
         }
     }
 
+    /// Whether the request came back that this is the answer to.
+    pub(crate) fn is_returned(&self) -> bool {
+        const TRUE: &[u8] = &[0xc3];
+        let marks = |(key, value): &(&[u8], &[u8])| {
+            msgpack::str_content(key) == Some(RETURNED) && *value == TRUE
+        };
+        self.others.iter().any(marks)
+    }
+
     /// The header with all its parts; see [`Glance::into_event`](super::Glance::into_event).
     pub(super) fn into_header(self, payload: &Bytes) -> Header {
         let shared = |part| Args::from_read(payload.slice_ref(part));
@@ -186,6 +199,14 @@ impl Context {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// That of a request that comes back.
+    pub(crate) fn returned() -> Self {
+        let mut context = Self::new();
+        // Both can be encoded.
+        let _inserted = context.insert(RETURNED, &true);
+        context
     }
 
     /// Whether there are no keys.

@@ -256,6 +256,13 @@ impl Session {
             }
             return self.lose(at, loss);
         }
+        if let Side::Caller(caller) = &mut channel.side
+            && caller.retry.is_some_and(|at| at <= now)
+        {
+            caller.retry = None;
+            self.enqueue(at);
+            return self.reschedule(at);
+        }
         match channel.heartbeat.poll(now, self.config.interval()) {
             Some(Due::Lost(after)) => {
                 if is_call {

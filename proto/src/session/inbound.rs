@@ -19,7 +19,7 @@ use crate::{
     compat::{self, Dialect, RemoteFailure},
     config::Liveness,
     error::{Malformed, PeerMisbehaved},
-    event::{Broken, Context, Event, Glance, HeaderGlance, Kind, Version},
+    event::{Broken, Context, Event, Glance, Kind, Version},
     id::{self, MessageId},
     multipart::{Envelope, Multipart},
     transport::PeerId,
@@ -61,8 +61,12 @@ impl Session {
             let event = if large { event.detached(payload.len()) } else { event };
             return self.handle_request(now, from, envelope, event);
         };
-        let Glance { header: HeaderGlance { version, .. }, kind, name, args } = glance;
+        let Glance { header, kind, name, args } = glance;
+        let version = header.version;
         if let Some(at) = self.table.find_call(id::content(key), from) {
+            if kind == Kind::Err && header.is_returned() && self.is_retried(now, at) {
+                return Ok(());
+            }
             let unknown = (kind == Kind::Other).then(|| shown(name));
             let args = Args::cut(payload, args, LARGE);
             return self.handle_answer(now, at, Said { kind, unknown, version, args });
@@ -94,7 +98,7 @@ impl Session {
                         if reason == Malformed::NameNotText { "NameError" } else { "ValueError" };
                     let failure = RemoteFailure::new(class, reason.to_string());
                     let id = MessageId::from_key(key);
-                    self.refuse(from, envelope, id, Dialect::of(header.version), failure);
+                    self.refuse(from, envelope, id, Dialect::of(header.version), failure, false);
                 }
                 (None, _) => {}
             }
@@ -130,7 +134,7 @@ impl Session {
                     RemoteFailure::new("ServerBusy", format!("{reason}; try again later"))
                 }
             };
-            self.refuse(from, envelope, id, dialect, failure);
+            self.refuse(from, envelope, id, dialect, failure, refused.is_none());
             return refused.map_or(Ok(()), Err);
         }
         self.buffered_bytes += held;
@@ -207,9 +211,11 @@ impl Session {
         id: MessageId,
         dialect: Dialect,
         failure: RemoteFailure,
+        is_returned: bool,
     ) {
         if envelope.size() <= LONGEST_RETURN {
-            self.say_loosely(Loose::Refusal(Refusal { to, envelope, id, dialect, failure }));
+            let refusal = Refusal { to, envelope, id, dialect, failure, is_returned };
+            self.say_loosely(Loose::Refusal(refusal));
         }
     }
 
@@ -231,6 +237,10 @@ impl Session {
         let Some(channel) = self.table.get_mut(at) else { return Ok(()) };
         channel.dialect.get_or_insert_with(|| Dialect::of(version));
         channel.heartbeat.heard(now);
+        if let Side::Caller(caller) = &mut channel.side {
+            // The server has it: it does not come back any more.
+            caller.request = None;
+        }
         if kind == Kind::Heartbeat && channel.heartbeat.heard_beat(now, self.config.interval()) {
             channel.beat = true;
             self.enqueue(at);

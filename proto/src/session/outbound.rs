@@ -40,6 +40,8 @@ pub(super) struct Refusal {
     pub(super) id: MessageId,
     pub(super) dialect: Dialect,
     pub(super) failure: RemoteFailure,
+    /// The request may be sent again, to somebody else.
+    pub(super) is_returned: bool,
 }
 
 /// What waits for a congested route.
@@ -114,8 +116,8 @@ impl Session {
         let Channel { peer: PeerId::ANY, side: Side::Caller(caller), .. } = channel else {
             return true;
         };
-        if caller.request.is_none() {
-            // It ended while it waited.
+        if !caller.has_request() {
+            // It ended while it waited, or has to wait some more.
             return true;
         }
         let congested = &self.congested;
@@ -183,7 +185,7 @@ impl Session {
     pub(crate) fn take_leave(&mut self, at: At) {
         if let Some(Channel { peer, phase, side: Side::Caller(caller), .. }) = self.table.get(at)
             && *phase != Phase::Ended
-            && caller.request.is_none()
+            && caller.is_sent
             && !caller.has_beaten
         {
             let (to, own) = (*peer, caller.own);
@@ -194,8 +196,9 @@ impl Session {
     fn encode_loose(&mut self, loose: Loose) -> Transmit {
         let none = Context::new();
         let (to, envelope) = match loose {
-            Loose::Refusal(Refusal { to, envelope, id, dialect, failure }) => {
-                let out = self.writer.begin(&none, ResponseTo::Theirs(&id), name::ERR);
+            Loose::Refusal(Refusal { to, envelope, id, dialect, failure, is_returned }) => {
+                let context = if is_returned { Context::returned() } else { none };
+                let out = self.writer.begin(&context, ResponseTo::Theirs(&id), name::ERR);
                 dialect.put_failure(out, &failure);
                 (to, envelope)
             }
@@ -279,9 +282,11 @@ impl Channel {
     /// channel sends nothing that a slow peer could pile up.
     fn take_output(&mut self, held_back: bool) -> Option<Next> {
         if let Side::Caller(caller) = &mut self.side
-            && let Some(request) = caller.request.take()
+            && caller.has_request()
+            && let Some(request) = &caller.request
         {
-            return Some(Next::Request(request));
+            caller.is_sent = true;
+            return Some(Next::Request(request.clone()));
         }
         if std::mem::take(&mut self.beat) {
             if let Side::Caller(caller) = &mut self.side {

@@ -15,8 +15,10 @@ use crate::transport::PeerId;
 /// until it is heard again. Otherwise one that hangs would always have the fewest calls, and lose them all.
 ///
 /// When the last call on it has ended and nothing was heard meanwhile, its connection is of no use to anybody, and may be
-/// dead without a word (a router that was restarted, a frozen proxy): it is to be ended and made anew. As long as new
-/// calls come, since there is no other peer, that is when it has lost calls for twice as long as it takes.
+/// dead without a word (a router that was restarted, a frozen proxy): it is to be ended and made anew. So is the only
+/// connection, as soon as nothing was heard of it for as long as it takes to lose a call.
+///
+/// A peer that is going away is asked nothing. Its connection is to be ended with the last call that is open there.
 #[derive(Debug)]
 pub(crate) struct Peers {
     loads: HashMap<PeerId, Load, FixedState>,
@@ -25,9 +27,13 @@ pub(crate) struct Peers {
     turn: u64,
     /// Those that are set aside.
     silent: Vec<Silent>,
-    /// When something was heard last, as long as there is one peer alone,
+    /// Those that are going away, with the number of their calls.
+    going_away: Vec<(PeerId, usize)>,
+    /// Connections to be ended that nobody was told of yet, and why.
+    disconnects: Vec<(PeerId, &'static str)>,
+    /// When something was heard last, as long as there is one peer alone.
     heard_at: Option<Instant>,
-    /// and since when it has answered nothing of what it was asked.
+    /// Since when one peer alone has answered nothing of what it was asked.
     unanswered_since: Option<Instant>,
 }
 
@@ -35,10 +41,8 @@ pub(crate) struct Peers {
 #[derive(Debug)]
 struct Silent {
     peer: PeerId,
-    since: Instant,
-    /// What is to be told of it: that its connection is of no use.
-    is_useless: bool,
-    is_told: bool,
+    /// Its connection is to be ended.
+    is_given_up: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +60,8 @@ impl Peers {
             order: BTreeSet::new(),
             turn: 0,
             silent: Vec::new(),
+            going_away: Vec::new(),
+            disconnects: Vec::new(),
             heard_at: None,
             unanswered_since: None,
         }
@@ -78,12 +84,34 @@ impl Peers {
     }
 
     pub(crate) fn down(&mut self, peer: PeerId) {
+        self.remove(peer);
+        self.going_away.retain(|(other, _)| *other != peer);
+        self.disconnects.retain(|(other, _)| *other != peer);
+    }
+
+    /// A peer wants no new calls.
+    pub(crate) fn going_away(&mut self, peer: PeerId) {
+        let Some(Load { calls, .. }) = self.remove(peer) else { return };
+        self.going_away.push((peer, calls));
+        self.end_if_idle(peer);
+    }
+
+    /// Takes a peer from those that calls go to.
+    fn remove(&mut self, peer: PeerId) -> Option<Load> {
+        let load = self.loads.remove(&peer)?;
         self.forget_times();
-        self.order.retain(|(_, other)| *other != peer);
-        self.loads.remove(&peer);
+        self.order.remove(&(load, peer));
         self.silent.retain(|silent| silent.peer != peer);
         if self.loads.len() == 1 {
             self.order.clear();
+        }
+        Some(load)
+    }
+
+    /// Ends the connection of a peer that is going away when nothing is open there.
+    fn end_if_idle(&mut self, peer: PeerId) {
+        if self.going_away.contains(&(peer, 0)) {
+            self.disconnects.push((peer, "the peer is stopping, and nothing is open there"));
         }
     }
 
@@ -115,8 +143,15 @@ impl Peers {
     /// A call that was assigned has ended.
     pub(crate) fn release(&mut self, peer: PeerId) {
         let after = self.change(peer, |load| load.calls = load.calls.saturating_sub(1));
-        if after.is_some_and(|load| load.is_silent && load.calls == 0) {
-            self.give_up(peer);
+        match after {
+            Some(Load { is_silent: true, calls: 0, .. }) => self.give_up(peer),
+            Some(_) => {}
+            None => {
+                if let Some((_, calls)) = self.going_away.iter_mut().find(|(it, _)| *it == peer) {
+                    *calls = calls.saturating_sub(1);
+                    self.end_if_idle(peer);
+                }
+            }
         }
     }
 
@@ -124,12 +159,13 @@ impl Peers {
     /// of it meanwhile, as far as that is known.
     pub(crate) fn lost_by_silence(&mut self, peer: PeerId, now: Instant, longest: Duration) {
         let was_heard = |at| now.saturating_duration_since(at) < longest;
-        if self.loads.len() != 1 || !self.heard_at.is_some_and(was_heard) {
-            self.set_aside(peer, now, longest);
+        let is_alone = self.loads.len() == 1;
+        if !is_alone || !self.heard_at.is_some_and(was_heard) {
+            self.set_aside(peer, is_alone);
         }
     }
 
-    /// A call has timed out, which may have had less time than silence may last. Its peer is set aside as well, if it is
+    /// A call has timed out, which may have had less time than silence may last. Its peer is given up as well, if it is
     /// the only one and has answered nothing at all for that long. Where its silence says nothing (`counts_silence`), not
     /// as long as other calls wait for it.
     pub(crate) fn lost_by_timeout(
@@ -144,34 +180,31 @@ impl Peers {
             && self.unanswered_since.is_some_and(is_silent)
             && (counts_silence || self.loads.get(&peer).is_some_and(|load| load.calls == 1))
         {
-            self.set_aside(peer, now, longest);
+            self.set_aside(peer, true);
         }
     }
 
-    fn set_aside(&mut self, peer: PeerId, now: Instant, longest: Duration) {
-        let Some(silent) = self.silent.iter().find(|silent| silent.peer == peer) else {
-            if self.change(peer, |load| load.is_silent = true).is_some() {
-                let silent = Silent { peer, since: now, is_useless: false, is_told: false };
-                self.silent.push(silent);
-            }
-            return;
-        };
-        if now.saturating_duration_since(silent.since) >= longest {
+    fn set_aside(&mut self, peer: PeerId, is_given_up: bool) {
+        let is_known = self.silent.iter().any(|silent| silent.peer == peer);
+        if !is_known && self.change(peer, |load| load.is_silent = true).is_some() {
+            self.silent.push(Silent { peer, is_given_up: false });
+        }
+        if is_given_up {
             self.give_up(peer);
         }
     }
 
     fn give_up(&mut self, peer: PeerId) {
-        if let Some(silent) = self.silent.iter_mut().find(|silent| silent.peer == peer) {
-            silent.is_useless = true;
+        if let Some(silent) = self.silent.iter_mut().find(|silent| silent.peer == peer)
+            && !std::mem::replace(&mut silent.is_given_up, true)
+        {
+            self.disconnects.push((peer, "it was silent for too long"));
         }
     }
 
-    /// The next peer whose connection is of no use.
-    pub(crate) fn poll_useless(&mut self) -> Option<PeerId> {
-        let found = self.silent.iter_mut().find(|silent| silent.is_useless && !silent.is_told)?;
-        found.is_told = true;
-        Some(found.peer)
+    /// The next connection to be ended, and why.
+    pub(crate) fn poll_disconnect(&mut self) -> Option<(PeerId, &'static str)> {
+        self.disconnects.pop()
     }
 
     /// Something was heard from a peer. True when it had been set aside and takes part again.
@@ -182,6 +215,7 @@ impl Peers {
             return false;
         };
         self.silent.swap_remove(at);
+        self.disconnects.retain(|(other, _)| *other != peer);
         self.change(peer, |load| load.is_silent = false);
         true
     }
@@ -216,6 +250,11 @@ mod tests {
     #[expect(clippy::disallowed_methods, reason = "tests need some instant to start from")]
     fn epoch() -> Instant {
         Instant::now()
+    }
+
+    /// The next connection to be ended.
+    fn told(peers: &mut Peers) -> Option<PeerId> {
+        peers.poll_disconnect().map(|(peer, _)| peer)
     }
 
     fn assign(peers: &mut Peers, has_room: impl Fn(PeerId) -> bool) -> Option<PeerId> {
@@ -288,27 +327,27 @@ mod tests {
         let lose = |peers: &mut Peers, peer, after| {
             peers.lost_by_silence(peer, now + Duration::from_secs(after), LONGEST);
             peers.release(peer);
-            peers.poll_useless()
+            told(peers)
         };
         assert_eq!(lose(&mut peers, a, 0), None, "another call is open there");
         peers.release(a);
-        assert_eq!(peers.poll_useless(), Some(a), "however that has ended");
-        assert_eq!(peers.poll_useless(), None, "it is told once");
+        assert_eq!(told(&mut peers), Some(a), "however that has ended");
+        assert_eq!(told(&mut peers), None, "it is told once");
         assert_eq!(lose(&mut peers, b, 1), Some(b));
         for peer in [a, a, b] {
             peers.down(peer);
             peers.up(peer);
         }
-        assert_eq!(peers.poll_useless(), None);
+        assert_eq!(told(&mut peers), None);
         assert_eq!(assign(&mut peers, |_| true), Some(a));
         peers.lost_by_silence(a, now, LONGEST);
         assert!(peers.heard(now, a));
         peers.release(a);
-        assert_eq!(peers.poll_useless(), None, "it was heard before");
+        assert_eq!(told(&mut peers), None, "it was heard before");
     }
 
     #[test]
-    fn the_only_peer_is_useless_when_it_goes_on_losing_calls() {
+    fn the_only_peer_is_given_up_with_the_first_call_that_its_silence_loses() {
         let (mut peers, start, a) = (Peers::new(1), epoch(), PeerId(1));
         let at = |after| start + Duration::from_secs(after);
         peers.up(a);
@@ -317,10 +356,41 @@ mod tests {
             if second >= 10 {
                 peers.lost_by_silence(a, at(second), LONGEST);
                 peers.release(a);
-                let useless = (second == 20).then_some(a);
-                assert_eq!(peers.poll_useless(), useless, "after {second} s");
+                let given_up = (second == 10).then_some(a);
+                assert_eq!(told(&mut peers), given_up, "after {second} s");
             }
         }
+    }
+
+    #[test]
+    fn a_peer_that_goes_away_is_asked_nothing_and_ended_when_idle() {
+        let mut peers = Peers::new(1);
+        let [a, b, c] = [1, 2, 3].map(PeerId);
+        for peer in [a, b, c] {
+            peers.up(peer);
+        }
+        for peer in [a, b] {
+            assert_eq!(assign(&mut peers, |_| true), Some(peer));
+        }
+        for peer in [a, c, c, PeerId(9)] {
+            peers.going_away(peer);
+        }
+        assert_eq!(told(&mut peers), Some(c), "nothing is open there");
+        assert_eq!(told(&mut peers), None);
+        for _ in 0..3 {
+            assert_eq!(assign(&mut peers, |_| true), Some(b));
+        }
+        peers.release(a);
+        assert_eq!(told(&mut peers), Some(a));
+        peers.going_away(b);
+        assert_eq!(assign(&mut peers, |_| true), None, "nobody is left");
+        peers.down(b);
+        for _ in 0..4 {
+            peers.release(b);
+        }
+        assert_eq!(told(&mut peers), None, "it is gone already");
+        peers.up(PeerId(4));
+        assert_eq!(assign(&mut peers, |_| true), Some(PeerId(4)));
     }
 
     #[test]
@@ -332,13 +402,13 @@ mod tests {
         peers.heard(at(5), a);
         peers.lost_by_silence(a, at(10), LONGEST);
         peers.release(a);
-        assert_eq!(peers.poll_useless(), None, "it has forgotten one call, no more");
+        assert_eq!(told(&mut peers), None, "it has forgotten one call, no more");
         // Calls that are given three seconds each.
         for (asked, useless) in [(100, None), (103, None), (106, None), (109, Some(a))] {
             peers.assign(Some(at(asked)), |_| true);
             peers.lost_by_timeout(a, at(asked + 3), LONGEST, true);
             peers.release(a);
-            assert_eq!(peers.poll_useless(), useless, "{asked}");
+            assert_eq!(told(&mut peers), useless, "{asked}");
         }
         // Two of which one is slow, where nothing is to be heard of it before its answer.
         peers.down(a);
@@ -348,7 +418,7 @@ mod tests {
             peers.assign(Some(at(asked)), |_| true);
             peers.lost_by_timeout(a, at(asked + 15), LONGEST, false);
             peers.release(a);
-            assert_eq!(peers.poll_useless(), None);
+            assert_eq!(told(&mut peers), None);
         }
     }
 }

@@ -18,7 +18,7 @@ use world::{SESSIONS, World};
 pub fn session(data: &[u8]) {
     let mut tape = Tape::new(data);
     // Without hostile steps there is more that must hold.
-    let steps = if tape.flag() { 25 } else { 27 };
+    let steps = if tape.flag() { 26 } else { 28 };
     let mut world = World::new(&mut tape);
     while !tape.is_over() {
         step(&mut world, &mut tape, steps);
@@ -46,7 +46,8 @@ fn step(world: &mut World, tape: &mut Tape<'_>, steps: u8) {
         23 => world.come_up(at, tape.below(SESSIONS)),
         24 if tape.byte() > 250 => world.stop_accepting(at),
         24 => world.look(at),
-        25 => world.spoil(at, tape),
+        25 => world.go_away(at, tape.below(SESSIONS), tape.flag()),
+        26 => world.spoil(at, tape),
         _ => hostile(world, at, tape),
     }
 }
@@ -56,7 +57,7 @@ fn hostile(world: &mut World, at: usize, tape: &mut Tape<'_>) {
     let from = tape.below(SESSIONS);
     let id = world.known_id(tape);
     let number = Value::from(i64::from(tape.wide()) - 1000);
-    let event = match tape.below(14) {
+    let event = match tape.below(15) {
         0 => Foreign::beat(id),
         1 => Foreign::grant(id, number),
         2 => Foreign::on(id, "OK", Value::Array(vec![number])),
@@ -70,6 +71,7 @@ fn hostile(world: &mut World, at: usize, tape: &mut Tape<'_>) {
         10 => Foreign::request(id, "hostile", vec![]).version(number),
         11 => Foreign::request(id, "hostile", vec![]).without("v"),
         12 => Foreign::request(id, "hostile", vec![]).with_name(5),
+        13 => Foreign::on(id, "ERR", Value::Array(vec![number; 3])).with("_zpc_returned", true),
         _ => Foreign::beat(id).version(2).with_args(Value::Array(vec![number])),
     };
     world.inject(at, from, event.message());

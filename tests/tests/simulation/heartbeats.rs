@@ -413,7 +413,7 @@ fn what_was_not_transmitted_is_withdrawn() {
     client.session.handle_timeout(epoch() + seconds(3.5));
     assert_eq!(client.session.poll_notice(), Some(Notice::CallLost(late)));
     assert_eq!(client.session.poll_transmit(), None, "timed out before");
-    assert_eq!(client.recv(late), Some(Answer::Lost(Loss::TimedOut { after: seconds(3.5) })));
+    assert_eq!(client.recv(late), Some(Answer::Lost(Loss::NotSent { after: seconds(3.5) })));
 
     let gone = open(&mut client);
     let now = client.now();

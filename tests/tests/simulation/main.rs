@@ -2,6 +2,7 @@
 //! with a world full of them. No test here looks at a clock, and all chance can be repeated (`ZERORPC_SEED`).
 
 mod credit;
+mod draining;
 mod fuzzing;
 mod heartbeats;
 mod limits;

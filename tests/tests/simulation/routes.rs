@@ -119,6 +119,11 @@ fn open_patiently(client: &mut Puppet) {
     client.settle();
 }
 
+/// The next connection to be ended.
+fn ended(puppet: &mut Puppet) -> Option<PeerId> {
+    puppet.session.poll_disconnect().map(|(peer, _)| peer)
+}
+
 fn come_up(client: &mut Puppet, peer: PeerId, up: bool) {
     let now = client.now();
     client.session.handle_peer(now, peer, up);
@@ -126,16 +131,15 @@ fn come_up(client: &mut Puppet, peer: PeerId, up: bool) {
 }
 
 #[test]
-fn a_connection_that_has_died_is_told_of_when_its_last_call_is_lost() {
+fn a_connection_that_has_died_is_told_of_with_the_first_call_that_is_lost() {
     let mut client = client_of(1);
     open_patiently(&mut client);
     client.pass(DEFAULT_HEARTBEAT);
+    assert_eq!(ended(&mut client), None, "it may still be answered");
     open_patiently(&mut client);
     client.pass(DEFAULT_HEARTBEAT);
-    assert_eq!(client.session.poll_silent_peer(), None, "one call may still be answered");
-    client.pass(DEFAULT_HEARTBEAT);
-    assert_eq!(client.session.poll_silent_peer(), Some(PEER));
-    assert_eq!(client.session.poll_silent_peer(), None, "it is told once");
+    assert_eq!(ended(&mut client), Some(PEER));
+    assert_eq!(ended(&mut client), None, "it is told once");
     come_up(&mut client, PEER, false);
     come_up(&mut client, PeerId(2), true);
     client.sent.clear();
@@ -160,7 +164,7 @@ fn a_peer_that_is_heard_of_keeps_its_connection() {
         assert_eq!(client.session.open_channels(), 1, "the loss is to be read");
         // Of one among many it is not remembered when it was heard, and making a connection anew does no harm to a
         // peer without calls.
-        let told = client.session.poll_silent_peer();
+        let told = ended(&mut client);
         assert_eq!(told, if kept { None } else { Some(PEER) }, "{peers} peers, heard at {at}");
     }
 }
@@ -173,7 +177,7 @@ fn servers_are_told_of_no_callers() {
     server.hear(PEER, &Foreign::beat("id")).expect("a beat");
     server.pass(4 * DEFAULT_HEARTBEAT);
     assert_eq!(server.session.open_channels(), 0);
-    assert_eq!(server.session.poll_silent_peer(), None);
+    assert_eq!(ended(&mut server), None);
 }
 
 /// Receivers of the requests so far.

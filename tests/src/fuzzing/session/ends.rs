@@ -19,7 +19,7 @@ impl World {
         }
         let mut rounds = 0;
         let waits = |app: &App| app.counts_silence && !app.calls.is_empty();
-        while !self.spoiled && self.apps.iter().any(waits) {
+        while !self.spoiled && !self.stopped && self.apps.iter().any(waits) {
             for at in 0..SESSIONS {
                 self.wake(at);
                 self.fail_requests(at);

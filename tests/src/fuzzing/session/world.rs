@@ -51,6 +51,8 @@ pub(super) struct World {
     used: BTreeSet<(usize, Bytes)>,
     /// Somebody broke the protocol on purpose: answers may be anything.
     pub(super) spoiled: bool,
+    /// Somebody takes no requests any more: calls without a time limit may wait for another server for ever.
+    pub(super) stopped: bool,
 }
 
 /// How a session sees another one.
@@ -62,7 +64,7 @@ impl World {
     pub(super) fn new(tape: &mut Tape<'_>) -> Self {
         let apps = (0..SESSIONS).map(|at| app(at, tape)).collect();
         let (wire, ids, used) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
-        let mut world = Self { now: *EPOCH, apps, wire, ids, used, spoiled: false };
+        let mut world = Self { now: *EPOCH, apps, wire, ids, used, spoiled: false, stopped: false };
         for one in 0..SESSIONS {
             (0..=one).for_each(|other| world.come_up(one, other));
         }
@@ -119,6 +121,7 @@ impl World {
     }
 
     fn hear(&mut self, at: usize, from: usize, message: Multipart) {
+        self.forgive_return(at, &message.payload);
         let app = &mut self.apps[at];
         let heard = app.session.handle_message(self.now, peer(from), message);
         let full = matches!(
@@ -128,6 +131,17 @@ impl World {
                 | zerorpc_proto::PeerMisbehaved::Overflow)
         );
         assert!(heard.is_ok() || full || self.spoiled, "{heard:?}");
+    }
+
+    /// A request that was turned down because its server is stopping may be sent again.
+    fn forgive_return(&mut self, at: usize, payload: &Bytes) {
+        let Ok(event) = Event::decode(payload, &Limits::default()) else { return };
+        let key = Args::encode("_zpc_returned").expect("text");
+        if event.header.context.iter().any(|(name, _)| *name == key)
+            && let Some(id) = event.header.response_to
+        {
+            self.used.remove(&(at, Bytes::copy_from_slice(id.as_encoded())));
+        }
     }
 
     pub(super) fn inject(&mut self, at: usize, from: usize, message: Multipart) {
@@ -249,7 +263,7 @@ impl World {
     /// Takes the notices.
     pub(super) fn look(&mut self, at: usize) {
         let app = &mut self.apps[at];
-        while let Some(silent) = app.session.poll_silent_peer() {
+        while let Some((silent, _)) = app.session.poll_disconnect() {
             assert!(are_connected(at, silent.0 as usize - 1), "there are no others");
         }
         while let Some(notice) = app.session.poll_notice() {
@@ -299,6 +313,29 @@ impl World {
         self.disconnect(at, to);
     }
 
+    /// One side of a connection wants no new calls there; or it says, as its last word, that it has answered everything
+    /// that it has looked at.
+    pub(super) fn go_away(&mut self, at: usize, from: usize, is_last: bool) {
+        if !are_connected(at, from) {
+            return;
+        }
+        self.apps[at].session.handle_going_away(self.now, peer(from));
+        self.transmit(from, usize::MAX - 1);
+        self.carry(from, at, usize::MAX - 1);
+        if is_last && self.apps[from].session.open_channels() == 0 {
+            // Whatever of it is still on its way was never looked at.
+            let unseen = self.wire.remove(&(at, from)).unwrap_or_default();
+            for message in unseen {
+                let event = Event::decode(&message.payload, &Limits::default());
+                if let Some(id) = event.ok().and_then(|event| event.header.message_id) {
+                    self.used.remove(&(at, Bytes::copy_from_slice(id.as_encoded())));
+                }
+            }
+            self.apps[at].session.handle_gone(self.now, peer(from));
+            self.disconnect(at, from);
+        }
+    }
+
     /// A connection is there.
     pub(super) fn come_up(&mut self, one: usize, other: usize) {
         if !are_connected(one, other) {
@@ -327,6 +364,7 @@ impl World {
 
     pub(super) fn stop_accepting(&mut self, at: usize) {
         self.look(at);
+        self.stopped = true;
         self.apps[at].session.stop_accepting();
     }
 
