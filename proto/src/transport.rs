@@ -103,8 +103,12 @@ pub struct SocketOptions {
     pub high_water_bytes: usize,
     /// The largest frame accepted from a peer, in bytes; a peer that sends a larger one is disconnected.
     pub max_frame: u64,
-    /// How long a peer may take from the first byte to the end of the handshake.
+    /// How long a peer that has connected to this side may take to the end of the handshake.
     pub handshake_timeout: Duration,
+    /// How long this side waits, when it connects, for the system at the other end, and then again for the end of the
+    /// handshake, before it tries the next address, or the same again after a while. (Over libzmq, what its own
+    /// options say.)
+    pub dial_timeout: Duration,
     /// How connections over TCP find out that their peer has vanished without a word; `None` leaves it to the system,
     /// which never asks, and notices after a quarter of an hour when there is something to be sent.
     pub keepalive: Option<Keepalive>,
@@ -115,8 +119,8 @@ pub struct SocketOptions {
 }
 
 impl Default for SocketOptions {
-    /// One second of linger, 1000 messages (libzmq's default) or 16 MiB, frames up to 1 GiB, 30 s for the handshake,
-    /// [`Keepalive::default`], waits from 0.1 s to 5 s.
+    /// One second of linger, 1000 messages (libzmq's default) or 16 MiB, frames up to 1 GiB, 30 s for the handshake of
+    /// whoever connects, 3 s for whom this side connects to, [`Keepalive::default`], waits from 0.1 s to 5 s.
     fn default() -> Self {
         Self {
             linger: Some(Duration::from_secs(1)),
@@ -124,6 +128,7 @@ impl Default for SocketOptions {
             high_water_bytes: 16 << 20,
             max_frame: 1 << 30,
             handshake_timeout: Duration::from_secs(30),
+            dial_timeout: Duration::from_secs(3),
             keepalive: Some(Keepalive::default()),
             reconnect: Duration::from_millis(100),
             reconnect_longest: Duration::from_secs(5),

@@ -3,7 +3,7 @@
 use std::{
     io::{ErrorKind, IoSlice},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -76,6 +76,12 @@ pub(crate) enum Origin {
 pub(crate) enum Ending {
     #[error("the peer closed the connection")]
     Closed,
+    /// The system at the other end has a connection, of which the program there makes nothing.
+    #[error(
+        "the peer said nothing within {} ms of the connection: it is frozen or overloaded, or does not speak ZMTP",
+        .0.as_millis()
+    )]
+    Mute(Duration),
     #[error("{0}")]
     Failed(String),
     #[error("{0}")]

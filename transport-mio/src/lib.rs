@@ -92,7 +92,7 @@ pub fn open(kind: SocketKind, options: &SocketOptions) -> Result<Parts, Transpor
 }
 
 /// Opens a socket with a mechanism, an identity or heartbeats of ZMTP's own. Its kind, its frame limit and its
-/// handshake time-out are those of `kind` and `options`.
+/// time-outs of handshakes are those of `kind` and `options`.
 ///
 /// # Errors
 /// As [`open`].

@@ -36,18 +36,18 @@ pub(crate) use stream::Stream;
 pub(crate) struct LinkOptions {
     /// Probes of idle tcp connections; `None` leaves them to the system's defaults, where they are off.
     pub(crate) keepalive: Option<Probes>,
-    /// How long connecting to one address may take; `None` waits as long as the system does (minutes).
+    /// How long the system at one address may take to answer; `None` waits as long as our own does (minutes).
     pub(crate) connect_timeout: Option<Duration>,
     /// How long to wait before connecting again.
     pub(crate) pace: Pace,
 }
 
 impl Default for LinkOptions {
-    /// The system's keepalive, ten seconds to connect (enough for three lost packets), the default pace.
+    /// The system's keepalive, three seconds to connect (enough for a lost packet), the default pace.
     fn default() -> Self {
         Self {
             keepalive: None,
-            connect_timeout: Some(Duration::from_secs(10)),
+            connect_timeout: Some(Duration::from_secs(3)),
             pace: Pace::default(),
         }
     }

@@ -4,6 +4,7 @@
 //! accepted connections. Readiness comes from the [`MioWaiter`] by way of a mailbox;
 //! everything else happens in the calls of the thread that moves messages.
 
+mod engines;
 mod inbox;
 mod patterns;
 mod sources;
@@ -32,8 +33,9 @@ use crate::{
     link::{Bell, Dialer, LinkOptions, Listener, Pace, Probes},
     pool::Pool,
     waiter::{Mailbox, MioWaiter, MioWaker, Readiness, SourceWaker},
-    zmtp::{EngineConfig, Heartbeat, Outgoing, WireLimits},
+    zmtp::{EngineConfig, Outgoing, WireLimits},
 };
+use engines::Engines;
 use inbox::Inbox;
 use patterns::Rotation;
 use sources::{Bound, Dialed, Slot};
@@ -61,10 +63,7 @@ pub struct MioTransport {
     kind: SocketKind,
     options: SocketOptions,
     links: LinkOptions,
-    /// For connections over a network,
-    engine: Arc<EngineConfig>,
-    /// and for those within this machine, whose ends the system tells of: they need no PINGs.
-    local_engine: Arc<EngineConfig>,
+    engines: Engines,
     registry: Registry,
     mailbox: Arc<Mailbox>,
     waker: MioWaker,
@@ -115,28 +114,18 @@ impl MioTransport {
         let (waiter, waker, registry, mailbox) = MioWaiter::new().map_err(failed)?;
         engine.kind = kind;
         engine.limits = WireLimits::with_frame_bytes(options.max_frame);
-        engine.handshake_timeout = options.handshake_timeout;
         let pool = Pool::default();
         engine.buffers = Arc::new(pool.clone());
-        let local_engine = Arc::new(engine.clone());
-        if let Some(keepalive) = &options.keepalive {
-            engine.heartbeat.get_or_insert(Heartbeat {
-                interval: keepalive.interval,
-                timeout: keepalive.timeout,
-                ttl: keepalive.ttl(),
-            });
-        }
         let links = LinkOptions {
             keepalive: options.keepalive.map(|keepalive| Probes::new(kind, &keepalive)),
+            connect_timeout: Some(options.dial_timeout),
             pace: Pace { first: options.reconnect, longest: options.reconnect_longest },
-            ..LinkOptions::default()
         };
         let transport = Self {
             kind,
             options: options.clone(),
             links,
-            engine: Arc::new(engine),
-            local_engine,
+            engines: Engines::new(engine, options),
             registry,
             mailbox,
             waker: waker.clone(),

@@ -259,7 +259,7 @@ impl MioTransport {
             tracing::warn!("cannot watch the connection from {stream}: {error}");
             return;
         }
-        let engine = if stream.is_local() { &self.local_engine } else { &self.engine };
+        let engine = self.engines.of(Origin::Accepted, &stream);
         let connection = Connection::new(stream, engine, Origin::Accepted, now);
         entry.insert(Slot::Accepted(Box::new(connection)));
         self.greet(slot);
@@ -273,7 +273,7 @@ impl MioTransport {
                 if let Some(wake) = dialed.wake.take() {
                     self.timers.remove(&(wake, slot));
                 }
-                let engine = if stream.is_local() { &self.local_engine } else { &self.engine };
+                let engine = self.engines.of(Origin::Dialed, &stream);
                 let connection = Connection::new(stream, engine, Origin::Dialed, now);
                 dialed.connection = Some(connection);
                 self.greet(slot);

@@ -11,7 +11,7 @@ use super::{MioTransport, sources::Slot};
 use crate::{
     connection::{Connection, Ending, Origin, Read},
     solo::{Haul, Solo},
-    zmtp::{Frames, Outgoing, PeerInfo, ZmtpEvent},
+    zmtp::{Frames, Outgoing, PeerInfo, Violation, ZmtpEvent},
 };
 
 impl MioTransport {
@@ -71,12 +71,14 @@ impl MioTransport {
         // What waits may show that the peer is there: this process may have been stopped for a while.
         self.run(slot, now);
         let Some(connection) = self.connection(slot) else { return };
+        let mute = !connection.engine.has_heard();
         match connection.engine.handle_timeout(now) {
             Ok(()) => {
                 let timeout = connection.engine.poll_timeout();
                 self.flush(slot);
                 self.schedule(slot, timeout);
             }
+            Err(Violation::HandshakeTimeout(after)) if mute => self.end(slot, &Ending::Mute(after)),
             Err(violation) => self.end(slot, &violation.into()),
         }
     }

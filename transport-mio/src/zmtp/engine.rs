@@ -158,6 +158,15 @@ impl Engine {
         event
     }
 
+    /// Whether any byte of the peer has come.
+    #[must_use]
+    pub fn has_heard(&self) -> bool {
+        match &self.phase {
+            Phase::Handshake { handshake, .. } => handshake.has_heard(),
+            Phase::Traffic(_) | Phase::Dead(_) => true,
+        }
+    }
+
     /// When to call [`handle_timeout`](Self::handle_timeout); `None`: never, as things stand.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {

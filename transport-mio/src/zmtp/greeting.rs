@@ -68,6 +68,11 @@ impl Greeting {
         Self { bytes: [0; LEN], filled: 0, stage: Stage::FirstByte }
     }
 
+    /// Whether any of the peer's is there.
+    pub(super) fn has_begun(&self) -> bool {
+        self.filled > 0
+    }
+
     /// Reads on; answers as soon as it is clear what the peer understands.
     pub(super) fn receive(
         mut self,

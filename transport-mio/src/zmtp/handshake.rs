@@ -109,6 +109,14 @@ impl Handshake {
         }
     }
 
+    /// Whether any byte has come.
+    pub(super) fn has_heard(&self) -> bool {
+        match self {
+            Self::Greeting(greeting) => greeting.has_begun(),
+            Self::Identity { .. } | Self::Mechanism { .. } => true,
+        }
+    }
+
     /// Bytes reserved for a frame of which not all has arrived.
     pub(super) fn held_bytes(&self) -> usize {
         match self {

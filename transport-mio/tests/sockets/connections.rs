@@ -181,7 +181,8 @@ fn what_was_begun_after_a_disconnect_is_no_concern_of_the_next() -> Outcome {
 
 #[test]
 fn a_handshake_that_takes_too_long_ends() -> Outcome {
-    let options = SocketOptions { handshake_timeout: Duration::from_millis(50), ..hasty() };
+    let limit = Duration::from_millis(50);
+    let options = SocketOptions { handshake_timeout: limit, dial_timeout: limit, ..hasty() };
     let mut server = Node::with(Router, &options);
     let endpoint = server.parts.transport.bind(ANY_PORT)?;
     let mut silent = TcpStream::connect(address(&endpoint))?;

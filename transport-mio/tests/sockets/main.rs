@@ -9,6 +9,7 @@
 mod closing;
 mod congestion;
 mod connections;
+mod dialing;
 mod libzmq;
 mod patterns;
 mod support;
