@@ -13,20 +13,27 @@ use std::{
 const LONGEST_PATH: usize =
     if cfg!(any(target_os = "linux", target_os = "android")) { 107 } else { 103 };
 
+/// How many connections an endpoint may ask for to each address.
+const MOST_CONNECTIONS: u8 = 64;
+
 /// The longest name of an inproc endpoint, in bytes; that of libzmq.
 const LONGEST_NAME: usize = 256;
 
 /// Where a socket listens or connects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
-    /// `tcp://host:port`, or to connect from a certain address `tcp://source:port;host:port`.
+    /// `tcp://host:port`, or to connect from a certain address `tcp://source:port;host:port`; with `?connections=2`
+    /// behind it to connect twice.
     Tcp {
         /// The address of this side, where a connection is to come from a certain one.
         source: Option<TcpAddress>,
         /// The address to bind, or to connect to.
         address: TcpAddress,
+        /// How many connections to make to each address, 1 to 64: a balancer may lead each to another server. One
+        /// where nothing is said, and where it is bound.
+        connections: u8,
     },
-    /// `ipc://path`: a socket file.
+    /// `ipc://path`: a socket file. A `?` is a character of its name as any other.
     IpcPath(PathBuf),
     /// `ipc://@name`: a socket without a file (Linux); the name without its `@`.
     IpcAbstract(String),
@@ -70,8 +77,11 @@ impl Endpoint {
     /// What is wrong with the text and what to write instead, for people.
     pub fn parse_bind(text: &str) -> Result<Self, String> {
         match Self::read(text)? {
-            Self::Tcp { source: Some(_), address } => Err(format!(
+            Self::Tcp { source: Some(_), address, .. } => Err(format!(
                 "an address to come from can only be given to connect; bind tcp://{address}"
+            )),
+            Self::Tcp { address, .. } if text.contains('?') => Err(format!(
+                "a number of connections can only be given to connect; bind tcp://{address}"
             )),
             endpoint => Ok(endpoint),
         }
@@ -113,7 +123,11 @@ impl Endpoint {
         }
     }
 
-    fn read_tcp(addresses: &str) -> Result<Self, String> {
+    fn read_tcp(text: &str) -> Result<Self, String> {
+        let (addresses, connections) = match text.split_once('?') {
+            Some((addresses, option)) => (addresses, read_connections(option)?),
+            None => (text, 1),
+        };
         let (source, address) = match addresses.split_once(';') {
             Some((_, address)) if address.contains(';') => {
                 return Err("there is more than one `;`; write tcp://source:port;host:port".into());
@@ -121,7 +135,25 @@ impl Endpoint {
             Some((source, address)) => (Some(TcpAddress::read(source)?), address),
             None => (None, addresses),
         };
-        Ok(Self::Tcp { source, address: TcpAddress::read(address)? })
+        let address = TcpAddress::read(address)?;
+        match &source {
+            Some(source) => {
+                source.check_zone()?;
+                if connections > 1 && source.port != 0 {
+                    return Err(format!(
+                        "{connections} connections cannot all come from one port; write \
+                         tcp://{}:*;{address}?connections={connections}",
+                        source.host
+                    ));
+                }
+                // An address to come from that has its interface decides for both.
+                if !matches!(source.host, Host::V6 { zone: Some(_), .. }) {
+                    address.check_zone()?;
+                }
+            }
+            None => address.check_zone()?,
+        }
+        Ok(Self::Tcp { source, address, connections })
     }
 
     fn read_ipc(path: &str) -> Result<Self, String> {
@@ -181,6 +213,30 @@ impl TcpAddress {
         };
         Ok(Self { host, port })
     }
+
+    /// Refuses a link-local address that does not say on which link.
+    fn check_zone(&self) -> Result<(), String> {
+        match self.host {
+            Host::V6 { address, zone: None } if address.is_unicast_link_local() => Err(format!(
+                "[{address}] is a link-local address, which is another one on every network: say through which \
+                 interface, as in tcp://[{address}%eth0]:{} (`ip link` lists them)",
+                self.port
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What stands behind the `?` of a tcp endpoint.
+fn read_connections(option: &str) -> Result<u8, String> {
+    let Some(number) = option.strip_prefix("connections=") else {
+        return Err(format!("`?{option}` means nothing here; write tcp://host:port?connections=2"));
+    };
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    match number.parse() {
+        Ok(connections @ 1..=MOST_CONNECTIONS) if is_number => Ok(connections),
+        _ => Err(format!("`{number}` is no number of connections; write 1 to {MOST_CONNECTIONS}")),
+    }
 }
 
 fn read_ipv6(text: &str) -> Option<Host> {
@@ -224,8 +280,17 @@ impl fmt::Display for Host {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp { source: None, address } => write!(f, "tcp://{address}"),
-            Self::Tcp { source: Some(source), address } => write!(f, "tcp://{source};{address}"),
+            Self::Tcp { source, address, connections } => {
+                f.write_str("tcp://")?;
+                if let Some(source) = source {
+                    write!(f, "{source};")?;
+                }
+                address.fmt(f)?;
+                if *connections != 1 {
+                    write!(f, "?connections={connections}")?;
+                }
+                Ok(())
+            }
             Self::IpcPath(path) => write!(f, "ipc://{}", path.display()),
             Self::IpcAbstract(name) => write!(f, "ipc://@{name}"),
             Self::IpcWildcard => f.write_str("ipc://*"),
@@ -235,112 +300,4 @@ impl fmt::Display for Endpoint {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tcp(host: Host, port: u16) -> Endpoint {
-        Endpoint::Tcp { source: None, address: TcpAddress { host, port } }
-    }
-
-    #[test]
-    fn good_endpoints() {
-        let local = || Host::V4(Ipv4Addr::LOCALHOST);
-        let v6 = |address, zone: Option<&str>| Host::V6 { address, zone: zone.map(Into::into) };
-        let link_local = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
-        let name = |name: &str| Host::Name(name.into());
-        let table = [
-            ("tcp://127.0.0.1:1234", tcp(local(), 1234), true),
-            ("tcp://127.0.0.1:01234", tcp(local(), 1234), true),
-            ("tcp://0:1234", tcp(Host::V4(Ipv4Addr::UNSPECIFIED), 1234), true),
-            ("tcp://*:1234", tcp(Host::Any, 1234), false),
-            ("tcp://*:*", tcp(Host::Any, 0), false),
-            ("tcp://127.0.0.1:*", tcp(local(), 0), false),
-            ("tcp://127.0.0.1:0", tcp(local(), 0), false),
-            ("tcp://[::1]:65535", tcp(v6(Ipv6Addr::LOCALHOST, None), 65535), true),
-            ("tcp://[::]:1", tcp(v6(Ipv6Addr::UNSPECIFIED, None), 1), true),
-            ("tcp://[fe80::1%eth0]:1", tcp(v6(link_local, Some("eth0")), 1), true),
-            ("tcp://host-1.example:80", tcp(name("host-1.example"), 80), true),
-            ("tcp://eth0:80", tcp(name("eth0"), 80), true),
-            ("ipc:///tmp/time", Endpoint::IpcPath("/tmp/time".into()), true),
-            ("ipc://time", Endpoint::IpcPath("time".into()), true),
-            ("ipc://@time", Endpoint::IpcAbstract("time".into()), true),
-            ("ipc://*", Endpoint::IpcWildcard, false),
-            ("inproc://time", Endpoint::Inproc("time".into()), true),
-        ];
-        for (text, expected, connectable) in table {
-            assert_eq!(Endpoint::parse_bind(text), Ok(expected.clone()), "{text}");
-            assert_eq!(Endpoint::parse_connect(text).is_ok(), connectable, "{text}");
-            assert_eq!(Endpoint::parse_bind(&expected.to_string()), Ok(expected), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_source_is_only_for_connecting() {
-        for (text, source) in [
-            ("tcp://127.0.0.2:99;host:80", "127.0.0.2:99"),
-            ("tcp://*:0;host:80", "*:0"),
-            ("tcp://[::1]:*;host:80", "[::1]:0"),
-        ] {
-            let endpoint = Endpoint::parse_connect(text).expect(text);
-            let Endpoint::Tcp { source: Some(read), address } = &endpoint else {
-                panic!("{text}: no source in {endpoint:?}");
-            };
-            assert_eq!(
-                (read.to_string().as_str(), address.to_string().as_str()),
-                (source, "host:80")
-            );
-            assert_eq!(Endpoint::parse_connect(&endpoint.to_string()), Ok(endpoint), "{text}");
-            let reason = Endpoint::parse_bind(text).expect_err(text);
-            assert!(reason.contains("bind tcp://host:80"), "{text}: {reason}");
-        }
-        for text in ["tcp://127.0.0.1:1;*:80", "tcp://127.0.0.1:1;host:0"] {
-            Endpoint::parse_connect(text).expect_err(text);
-        }
-    }
-
-    #[test]
-    fn bad_endpoints_are_explained() {
-        let long = format!("ipc:///{}", "x".repeat(200));
-        let long_name = format!("inproc://{}", "x".repeat(257));
-        let table = [
-            ("", "scheme is missing"),
-            ("127.0.0.1:1234", "scheme is missing"),
-            ("http://host:80", "`http://` is not supported"),
-            ("TCP://host:80", "`TCP://` is not supported"),
-            ("udp://host:80", "use tcp:// or ipc://"),
-            ("tcp://", "port is missing"),
-            ("tcp://host", "port is missing"),
-            ("tcp://host:", "port is missing"),
-            ("tcp://[::1]", "port is missing"),
-            ("tcp://:1234", "host is missing"),
-            ("tcp://;host:1234", "port is missing"),
-            ("tcp://host:1234;", "port is missing"),
-            ("tcp://a:1;b:2;c:3", "more than one `;`"),
-            ("tcp://host:65536", "up to 65535"),
-            ("tcp://host:66770", "up to 65535"),
-            ("tcp://host:99999999999999999999", "up to 65535"),
-            ("tcp://host:-1", "`-1` is no port"),
-            ("tcp://host:+1", "`+1` is no port"),
-            ("tcp://host:http", "`http` is no port"),
-            ("tcp://host:80/", "`80/` is no port"),
-            ("tcp://::1:80", "tcp://[::1]:80"),
-            ("tcp://[host]:80", "[host] is not an IPv6 address"),
-            ("tcp://[::1:80", "not an IPv6 address"),
-            ("tcp://[]:80", "not an IPv6 address"),
-            ("tcp://[fe80::1%]:80", "not an IPv6 address"),
-            ("tcp://[127.0.0.1]:80", "not an IPv6 address"),
-            ("tcp://ho\0st:80", "control characters"),
-            ("ipc://", "path is missing"),
-            ("ipc://@", "name is missing"),
-            ("inproc://", "name is missing"),
-            (long.as_str(), "too long"),
-            (long_name.as_str(), "too long"),
-        ];
-        for (text, hint) in table {
-            for result in [Endpoint::parse_bind(text), Endpoint::parse_connect(text)] {
-                let reason = result.expect_err(text);
-                assert!(reason.contains(hint), "{text}: {reason}");
-            }
-        }
-    }
-}
+mod tests;

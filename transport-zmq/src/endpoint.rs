@@ -17,9 +17,14 @@ use zmq::Error;
 /// How long libzmq may take to let go of a port.
 const RELEASE: Duration = Duration::from_secs(1);
 
-/// Refuses what libzmq cannot do between processes, or only within a context that nobody else has.
+/// Refuses what libzmq cannot do: between processes, or only within a context that nobody else has, or twice.
 pub(crate) fn supported(endpoint: Endpoint) -> Result<Endpoint, String> {
     match endpoint {
+        Endpoint::Tcp { connections: 2.., .. } => {
+            Err("libzmq makes one connection to an endpoint; use the transport mio for more, \
+                 or leave `?connections=` out"
+                .into())
+        }
         Endpoint::Inproc(_) => {
             Err("inproc:// is not supported; use ipc:// within one machine".into())
         }
@@ -106,6 +111,9 @@ mod tests {
 
     #[test]
     fn inproc_is_refused() {
+        let endpoint =
+            Endpoint::parse_connect("tcp://host:1?connections=2").expect("a good endpoint");
+        assert!(supported(endpoint).expect_err("not over libzmq").contains("connections"));
         let endpoint = Endpoint::parse_bind("inproc://time").expect("a good endpoint");
         assert!(supported(endpoint).expect_err("inproc").contains("use ipc://"));
     }
