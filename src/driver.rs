@@ -92,6 +92,8 @@ pub(crate) struct State {
     send_by: Option<Instant>,
     /// Why connections ended, of the latest that did.
     departures: VecDeque<(PeerId, Arc<str>)>,
+    /// Where connections led to that were given up for their silence.
+    given_up: VecDeque<(PeerId, Arc<str>)>,
     /// What went wrong with the latest attempt to connect, as long as none went well.
     trouble: Option<Arc<str>>,
     /// When something was due in the session last.
@@ -139,6 +141,7 @@ impl Driver {
             held_back: 0,
             send_by: None,
             departures: VecDeque::new(),
+            given_up: VecDeque::new(),
             trouble: None,
             timed: None,
             burst: 0,

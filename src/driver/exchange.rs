@@ -50,8 +50,16 @@ impl State {
                 departure.map(|(_, reason)| Arc::clone(reason))
             }
             Answer::Lost(Loss::NotSent { .. }) => self.trouble.clone(),
+            Answer::Lost(Loss::Silent { .. }) => self.remote(peer),
             _ => None,
         }
+    }
+
+    /// Where a peer is, or was when it was given up.
+    fn remote(&self, peer: PeerId) -> Option<Arc<str>> {
+        let given_up = self.given_up.iter().find(|(given_up, _)| *given_up == peer);
+        let standing = || self.transport.as_ref()?.remote(peer).map(Arc::from);
+        given_up.map(|(_, remote)| Arc::clone(remote)).or_else(standing)
     }
 
     /// One round of moving messages, of which it receives `most`; true when there may be more to receive.
@@ -106,6 +114,10 @@ impl State {
     fn end_connections(&mut self, now: Instant) {
         while let Some((peer, reason)) = self.session.poll_disconnect() {
             if let Some(transport) = &mut self.transport {
+                if let Some(remote) = transport.remote(peer) {
+                    self.given_up.truncate(DEPARTURES - 1);
+                    self.given_up.push_front((peer, remote.into()));
+                }
                 transport.reset(peer, reason);
             }
             self.take_news(now);
