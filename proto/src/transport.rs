@@ -116,11 +116,16 @@ pub struct SocketOptions {
     pub reconnect: Duration,
     /// The longest such wait: they double until they reach it.
     pub reconnect_longest: Duration,
+    /// How often the name in an endpoint is looked up again, to connect to addresses that are new and leave those that
+    /// are gone; `None`: only when a connection was lost or could not be made. For sockets that use all addresses of
+    /// a name: those of clients and pushers. (Not over libzmq.)
+    pub resolve_interval: Option<Duration>,
 }
 
 impl Default for SocketOptions {
     /// One second of linger, 1000 messages (libzmq's default) or 16 MiB, frames up to 1 GiB, 30 s for the handshake of
-    /// whoever connects, 3 s for whom this side connects to, [`Keepalive::default`], waits from 0.1 s to 5 s.
+    /// whoever connects, 3 s for whom this side connects to, [`Keepalive::default`], waits from 0.1 s to 5 s, names
+    /// looked up every 30 s.
     fn default() -> Self {
         Self {
             linger: Some(Duration::from_secs(1)),
@@ -132,6 +137,7 @@ impl Default for SocketOptions {
             keepalive: Some(Keepalive::default()),
             reconnect: Duration::from_millis(100),
             reconnect_longest: Duration::from_secs(5),
+            resolve_interval: Some(Duration::from_secs(30)),
         }
     }
 }
@@ -248,6 +254,12 @@ pub trait Transport: Send {
     /// Whether connections have names: then calls may go to [`PeerId::ANY`], and each stays with its peer.
     fn knows_peers(&self) -> bool {
         false
+    }
+
+    /// Where a connection leads to, as long as it stands.
+    fn remote(&self, peer: PeerId) -> Option<String> {
+        let _nameless = peer;
+        None
     }
 
     /// Ends a connection for a reason, and makes it anew if this side has made it. What the peer had sent before, and the

@@ -2,13 +2,14 @@
 //!
 //! Nothing here knows ZMTP. A [`Listener`] accepts streams at one endpoint, a [`Dialer`] goes on making one to
 //! an endpoint, and a [`Stream`] moves bytes. All are driven by events and by the time the caller says it
-//! is; none ever blocks, and none has a thread but for the names that a dialer must look up.
+//! is; none ever blocks, and none has a thread but for the names that must be looked up.
 //!
 //! ```text
 //!  Endpoint ──► Listener ── accept ──┐
 //!                                    ├──► Stream ──► read, write
 //!  Endpoint ──► Dialer ──── poll ────┘
 //!                 │ waits: Backoff; names: resolve
+//!  a name ────► Resolver: whom else to dial, and whom no more
 //! ```
 //!
 //! tcp, ipc and inproc differ only below this line: an inproc connection is a pair of unix sockets.
@@ -23,12 +24,15 @@ mod inproc;
 mod ipc;
 mod listener;
 mod resolve;
+mod resolver;
 mod stream;
 mod tcp;
 
 pub(crate) use backoff::Pace;
 pub(crate) use dialer::{Dial, Dialer};
 pub(crate) use listener::{Burst, Listener};
+pub(crate) use resolve::Addresses;
+pub(crate) use resolver::{Resolution, Resolver};
 pub(crate) use stream::Stream;
 
 /// How connections are made and kept.
@@ -38,16 +42,20 @@ pub(crate) struct LinkOptions {
     pub(crate) keepalive: Option<Probes>,
     /// How long the system at one address may take to answer; `None` waits as long as our own does (minutes).
     pub(crate) connect_timeout: Option<Duration>,
+    /// How often names are looked up again that lead to several connections; `None`: only when one is lost.
+    pub(crate) resolve_interval: Option<Duration>,
     /// How long to wait before connecting again.
     pub(crate) pace: Pace,
 }
 
 impl Default for LinkOptions {
-    /// The system's keepalive, three seconds to connect (enough for a lost packet), the default pace.
+    /// The system's keepalive, three seconds to connect (enough for a lost packet), names looked up every thirty,
+    /// the default pace.
     fn default() -> Self {
         Self {
             keepalive: None,
             connect_timeout: Some(Duration::from_secs(3)),
+            resolve_interval: Some(Duration::from_secs(30)),
             pace: Pace::default(),
         }
     }

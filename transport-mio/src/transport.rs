@@ -1,10 +1,12 @@
 //! The sockets: many connections behind one pattern.
 //!
-//! Every source of readiness has a slot: listeners, dialers (with the connection that each has made), and
-//! accepted connections. Readiness comes from the [`MioWaiter`] by way of a mailbox;
+//! Every source of readiness has a slot: listeners, dialers (with the connection that each has made), groups of
+//! dialers, and accepted connections. Readiness comes from the [`MioWaiter`] by way of a mailbox;
 //! everything else happens in the calls of the thread that moves messages.
 
+mod endpoints;
 mod engines;
+mod groups;
 mod inbox;
 mod patterns;
 mod sources;
@@ -13,32 +15,31 @@ mod traffic;
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     fmt,
-    hash::{BuildHasher, Hasher, RandomState},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use mio::{Interest, Registry, Token};
+use mio::Registry;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use slab::Slab;
 use zerorpc_proto::{
-    Endpoint, EndpointError, Flow, MonitorEvent, Multipart, PeerEvent, PeerId, Route, SocketKind,
+    EndpointError, Flow, MonitorEvent, Multipart, PeerEvent, PeerId, Route, SocketKind,
     SocketOptions, Transmit, Transport, TransportError, Waker,
 };
 
 use crate::{
     Parts,
     connection::SCRATCH,
-    link::{Bell, Dialer, LinkOptions, Listener, Pace, Probes},
+    link::{LinkOptions, Pace, Probes},
     pool::Pool,
-    waiter::{Mailbox, MioWaiter, MioWaker, Readiness, SourceWaker},
+    waiter::{Mailbox, MioWaiter, MioWaker, Readiness},
     zmtp::{EngineConfig, Outgoing, WireLimits},
 };
 use engines::Engines;
 use inbox::Inbox;
 use patterns::Rotation;
-use sources::{Bound, Dialed, Slot};
+use sources::Slot;
 
 /// How many bytes are read between two waits, which alone find out who else has something to say.
 const BUDGET: usize = 256 << 10;
@@ -50,10 +51,22 @@ const MONITORED: usize = 256;
 ///
 /// # Endpoints
 ///
-/// `tcp://host:port` with IPv4 and IPv6 addresses, names (resolved at every attempt, to all their addresses),
-/// names of interfaces, `*` and ports of the system's choice where it is bound; `ipc://path` (with permissions for its
+/// `tcp://host:port` with IPv4 and IPv6 addresses, names, names of interfaces, `*` and ports of the system's choice
+/// where it is bound; `ipc://path` (with permissions for its
 /// owner alone; a stale file is replaced, a live one is an error, and the file is removed at the end),
 /// `ipc://@name` on Linux, and `inproc://name` within a process.
+///
+/// A DEALER and a PUSH socket that connect to a name use all its addresses at the same time: each has a connection of
+/// its own, where an IPv6 address only stands in for an IPv4 address that does not answer, as long as there are enough
+/// of those. (So `localhost` is one connection, and a name with three addresses is three.) Names are looked up again
+/// every [`SocketOptions::resolve_interval`] and when a connection was lost or could not be made: addresses that are
+/// new are connected to, those that are gone no more. A look-up that fails changes nothing. On the other sockets, which
+/// would get messages twice or mean one certain peer, a name is one connection: the addresses are tried one after the
+/// other, and looked up for every round.
+///
+/// `tcp://host:port?connections=2` makes so many connections to each address, 1 to 64, so that one socket can use
+/// several of the servers behind a balancer; not on PUB and SUB sockets. In `ipc://` and `inproc://` endpoints, `?` is a
+/// character as any other.
 ///
 /// # Closing
 ///
@@ -119,6 +132,7 @@ impl MioTransport {
         let links = LinkOptions {
             keepalive: options.keepalive.map(|keepalive| Probes::new(kind, &keepalive)),
             connect_timeout: Some(options.dial_timeout),
+            resolve_interval: options.resolve_interval,
             pace: Pace { first: options.reconnect, longest: options.reconnect_longest },
         };
         let transport = Self {
@@ -152,68 +166,6 @@ impl MioTransport {
             scratch: Vec::with_capacity(SCRATCH),
         };
         Ok(Parts { transport, waiter, waker })
-    }
-
-    fn try_bind(&mut self, given: &str) -> Result<String, String> {
-        let endpoint = Endpoint::parse_bind(given)?;
-        let mut listener = Listener::bind(&endpoint, &self.links)?;
-        let actual = listener.endpoint().to_owned();
-        let entry = self.slots.vacant_entry();
-        self.registry
-            .register(&mut listener, Token(entry.key()), Interest::READABLE)
-            .map_err(|error| error.to_string())?;
-        let bound = Bound { listener, given: given.to_owned(), wake: None, runnable: false };
-        entry.insert(Slot::Listener(Box::new(bound)));
-        Ok(actual)
-    }
-
-    fn try_connect(&mut self, given: &str) -> Result<(), String> {
-        let endpoint = Endpoint::parse_connect(given)?;
-        // As in libzmq: a second connection would have each message come twice, or the endpoint count twice.
-        let once = matches!(self.kind, SocketKind::Dealer | SocketKind::Pub | SocketKind::Sub);
-        if once && self.find_dialer(given).is_some() {
-            return Ok(());
-        }
-        let seed = RandomState::new().build_hasher().finish();
-        let now = Instant::now();
-        let entry = self.slots.vacant_entry();
-        let slot = entry.key();
-        let bell = Bell::new(Arc::new(SourceWaker {
-            token: Token(slot),
-            mailbox: Arc::clone(&self.mailbox),
-            waker: self.waker.clone(),
-        }));
-        let dialer = Dialer::new(endpoint, self.links.clone(), seed, bell, now);
-        let dialed = Dialed { dialer, given: given.to_owned(), connection: None, wake: None };
-        entry.insert(Slot::Dialer(Box::new(dialed)));
-        self.dial(slot, now);
-        self.announce();
-        Ok(())
-    }
-
-    fn try_unbind(&mut self, given: &str) -> Result<(), String> {
-        let found = self.slots.iter().find(|(_, slot)| match slot {
-            Slot::Listener(bound) => bound.given == given || bound.listener.endpoint() == given,
-            Slot::Dialer(_) | Slot::Accepted(_) => false,
-        });
-        let slot = found.map(|(slot, _)| slot).ok_or("this socket is not bound there")?;
-        self.remove_slot(slot);
-        Ok(())
-    }
-
-    fn try_disconnect(&mut self, given: &str) -> Result<(), String> {
-        let slot = self.find_dialer(given).ok_or("this socket is not connected there")?;
-        self.close(slot, "this side disconnected");
-        self.remove_slot(slot);
-        Ok(())
-    }
-
-    fn find_dialer(&self, given: &str) -> Option<usize> {
-        let found = self.slots.iter().find(|(_, slot)| match slot {
-            Slot::Dialer(dialed) => dialed.given == given,
-            Slot::Listener(_) | Slot::Accepted(_) => false,
-        });
-        found.map(|(slot, _)| slot)
     }
 
     /// Lets whoever waits know when there is something to do.
@@ -342,6 +294,11 @@ impl Transport for MioTransport {
 
     fn knows_peers(&self) -> bool {
         true
+    }
+
+    fn remote(&self, peer: PeerId) -> Option<String> {
+        let slot = self.slots.get(*self.peers.get(&peer)?)?;
+        slot.connection().map(|connection| connection.stream.to_string())
     }
 
     fn reset(&mut self, peer: PeerId, reason: &str) {

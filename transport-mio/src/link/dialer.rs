@@ -25,11 +25,13 @@ use super::{
 ///
 /// Call [`poll`](Self::poll) at any event under its token, when its bell rang, and at the time it asked for;
 /// calls without a reason do no harm. Names are looked up again for every round, and a round tries all the
-/// addresses they have.
+/// addresses they have; unless it is [told](Self::set_addresses) which.
 #[derive(Debug)]
 pub(crate) struct Dialer {
     endpoint: Endpoint,
     name: Arc<str>,
+    /// The addresses, where somebody else looks them up.
+    addresses: Option<Addresses>,
     options: LinkOptions,
     backoff: Backoff,
     bell: Bell,
@@ -87,7 +89,18 @@ impl Dialer {
     ) -> Self {
         let name = endpoint.to_string().into();
         let backoff = Backoff::new(options.pace, seed);
-        Self { endpoint, name, options, backoff, bell, state: State::Waiting(now) }
+        let state = State::Waiting(now);
+        Self { endpoint, name, addresses: None, options, backoff, bell, state }
+    }
+
+    /// From the next round on, connects to these addresses of its tcp endpoint, and does not look up any.
+    pub(crate) fn set_addresses(&mut self, addresses: Addresses) {
+        self.addresses = Some(addresses);
+    }
+
+    /// The addresses that it was told.
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        self.addresses.as_ref().map_or(&[], |addresses| &addresses.to)
     }
 
     /// Does what can be done now. Sockets are registered with `registry` under `token`, which must be of no
@@ -165,7 +178,8 @@ impl Dialer {
                     (State::Connecting { stream, deadline, round }, Some(dial))
                 }
                 Err(error) => {
-                    let reason = format!("{stream}: {}", tcp::explain_connect(&error));
+                    let reason =
+                        format!("{stream}: {}", tcp::explain_connect(&error, stream.address()));
                     (State::Trying(round.with(reason)), None)
                 }
             },
@@ -175,8 +189,11 @@ impl Dialer {
 
     /// Begins a round.
     fn begin(&mut self, now: Instant) -> (State, Option<Dial>) {
+        if let Some(addresses) = &self.addresses {
+            return (State::Trying(Round::new(addresses.clone())), None);
+        }
         let begun = match &self.endpoint {
-            Endpoint::Tcp { source, address } => {
+            Endpoint::Tcp { source, address, .. } => {
                 let lookup = Lookup::begin(source.as_ref(), address, &self.bell);
                 return (State::LookingUp(lookup), None);
             }
@@ -254,7 +271,9 @@ impl Round {
             }
         };
         let begun = tcp::connect(target, source, options);
-        Some(begun.map_err(|error| format!("tcp://{target}: {}", tcp::explain_connect(&error))))
+        Some(begun.map_err(|error| {
+            format!("tcp://{target}: {}", tcp::explain_connect(&error, Some(target)))
+        }))
     }
 }
 

@@ -13,17 +13,35 @@ use super::Bell;
 
 /// The addresses between which a connection is tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Addresses {
+pub(crate) struct Addresses {
     /// Where to come from; `None` leaves it to the system.
-    pub(super) from: Option<Vec<SocketAddr>>,
+    pub(crate) from: Option<Vec<SocketAddr>>,
     /// Where to go, in the order of trying.
-    pub(super) to: Vec<SocketAddr>,
+    pub(crate) to: Vec<SocketAddr>,
 }
 
 impl Addresses {
     /// Looks up both ends; blocks if there are names.
     fn find(source: Option<&TcpAddress>, target: &TcpAddress) -> Result<Self, String> {
         Ok(Self { from: source.map(local).transpose()?, to: remote(target)? })
+    }
+
+    /// What connections are to be made for all of these addresses to be used: one to each IPv4 address, for which an
+    /// IPv6 address stands in if there is one, and one to each further IPv6 address. A peer that has one of each, as
+    /// `localhost`, gets one connection. The order in which addresses are told, which often is another each time,
+    /// makes no difference.
+    pub(crate) fn lanes(&self) -> Vec<Self> {
+        let (mut v4, mut v6): (Vec<SocketAddr>, Vec<SocketAddr>) =
+            self.to.iter().partition(|address| address.is_ipv4());
+        for family in [&mut v4, &mut v6] {
+            family.sort_unstable();
+            family.dedup();
+        }
+        let lane = |number: usize| {
+            let to = v4.get(number).into_iter().chain(v6.get(number)).copied().collect();
+            Self { from: self.from.clone(), to }
+        };
+        (0..v4.len().max(v6.len())).map(lane).collect()
     }
 }
 
@@ -168,6 +186,34 @@ mod tests {
         }
         let reason = remote(&address("[fe80::1%nonesuch0]:80")).expect_err("no such interface");
         assert!(reason.contains("`nonesuch0`"), "{reason}");
+    }
+
+    #[test]
+    fn lanes_use_every_address_once() {
+        let table: [(&[&str], &[&[&str]]); 6] = [
+            (&["1.1.1.1"], &[&["1.1.1.1"]]),
+            (&["1.1.1.1", "::1"], &[&["1.1.1.1", "::1"]]),
+            (&["1.1.1.3", "1.1.1.1", "1.1.1.2"], &[&["1.1.1.1"], &["1.1.1.2"], &["1.1.1.3"]]),
+            (&["::2", "1.1.1.1", "::1", "1.1.1.1"], &[&["1.1.1.1", "::1"], &["::2"]]),
+            (&["1.1.1.2", "::1", "1.1.1.1"], &[&["1.1.1.1", "::1"], &["1.1.1.2"]]),
+            (&["::2", "::1", "::2"], &[&["::1"], &["::2"]]),
+        ];
+        let with_port = |text: &&str| SocketAddr::new(text.parse().expect("an address"), 80);
+        for (told, expected) in table {
+            let from = Some(vec![with_port(&"127.0.0.1")]);
+            let to: Vec<_> = told.iter().map(with_port).collect();
+            let lanes = Addresses { from: from.clone(), to: to.clone() }.lanes();
+            let expected: Vec<Addresses> = expected
+                .iter()
+                .map(|lane| Addresses {
+                    from: from.clone(),
+                    to: lane.iter().map(with_port).collect(),
+                })
+                .collect();
+            assert_eq!(lanes, expected, "{told:?}");
+            let reversed = to.into_iter().rev().collect();
+            assert_eq!(Addresses { from, to: reversed }.lanes(), expected, "{told:?}");
+        }
     }
 
     #[test]

@@ -60,6 +60,8 @@ enum Socket {
 #[derive(Debug)]
 enum Peer {
     Address(SocketAddr),
+    /// One of the addresses of the name in an endpoint.
+    Named(SocketAddr, Arc<str>),
     /// Unix connections come from nowhere in particular: this is the endpoint at which they meet.
     Endpoint(Arc<str>),
 }
@@ -88,6 +90,21 @@ impl Stream {
     /// Whether both ends are on this machine, of which the system tells either when the other has gone.
     pub(crate) fn is_local(&self) -> bool {
         matches!(self.socket, Socket::Unix(_))
+    }
+
+    /// Says that its address was found by the name in this endpoint.
+    pub(crate) fn set_endpoint(&mut self, endpoint: &Arc<str>) {
+        if let Peer::Address(address) = self.peer {
+            self.peer = Peer::Named(address, Arc::clone(endpoint));
+        }
+    }
+
+    /// The address of the other side, of a tcp connection.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        match self.peer {
+            Peer::Address(address) | Peer::Named(address, _) => Some(address),
+            Peer::Endpoint(_) => None,
+        }
     }
 
     /// Whether the connection stands; false while it is still being made.
@@ -200,6 +217,7 @@ impl fmt::Display for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.peer {
             Peer::Address(address) => write!(f, "tcp://{address}"),
+            Peer::Named(address, endpoint) => write!(f, "tcp://{address} (of {endpoint})"),
             Peer::Endpoint(endpoint) => f.write_str(endpoint),
         }
     }

@@ -81,7 +81,8 @@ pub(super) fn connect(
     if let Some(source) = source {
         socket.set_reuse_address(source.port() != 0)?;
         socket.bind(&source.into()).map_err(|error| {
-            io::Error::new(error.kind(), format!("cannot come from {source}: {error}"))
+            let reason = explain_source(&error);
+            io::Error::new(error.kind(), format!("cannot come from {source}: {reason}"))
         })?;
     }
     match socket.connect(&target.into()) {
@@ -115,15 +116,58 @@ fn open(address: SocketAddr) -> io::Result<Socket> {
 }
 
 /// Why a connection could not be made, and what to do about it.
-pub(super) fn explain_connect(error: &io::Error) -> String {
+pub(super) fn explain_connect(error: &io::Error, target: Option<SocketAddr>) -> String {
     match error.kind() {
-        ErrorKind::ConnectionRefused => "nobody listens there (connection refused)".into(),
-        ErrorKind::TimedOut => "no answer".into(),
+        ErrorKind::ConnectionRefused => return "nobody listens there (connection refused)".into(),
+        ErrorKind::TimedOut => return "no answer".into(),
+        _ => {}
+    }
+    let is_v6 = target.is_some_and(|target| target.is_ipv6());
+    let Some(errno) = Errno::from_io_error(error) else { return error.to_string() };
+    match errno {
+        Errno::ADDRNOTAVAIL if is_v6 => "this machine has no IPv6 address to come from, or no port of it is left".into(),
+        Errno::ADDRNOTAVAIL => "this machine has no port left to come from: all of `sysctl \
+                                net.ipv4.ip_local_port_range` are used by connections there, or by such that have \
+                                just ended; make fewer, keep them, or come from another address, as in \
+                                tcp://source:*;host:port"
+            .into(),
+        Errno::INVAL if target.is_some_and(needs_zone) => "a link-local address is another one on every network: \
+                                                           say through which interface, as in \
+                                                           tcp://[fe80::1%eth0]:port"
+            .into(),
+        Errno::NETUNREACH => "this machine has no route to that network (network is unreachable)".into(),
+        Errno::HOSTUNREACH => "that machine cannot be reached (no route to host)".into(),
+        Errno::ACCESS | Errno::PERM => "this machine forbids it: by a firewall, or because it is no address of one \
+                                        machine (permission denied)"
+            .into(),
+        Errno::AFNOSUPPORT => "this machine does not speak that kind of address".into(),
+        Errno::MFILE => "this process has too many open files; raise the limit (ulimit -n)".into(),
+        Errno::NFILE => "the machine has too many open files (too many open files in system)".into(),
+        _ => error.to_string(),
+    }
+}
+
+/// Whether an address means nothing without an interface, and has none.
+fn needs_zone(address: SocketAddr) -> bool {
+    matches!(address, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0)
+}
+
+/// Why a connection cannot come from an address.
+fn explain_source(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::AddrNotAvailable => "this machine does not have that address".into(),
+        ErrorKind::AddrInUse => "that port is used already; leave it to the system with `*`".into(),
+        ErrorKind::PermissionDenied => {
+            "permission denied; ports below 1024 are often reserved, choose a higher one".into()
+        }
         _ => error.to_string(),
     }
 }
 
 fn explain_bind(error: &io::Error) -> String {
+    if Errno::from_io_error(error) == Some(Errno::AFNOSUPPORT) {
+        return "this machine does not speak that kind of address".into();
+    }
     match error.kind() {
         ErrorKind::AddrInUse => {
             "another process already listens there; choose another port or stop it".into()

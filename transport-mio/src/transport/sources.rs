@@ -8,7 +8,7 @@ use std::{
 use mio::{Interest, Token};
 use zerorpc_proto::MonitorEvent;
 
-use super::{BUDGET, MioTransport};
+use super::{BUDGET, MioTransport, groups::Group};
 use crate::{
     connection::{Connection, Origin},
     link::{Burst, Dial, Dialer, Listener, Stream},
@@ -30,6 +30,7 @@ const TURN: usize = 4 << 10;
 pub(super) enum Slot {
     Listener(Box<Bound>),
     Dialer(Box<Dialed>),
+    Group(Box<Group>),
     Accepted(Box<Connection>),
 }
 
@@ -49,7 +50,13 @@ pub(super) struct Bound {
 pub(super) struct Dialed {
     pub(super) dialer: Dialer,
     /// As the caller wrote it.
-    pub(super) given: String,
+    pub(super) given: Arc<str>,
+    /// The endpoint has a name, of which connections are told by their addresses.
+    pub(super) named: bool,
+    /// The slot of the group that it belongs to.
+    pub(super) group: Option<usize>,
+    /// Makes no further connection: the group has no address for it any more.
+    pub(super) dismissed: bool,
     pub(super) connection: Option<Connection>,
     pub(super) wake: Option<Instant>,
 }
@@ -57,7 +64,7 @@ pub(super) struct Dialed {
 impl Slot {
     pub(super) fn connection(&self) -> Option<&Connection> {
         match self {
-            Self::Listener(_) => None,
+            Self::Listener(_) | Self::Group(_) => None,
             Self::Dialer(dialed) => dialed.connection.as_ref(),
             Self::Accepted(connection) => Some(connection),
         }
@@ -65,7 +72,7 @@ impl Slot {
 
     pub(super) fn connection_mut(&mut self) -> Option<&mut Connection> {
         match self {
-            Self::Listener(_) => None,
+            Self::Listener(_) | Self::Group(_) => None,
             Self::Dialer(dialed) => dialed.connection.as_mut(),
             Self::Accepted(connection) => Some(connection),
         }
@@ -75,6 +82,7 @@ impl Slot {
         match self {
             Self::Listener(bound) => Some(&mut bound.runnable),
             Self::Dialer(dialed) => Some(&mut dialed.connection.as_mut()?.runnable),
+            Self::Group(_) => None,
             Self::Accepted(connection) => Some(&mut connection.runnable),
         }
     }
@@ -86,6 +94,7 @@ impl Slot {
                 Some(connection) => &mut connection.wake,
                 None => &mut dialed.wake,
             },
+            Self::Group(group) => &mut group.wake,
             Self::Accepted(connection) => &mut connection.wake,
         }
     }
@@ -128,7 +137,7 @@ impl MioTransport {
                     0
                 }
                 Some(Slot::Dialer(_) | Slot::Accepted(_)) => self.run(slot, now),
-                None => 0,
+                Some(Slot::Group(_)) | None => 0,
             };
             self.budget = self.budget.saturating_sub(TURN.max(read));
         }
@@ -144,7 +153,7 @@ impl MioTransport {
         }
         let mut solo = None;
         for (slot, source) in &mut self.slots {
-            if matches!(source, Slot::Listener(_)) {
+            if matches!(source, Slot::Listener(_) | Slot::Group(_)) {
                 continue;
             }
             let connection = source.connection_mut()?;
@@ -188,6 +197,7 @@ impl MioTransport {
         match self.slots.get(slot) {
             Some(Slot::Listener(_)) => self.enqueue(slot),
             Some(Slot::Dialer(_)) => self.dial(slot, now),
+            Some(Slot::Group(_)) => self.resolve(slot, now),
             // Readiness of something that is gone already.
             Some(Slot::Accepted(_)) | None => {}
         }
@@ -211,6 +221,7 @@ impl MioTransport {
         *source.wake() = None;
         match source {
             Slot::Listener(_) => self.enqueue(slot),
+            Slot::Group(_) => self.resolve(slot, now),
             Slot::Dialer(dialed) if dialed.connection.is_none() => self.dial(slot, now),
             Slot::Dialer(_) | Slot::Accepted(_) => self.expire_connection(slot, now),
         }
@@ -269,7 +280,10 @@ impl MioTransport {
     pub(super) fn dial(&mut self, slot: usize, now: Instant) {
         let Some(Slot::Dialer(dialed)) = self.slots.get_mut(slot) else { return };
         match dialed.dialer.poll(now, &self.registry, Token(slot)) {
-            Dial::Connected(stream) => {
+            Dial::Connected(mut stream) => {
+                if dialed.named {
+                    stream.set_endpoint(&dialed.given);
+                }
                 if let Some(wake) = dialed.wake.take() {
                     self.timers.remove(&(wake, slot));
                 }
@@ -279,8 +293,9 @@ impl MioTransport {
                 self.greet(slot);
             }
             Dial::Failed { reason, retry } => {
-                let endpoint = dialed.given.clone();
+                let (endpoint, group) = (dialed.given.to_string(), dialed.group);
                 self.retry(slot, endpoint, reason, retry, now);
+                self.look_up_again(group, now);
             }
             Dial::Waiting(until) => self.schedule(slot, until),
         }

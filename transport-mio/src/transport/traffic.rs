@@ -179,15 +179,23 @@ impl MioTransport {
     }
 
     pub(super) fn end(&mut self, slot: usize, ending: &Ending) {
-        let reason = ending.to_string();
+        let mut reason = ending.to_string();
+        let address = self.connection(slot).and_then(|connection| connection.stream.address());
         let Some(origin) = self.close(slot, &reason) else { return };
         if origin == Origin::Dialed
             && let Some(Slot::Dialer(dialed)) = self.slots.get_mut(slot)
         {
+            if dialed.dismissed {
+                return self.remove_slot(slot);
+            }
             let now = Instant::now();
             let retry = dialed.dialer.lost(now);
-            let endpoint = dialed.given.clone();
+            let (endpoint, group) = (dialed.given.to_string(), dialed.group);
+            if let Some(address) = address.filter(|_| dialed.named) {
+                reason = format!("tcp://{address}: {reason}");
+            }
             self.retry(slot, endpoint, reason, retry, now);
+            self.look_up_again(group, now);
         }
     }
 
@@ -200,9 +208,9 @@ impl MioTransport {
             Slot::Dialer(dialed) => dialed.connection.take()?,
             Slot::Accepted(_) => match self.slots.remove(slot) {
                 Slot::Accepted(connection) => *connection,
-                Slot::Listener(_) | Slot::Dialer(_) => return None,
+                Slot::Listener(_) | Slot::Dialer(_) | Slot::Group(_) => return None,
             },
-            Slot::Listener(_) => return None,
+            Slot::Listener(_) | Slot::Group(_) => return None,
         };
         let (origin, remote) = (connection.origin, connection.stream.to_string());
         match connection.peer {

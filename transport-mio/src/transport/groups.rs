@@ -1,0 +1,190 @@
+//! Endpoints that lead to several connections: names with all their addresses, which change, and endpoints that are
+//! to have several connections to each.
+//!
+//! A [`Resolver`] says what addresses there are, and each [lane](Addresses::lanes) of them has as many dialers as the
+//! endpoint is to have connections. When the addresses change, lanes that are new get dialers, and dialers whose
+//! lanes are gone are dismissed: at once without a connection, else when that ends.
+
+use std::{net::SocketAddr, sync::Arc, time::Instant};
+
+use zerorpc_proto::{Endpoint, MonitorEvent, SocketKind, TcpAddress};
+
+use super::{MioTransport, endpoints::seed, sources::Slot};
+use crate::link::{Addresses, Resolution, Resolver};
+
+/// An endpoint with dialers of its own, which stand in slots of their own.
+#[derive(Debug)]
+pub(super) struct Group {
+    resolver: Resolver,
+    endpoint: Endpoint,
+    /// As the caller wrote it.
+    pub(super) given: Arc<str>,
+    /// To each lane.
+    connections: u8,
+    /// The last look-up failed.
+    failing: bool,
+    pub(super) wake: Option<Instant>,
+}
+
+/// A dialer of a group, as far as it matters to whom it goes on to belong.
+struct Member {
+    slot: usize,
+    /// Where its connection leads to, if it has one that is ready.
+    remote: Option<SocketAddr>,
+    /// Where it may connect to.
+    lane: Vec<SocketAddr>,
+}
+
+impl MioTransport {
+    /// Whether all addresses of a name are connected to. Other sockets would get messages several times, or are there
+    /// for one peer.
+    pub(super) fn uses_all_addresses(&self) -> bool {
+        matches!(self.kind, SocketKind::Dealer | SocketKind::Push)
+    }
+
+    /// Begins to connect to all addresses of an endpoint.
+    pub(super) fn add_group(
+        &mut self,
+        given: &str,
+        source: Option<TcpAddress>,
+        address: TcpAddress,
+        connections: u8,
+        now: Instant,
+    ) {
+        let slot = self.slots.vacant_key();
+        let (from, to) = (source.clone(), address.clone());
+        let resolver = Resolver::new(from, to, &self.links, seed(), self.bell(slot), now);
+        let endpoint = Endpoint::Tcp { source, address, connections };
+        let group = Group {
+            resolver,
+            endpoint,
+            given: given.into(),
+            connections,
+            failing: false,
+            wake: None,
+        };
+        self.slots.insert(Slot::Group(Box::new(group)));
+        self.resolve(slot, now);
+    }
+
+    /// The dialers of a group; of anything else, none.
+    pub(super) fn members(&self, group: usize) -> Vec<usize> {
+        let all = self.slots.iter();
+        all.filter(|(_, slot)| matches!(slot, Slot::Dialer(dialed) if dialed.group == Some(group)))
+            .map(|(slot, _)| slot)
+            .collect()
+    }
+
+    /// Goes on looking up the addresses of a group.
+    pub(super) fn resolve(&mut self, slot: usize, now: Instant) {
+        loop {
+            let Some(Slot::Group(group)) = self.slots.get_mut(slot) else { return };
+            match group.resolver.poll(now) {
+                Resolution::Found(addresses) => {
+                    group.failing = false;
+                    self.spread(slot, &addresses, now);
+                }
+                Resolution::Failed { reason, retry } => {
+                    let again = std::mem::replace(&mut group.failing, true);
+                    let endpoint = group.given.to_string();
+                    if self.members(slot).is_empty() {
+                        let after = retry.saturating_duration_since(now);
+                        self.tell(MonitorEvent::Retried { endpoint, reason, after });
+                    } else if !again {
+                        tracing::warn!("{endpoint} keeps the addresses that it had: {reason}");
+                    }
+                    return self.schedule(slot, Some(retry));
+                }
+                Resolution::Waiting(until) => return self.schedule(slot, until),
+            }
+        }
+    }
+
+    /// A connection of a dialer was lost or could not be made: its group may have other addresses by now.
+    pub(super) fn look_up_again(&mut self, group: Option<usize>, now: Instant) {
+        if let Some(slot) = group
+            && let Some(Slot::Group(group)) = self.slots.get_mut(slot)
+            && let Some(at) = group.resolver.hurry(now)
+        {
+            self.schedule(slot, Some(at));
+        }
+    }
+
+    /// Sees to it that all addresses of a group have their dialers, and no others.
+    fn spread(&mut self, slot: usize, addresses: &Addresses, now: Instant) {
+        let Some(Slot::Group(group)) = self.slots.get(slot) else { return };
+        let (endpoint, given) = (group.endpoint.clone(), Arc::clone(&group.given));
+        let connections = usize::from(group.connections);
+        let lanes =
+            if self.uses_all_addresses() { addresses.lanes() } else { vec![addresses.clone()] };
+        let wanted: Vec<Addresses> =
+            lanes.into_iter().flat_map(|lane| std::iter::repeat_n(lane, connections)).collect();
+        let members: Vec<Member> =
+            self.members(slot).into_iter().filter_map(|slot| self.member(slot)).collect();
+        let (kept, dismissed) = assign(&members, &wanted);
+        if !dismissed.is_empty() || kept.contains(&None) {
+            tracing::debug!(addresses = ?addresses.to, "{given} leads to other addresses now");
+        }
+        for slot in dismissed {
+            self.dismiss(slot);
+        }
+        for (lane, member) in wanted.into_iter().zip(kept) {
+            match member {
+                Some(member) => {
+                    if let Some(Slot::Dialer(dialed)) = self.slots.get_mut(member) {
+                        dialed.dialer.set_addresses(lane);
+                        dialed.dismissed = false;
+                    }
+                }
+                None => {
+                    self.add_dialer(endpoint.clone(), given.clone(), Some((slot, lane)), now);
+                }
+            }
+        }
+    }
+
+    fn member(&self, slot: usize) -> Option<Member> {
+        let Some(Slot::Dialer(dialed)) = self.slots.get(slot) else { return None };
+        let ready = dialed.connection.as_ref().filter(|connection| connection.peer.is_some());
+        let remote = ready.and_then(|connection| connection.stream.address());
+        Some(Member { slot, remote, lane: dialed.dialer.addresses().to_vec() })
+    }
+
+    /// A dialer has no address any more. What it is connected to may still have calls to answer.
+    fn dismiss(&mut self, slot: usize) {
+        let Some(Slot::Dialer(dialed)) = self.slots.get_mut(slot) else { return };
+        if dialed.connection.as_ref().is_some_and(|connection| connection.peer.is_some()) {
+            dialed.dismissed = true;
+            return;
+        }
+        self.close(slot, "the name does not lead to this address any more");
+        self.remove_slot(slot);
+    }
+}
+
+/// Which member goes on with each of the lanes, if any does, and the members that none is left for. A connection stays
+/// with a lane that has its address.
+fn assign(members: &[Member], wanted: &[Addresses]) -> (Vec<Option<usize>>, Vec<usize>) {
+    let mut left: Vec<&Member> = members.iter().collect();
+    let mut kept = vec![None; wanted.len()];
+    let connected = |member: &Member, lane: &Addresses| {
+        member.remote.is_some_and(|remote| lane.to.contains(&remote))
+    };
+    let connecting = |member: &Member, lane: &Addresses| {
+        member.remote.is_none() && lane.to.iter().any(|address| member.lane.contains(address))
+    };
+    let rules: [&dyn Fn(&Member, &Addresses) -> bool; 2] = [&connected, &connecting];
+    for fits in rules {
+        for (lane, kept) in wanted.iter().zip(&mut kept) {
+            if kept.is_none()
+                && let Some(found) = left.iter().position(|member| fits(member, lane))
+            {
+                *kept = Some(left.swap_remove(found).slot);
+            }
+        }
+    }
+    (kept, left.into_iter().map(|member| member.slot).collect())
+}
+
+#[cfg(test)]
+mod tests;
