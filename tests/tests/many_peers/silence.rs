@@ -147,6 +147,27 @@ fn others_are_asked_while_a_dead_connection_is_made_anew() {
     assert_eq!(middlebox.accepted(), 2, "one new connection");
 }
 
+#[test]
+fn of_several_remotes_the_silent_one_is_named() {
+    let sites = [1, 2, 3].map(Site::new);
+    let middleboxes = sites.each_ref().map(Middlebox::before);
+    let builder = middleboxes.iter().fold(builder().heartbeat(INTERVAL), |builder, middlebox| {
+        builder.connect(&middlebox.endpoint)
+    });
+    let client = builder.build().expect("a client");
+    until_up(&client, 3);
+    for silent in &middleboxes {
+        silent.forget();
+        let error = (0..20).find_map(|number| note(&client, number).err()).expect("one is lost");
+        let Error::LostRemote { endpoint, loss: Loss::Silent { .. }, .. } = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(*endpoint, silent.endpoint);
+        assert!(error.to_string().contains(&silent.endpoint), "{error}");
+        eventually("it is there again", || silent.accepted() > 1 && note(&client, 20).is_ok());
+    }
+}
+
 /// A server that is silent about one call and not about others has a connection that lives.
 #[test]
 fn a_connection_with_other_news_is_kept() {
