@@ -71,7 +71,7 @@ impl LiveLinks<'_> {
             .map(drop)
     }
 
-    /// Ends the connection to an endpoint, given as it was connected. Calls that are open on it are lost.
+    /// Ends all connections to an endpoint, given as it was connected. Calls that are open on them are lost.
     ///
     /// # Errors
     /// When nothing is connected there, or the socket is closed.

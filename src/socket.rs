@@ -50,6 +50,10 @@ impl Links {
 
     /// Connects to an endpoint such as `tcp://127.0.0.1:4242`, now and whenever the connection is lost. The
     /// peer need not be there yet.
+    ///
+    /// Clients and pushers connect to all addresses of a name, others to one of them. With `?connections=2` behind a tcp
+    /// endpoint there are two connections to each (64 at most); publishers and subscribers refuse that, since each event
+    /// would come twice. (Not over libzmq, which has one connection to an endpoint.)
     #[must_use]
     pub fn connect(mut self, endpoint: &str) -> Self {
         self.links.push(Link::Connect(endpoint.to_owned()));

@@ -50,6 +50,9 @@ pub(crate) struct Flags {
     pub(crate) server: bool,
 
     /// Connect to this address; may be repeated and mixed with --bind
+    ///
+    /// A client uses all addresses that a name has. With `?connections=N` behind a tcp address there are N connections
+    /// to each, which a balancer may lead to as many servers
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) connect: Vec<String>,
 

@@ -195,7 +195,8 @@ pub trait Transport: Send {
     /// When the endpoint cannot be parsed or cannot be bound.
     fn bind(&mut self, endpoint: &str) -> Result<String, EndpointError>;
 
-    /// Connects to `endpoint`, now and again whenever the connection is lost.
+    /// Connects to `endpoint`, now and again whenever the connection is lost; to all addresses of a name, where that
+    /// makes sense.
     ///
     /// # Errors
     /// When the endpoint cannot be parsed. A peer that is not there yet is no error.
@@ -207,7 +208,7 @@ pub trait Transport: Send {
     /// When nothing is bound there.
     fn unbind(&mut self, endpoint: &str) -> Result<(), EndpointError>;
 
-    /// Ends the connection to `endpoint`, as given to [`connect`](Self::connect).
+    /// Ends all connections to `endpoint`, as given to [`connect`](Self::connect), and looks its name up no more.
     ///
     /// # Errors
     /// When nothing is connected there.

@@ -35,7 +35,13 @@ impl ClientBuilder {
         }
     }
 
-    /// Connects to a server at an endpoint such as `tcp://127.0.0.1:4242` or `ipc:///tmp/service`.
+    /// Connects to a server at an endpoint such as `tcp://127.0.0.1:4242` or `ipc:///tmp/service`. May be repeated: each
+    /// call goes to one of the servers that are up, the one with the fewest.
+    ///
+    /// A name stands for all its addresses, each with a connection of its own; it is looked up again
+    /// every [`SocketOptions::resolve_interval`], and when a connection was lost or could not be made. With
+    /// `?connections=2` behind a tcp endpoint there are two connections to each address (64 at most), which a balancer may
+    /// lead to different servers. (Not over libzmq, which has one connection to an endpoint.)
     pub fn connect(mut self, endpoint: &str) -> Self {
         self.links = self.links.connect(endpoint);
         self

@@ -181,3 +181,44 @@ fn explain_bind(error: &io::Error) -> String {
         _ => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_in_words() {
+        let (v4, v6) = (SocketAddr::from(([127, 0, 0, 1], 80)), "[::1]:80");
+        let v6: SocketAddr = v6.parse().expect("an address");
+        let link_local = "[fe80::1]:80".parse().expect("an address");
+        let table = [
+            (Errno::CONNREFUSED, v4, "nobody listens there"),
+            (Errno::TIMEDOUT, v4, "no answer"),
+            (Errno::ADDRNOTAVAIL, v4, "no port left"),
+            (Errno::ADDRNOTAVAIL, v6, "no IPv6 address to come from"),
+            (Errno::INVAL, link_local, "through which interface"),
+            (Errno::INVAL, v6, "os error 22"),
+            (Errno::NETUNREACH, v4, "no route to that network"),
+            (Errno::HOSTUNREACH, v4, "no route to host"),
+            (Errno::ACCESS, v4, "forbids it"),
+            (Errno::PERM, v4, "firewall"),
+            (Errno::AFNOSUPPORT, v6, "that kind of address"),
+            (Errno::MFILE, v4, "ulimit -n"),
+            (Errno::NFILE, v4, "too many open files"),
+        ];
+        for (errno, target, hint) in table {
+            let reason = explain_connect(&errno.into(), Some(target));
+            assert!(reason.contains(hint), "{errno:?}: {reason}");
+        }
+        let table = [
+            (Errno::ADDRINUSE, "already listens"),
+            (Errno::ADDRNOTAVAIL, "does not have that address"),
+            (Errno::ACCESS, "below 1024"),
+            (Errno::AFNOSUPPORT, "that kind of address"),
+        ];
+        for (errno, hint) in table {
+            let reason = explain_bind(&errno.into());
+            assert!(reason.contains(hint), "{errno:?}: {reason}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Endpoints that cannot be reached, or only with patience.
 
 use std::{
+    ffi::OsStr,
     io::Write,
     net::{SocketAddr, TcpListener, TcpStream},
     time::{Duration, Instant},
@@ -9,7 +10,10 @@ use std::{
 use zerorpc_proto::SocketKind::{Dealer, Router};
 use zerorpc_proto::{MonitorEvent, SocketOptions, Transport};
 
-use crate::support::{ANY_PORT, Node, Outcome, hasty, until};
+use crate::{
+    namespaces::within,
+    support::{ANY_PORT, Node, Outcome, hasty, until},
+};
 
 /// Options with which a dialler soon has enough, and a listener does not.
 fn impatient() -> SocketOptions {
@@ -102,5 +106,29 @@ fn who_is_accepted_has_the_time_that_listeners_give() -> Outcome {
     });
     assert!(due > Instant::now() + Duration::from_secs(10), "it is not that of diallers");
     assert!(!server.told.iter().any(|told| matches!(told, MonitorEvent::HandshakeFailed { .. })));
+    Ok(())
+}
+
+#[test]
+fn ports_that_are_used_up_are_told() -> Outcome {
+    let script = r#"
+ip link set lo up && echo 40000 40003 > /proc/sys/net/ipv4/ip_local_port_range || exit 77
+exec "$@"
+"#;
+    let test = "dialing::ports_that_are_used_up_are_told";
+    if !within(test, &["--net"], script, ("LANG", OsStr::new("C"))) {
+        return Ok(());
+    }
+    let listener = TcpListener::bind("127.0.0.1:4242")?;
+    let address = listener.local_addr()?;
+    let mut all = Vec::new();
+    while let Ok(stream) = TcpStream::connect(address) {
+        all.push(stream);
+    }
+    let mut client = Node::with(Dealer, &hasty());
+    client.parts.transport.connect(&format!("tcp://{address}"))?;
+    let why = format!("cannot connect to tcp://{address} (this machine has no port left to come");
+    until("why", &mut [&mut client], |nodes| (told(nodes[0], &why) > 0).then_some(()));
+    drop(all);
     Ok(())
 }

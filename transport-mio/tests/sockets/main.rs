@@ -13,6 +13,7 @@ mod dialing;
 mod hosts;
 mod libzmq;
 mod names;
+mod namespaces;
 mod patterns;
 mod support;
 mod undisturbed;

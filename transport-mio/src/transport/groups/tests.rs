@@ -1,4 +1,9 @@
+use std::time::Duration;
+
+use zerorpc_proto::{SocketOptions, Transport, Waiter};
+
 use super::*;
+use crate::{Parts, open};
 
 fn address(number: u8) -> SocketAddr {
     ([127, 0, 0, number], 80).into()
@@ -49,4 +54,23 @@ fn what_is_connected_goes_before_what_could_be() {
     assert_eq!(assign(&two, &lanes(&[&[a, y], &[b, x]])), (vec![Some(0), Some(1)], vec![]));
     // Where it could go does not count once it is somewhere.
     assert_eq!(assign(&two, &lanes(&[&[b]])), (vec![None], vec![0, 1]));
+}
+
+/// Waiting in the read itself is for connections by name as well.
+#[test]
+fn the_only_address_of_a_name_can_be_waited_for_alone() {
+    let mut server = open(SocketKind::Router, &SocketOptions::default()).expect("a socket");
+    let endpoint = server.transport.bind("tcp://127.0.0.1:*").expect("a free port");
+    let mut client = open(SocketKind::Dealer, &SocketOptions::default()).expect("a socket");
+    client.transport.connect(&endpoint.replace("127.0.0.1", "localhost")).expect("an endpoint");
+    let turn = |Parts { transport, waiter, .. }: &mut Parts| {
+        waiter.wait(Some(Duration::from_millis(1))).expect("it works");
+        while transport.receive().expect("it works").is_some() {}
+    };
+    let patience = Instant::now() + Duration::from_secs(20);
+    while client.transport.solo().is_none() {
+        turn(&mut client);
+        turn(&mut server);
+        assert!(Instant::now() < patience, "nobody to wait for alone");
+    }
 }
