@@ -162,18 +162,27 @@ impl MioTransport {
     }
 }
 
+/// Whether a member can go on with a lane.
+type Fits = fn(&Member, &Addresses) -> bool;
+
+impl Member {
+    /// Whether it is connected to an address of the lane.
+    fn is_at(&self, lane: &Addresses) -> bool {
+        self.remote.is_some_and(|remote| lane.to.contains(&remote))
+    }
+
+    /// Whether it is not connected and tries an address of the lane.
+    fn may_go_to(&self, lane: &Addresses) -> bool {
+        self.remote.is_none() && lane.to.iter().any(|address| self.lane.contains(address))
+    }
+}
+
 /// Which member goes on with each of the lanes, if any does, and the members that none is left for. A connection stays
 /// with a lane that has its address.
 fn assign(members: &[Member], wanted: &[Addresses]) -> (Vec<Option<usize>>, Vec<usize>) {
     let mut left: Vec<&Member> = members.iter().collect();
     let mut kept = vec![None; wanted.len()];
-    let connected = |member: &Member, lane: &Addresses| {
-        member.remote.is_some_and(|remote| lane.to.contains(&remote))
-    };
-    let connecting = |member: &Member, lane: &Addresses| {
-        member.remote.is_none() && lane.to.iter().any(|address| member.lane.contains(address))
-    };
-    let rules: [&dyn Fn(&Member, &Addresses) -> bool; 2] = [&connected, &connecting];
+    let rules: [Fits; 2] = [Member::is_at, Member::may_go_to];
     for fits in rules {
         for (lane, kept) in wanted.iter().zip(&mut kept) {
             if kept.is_none()

@@ -13,6 +13,12 @@ fn v6(number: u16) -> SocketAddr {
     ([0, 0, 0, 0, 0, 0, 0, number], 80).into()
 }
 
+/// Where each lane leads.
+type Wanted<'a> = &'a [&'a [SocketAddr]];
+
+/// Lanes, the slot that each is given, and the slots that are left.
+type Case<'a> = (Wanted<'a>, &'a [Option<usize>], &'a [usize]);
+
 /// Members in the slots 0, 1 …, of their remotes and lanes.
 fn members(all: &[(Option<SocketAddr>, &[SocketAddr])]) -> Vec<Member> {
     let members = all.iter().enumerate();
@@ -21,7 +27,7 @@ fn members(all: &[(Option<SocketAddr>, &[SocketAddr])]) -> Vec<Member> {
         .collect()
 }
 
-fn lanes(all: &[&[SocketAddr]]) -> Vec<Addresses> {
+fn lanes(all: Wanted<'_>) -> Vec<Addresses> {
     all.iter().map(|lane| Addresses { from: None, to: lane.to_vec() }).collect()
 }
 
@@ -29,7 +35,7 @@ fn lanes(all: &[&[SocketAddr]]) -> Vec<Addresses> {
 fn connections_stay_where_their_addresses_are() {
     let [a, b, c, d] = [1, 2, 3, 4].map(address);
     let three = members(&[(Some(a), &[a]), (None, &[b]), (Some(c), &[c])]);
-    let table: [(&[&[SocketAddr]], &[Option<usize>], &[usize]); 6] = [
+    let table: [Case<'_>; 6] = [
         (&[&[a], &[b], &[c]], &[Some(0), Some(1), Some(2)], &[]),
         (&[&[c], &[a], &[b]], &[Some(2), Some(0), Some(1)], &[]),
         (&[&[a], &[b], &[c], &[d]], &[Some(0), Some(1), Some(2), None], &[]),
