@@ -204,6 +204,22 @@ impl Driver {
         done
     }
 
+    /// Takes no requests any more: peers are told, those that come all the same are turned down.
+    pub(crate) fn drain(&self, state: &mut State) {
+        state.session.stop_accepting();
+        if let Some(transport) = &mut state.transport {
+            transport.drain();
+        }
+        self.pump(state);
+    }
+
+    /// Everything is answered: peers may rely on it that nothing else was begun.
+    pub(crate) fn finish(&self, state: &mut State) {
+        if let Some(transport) = &mut state.transport {
+            transport.finish();
+        }
+    }
+
     /// Sends what there is to send; what has come stays where it is, to be found by whoever waits.
     pub(crate) fn send_out(&self, state: &mut State) {
         if !state.session.has_output() || state.closed.is_some() {

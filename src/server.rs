@@ -77,16 +77,20 @@ impl Server {
         LiveLinks(&*self.driver)
     }
 
-    /// Ends the server: requests that come from now on are answered with an error, those that are running get
-    /// `grace` to finish, then the socket is closed. True when they all did.
+    /// Ends the server: it takes no new calls, those that are running get `grace` to finish, then the socket is closed.
+    /// True when they all did.
+    ///
+    /// No call is lost by it: nobody is let in any more, clients of this crate are told that the server is about to stop,
+    /// and send what reaches it all the same to another server, or wait for one as long as they have time. Other clients get
+    /// the error `ServerStopping`. (libzmq cannot refuse connections and keep those it has: there, requests are turned
+    /// down, and those that are on their way at the very end are lost.)
     ///
     /// Methods cannot be interrupted: one that is still running after `grace` goes on, but nobody gets its
     /// answer. Later calls do nothing.
     pub fn shutdown(&self, grace: Duration) -> bool {
         let deadline = Instant::now().checked_add(grace);
         let mut state = self.driver.lock();
-        state.session.stop_accepting();
-        self.driver.pump(&mut state);
+        self.driver.drain(&mut state);
         while state.session.open_channels() > 0 && state.closed.is_none() {
             let timed_out = match deadline {
                 Some(deadline) => {
@@ -102,6 +106,9 @@ impl Server {
             }
         }
         let finished = state.session.open_channels() == 0;
+        if finished {
+            self.driver.finish(&mut state);
+        }
         self.driver.leave(state);
         self.driver.shut();
         join(self.keeper.lock().take());

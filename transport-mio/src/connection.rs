@@ -48,6 +48,8 @@ pub(crate) struct Connection {
     pub(crate) closing: bool,
     /// Writing came to an end; what the peer sent before that is still to be read.
     pub(crate) failed: Option<Ending>,
+    /// The peer is about to stop.
+    pub(crate) going_away: bool,
     /// Stands among the connections to be written to.
     pub(crate) unwritten: bool,
     /// Stands among the connections that have something to read.
@@ -69,6 +71,8 @@ pub(crate) enum Origin {
     Accepted,
     /// Made by a dialer, which has to know when it ends.
     Dialed,
+    /// Made by a dialer that makes another one meanwhile, or is there no more.
+    Retired,
 }
 
 /// Why a connection ended.
@@ -76,6 +80,9 @@ pub(crate) enum Origin {
 pub(crate) enum Ending {
     #[error("the peer closed the connection")]
     Closed,
+    /// It had told so before.
+    #[error("the peer is stopping")]
+    Stopped,
     /// The system at the other end has a connection, of which the program there makes nothing.
     #[error(
         "the peer said nothing within {} ms of the connection: it is frozen or overloaded, or does not speak ZMTP",
@@ -126,6 +133,7 @@ impl Connection {
             writable: true,
             closing: false,
             failed: None,
+            going_away: false,
             unwritten: false,
             runnable: false,
             wake: None,

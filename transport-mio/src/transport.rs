@@ -4,6 +4,8 @@
 //! dialers, and accepted connections. Readiness comes from the [`MioWaiter`] by way of a mailbox;
 //! everything else happens in the calls of the thread that moves messages.
 
+mod closing;
+mod draining;
 mod endpoints;
 mod engines;
 mod groups;
@@ -16,12 +18,11 @@ use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     fmt,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytes::Bytes;
 use mio::Registry;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use slab::Slab;
 use zerorpc_proto::{
     EndpointError, Flow, MonitorEvent, Multipart, PeerEvent, PeerId, Route, SocketKind,
@@ -110,6 +111,10 @@ pub struct MioTransport {
     /// and the peer that it may read from itself.
     alone: Option<PeerId>,
     inbox: Inbox,
+    /// No connection is accepted or made any more.
+    is_draining: bool,
+    /// Everything that was received has been answered.
+    is_finished: bool,
     monitor: VecDeque<MonitorEvent>,
     ready: Vec<Readiness>,
     scratch: Vec<u8>,
@@ -161,6 +166,8 @@ impl MioTransport {
             due: None,
             alone: None,
             inbox: Inbox::default(),
+            is_draining: false,
+            is_finished: false,
             monitor: VecDeque::new(),
             ready: Vec::new(),
             scratch: Vec::with_capacity(SCRATCH),
@@ -192,43 +199,6 @@ impl MioTransport {
             self.monitor.pop_front();
         }
         self.monitor.push_back(event);
-    }
-
-    /// Writes what is left, for as long as the linger allows.
-    fn linger(&mut self) {
-        let start = Instant::now();
-        loop {
-            let slots: Vec<usize> = self.peers.values().copied().collect();
-            for slot in slots {
-                if let Some(connection) = self.connection(slot) {
-                    connection.set_writable();
-                }
-                self.flush(slot);
-                let failed = self.connection(slot).and_then(|connection| connection.failed.take());
-                if let Some(ending) = failed {
-                    self.end(slot, &ending);
-                }
-            }
-            let left = match self.options.linger {
-                Some(linger) => linger.saturating_sub(start.elapsed()),
-                // Looked at again now and then: connections may end meanwhile.
-                None => Duration::from_secs(1),
-            };
-            let unsent = self.slots.iter().filter_map(|(_, slot)| slot.connection());
-            let mut waits: Vec<PollFd<'_>> = unsent
-                .filter(|connection| connection.peer.is_some() && connection.engine.has_output())
-                .map(|connection| PollFd::new(&connection.stream, PollFlags::OUT))
-                .collect();
-            if waits.is_empty() || left.is_zero() {
-                return;
-            }
-            let timeout = Timespec::try_from(left).ok();
-            if poll(&mut waits, timeout.as_ref())
-                .is_err_and(|error| error != rustix::io::Errno::INTR)
-            {
-                return;
-            }
-        }
     }
 }
 
@@ -306,6 +276,15 @@ impl Transport for MioTransport {
             self.end_connection(slot, reason);
             self.announce();
         }
+    }
+
+    fn drain(&mut self) {
+        self.stop_accepting();
+        self.announce();
+    }
+
+    fn finish(&mut self) {
+        self.is_finished = true;
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -92,6 +92,11 @@ pub enum ZmtpEvent {
     Subscribe(Bytes),
     /// The peer no longer wants messages that begin with this. Only on PUB sockets.
     Cancel(Bytes),
+    /// The peer is about to stop: requests go elsewhere from now on. Only on DEALER sockets.
+    GoAway {
+        /// It has answered everything that it has looked at, and says nothing more.
+        is_last: bool,
+    },
 }
 
 /// What a peer told of itself in the handshake.
@@ -104,6 +109,8 @@ pub struct PeerInfo {
     /// The peer's name for itself; empty for none, at most 255 bytes. It may begin with a zero byte: keep
     /// generated names apart from it.
     pub identity: Bytes,
+    /// Whether it understands GOAWAY; see [`Engine::go_away`].
+    pub goaway: bool,
     /// All other properties, names and values as they came.
     pub metadata: Vec<(Bytes, Bytes)>,
 }

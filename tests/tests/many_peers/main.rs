@@ -2,6 +2,7 @@
 //! server goes.
 
 mod choice;
+mod draining;
 mod loss;
 mod processes;
 mod restarts;

@@ -162,7 +162,7 @@ fn check(outcome: &Outcome, executed: u32) {
         Answer::Lost(Loss::Silent { .. } | Loss::Disconnected) => {}
         // Passive clients hear no silence before the first beat.
         Answer::Lost(Loss::TimedOut { .. } | Loss::NotSent { .. }) => {
-            assert!(before.is_empty(), "{outcome:?}")
+            assert!(before.is_empty(), "{outcome:?}");
         }
         _ => panic!("{outcome:?}"),
     }

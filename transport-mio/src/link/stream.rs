@@ -173,6 +173,13 @@ impl Stream {
         }
     }
 
+    /// Says that nothing more will be written; what was is still delivered.
+    pub(crate) fn shut_down_writing(&self) {
+        if let Err(error) = rustix::net::shutdown(self, rustix::net::Shutdown::Write) {
+            tracing::debug!(%error, "{self} was gone already");
+        }
+    }
+
     /// As [`read`](Self::read), into a slice.
     pub(crate) fn read_into(&self, slice: &mut [u8]) -> io::Result<usize> {
         let (count, _) = retry_on_intr(|| recv(self, &mut *slice, RECV_FLAGS))?;

@@ -108,8 +108,7 @@ impl MioTransport {
             dialer.set_addresses(addresses);
             group
         });
-        let dialed =
-            Dialed { dialer, given, named, group, dismissed: false, connection: None, wake: None };
+        let dialed = Dialed { dialer, given, named, group, connection: None, wake: None };
         self.slots.insert(Slot::Dialer(Box::new(dialed)));
         self.dial(slot, now);
     }

@@ -48,7 +48,7 @@ impl Engines {
     pub(super) fn of(&self, origin: Origin, stream: &Stream) -> &Arc<EngineConfig> {
         let reach = match origin {
             Origin::Accepted => &self.accepted,
-            Origin::Dialed => &self.dialed,
+            Origin::Dialed | Origin::Retired => &self.dialed,
         };
         if stream.is_local() { &reach.local } else { &reach.remote }
     }

@@ -3,11 +3,11 @@
 //!
 //! A [`Resolver`] says what addresses there are, and each [lane](Addresses::lanes) of them has as many dialers as the
 //! endpoint is to have connections. When the addresses change, lanes that are new get dialers, and dialers whose
-//! lanes are gone are dismissed: at once without a connection, else when that ends.
+//! lanes are gone are dismissed: a connection stays for the calls that are open there, and gets no others.
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
-use zerorpc_proto::{Endpoint, MonitorEvent, SocketKind, TcpAddress};
+use zerorpc_proto::{Endpoint, MonitorEvent, PeerEvent, SocketKind, TcpAddress};
 
 use super::{MioTransport, endpoints::seed, sources::Slot};
 use crate::link::{Addresses, Resolution, Resolver};
@@ -133,7 +133,6 @@ impl MioTransport {
                 Some(member) => {
                     if let Some(Slot::Dialer(dialed)) = self.slots.get_mut(member) {
                         dialed.dialer.set_addresses(lane);
-                        dialed.dismissed = false;
                     }
                 }
                 None => {
@@ -152,12 +151,14 @@ impl MioTransport {
 
     /// A dialer has no address any more. What it is connected to may still have calls to answer.
     fn dismiss(&mut self, slot: usize) {
-        let Some(Slot::Dialer(dialed)) = self.slots.get_mut(slot) else { return };
-        if dialed.connection.as_ref().is_some_and(|connection| connection.peer.is_some()) {
-            dialed.dismissed = true;
-            return;
+        if self.kind == SocketKind::Dealer
+            && let Some(peer) = self.connection(slot).and_then(|connection| connection.peer)
+        {
+            self.inbox.add_event(PeerEvent::GoingAway(peer));
+            self.move_out(slot);
+        } else {
+            self.close(slot, "the name does not lead to this address any more");
         }
-        self.close(slot, "the name does not lead to this address any more");
         self.remove_slot(slot);
     }
 }

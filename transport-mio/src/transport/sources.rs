@@ -55,8 +55,6 @@ pub(super) struct Dialed {
     pub(super) named: bool,
     /// The slot of the group that it belongs to.
     pub(super) group: Option<usize>,
-    /// Makes no further connection: the group has no address for it any more.
-    pub(super) dismissed: bool,
     pub(super) connection: Option<Connection>,
     pub(super) wake: Option<Instant>,
 }

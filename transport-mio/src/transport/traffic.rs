@@ -57,6 +57,9 @@ impl MioTransport {
                     _ if more => self.enqueue(slot),
                     _ => {}
                 }
+                if self.connection(slot).is_some_and(|connection| connection.going_away) {
+                    self.retire(slot);
+                }
                 count
             }
             Err(ending) => {
@@ -96,6 +99,7 @@ impl MioTransport {
                 ZmtpEvent::Subscribe(topic) => connection.topics.subscribe(topic),
                 ZmtpEvent::Cancel(topic) => connection.topics.cancel(&topic),
                 ZmtpEvent::Ready(info) => self.welcome(slot, &info),
+                ZmtpEvent::GoAway { is_last } => self.hear_goodbye(slot, is_last),
             }
         }
     }
@@ -131,6 +135,9 @@ impl MioTransport {
         }
         self.inbox.add_event(PeerEvent::Up(peer));
         self.tell(MonitorEvent::Connected { peer, remote });
+        if self.is_draining {
+            self.say_goodbye(slot);
+        }
         self.send_waiting();
     }
 
@@ -185,7 +192,7 @@ impl MioTransport {
         if origin == Origin::Dialed
             && let Some(Slot::Dialer(dialed)) = self.slots.get_mut(slot)
         {
-            if dialed.dismissed {
+            if self.is_draining {
                 return self.remove_slot(slot);
             }
             let now = Instant::now();

@@ -15,6 +15,10 @@ pub(super) enum Command<'a> {
     },
     Subscribe(&'a [u8]),
     Cancel(&'a [u8]),
+    /// The peer is about to stop. Of our own making: only peers that announce it are sent one.
+    GoAway {
+        is_last: bool,
+    },
     /// A PONG, which is traffic and no more; what later versions may bring; and what is broken.
     Other,
 }
@@ -32,6 +36,7 @@ impl<'a> Command<'a> {
             },
             b"SUBSCRIBE" => Self::Subscribe(data),
             b"CANCEL" => Self::Cancel(data),
+            b"GOAWAY" => Self::GoAway { is_last: data == [1] },
             _ => Self::Other,
         }
     }
@@ -53,7 +58,7 @@ mod tests {
             ttl: Duration::from_millis(tenths * 100),
             context,
         };
-        let table: [(&[u8], Command<'_>); 14] = [
+        let table: [(&[u8], Command<'_>); 17] = [
             (b"\x04PING\x00\x00", ping(0, b"")),
             (b"\x04PING\x00\x0aabc", ping(10, b"abc")),
             (b"\x04PING\x02\xbc", ping(700, b"")),
@@ -66,6 +71,9 @@ mod tests {
             (b"\x09SUBSCRIBE", Command::Subscribe(b"")),
             (b"\x09SUBSCRIBEtopic", Command::Subscribe(b"topic")),
             (b"\x06CANCELtopic", Command::Cancel(b"topic")),
+            (b"\x06GOAWAY", Command::GoAway { is_last: false }),
+            (b"\x06GOAWAY\x01", Command::GoAway { is_last: true }),
+            (b"\x06GOAWAY\x02and more", Command::GoAway { is_last: false }),
             (b"\x09SUB", Command::Other),
             (b"", Command::Other),
         ];

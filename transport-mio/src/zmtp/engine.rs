@@ -129,7 +129,7 @@ impl Engine {
     /// The handshake is over.
     fn begin(&mut self, peer: PeerInfo, subscriptions: Vec<(Subscription, Bytes)>) {
         let version = peer.version;
-        let traffic = Traffic::new(&self.config, version, self.now);
+        let traffic = Traffic::new(&self.config, &peer, self.now);
         for (change, topic) in subscriptions {
             traffic.subscription(change, &topic, &mut self.outbox);
         }
@@ -211,6 +211,19 @@ impl Engine {
     /// Queues a message, for instance one that was [taken back](Self::take_unsent) from another engine.
     pub fn send_message(&mut self, message: Outgoing) {
         self.outbox.push(message);
+    }
+
+    /// Tells the peer that this side is about to stop, ahead of queued messages; or (`is_last`) that everything which it has
+    /// looked at is answered, if nothing is queued any more. False where that is not so, or the peer has not announced that
+    /// it understands this: no ZeroMQ library but ours does.
+    pub fn go_away(&mut self, is_last: bool) -> bool {
+        let Phase::Traffic(traffic) = &self.phase else { return false };
+        if !traffic.understands_goaway() || is_last && self.outbox.queued_messages() > 0 {
+            return false;
+        }
+        let body: &[u8] = if is_last { &[1] } else { &[] };
+        self.outbox.command("GOAWAY", &[body]);
+        true
     }
 
     /// Tells a publisher that we want messages that begin with `topic`, ahead of queued messages. Tell each

@@ -185,6 +185,7 @@ impl World {
                 ZmtpEvent::Subscribe(_) | ZmtpEvent::Cancel(_) => {
                     assert_eq!(kind, SocketKind::Pub);
                 }
+                ZmtpEvent::GoAway { .. } => assert_eq!(kind, SocketKind::Dealer),
             }
         }
         let limits = &self.config.limits;

@@ -77,6 +77,7 @@ impl Handshake {
                             version,
                             socket_type,
                             identity,
+                            goaway: false,
                             metadata: Vec::new(),
                         })),
                         None => {
@@ -100,6 +101,7 @@ impl Handshake {
                                 version,
                                 socket_type: metadata.socket_type,
                                 identity: metadata.identity,
+                                goaway: metadata.goaway,
                                 metadata: metadata.others,
                             }));
                         }

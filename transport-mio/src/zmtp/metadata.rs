@@ -7,12 +7,17 @@ use super::{EngineConfig, Identity, SocketType, Violation, error::show, socket_t
 
 const SOCKET_TYPE: &str = "Socket-Type";
 const IDENTITY: &str = "Identity";
+/// Who says this understands GOAWAY. Properties that begin like this are for applications (23/ZMTP); peers ignore those that
+/// they do not know.
+const GOAWAY: &str = "X-Goaway";
 
 /// What a peer of ZMTP 3.x says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Metadata {
     pub(super) socket_type: Option<SocketType>,
     pub(super) identity: Bytes,
+    /// The peer understands GOAWAY.
+    pub(super) goaway: bool,
     /// All other properties, as they came.
     pub(super) others: Vec<(Bytes, Bytes)>,
 }
@@ -23,6 +28,7 @@ pub(super) fn write(config: &EngineConfig) -> Vec<u8> {
     property(SOCKET_TYPE, socket_type::name_of(config.kind).as_bytes(), &mut out);
     if matches!(config.kind, SocketKind::Dealer | SocketKind::Router) {
         property(IDENTITY, config.identity.as_bytes(), &mut out);
+        property(GOAWAY, b"1", &mut out);
     }
     out
 }
@@ -54,6 +60,8 @@ pub(super) fn read(
                 return Err(Violation::IdentityTooLong(value.len() as u64));
             }
             metadata.identity = value;
+        } else if name.eq_ignore_ascii_case(GOAWAY.as_bytes()) {
+            metadata.goaway = true;
         } else {
             metadata.others.push((name, value));
         }

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use zerorpc_proto::SocketKind;
 
 use super::{
-    EngineConfig, Frames, Violation, WireLimits, ZmtpEvent, ZmtpVersion, assembly::Assembly,
-    command::Command, frame::Decoder, input::Input, liveness::Liveness, outbox::Outbox,
-    socket_type,
+    EngineConfig, Frames, PeerInfo, Violation, WireLimits, ZmtpEvent, ZmtpVersion,
+    assembly::Assembly, command::Command, frame::Decoder, input::Input, liveness::Liveness,
+    outbox::Outbox, socket_type,
 };
 
 /// A connection that carries messages.
@@ -17,19 +17,23 @@ pub(super) struct Traffic {
     kind: SocketKind,
     limits: WireLimits,
     version: ZmtpVersion,
+    /// The peer understands GOAWAY.
+    goaway: bool,
     decoder: Decoder,
     assembly: Assembly,
     liveness: Liveness,
 }
 
 impl Traffic {
-    pub(super) fn new(config: &EngineConfig, version: ZmtpVersion, now: Instant) -> Self {
+    pub(super) fn new(config: &EngineConfig, peer: &PeerInfo, now: Instant) -> Self {
+        let version = peer.version;
         let heartbeat = config.heartbeat.as_ref().filter(|_| version >= ZmtpVersion::V3_1);
         let judges = socket_type::receives(config.kind);
         Self {
             kind: config.kind,
             limits: config.limits.for_kind(config.kind),
             version,
+            goaway: peer.goaway,
             decoder: Decoder::with_buffers(version.framing(), Arc::clone(&config.buffers)),
             assembly: Assembly::default(),
             liveness: Liveness::new(heartbeat, judges, now),
@@ -65,6 +69,9 @@ impl Traffic {
                         liveness.promised(now, ttl);
                         outbox.pong(context, limits.pong_bytes);
                     }
+                    Command::GoAway { is_last } if *kind == SocketKind::Dealer => {
+                        events.push_back(ZmtpEvent::GoAway { is_last });
+                    }
                     other => events.extend(subscription(other, *kind)),
                 }
             } else if let Some(message) = assembly.push(frame) {
@@ -81,6 +88,11 @@ impl Traffic {
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.liveness.deadline()
+    }
+
+    /// Whether the peer understands GOAWAY.
+    pub(super) fn understands_goaway(&self) -> bool {
+        self.goaway
     }
 
     /// Some of the output was written.

@@ -53,8 +53,9 @@ fn properties(socket_type: &str) -> Vec<u8> {
 /// Waits until exactly these commands were heard behind the greeting, in which libzmq's server does not say that it
 /// is one.
 fn answers(what: &str, judge: &mut Judge, raw: &mut Raw, expected: &[u8]) {
-    until(what, judge, raw, |_, raw| raw.heard.len() >= 64 + expected.len());
-    let (heard, expected) = (raw.heard[64..].escape_ascii(), expected.escape_ascii());
+    until(what, judge, raw, |judge, raw| judge.common(&raw.heard).len() >= 64 + expected.len());
+    let (heard, expected) = (judge.common(&raw.heard), expected.escape_ascii());
+    let heard = heard[64..].escape_ascii();
     assert_eq!(heard.to_string(), expected.to_string(), "{}: {what}", judge.name());
 }
 

@@ -71,6 +71,8 @@ fn what_each_says_of_itself() {
             let mut raw = Raw::connect(&address);
             raw.say(&handshake(1, theirs));
             hears(name, &mut judge, &mut raw, &modern);
+            let announces = raw.heard.windows(8).any(|part| part == b"X-Goaway");
+            assert_eq!(announces, has_identity && judge.name() == "ours", "{name}");
             let mut raw = Raw::connect(&address);
             raw.say(&[SIGNATURE, b"\x01\x05\0\0"].concat());
             hears(name, &mut judge, &mut raw, &old);

@@ -51,8 +51,8 @@ fn a_connection_that_is_reset_is_made_anew() -> Outcome {
         let (caller, called) = meet(&mut server, &mut client);
         let (given_up, node) =
             if by_server { (caller, &mut server) } else { (called, &mut client) };
-        node.parts.transport.reset(given_up, "it was silent");
-        node.parts.transport.reset(given_up, "it was silent");
+        node.parts.transport.reset(given_up, "it was silent for too long");
+        node.parts.transport.reset(given_up, "it was silent for too long");
         node.drain();
         let (gone, reason) = node.down().ok_or("it is told at once")?;
         assert_eq!(gone, given_up);
