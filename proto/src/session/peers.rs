@@ -111,7 +111,7 @@ impl Peers {
     /// Ends the connection of a peer that is going away when nothing is open there.
     fn end_if_idle(&mut self, peer: PeerId) {
         if self.going_away.contains(&(peer, 0)) {
-            self.disconnects.push((peer, "the peer is stopping, and nothing is open there"));
+            self.disconnects.push((peer, "it gets no new calls, and has no open ones"));
         }
     }
 
