@@ -300,17 +300,19 @@ impl Shared {
                 );
                 Error::Unreachable { method, after, reason }
             }
-            (Loss::TimedOut { after }, _) => {
-                Error::Timeout { method, endpoint: self.endpoints.to_string(), after }
+            (Loss::TimedOut { after }, reason) => {
+                Error::Timeout { method, endpoint: self.place(reason), after }
             }
             (loss @ (Loss::Silent { .. } | Loss::Disconnected), reason) => {
-                // Where the connection is known, so is where it led to.
-                let endpoint =
-                    reason.map_or_else(|| self.endpoints.to_string(), |reason| reason.to_string());
-                Error::LostRemote { method, endpoint, loss }
+                Error::LostRemote { method, endpoint: self.place(reason), loss }
             }
             (loss, _) => Error::BadAnswer { method, endpoint: self.endpoints.to_string(), loss },
         }
+    }
+
+    /// Where a call was: where its connection is known, so is where it led to.
+    fn place(&self, remote: Option<Arc<str>>) -> String {
+        remote.map_or_else(|| self.endpoints.to_string(), |remote| remote.to_string())
     }
 
     fn closed(&self, closed: &Closed) -> Error {

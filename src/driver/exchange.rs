@@ -50,7 +50,7 @@ impl State {
                 departure.map(|(_, reason)| Arc::clone(reason))
             }
             Answer::Lost(Loss::NotSent { .. }) => self.trouble.clone(),
-            Answer::Lost(Loss::Silent { .. }) => self.remote(peer),
+            Answer::Lost(Loss::Silent { .. } | Loss::TimedOut { .. }) => self.remote(peer),
             _ => None,
         }
     }
