@@ -333,7 +333,7 @@ pub enum PeerEvent {
     Up(PeerId),
     /// No byte of this message was written before its connection ended; told before [`Down`](Self::Down).
     Returned(Transmit),
-    /// The peer is about to stop, and wants no new requests.
+    /// The peer is about to stop, or its address is not one of the endpoint any more: it is to get no new requests.
     GoingAway(PeerId),
     /// The peer has answered every request that it has looked at, and looks at no other; told before
     /// [`Down`](Self::Down).

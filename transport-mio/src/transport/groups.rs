@@ -149,11 +149,13 @@ impl MioTransport {
         Some(Member { slot, remote, lane: dialed.dialer.addresses().to_vec() })
     }
 
-    /// A dialer has no address any more. What it is connected to may still have calls to answer.
+    /// A dialer has no address any more. What it is connected to may still have calls to answer, but gets no others: to
+    /// whoever calls it is a peer that is going away, whose connection is ended when nothing is open there.
     fn dismiss(&mut self, slot: usize) {
         if self.kind == SocketKind::Dealer
             && let Some(peer) = self.connection(slot).and_then(|connection| connection.peer)
         {
+            self.rotation.remove(peer);
             self.inbox.add_event(PeerEvent::GoingAway(peer));
             self.move_out(slot);
         } else {

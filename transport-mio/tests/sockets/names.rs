@@ -3,11 +3,11 @@
 use std::{collections::BTreeSet, net::TcpListener, time::Duration};
 
 use zerorpc_proto::SocketKind::{self, Dealer, Pub, Pull, Push, Router, Sub};
-use zerorpc_proto::{MonitorEvent, PeerId, SocketOptions, Transport};
+use zerorpc_proto::{MonitorEvent, PeerEvent, PeerId, SocketOptions, Transport};
 
 use crate::{
     hosts::Hosts,
-    support::{ANY_PORT, Node, Outcome, hasty, meet, until},
+    support::{ANY_PORT, Node, Outcome, hasty, meet, pass, until},
 };
 
 /// Options with which names are looked up all the time, and nothing else has a timer.
@@ -59,6 +59,19 @@ fn remotes(node: &Node) -> BTreeSet<String> {
     connected.collect()
 }
 
+/// The peer that is told to be going away.
+fn going_away(node: &mut Node) -> Option<PeerId> {
+    node.event(|event| match event {
+        PeerEvent::GoingAway(peer) => Some(*peer),
+        _ => None,
+    })
+}
+
+/// Whether it was told that an endpoint is tried again.
+fn tries_again(node: &Node) -> bool {
+    node.told.iter().any(|told| matches!(told, MonitorEvent::Retried { .. }))
+}
+
 fn tells(node: &Node, what: &str) -> Option<()> {
     node.told.iter().any(|told| told.to_string().contains(what)).then_some(())
 }
@@ -91,16 +104,33 @@ fn all_addresses_of_a_name_are_used_and_their_changes_followed() -> Outcome {
         remotes(nodes[0]).contains(&of(5)).then_some(())
     });
     assert_eq!(remotes(&client).len(), 4, "those that were there were not made anew");
-    assert!(client.down().is_none(), "what stands may have calls to answer");
+    let leaving = wait("news of the old one", &mut client, &mut servers, going_away);
+    assert_eq!(client.parts.transport.remote(leaving), Some(of(3)));
+    let caller = servers[1].up().ok_or("it is connected")?;
+    servers[1].send(caller, "an answer");
+    assert_eq!(pass(&mut servers[1], &mut client).0, leaving, "what has begun goes on");
     client.told.clear();
     drop(servers.remove(1));
     let (gone, reason) = wait("the end", &mut client, &mut servers, |client| client.down());
-    assert!(reason.contains(&of(3)), "{gone}: {reason}");
-    assert!(
-        !client.told.iter().any(|told| matches!(told, MonitorEvent::Retried { .. })),
-        "the name does not lead there any more: {:?}",
-        client.told
-    );
+    assert_eq!(gone, leaving);
+    assert!(reason.contains(&of(3)), "{reason}");
+    assert!(!tries_again(&client), "the name does not lead there any more: {:?}", client.told);
+
+    // Another one goes, is ended by whoever has nothing to wait for from it, and comes again.
+    hosts.set(&[4, 5]);
+    let leaving = wait("news of the old one", &mut client, &mut servers, going_away);
+    assert_eq!(client.parts.transport.remote(leaving), Some(of(2)));
+    client.told.clear();
+    client.parts.transport.reset(leaving, "nothing is open there");
+    client.drain();
+    let (gone, reason) = client.down().ok_or("it is told at once")?;
+    assert_eq!(gone, leaving);
+    assert!(reason.ends_with("the name does not lead to this address any more"), "{reason}");
+    assert!(!tries_again(&client), "{:?}", client.told);
+    hosts.set(&[2, 4, 5]);
+    wait("it is back", &mut client, &mut servers, |client| {
+        remotes(client).contains(&of(2)).then_some(())
+    });
 
     // Nobody knows the name any more: the addresses that it had are as good as any.
     hosts.set(&[]);
@@ -202,6 +232,15 @@ fn pushed_messages_go_to_all_addresses_of_a_name_in_turn() -> Outcome {
     for puller in &mut pullers {
         puller.next();
     }
+    hosts.set(&[2, 4]);
+    wait("news of the one that goes", &mut pusher, &mut pullers, going_away);
+    for number in 3..7_u8 {
+        pusher.send(PeerId::NAMELESS, vec![number]);
+    }
+    for puller in [0, 0, 2, 2] {
+        pullers[puller].next();
+    }
+    assert_eq!(pullers[1].message(), None);
     Ok(())
 }
 
