@@ -3,7 +3,12 @@
 
 mod choice;
 mod draining;
+#[path = "../../../transport-mio/tests/sockets/hosts.rs"]
+mod hosts;
 mod loss;
+mod names;
+#[path = "../../../transport-mio/tests/sockets/namespaces.rs"]
+mod namespaces;
 mod processes;
 mod restarts;
 mod silence;
