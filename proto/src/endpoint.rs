@@ -136,22 +136,20 @@ impl Endpoint {
             None => (None, addresses),
         };
         let address = TcpAddress::read(address)?;
-        match &source {
-            Some(source) => {
-                source.check_zone()?;
-                if connections > 1 && source.port != 0 {
-                    return Err(format!(
-                        "{connections} connections cannot all come from one port; write \
-                         tcp://{}:*;{address}?connections={connections}",
-                        source.host
-                    ));
-                }
-                // An address to come from that has its interface decides for both.
-                if !matches!(source.host, Host::V6 { zone: Some(_), .. }) {
-                    address.check_zone()?;
-                }
+        // An address to come from that has its interface decides for both.
+        let from_link = source
+            .as_ref()
+            .is_some_and(|source| matches!(source.host, Host::V6 { zone: Some(_), .. }));
+        address.check(from_link)?;
+        if let Some(source) = &source {
+            source.check(false)?;
+            if connections > 1 && source.port != 0 {
+                return Err(format!(
+                    "{connections} connections cannot all come from one port; write \
+                     tcp://{}:*;{address}?connections={connections}",
+                    source.host
+                ));
             }
-            None => address.check_zone()?,
         }
         Ok(Self::Tcp { source, address, connections })
     }
@@ -214,14 +212,22 @@ impl TcpAddress {
         Ok(Self { host, port })
     }
 
-    /// Refuses a link-local address that does not say on which link.
-    fn check_zone(&self) -> Result<(), String> {
+    /// Refuses an address that is not of one machine, and a link-local one that does not say on which link.
+    fn check(&self, has_link: bool) -> Result<(), String> {
         match self.host {
-            Host::V6 { address, zone: None } if address.is_unicast_link_local() => Err(format!(
-                "[{address}] is a link-local address, which is another one on every network: say through which \
-                 interface, as in tcp://[{address}%eth0]:{} (`ip link` lists them)",
-                self.port
+            Host::V4(address) if address.is_multicast() || address.is_broadcast() => Err(format!(
+                "{address} stands for many machines, and a tcp connection leads to one"
             )),
+            Host::V6 { address, .. } if address.is_multicast() => Err(format!(
+                "[{address}] stands for many machines, and a tcp connection leads to one"
+            )),
+            Host::V6 { address, zone: None } if address.is_unicast_link_local() && !has_link => {
+                Err(format!(
+                    "[{address}] is a link-local address, which is another one on every network: say through which \
+                 interface, as in tcp://[{address}%eth0]:{} (`ip link` lists them)",
+                    self.port
+                ))
+            }
             _ => Ok(()),
         }
     }
