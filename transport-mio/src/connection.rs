@@ -48,8 +48,8 @@ pub(crate) struct Connection {
     pub(crate) closing: bool,
     /// Writing came to an end; what the peer sent before that is still to be read.
     pub(crate) failed: Option<Ending>,
-    /// The peer is about to stop.
-    pub(crate) going_away: bool,
+    /// Why nothing new is to be sent over it, if so.
+    pub(crate) going_away: Option<&'static str>,
     /// Stands among the connections to be written to.
     pub(crate) unwritten: bool,
     /// Stands among the connections that have something to read.
@@ -80,9 +80,6 @@ pub(crate) enum Origin {
 pub(crate) enum Ending {
     #[error("the peer closed the connection")]
     Closed,
-    /// It had told so before.
-    #[error("the peer is stopping")]
-    Stopped,
     /// The system at the other end has a connection, of which the program there makes nothing.
     #[error(
         "the peer said nothing within {} ms of the connection: it is frozen or overloaded, or does not speak ZMTP",
@@ -133,7 +130,7 @@ impl Connection {
             writable: true,
             closing: false,
             failed: None,
-            going_away: false,
+            going_away: None,
             unwritten: false,
             runnable: false,
             wake: None,

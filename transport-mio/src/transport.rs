@@ -273,7 +273,8 @@ impl Transport for MioTransport {
 
     fn reset(&mut self, peer: PeerId, reason: &str) {
         if let Some(slot) = self.peers.get(&peer).copied() {
-            self.end_connection(slot, reason);
+            let why = self.connection(slot).and_then(|connection| connection.going_away);
+            self.end_connection(slot, why.unwrap_or(reason));
             self.announce();
         }
     }

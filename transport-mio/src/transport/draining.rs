@@ -15,6 +15,9 @@ use zerorpc_proto::{MonitorEvent, PeerEvent, SocketKind};
 use super::{MioTransport, sources::Slot};
 use crate::connection::{Ending, Origin};
 
+/// What is said of a peer that is about to stop.
+const STOPPING: &str = "the peer is stopping";
+
 impl MioTransport {
     /// Accepts and makes no connections any more, and tells peers.
     pub(super) fn stop_accepting(&mut self) {
@@ -43,9 +46,9 @@ impl MioTransport {
     pub(super) fn hear_goodbye(&mut self, slot: usize, is_last: bool) {
         let Some(connection) = self.connection(slot) else { return };
         let Some(peer) = connection.peer else { return };
-        let is_news = !std::mem::replace(&mut connection.going_away, true);
+        let is_news = connection.going_away.replace(STOPPING).is_none();
         if is_last {
-            connection.failed = Some(Ending::Stopped);
+            connection.failed = Some(Ending::Failed(STOPPING.to_owned()));
         }
         let remote = connection.stream.to_string();
         if is_news {
@@ -61,19 +64,19 @@ impl MioTransport {
     /// the endpoint, while this one stays for what is open on it.
     pub(super) fn retire(&mut self, slot: usize) {
         let now = Instant::now();
-        if !self.move_out(slot) {
+        if !self.move_out(slot, STOPPING) {
             return;
         }
         if let Some(Slot::Dialer(dialed)) = self.slots.get_mut(slot) {
             let retry = dialed.dialer.lost(now);
             let (endpoint, group) = (dialed.given.to_string(), dialed.group);
-            self.retry(slot, endpoint, Ending::Stopped.to_string(), retry, now);
+            self.retry(slot, endpoint, STOPPING.to_owned(), retry, now);
             self.look_up_again(group, now);
         }
     }
 
-    /// Gives the connection of a dialer a slot of its own; false when there is none.
-    pub(super) fn move_out(&mut self, slot: usize) -> bool {
+    /// Gives the connection of a dialer a slot of its own, for a reason; false when there is none.
+    pub(super) fn move_out(&mut self, slot: usize, reason: &'static str) -> bool {
         debug_assert_eq!(self.kind, SocketKind::Dealer, "others have nothing open on a connection");
         if !matches!(self.slots.get(slot), Some(Slot::Dialer(dialed)) if dialed.connection.is_some())
         {
@@ -83,6 +86,7 @@ impl MioTransport {
         let Some(Slot::Dialer(dialed)) = self.slots.get_mut(slot) else { return false };
         let Some(mut connection) = dialed.connection.take() else { return false };
         connection.origin = Origin::Retired;
+        connection.going_away = Some(reason);
         let (peer, timeout) = (connection.peer, connection.engine.poll_timeout());
         // Whatever it stood in line for was under the other slot.
         connection.runnable = false;

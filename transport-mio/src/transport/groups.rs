@@ -152,14 +152,15 @@ impl MioTransport {
     /// A dialer has no address any more. What it is connected to may still have calls to answer, but gets no others: to
     /// whoever calls it is a peer that is going away, whose connection is ended when nothing is open there.
     fn dismiss(&mut self, slot: usize) {
+        const REASON: &str = "the name does not lead to this address any more";
         if self.kind == SocketKind::Dealer
             && let Some(peer) = self.connection(slot).and_then(|connection| connection.peer)
         {
             self.rotation.remove(peer);
             self.inbox.add_event(PeerEvent::GoingAway(peer));
-            self.move_out(slot);
+            self.move_out(slot, REASON);
         } else {
-            self.close(slot, "the name does not lead to this address any more");
+            self.close(slot, REASON);
         }
         self.remove_slot(slot);
     }

@@ -57,7 +57,7 @@ impl MioTransport {
                     _ if more => self.enqueue(slot),
                     _ => {}
                 }
-                if self.connection(slot).is_some_and(|connection| connection.going_away) {
+                if self.connection(slot).is_some_and(|connection| connection.going_away.is_some()) {
                     self.retire(slot);
                 }
                 count

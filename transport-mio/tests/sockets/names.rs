@@ -233,7 +233,7 @@ fn pushed_messages_go_to_all_addresses_of_a_name_in_turn() -> Outcome {
         puller.next();
     }
     hosts.set(&[2, 4]);
-    wait("news of the one that goes", &mut pusher, &mut pullers, going_away);
+    wait("news of the one that goes", &mut pusher, &mut pullers, Node::down);
     for number in 3..7_u8 {
         pusher.send(PeerId::NAMELESS, vec![number]);
     }
