@@ -6,6 +6,7 @@ mod heartbeats;
 mod interop;
 mod lost;
 mod modules;
+mod paused;
 #[path = "../support/process.rs"]
 mod process;
 mod results;
