@@ -77,17 +77,38 @@ impl Server {
         LiveLinks(&*self.driver)
     }
 
-    /// Ends the server: it takes no new calls, those that are running get `grace` to finish, then the socket is closed.
-    /// True when they all did.
+    /// Ends the server: it [takes no new calls](Self::drain), those that are running get `grace` to finish, then the socket
+    /// is closed. True when they all did.
     ///
-    /// No call is lost by it: nobody is let in any more, clients of this crate are told that the server is about to stop,
-    /// and send what reaches it all the same to another server, or wait for one as long as they have time. Other clients get
-    /// the error `ServerStopping`. (libzmq cannot refuse connections and keep those it has: there, requests are turned
-    /// down, and those that are on their way at the very end are lost.)
-    ///
-    /// Methods cannot be interrupted: one that is still running after `grace` goes on, but nobody gets its
-    /// answer. Later calls do nothing.
+    /// Calls that wait for a thread are begun in the first half of that time, so that they may end in the other; those that
+    /// are left are given back, to run elsewhere. Methods cannot be interrupted: one that is still running goes on, but
+    /// nobody gets its answer. Later calls do nothing.
     pub fn shutdown(&self, grace: Duration) -> bool {
+        let mut finished = self.drain(grace / 2);
+        if !finished {
+            let mut state = self.driver.lock();
+            self.driver.give_back(&mut state);
+            self.driver.leave(state);
+            finished = self.drain(grace / 2);
+        }
+        let mut state = self.driver.lock();
+        if state.session.open_channels() == 0 {
+            self.driver.finish(&mut state);
+        }
+        self.driver.leave(state);
+        self.driver.shut();
+        join(self.keeper.lock().take());
+        finished
+    }
+
+    /// Takes no new calls from now on, and waits until those that are running have ended, for `grace` at most; true when
+    /// they all have.
+    ///
+    /// Nothing is lost by it: nobody is let in any more, clients of this crate are told that the server is about to stop, and
+    /// send what reaches it all the same to another server, or wait for one as long as they have time. Other clients get
+    /// the error `ServerStopping`. (libzmq cannot refuse connections and keep those it has: there, requests are turned
+    /// down, and those that are on their way when the socket is closed are lost.)
+    pub fn drain(&self, grace: Duration) -> bool {
         let deadline = Instant::now().checked_add(grace);
         let mut state = self.driver.lock();
         self.driver.drain(&mut state);
@@ -106,12 +127,7 @@ impl Server {
             }
         }
         let finished = state.session.open_channels() == 0;
-        if finished {
-            self.driver.finish(&mut state);
-        }
         self.driver.leave(state);
-        self.driver.shut();
-        join(self.keeper.lock().take());
         finished
     }
 

@@ -20,7 +20,7 @@ use crate::{
     python::{PythonOptions, PythonService},
 };
 
-/// How long running calls may take to end after the first signal.
+/// How long running calls may take to end after the first signal; those that wait are begun in the first half of it.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Serves until SIGINT or SIGTERM, then lets running calls end; a second signal ends the process at once.
@@ -66,9 +66,14 @@ pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, Stop> {
 
     let signal = signals.forever().next();
     notices::say("stopping: running calls have 5 s to end, a second signal ends them at once");
-    server.shutdown(GRACE);
+    if !server.drain(GRACE / 2) {
+        // What would be begun from now on may not end in time.
+        service.withdraw();
+        server.drain(GRACE / 2);
+    }
     // Not before it has ended, and all that it has started, does this process.
     service.shutdown();
+    server.shutdown(Duration::ZERO);
     Ok(if signal == Some(SIGINT) { Exit::Interrupted } else { Exit::Success })
 }
 

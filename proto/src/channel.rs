@@ -30,6 +30,10 @@ use window::{Credit, Window};
 /// dropped the stream before its first beat, which nobody can tell: long enough for a slow reader, and not for ever.
 const UNBEATEN: u32 = 20;
 
+/// Requests of so many bytes are kept for as long as they may be turned down; larger ones, until the server shows that it
+/// has them.
+const SMALL: usize = 64 << 10;
+
 #[derive(Debug)]
 pub(crate) struct Channel {
     pub(crate) peer: PeerId,
@@ -64,10 +68,12 @@ pub(crate) struct Caller {
     pub(crate) own: OwnId,
     /// The peer was chosen among those that are up, and counts this call.
     pub(crate) assigned: bool,
-    /// Encoded when the call was opened, and kept until something is heard of it: until then it may come back.
+    /// Encoded when the call was opened, and kept as long as it may come back.
     pub(crate) request: Option<Payload>,
     /// It was transmitted.
     pub(crate) is_sent: bool,
+    /// Something was heard of it since.
+    pub(crate) is_heard: bool,
     /// How often it came back because the server is stopping.
     pub(crate) refusals: u32,
     /// When it is to be sent again after it came back, if not at once.
@@ -244,8 +250,17 @@ impl Caller {
         self.request.is_some() && !self.is_sent && self.retry.is_none()
     }
 
-    /// Whether the request may be sent to another peer: it is out, and nothing was heard of it.
-    pub(crate) fn is_unheard(&self) -> bool {
+    /// The server has answered, or given a sign of life: then a small request is kept, which may still be turned down.
+    pub(crate) fn forget_request(&mut self, is_beat: bool) {
+        self.is_heard = true;
+        let is_small = |request: &Payload| request.len() <= SMALL;
+        if !(is_beat && self.request.as_ref().is_some_and(is_small)) {
+            self.request = None;
+        }
+    }
+
+    /// Whether the request may be sent to another peer: it is out, and was not answered.
+    pub(crate) fn is_unanswered(&self) -> bool {
         self.request.is_some() && self.is_sent
     }
 }

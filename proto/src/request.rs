@@ -144,6 +144,23 @@ impl<'a> Request<'a> {
         self.end(Ending::Failure(Box::new(failure)));
     }
 
+    /// Turns the request down, because this side is stopping and has not begun with it: callers that know the sign send it to
+    /// another server, others get the error `ServerStopping` (protocol section 5, Going away). A stream that has begun
+    /// ends with that error.
+    pub fn refuse(self) {
+        let Self { session, id } = self;
+        let Some(channel) = session.table.get(id.0) else { return };
+        let Side::Server(serving) = &channel.side else { return };
+        if channel.phase == Phase::Streaming {
+            return Self { session, id }.fail(stopping());
+        }
+        let (to, envelope, id_of_caller) =
+            (channel.peer, channel.envelope.clone(), serving.id.clone());
+        let dialect = channel.dialect();
+        session.close(id.0);
+        session.refuse(to, envelope, id_of_caller, dialect, stopping(), true);
+    }
+
     fn end(self, ending: Ending) {
         let Self { session, id } = self;
         let Some(channel) = session.table.get_mut(id.0) else { return };
@@ -172,4 +189,9 @@ impl<'a> Request<'a> {
             Side::Caller(_) => None,
         }
     }
+}
+
+/// What callers see who do not know how a request is turned down.
+pub(crate) fn stopping() -> RemoteFailure {
+    RemoteFailure::new("ServerStopping", "the server is shutting down; call another one")
 }

@@ -150,6 +150,7 @@ impl Session {
             assigned: false,
             request: Some(request),
             is_sent: false,
+            is_heard: false,
             refusals: 0,
             retry: None,
             window: Window::new(options.slots),

@@ -185,6 +185,19 @@ impl Desk {
         }
     }
 
+    /// Takes the requests that nobody has begun to work on.
+    fn take_unbegun(&mut self) -> Vec<RequestId> {
+        let mut unbegun = Vec::new();
+        self.jobs.retain(|job| match job {
+            Job::Answer(id) => {
+                unbegun.push(*id);
+                false
+            }
+            Job::Builtin(_) | Job::Resume(..) | Job::Discard(_) => true,
+        });
+        unbegun
+    }
+
     /// Lets go of all requests: nobody can be answered any more.
     pub(crate) fn abandon(&mut self, deferred: &mut Vec<Deferred>) {
         self.builtins.clear();
@@ -212,6 +225,21 @@ impl Driver {
         } else if desk.workers <= desk.most_busy {
             // One more than may be busy: built-in methods wait for nobody.
             self.hire(desk);
+        }
+    }
+
+    /// Turns down what nobody has begun to work on.
+    pub(super) fn give_back(&self, state: &mut State) {
+        /// So many are turned down before they are sent: the session keeps no more than some.
+        const AT_A_TIME: usize = 256;
+        let unbegun = state.desk.as_mut().map(Desk::take_unbegun).unwrap_or_default();
+        for some in unbegun.chunks(AT_A_TIME) {
+            for id in some {
+                if let Some(request) = state.session.request(*id) {
+                    request.refuse();
+                }
+            }
+            self.send_out(state);
         }
     }
 

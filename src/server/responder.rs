@@ -64,6 +64,12 @@ impl Responder {
         self.end(End::Failure(failure));
     }
 
+    /// Turns the request down, as this server is stopping and has not begun with it: clients of this crate send it to
+    /// another server, others get the error `ServerStopping`.
+    pub fn refuse(self) {
+        self.end(End::Refusal);
+    }
+
     /// Sends an item of a stream.
     ///
     /// # Errors

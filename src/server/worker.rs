@@ -27,6 +27,8 @@ pub(super) enum End {
     Value(Args),
     Done,
     Failure(Failure),
+    /// Nothing was done about it.
+    Refusal,
 }
 
 pub(super) fn work(driver: &Driver) {
@@ -252,6 +254,7 @@ pub(super) fn answer(state: &mut Guard<'_>, id: RequestId, end: End) -> bool {
             let _has_no_items = request.reply(value);
         }
         End::Done => request.finish(),
+        End::Refusal => request.refuse(),
         End::Failure(Failure { name, message, traceback }) => {
             request.fail(RemoteFailure { name, message, traceback });
         }

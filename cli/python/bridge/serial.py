@@ -52,6 +52,9 @@ class Serial(calls.Calls):
             else:
                 # Before each call it is looked whether its caller has gone.
                 self._link.look()
+            if self._link.ended:
+                # Nothing is begun any more: what waits is given to another server.
+                break
             while self._cancelled:
                 self._cancel(self._cancelled.popleft())
             if self._waiting:

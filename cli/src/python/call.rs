@@ -6,7 +6,7 @@ use bytes::Bytes;
 use zerorpc::Failure;
 
 use super::{
-    mailbox::{Mailbox, Message},
+    mailbox::{Mailbox, Message, unbegun},
     supervisor::Supervisor,
 };
 
@@ -77,6 +77,7 @@ impl PythonCall {
             Some(Message::Value(value)) => Ok(Answer::Value(value)),
             Some(Message::Stream) => Ok(Answer::Stream(Items::new(self))),
             Some(Message::Failure(failure)) => Err(failure),
+            Some(Message::GivenBack) => Err(unbegun("the server is shutting down")),
             Some(Message::Item(_) | Message::Done) | None => {
                 Err(Failure::new("WorkerDied", "the Python process answered out of order"))
             }
@@ -150,7 +151,8 @@ impl Iterator for Items {
                 self.ended = true;
                 Some(Err(failure))
             }
-            Some(Message::Done | Message::Stream | Message::Value(_)) | None => {
+            Some(Message::Done | Message::Stream | Message::Value(_) | Message::GivenBack)
+            | None => {
                 self.ended = true;
                 None
             }

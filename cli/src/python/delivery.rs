@@ -127,6 +127,7 @@ impl Open {
                 },
                 Message::Done => Box::new(Responder::finish),
                 Message::Failure(failure) => Box::new(|responder| responder.fail(failure)),
+                Message::GivenBack => Box::new(Responder::refuse),
             });
         }
     }

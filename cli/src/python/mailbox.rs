@@ -14,6 +14,8 @@ pub(super) enum Message {
     Item(Bytes),
     Done,
     Failure(Failure),
+    /// It was not begun, and will not be: the server is stopping.
+    GivenBack,
 }
 
 /// Where the messages of one call wait. The child's window bounds how many can.
@@ -83,6 +85,13 @@ impl Mailbox {
 impl std::fmt::Debug for Mailbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Mailbox").finish_non_exhaustive()
+    }
+}
+
+/// Gives calls back that were not begun: not under the lock.
+pub(super) fn give_back(mailboxes: impl IntoIterator<Item = Arc<Mailbox>>) {
+    for mailbox in mailboxes {
+        mailbox.put([Message::GivenBack]);
     }
 }
 

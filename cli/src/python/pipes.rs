@@ -212,9 +212,13 @@ fn accept(state: &mut State, frame: Frame, now: Instant, quiet: bool) -> Option<
         Kind::Done => return Some((queue.end(call)?, Message::Done)),
         Kind::Failure => {
             let (failure, is_raised) = catalogue::failure(&body);
+            let is_withdrawn = queue.is_withdrawn(call) && !is_raised;
             let (method, mailbox) = queue.end_with_method(call)?;
             if is_raised && !quiet {
                 warn!(target: LOG, "{method}() failed\n{}", failure.traceback.trim_end());
+            }
+            if is_withdrawn && failure.name == "CancelledError" {
+                return Some((mailbox, Message::GivenBack));
             }
             return Some((mailbox, Message::Failure(failure)));
         }

@@ -53,6 +53,8 @@ struct Call {
     since: Instant,
     /// Somebody still waits for its answer.
     is_wanted: bool,
+    /// The child was told not to begin it, as the server is stopping.
+    is_withdrawn: bool,
 }
 
 /// What a caller that has gone leaves to be done.
@@ -138,6 +140,7 @@ impl CallQueue {
             frame: frame(number),
             since: now,
             is_wanted: true,
+            is_withdrawn: false,
         };
         self.calls.insert(number, call);
         self.waiting.push_back(number);
@@ -241,6 +244,26 @@ impl CallQueue {
         let due: Vec<u64> = self.waiting.iter().filter(is_due).copied().collect();
         self.waiting.retain(|number| !due.contains(number));
         self.remove(due)
+    }
+
+    /// Nothing more is to be begun: takes the calls that wait, and gives those that the child was given ahead, which it is
+    /// to be told of: what it has not begun comes back.
+    pub(super) fn withdraw(&mut self) -> (Vec<Arc<Mailbox>>, Vec<u64>) {
+        let waiting = self.take_waiting(None);
+        // In other modes they are begun at once.
+        let ahead =
+            if self.mode == Mode::Serial { self.sent.iter().copied().collect() } else { vec![] };
+        for number in &ahead {
+            if let Some(call) = self.calls.get_mut(number) {
+                call.is_withdrawn = true;
+            }
+        }
+        (waiting, ahead)
+    }
+
+    /// Whether a call was taken back from the child.
+    pub(super) fn is_withdrawn(&self, number: u64) -> bool {
+        self.calls.get(&number).is_some_and(|call| call.is_withdrawn)
     }
 
     /// When the call that has waited longest came.

@@ -52,7 +52,14 @@ impl PythonService {
         self.supervisor.open_calls()
     }
 
-    /// Ends the Python process, within a few seconds; dropping does the same.
+    /// Begins no more of the calls that wait: they are [given back](zerorpc::Responder::refuse), and those that run go on.
+    /// For a server that stops.
+    pub fn withdraw(&self) {
+        self.supervisor.withdraw();
+    }
+
+    /// Ends the Python process, within a few seconds; dropping does the same. Calls that it has not begun are
+    /// [given back](zerorpc::Responder::refuse): callers that understand it send them to another server.
     pub fn shutdown(&self) {
         self.supervisor.close();
     }

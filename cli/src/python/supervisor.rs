@@ -22,9 +22,11 @@ use super::{
     notice::JamNotice,
     outgoing::Outgoing,
     pipes::{self, PipeLoop, Wake},
-    process::{GRACE, Process},
+    process::Process,
     queue::{CallQueue, Cancelled},
 };
+
+mod ending;
 
 /// How long the first restart waits; each further one waits twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -188,34 +190,6 @@ impl Supervisor {
         self.state.lock().queue.wanted()
     }
 
-    /// Ends the child, and the thread with it; takes a few seconds at most.
-    pub(super) fn close(&self) {
-        let mut state = self.state.lock();
-        state.phase = Phase::Closed;
-        state.trouble = "the server is shutting down".to_owned();
-        let waiting = state.queue.take_waiting(None);
-        if let Some(process) = &mut state.process {
-            process.ask_to_end();
-        }
-        self.changed.notify_all();
-        self.wake.wake();
-        let ended = |state: &mut State| state.process.is_none();
-        let timed_out = |state: &mut _, time| {
-            self.changed.wait_while_for(state, |state| !ended(state), time).timed_out()
-        };
-        // What it may wait for, such as processes of its own, is told too before its time is over.
-        if timed_out(&mut state, GRACE * 2 / 3) {
-            state.signal_group(Signal::TERM);
-            if timed_out(&mut state, GRACE / 3) {
-                state.signal_group(Signal::KILL);
-                // A killed process ends, but the system may take its time.
-                timed_out(&mut state, GRACE);
-            }
-        }
-        drop(state);
-        fail(waiting, &unbegun("the server is shutting down"));
-    }
-
     /// Calls the reading thread where it does not look in by itself: for what the pipe has no room for, and when calls
     /// begin to come after a while without any.
     fn attend(&self, state: &State) {
@@ -250,10 +224,16 @@ impl Supervisor {
         let trouble = format!("the Python process that serves {:?} died ({how})", self.target);
         // In this order: who calls again because of this failure is to find no dead process.
         let until = self.announce_pause(&mut state, pause, &trouble);
+        let failure = match state.phase {
+            Phase::Closed => {
+                Failure::new("ServerStopping", "the server was stopped during the call")
+            }
+            _ => Failure::new("WorkerDied", format!("{trouble} during the call")),
+        };
         let outgoing = state.outgoing.take();
         drop(state);
         drop(outgoing);
-        fail(lost, &Failure::new("WorkerDied", format!("{trouble} during the call")));
+        fail(lost, &failure);
         until
     }
 

@@ -22,6 +22,7 @@ use crate::{
     event::{Broken, Context, Event, Glance, Kind, Version},
     id::{self, MessageId},
     multipart::{Envelope, Multipart},
+    request::stopping,
     transport::PeerId,
 };
 
@@ -126,10 +127,7 @@ impl Session {
         let held = envelope.size() + header.context.size() + name.len() + args.as_bytes().len();
         if let Err(refused) = self.admit(from, &envelope, held) {
             let failure = match refused {
-                None => RemoteFailure::new(
-                    "ServerStopping",
-                    "the server is shutting down; call another one",
-                ),
+                None => stopping(),
                 Some(ref reason) => {
                     RemoteFailure::new("ServerBusy", format!("{reason}; try again later"))
                 }
@@ -204,7 +202,7 @@ impl Session {
         }
     }
 
-    fn refuse(
+    pub(crate) fn refuse(
         &mut self,
         to: PeerId,
         envelope: Envelope,
@@ -238,8 +236,7 @@ impl Session {
         channel.dialect.get_or_insert_with(|| Dialect::of(version));
         channel.heartbeat.heard(now);
         if let Side::Caller(caller) = &mut channel.side {
-            // The server has it: it does not come back any more.
-            caller.request = None;
+            caller.forget_request(kind == Kind::Heartbeat);
         }
         if kind == Kind::Heartbeat && channel.heartbeat.heard_beat(now, self.config.interval()) {
             channel.beat = true;

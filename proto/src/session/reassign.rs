@@ -48,7 +48,8 @@ impl Session {
         for at in self.table.of_peer(peer) {
             if let Some(Channel { side: Side::Caller(caller), .. }) = self.table.get(at)
                 && caller.assigned
-                && caller.is_unheard()
+                && caller.is_unanswered()
+                && !caller.is_heard
             {
                 self.take_back(at);
             }
@@ -61,7 +62,7 @@ impl Session {
         let Some(Channel { peer, side: Side::Caller(caller), .. }) = self.table.get_mut(at) else {
             return false;
         };
-        if !caller.is_unheard() || !(caller.assigned || *peer == PeerId::NAMELESS) {
+        if !caller.is_unanswered() || !(caller.assigned || *peer == PeerId::NAMELESS) {
             return false;
         }
         caller.refusals += 1;
@@ -81,6 +82,7 @@ impl Session {
         channel.beat = false;
         let Side::Caller(caller) = &mut channel.side else { return };
         caller.is_sent = false;
+        caller.is_heard = false;
         if std::mem::take(&mut caller.assigned) {
             self.peers.release(peer);
             self.table.move_call(at, PeerId::ANY);

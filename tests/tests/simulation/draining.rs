@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rmpv::Value;
-use zerorpc_proto::{Answer, Args, CallId, CallOptions, Config, Loss, Multipart, PeerId};
+use zerorpc_proto::{Answer, Args, CallId, CallOptions, Config, Loss, Multipart, Notice, PeerId};
 use zerorpc_tests::world::{foreign::Foreign, puppet::Puppet};
 
 const ONE: PeerId = PeerId(1);
@@ -100,17 +100,13 @@ fn errors_of_services_are_no_reason_to_try_again() {
     let returned = |id: &Value| error(id).with("_zpc_returned", true);
     type Say<'a> = &'a dyn Fn(&mut Puppet, &Value);
     let hear = |client: &mut Puppet, event: Foreign| client.hear(ONE, &event).expect("sound");
-    let table: [(&str, PeerId, Say<'_>); 5] = [
+    let table: [(&str, PeerId, Say<'_>); 4] = [
         ("the name alone", PeerId::ANY, &|client, id| hear(client, error(id))),
         ("the key, but not true", PeerId::ANY, &|client, id| {
             hear(client, error(id).with("_zpc_returned", 1));
         }),
         ("behind an item", PeerId::ANY, &|client, id| {
             hear(client, Foreign::on(id.clone(), "STREAM", Value::Nil));
-            hear(client, returned(id));
-        }),
-        ("behind a beat", PeerId::ANY, &|client, id| {
-            hear(client, Foreign::beat(id.clone()));
             hear(client, returned(id));
         }),
         ("a call to this server alone", ONE, &|client, id| hear(client, returned(id))),
@@ -171,4 +167,32 @@ fn what_a_server_has_never_looked_at_goes_to_another_when_it_is_gone() {
     assert_eq!(requested(&mut client), [(0, 2)]);
     client.hear(TWO, &Foreign::on(unseen.1, "OK", Value::Array(vec![7.into()]))).expect("sound");
     assert!(matches!(client.recv(unseen.0), Some(Answer::Value(_))));
+}
+
+/// A call that has waited for long, and is turned down at the end of its server's grace.
+#[test]
+fn a_request_that_was_not_begun_can_be_turned_down_later() {
+    for (size, is_kept) in [(100, true), (100_000, false)] {
+        let mut client = client_of(&[ONE, TWO]);
+        let now = client.now();
+        let args = Args::encode_params(&("x".repeat(size),)).expect("text");
+        let id = client.session.open(now, PeerId::ANY, "f", args, &CallOptions::default());
+        client.settle();
+        let request = client.sent.last().expect("a request").event.encode();
+        let mut server = Puppet::new(Config::server(1));
+        server.hear_message(ONE, Multipart::direct(request)).expect("a sound request");
+        let Some((_, Notice::Requested(request))) = server.notices.pop() else { panic!("asked") };
+        let asked = id_of_latest(&client);
+        requested(&mut client);
+        client.hear(ONE, &Foreign::beat(asked)).expect("a beat");
+        server.serve(request).refuse();
+        server.settle();
+        assert_eq!(server.session.open_channels(), 0);
+        let answer = server.sent.pop().expect("an answer").event.encode();
+        client.hear_message(ONE, Multipart::direct(answer)).expect("a sound event");
+        // What is large is let go with the first sign that the server has it.
+        assert_eq!(requested(&mut client).len(), usize::from(is_kept), "{size} bytes");
+        let id = id.expect("few calls");
+        assert_eq!(matches!(client.recv(id), Some(Answer::Failed(_))), !is_kept, "{size} bytes");
+    }
 }
