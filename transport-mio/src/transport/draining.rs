@@ -77,7 +77,10 @@ impl MioTransport {
 
     /// Gives the connection of a dialer a slot of its own, for a reason; false when there is none.
     pub(super) fn move_out(&mut self, slot: usize, reason: &'static str) -> bool {
-        debug_assert_eq!(self.kind, SocketKind::Dealer, "others have nothing open on a connection");
+        debug_assert!(
+            matches!(self.kind, SocketKind::Dealer | SocketKind::Push),
+            "others have nothing open on a connection"
+        );
         if !matches!(self.slots.get(slot), Some(Slot::Dialer(dialed)) if dialed.connection.is_some())
         {
             return false;
@@ -99,6 +102,7 @@ impl MioTransport {
         entry.insert(Slot::Accepted(Box::new(connection)));
         if let Some(peer) = peer {
             self.peers.insert(peer, place);
+            self.rotation.remove(peer);
         }
         match watched {
             Ok(()) => {

@@ -153,14 +153,20 @@ impl MioTransport {
     /// whoever calls it is a peer that is going away, whose connection is ended when nothing is open there.
     fn dismiss(&mut self, slot: usize) {
         const REASON: &str = "the name does not lead to this address any more";
-        if self.kind == SocketKind::Dealer
-            && let Some(peer) = self.connection(slot).and_then(|connection| connection.peer)
-        {
-            self.rotation.remove(peer);
-            self.inbox.add_event(PeerEvent::GoingAway(peer));
-            self.move_out(slot, REASON);
-        } else {
-            self.close(slot, REASON);
+        let peer = self.connection(slot).and_then(|connection| connection.peer);
+        match (self.kind, peer) {
+            (SocketKind::Dealer, Some(peer)) => {
+                self.inbox.add_event(PeerEvent::GoingAway(peer));
+                self.move_out(slot, REASON);
+            }
+            (SocketKind::Push, Some(_)) => {
+                // What has begun to leave does so, the rest goes to others.
+                let connection = self.connection(slot);
+                let unsent = connection.map(|connection| connection.engine.take_unsent());
+                self.move_out(slot, REASON);
+                self.give_back(unsent.unwrap_or_default());
+            }
+            _ => drop(self.close(slot, REASON)),
         }
         self.remove_slot(slot);
     }

@@ -160,6 +160,7 @@ impl MioTransport {
     /// Writes what a connection has to say, as far as there is room.
     pub(super) fn flush(&mut self, slot: usize) {
         let (messages, bytes) = (self.options.high_water_mark, self.options.high_water_bytes);
+        let kind = self.kind;
         let Some(connection) = self.connection(slot) else { return };
         connection.unwritten = false;
         connection.write();
@@ -167,12 +168,17 @@ impl MioTransport {
             // What the peer sent before it went is still to be read; that ends the connection.
             return self.enqueue(slot);
         }
+        let retired = connection.origin == Origin::Retired;
+        if retired && kind == SocketKind::Push && !connection.engine.has_output() {
+            // Nothing comes that would have to be waited for.
+            connection.stream.shut_down_writing();
+        }
         if connection.congested && !connection.is_over(messages.div_ceil(2), bytes / 2) {
             connection.congested = false;
             connection.beyond = 0;
             if let Some(peer) = connection.peer {
                 self.inbox.add_event(PeerEvent::Drained(Route { peer, identity: None }));
-                if matches!(self.kind, SocketKind::Dealer | SocketKind::Push) {
+                if matches!(kind, SocketKind::Dealer | SocketKind::Push) && !retired {
                     self.rotation.add(peer);
                     self.send_waiting();
                 }
@@ -229,6 +235,14 @@ impl MioTransport {
         Some(origin)
     }
 
+    /// Has messages that have not left go to others, before those that wait already.
+    pub(super) fn give_back(&mut self, unsent: Vec<Outgoing>) {
+        for message in unsent.into_iter().rev() {
+            self.waiting.push_front(message);
+        }
+        self.send_waiting();
+    }
+
     /// A peer has gone: its name is free, and what it did not get goes back.
     fn farewell(
         &mut self,
@@ -251,12 +265,7 @@ impl MioTransport {
                     }
                 }
             }
-            SocketKind::Push => {
-                for message in unsent.into_iter().rev() {
-                    self.waiting.push_front(message);
-                }
-                self.send_waiting();
-            }
+            SocketKind::Push => self.give_back(unsent),
             SocketKind::Router | SocketKind::Pull | SocketKind::Pub | SocketKind::Sub => {}
         }
         let told: Arc<str> = format!("{remote}: {reason}").into();

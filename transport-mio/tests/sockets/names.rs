@@ -232,13 +232,28 @@ fn pushed_messages_go_to_all_addresses_of_a_name_in_turn() -> Outcome {
     for puller in &mut pullers {
         puller.next();
     }
+
+    // One address goes while a message is on its way to each: it is not cut short.
+    const LARGE: usize = 32 << 20;
+    for number in 0..3_u8 {
+        pusher.send(PeerId::NAMELESS, vec![number; LARGE]);
+    }
     hosts.set(&[2, 4]);
-    wait("news of the one that goes", &mut pusher, &mut pullers, Node::down);
+    wait("the end", &mut pusher, &mut pullers[1..2], Node::down);
+    let got: Vec<usize> = std::iter::from_fn(|| pullers[1].message())
+        .map(|(_, message)| message.payload.len())
+        .collect();
+    assert!(got.contains(&LARGE), "{got:?}");
+
+    // And what comes next goes to the others.
+    for puller in [0, 2] {
+        pass(&mut pusher, &mut pullers[puller]);
+    }
     for number in 3..7_u8 {
         pusher.send(PeerId::NAMELESS, vec![number]);
     }
     for puller in [0, 0, 2, 2] {
-        pullers[puller].next();
+        pass(&mut pusher, &mut pullers[puller]);
     }
     assert_eq!(pullers[1].message(), None);
     Ok(())
