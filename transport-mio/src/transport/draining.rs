@@ -92,7 +92,7 @@ impl MioTransport {
         connection.going_away = Some(reason);
         let (peer, timeout) = (connection.peer, connection.engine.poll_timeout());
         // Whatever it stood in line for was under the other slot.
-        connection.runnable = false;
+        let runnable = std::mem::replace(&mut connection.runnable, false);
         connection.unwritten = false;
         let entry = self.slots.vacant_entry();
         let place = entry.key();
@@ -108,7 +108,10 @@ impl MioTransport {
             Ok(()) => {
                 self.schedule(place, timeout);
                 self.flush_later(place);
-                self.enqueue(place);
+                // Not without a reason: a waiter may be reading from it. What is there to be read is told anew.
+                if runnable {
+                    self.enqueue(place);
+                }
             }
             Err(error) => self.end_connection(place, &format!("it cannot be watched: {error}")),
         }

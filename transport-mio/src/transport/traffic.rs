@@ -31,10 +31,13 @@ impl MioTransport {
 
     /// Takes in what a waiter has read, if that connection is still there.
     pub(super) fn take(&mut self, haul: Haul, now: Instant) {
-        let Solo { slot, peer, .. } = haul.from;
-        if let Some(connection) = self.connection(slot)
-            && connection.peer == Some(peer)
-        {
+        let Solo { mut slot, peer, .. } = haul.from;
+        if self.connection(slot).is_none_or(|connection| connection.peer != Some(peer)) {
+            // It has been given another slot meanwhile, or is gone.
+            let Some(place) = self.peers.get(&peer) else { return };
+            slot = *place;
+        }
+        if let Some(connection) = self.connection(slot) {
             let read = connection.take(now, haul);
             self.follow_up(slot, read);
         }
