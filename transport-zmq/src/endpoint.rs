@@ -5,8 +5,9 @@
 //! an endpoint only when [`Endpoint`] has read it, and hosts have been found.
 
 use std::{
-    io::ErrorKind,
-    net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs},
+    fs::File,
+    io::{self, ErrorKind},
+    net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs},
     thread,
     time::{Duration, Instant},
 };
@@ -76,6 +77,33 @@ pub(crate) fn explain(error: Error) -> String {
         Error::EMFILE => "this process has too many open files; raise the limit (ulimit -n)".into(),
         error => error.to_string(),
     }
+}
+
+/// Makes sure that the process may open so many more files.
+///
+/// # Errors
+/// The reason why not, for people.
+pub(crate) fn rehearse(descriptors: usize) -> Result<(), String> {
+    let opened: io::Result<Vec<File>> = (0..descriptors).map(|_| File::open("/dev/null")).collect();
+    // Whatever else stands in the way of that file will show.
+    let errno = opened.err().and_then(|error| error.raw_os_error());
+    errno.and_then(explain_exhaustion).map_or(Ok(()), Err)
+}
+
+/// That there are too many open files, and what to do about it; `None` for every other reason.
+pub(crate) fn explain_exhaustion(errno: i32) -> Option<String> {
+    /// The same number on every system that there is; the binding has no name for it.
+    const ENFILE: i32 = 23;
+    match errno {
+        ENFILE => Some("this system has too many open files".into()),
+        errno if errno == Error::EMFILE.to_raw() => Some(explain(Error::EMFILE)),
+        _ => None,
+    }
+}
+
+/// Whether sockets can be bound to addresses of IPv6.
+pub(crate) fn has_ipv6() -> bool {
+    TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok()
 }
 
 /// Waits until libzmq's background thread has closed the listener at `endpoint`, as bound, so that the

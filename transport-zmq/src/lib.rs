@@ -48,7 +48,7 @@
 //!
 //! * `transport`: the socket with its endpoints; `frames`: messages to and from frames; `backlog`: what a
 //!   peer had no room for.
-//! * `links`: who is connected. `waiter`: waiting and waking. `lingering`: closing.
+//! * `links`: who is connected, and what there is to tell of it. `options`: what libzmq is told of them. `waiter`: waiting and waking. `lingering`: closing.
 //! * `endpoint`: endpoints are read here before libzmq sees them, and its errors are put into words;
 //!   `ipc`: the care of socket files.
 
@@ -58,6 +58,7 @@ mod frames;
 mod ipc;
 mod lingering;
 mod links;
+mod options;
 mod transport;
 mod waiter;
 

@@ -1,78 +1,159 @@
-//! Which connections a socket has, by what its monitor tells.
+//! What becomes of a socket's connections, by what its monitor tells.
 //!
 //! libzmq queues messages for every endpoint that it was told to connect to, whether anybody is there or not.
 //! It could be made to wait for a connection (`ZMQ_IMMEDIATE`), but then it throws away what has arrived
 //! and was not received yet as soon as the connection ends: the last answers of a server that closes.
+//!
+//! On the path of messages this costs nothing but to look at a flag: whoever waits for the socket sees that there is
+//! news. Sockets that pick the peer themselves look once in a while without being told.
+
+mod table;
+mod teller;
 
 use std::{
-    collections::BTreeMap,
     os::fd::{AsRawFd, RawFd},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
+use zerorpc_proto::MonitorEvent;
 use zmq::{Error, Socket, SocketEvent};
 
-use crate::{frames, lingering::Lingering};
+use crate::{frames, lingering::Lingering, waiter::Signs};
+use table::Table;
+use teller::Teller;
 
 /// Where the socket tells its monitor; every socket has a context of its own.
 const CHANNEL: &str = "inproc://links";
 
 /// How many events may wait to be noted. Further ones make libzmq's thread wait, which is no harm while
 /// nobody uses the socket, and ends when somebody does.
-const MOST_EVENTS: i32 = 1 << 16;
+const MOST_EVENTS: u16 = 1 << 15;
 
 /// How long it may go unnoticed that the last connection has ended. To look takes a system call, which
 /// is too much to be done for every message.
 const FRESHNESS: Duration = Duration::from_millis(1);
 
+/// How long the monitor is left alone while there is no room for connections. libzmq does not rest, but tries again
+/// without end, and tells of every failure.
+const REST: Duration = Duration::from_millis(10);
+
 const CONNECTED: u16 = SocketEvent::CONNECTED as u16;
+const RETRIED: u16 = SocketEvent::CONNECT_RETRIED as u16;
 const ACCEPTED: u16 = SocketEvent::ACCEPTED as u16;
+const ACCEPT_FAILED: u16 = SocketEvent::ACCEPT_FAILED as u16;
 const READY: u16 = SocketEvent::HANDSHAKE_SUCCEEDED as u16;
+const HANDSHAKE_FAILED: u16 = SocketEvent::HANDSHAKE_FAILED_NO_DETAIL as u16;
+const HANDSHAKE_BROKEN: u16 = SocketEvent::HANDSHAKE_FAILED_PROTOCOL as u16;
+const HANDSHAKE_REFUSED: u16 = SocketEvent::HANDSHAKE_FAILED_AUTH as u16;
 const DISCONNECTED: u16 = SocketEvent::DISCONNECTED as u16;
+
+const FOLLOWED: u16 = CONNECTED
+    | RETRIED
+    | ACCEPTED
+    | ACCEPT_FAILED
+    | READY
+    | HANDSHAKE_FAILED
+    | HANDSHAKE_BROKEN
+    | HANDSHAKE_REFUSED
+    | DISCONNECTED;
 
 /// The connections of one socket, as far as they are known.
 pub(crate) struct Links {
     monitor: Socket,
+    signs: Arc<Signs>,
+    /// Of sockets that pick the peer themselves.
+    table: Option<Table>,
+    teller: Teller,
     looked: Instant,
-    table: Table,
+    /// Until when the monitor is left alone, if it is.
+    rest: Option<Instant>,
+}
+
+/// What the monitor tells, in libzmq's terms.
+struct Happened<'a> {
+    event: u16,
+    /// A descriptor, an error, or a time, as the event has it.
+    value: u32,
+    endpoint: &'a str,
 }
 
 impl Links {
-    /// Follows `socket`, which must be dropped first, from now on.
-    pub(crate) fn of(socket: &Socket, context: &Lingering) -> Result<Self, Error> {
-        socket.monitor(CHANNEL, i32::from(CONNECTED | ACCEPTED | READY | DISCONNECTED))?;
+    /// Follows `socket`, which must be dropped first, from now on. Whether anybody is there is known of a socket that
+    /// `picks` the peer itself.
+    pub(crate) fn of(
+        socket: &Socket,
+        context: &Lingering,
+        signs: Arc<Signs>,
+        picks: bool,
+    ) -> Result<Self, Error> {
+        socket.monitor(CHANNEL, i32::from(FOLLOWED))?;
         let monitor = context.socket(zmq::PAIR)?;
-        monitor.set_rcvhwm(MOST_EVENTS)?;
+        monitor.set_rcvhwm(i32::from(MOST_EVENTS))?;
         monitor.connect(CHANNEL)?;
-        Ok(Self { monitor, looked: Instant::now(), table: Table::default() })
+        Ok(Self {
+            monitor,
+            signs,
+            table: picks.then(Table::default),
+            teller: Teller::default(),
+            looked: Instant::now(),
+            rest: None,
+        })
     }
 
-    /// Becomes readable when there is news, until [`refresh`](Self::refresh) takes note of it, which may take
-    /// [`FRESHNESS`] of trying: news is rare.
+    /// Becomes readable when there is news, until [`refresh`](Self::refresh) takes note of it.
     pub(crate) fn readiness(&self) -> RawFd {
         self.monitor.as_raw_fd()
     }
 
-    /// Takes note of what has happened, unless that was done a moment ago and there was a connection.
+    /// Takes note of what has happened, if anything may have.
     pub(crate) fn refresh(&mut self) -> Result<(), Error> {
-        let now = Instant::now();
-        if self.any() && now.duration_since(self.looked) < FRESHNESS {
-            return Ok(());
+        if self.is_due() { self.catch_up() } else { Ok(()) }
+    }
+
+    /// When to [`refresh`](Self::refresh) though nothing announces it.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.rest
+    }
+
+    fn is_due(&self) -> bool {
+        if let Some(until) = self.rest {
+            return until <= Instant::now();
         }
-        self.looked = now;
+        let is_stale = || !self.any() || self.looked.elapsed() >= FRESHNESS;
+        self.signs.take_news() || self.table.is_some() && is_stale()
+    }
+
+    /// Takes note of everything that has happened up to now.
+    pub(crate) fn catch_up(&mut self) -> Result<(), Error> {
+        self.looked = Instant::now();
+        let mut full = false;
         while let Some(head) = frames::receive_frame(&self.monitor)? {
             let Some(endpoint) = frames::receive_frame(&self.monitor)? else { break };
-            if let &[e0, e1, d0, d1, d2, d3] = &head[..] {
-                let (event, value) = ([e0, e1], [d0, d1, d2, d3]);
-                self.table.note(u16::from_ne_bytes(event), u32::from_ne_bytes(value), &endpoint);
+            let &[e0, e1, v0, v1, v2, v3] = &head[..] else { continue };
+            let happened = Happened {
+                event: u16::from_ne_bytes([e0, e1]),
+                value: u32::from_ne_bytes([v0, v1, v2, v3]),
+                endpoint: &String::from_utf8_lossy(&endpoint),
+            };
+            if let Some(table) = &mut self.table {
+                table.note(&happened);
             }
+            full |= self.teller.note(&happened, self.looked);
         }
+        self.signs.set_resting(full);
+        self.rest = full.then(|| Instant::now() + REST);
         Ok(())
     }
 
-    /// Whether there is somebody to talk to.
+    /// Whether there may be somebody to talk to; always, of a socket that does not pick the peer itself.
     pub(crate) fn any(&self) -> bool {
-        self.table.0.values().any(|link| link.ready)
+        self.table.as_ref().is_none_or(Table::any)
+    }
+
+    /// What there is to tell of connections.
+    pub(crate) fn poll_monitor(&mut self) -> Option<MonitorEvent> {
+        self.teller.next()
     }
 
     /// Forgets the connections of an endpoint that was given up: libzmq ends them without a word.
@@ -80,92 +161,8 @@ impl Links {
     /// A connection to a name that broke and came back goes by its address, and may be missed. It is taken for
     /// alive until its descriptor is used again.
     pub(crate) fn forget(&mut self, endpoint: &str) {
-        self.table.0.retain(|_, link| link.endpoint != endpoint.as_bytes());
-    }
-}
-
-/// Connections by their descriptors.
-#[derive(Debug, Default)]
-struct Table(BTreeMap<u32, Link>);
-
-#[derive(Debug)]
-struct Link {
-    /// Of a connection that was accepted, where it was.
-    endpoint: Vec<u8>,
-    accepted: bool,
-    ready: bool,
-}
-
-impl Table {
-    fn note(&mut self, event: u16, value: u32, endpoint: &[u8]) {
-        match event {
-            CONNECTED | ACCEPTED => {
-                let accepted = event == ACCEPTED;
-                let link = Link { endpoint: endpoint.to_vec(), accepted, ready: false };
-                self.0.insert(value, link);
-            }
-            // This comes without a descriptor, and for accepted connections with another form of the
-            // endpoint. To take one of them for ready too early does no harm: libzmq has no queue for it yet.
-            READY => {
-                for link in self.0.values_mut() {
-                    link.ready |= link.accepted || link.endpoint == endpoint;
-                }
-            }
-            DISCONNECTED => {
-                self.0.remove(&value);
-            }
-            _ => {}
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_is_there_follows_from_the_events() {
-        let table = [
-            ("nothing", vec![], false),
-            ("connected", vec![(CONNECTED, 5, "a")], false),
-            ("greeted", vec![(CONNECTED, 5, "a"), (READY, 0, "a")], true),
-            ("another greeted", vec![(CONNECTED, 5, "a"), (READY, 0, "b")], false),
-            ("never greeted", vec![(CONNECTED, 5, "a"), (DISCONNECTED, 5, "a")], false),
-            ("gone", vec![(CONNECTED, 5, "a"), (READY, 0, "a"), (DISCONNECTED, 5, "a")], false),
-            (
-                "one of two gone",
-                vec![
-                    (CONNECTED, 5, "a"),
-                    (READY, 0, "a"),
-                    (CONNECTED, 6, "b"),
-                    (READY, 0, "b"),
-                    (DISCONNECTED, 5, "a"),
-                ],
-                true,
-            ),
-            (
-                "a stranger failed",
-                vec![
-                    (ACCEPTED, 5, "a"),
-                    (READY, 0, "a"),
-                    (ACCEPTED, 6, "a"),
-                    (DISCONNECTED, 6, "a"),
-                ],
-                true,
-            ),
-            ("any address", vec![(ACCEPTED, 5, "*:1"), (READY, 0, "local:1")], true),
-            (
-                "the number again",
-                vec![(CONNECTED, 5, "a"), (READY, 0, "a"), (CONNECTED, 5, "b")],
-                false,
-            ),
-        ];
-        for (case, events, expected) in table {
-            let mut links = Table::default();
-            for (event, value, endpoint) in events {
-                links.note(event, value, endpoint.as_bytes());
-            }
-            assert_eq!(links.0.values().any(|link| link.ready), expected, "{case}");
+        if let Some(table) = &mut self.table {
+            table.forget(endpoint);
         }
     }
 }

@@ -2,24 +2,29 @@
 
 mod endpoints;
 
-use std::{fmt, os::fd::AsRawFd, time::Instant};
+use std::{fmt, os::fd::AsRawFd, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use zerorpc_proto::{
-    EndpointError, Flow, Multipart, PeerEvent, PeerId, Route, SocketKind, SocketOptions, Transmit,
-    Transport, TransportError,
+    EndpointError, Flow, MonitorEvent, Multipart, PeerEvent, PeerId, Route, SocketKind,
+    SocketOptions, Transmit, Transport, TransportError,
 };
 use zmq::{POLLIN, POLLOUT, PollEvents, PollItem};
 
 use crate::{
     Parts,
     backlog::{Backlog, Outcome},
+    endpoint,
     frames::{self, Arrival},
     lingering::Lingering,
     links::Links,
-    waiter::{Bell, RETRY_INTERVAL},
+    options,
+    waiter::{Bell, RETRY_INTERVAL, Signs},
 };
 use endpoints::Bound;
+
+/// How many descriptors a socket takes before it is bound or connected, and some for whatever else goes on meanwhile.
+const DESCRIPTORS: usize = 16;
 
 /// A libzmq socket that never blocks.
 ///
@@ -53,6 +58,7 @@ use endpoints::Bound;
 /// is gone holds nobody for ever; what libzmq holds then keeps leaving in the background.
 pub struct ZmqTransport {
     kind: SocketKind,
+    options: SocketOptions,
     bound: Vec<Bound>,
     connected: Vec<String>,
     backlog: Backlog,
@@ -60,8 +66,8 @@ pub struct ZmqTransport {
     last_sender: Bytes,
     bell: Bell,
     socket: zmq::Socket,
-    // Of the sockets that pick the peer themselves. Must be dropped after the socket.
-    links: Option<Links>,
+    // Must be dropped after the socket.
+    links: Links,
     // Waits for the sockets, and so must be dropped after them.
     lingering: Lingering,
 }
@@ -70,20 +76,21 @@ impl ZmqTransport {
     pub(crate) fn open(kind: SocketKind, options: &SocketOptions) -> Result<Parts, TransportError> {
         let failed =
             |reason: String| TransportError(format!("cannot open a {kind:?} socket: {reason}"));
+        // Where there are too few, libzmq ends the process.
+        endpoint::rehearse(DESCRIPTORS).map_err(failed)?;
+        let unusable = |error: zmq::Error| failed(endpoint::explain(error));
         let lingering = Lingering::new(options.linger);
-        let socket =
-            lingering.socket(socket_type(kind)).map_err(|error| failed(error.to_string()))?;
-        configure(&socket, kind, options, &lingering).map_err(|error| failed(error.to_string()))?;
-        let links = match kind {
-            SocketKind::Dealer | SocketKind::Push => Some(Links::of(&socket, &lingering)),
-            _ => None,
-        };
-        let links = links.transpose().map_err(|error| failed(error.to_string()))?;
-        let (bell, waiter) = Bell::new(socket.as_raw_fd(), links.as_ref().map(Links::readiness))
+        let socket = lingering.socket(socket_type(kind)).map_err(unusable)?;
+        options::configure(&socket, kind, options, &lingering).map_err(unusable)?;
+        let signs = Arc::<Signs>::default();
+        let picks = matches!(kind, SocketKind::Dealer | SocketKind::Push);
+        let links = Links::of(&socket, &lingering, Arc::clone(&signs), picks).map_err(unusable)?;
+        let (bell, waiter) = Bell::new(socket.as_raw_fd(), links.readiness(), signs)
             .map_err(|error| failed(error.to_string()))?;
         let waker = bell.waker();
         let transport = Self {
             kind,
+            options: options.clone(),
             bound: Vec::new(),
             connected: Vec::new(),
             backlog: Backlog::default(),
@@ -102,12 +109,12 @@ impl ZmqTransport {
 
     /// Takes note of peers that came and went.
     fn refresh(&mut self) -> Result<(), zmq::Error> {
-        self.links.as_mut().map_or(Ok(()), Links::refresh)
+        self.links.refresh()
     }
 
     /// Whether libzmq may have messages: it would queue them for endpoints at which nobody is.
     fn has_peer(&self) -> bool {
-        self.links.as_ref().is_none_or(Links::any)
+        self.links.any()
     }
 
     /// What libzmq has to say, after it has handled all that its descriptor announced.
@@ -273,6 +280,14 @@ impl Transport for ZmqTransport {
         let identity = self.is_router().then_some(identity);
         Some(PeerEvent::Drained(Route { peer: PeerId::NAMELESS, identity }))
     }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.links.due()
+    }
+
+    fn poll_monitor(&mut self) -> Option<MonitorEvent> {
+        self.links.poll_monitor()
+    }
 }
 
 impl Drop for ZmqTransport {
@@ -314,23 +329,5 @@ fn socket_type(kind: SocketKind) -> zmq::SocketType {
         SocketKind::Pull => zmq::PULL,
         SocketKind::Pub => zmq::PUB,
         SocketKind::Sub => zmq::SUB,
-    }
-}
-
-fn configure(
-    socket: &zmq::Socket,
-    kind: SocketKind,
-    options: &SocketOptions,
-    lingering: &Lingering,
-) -> Result<(), zmq::Error> {
-    let high_water_mark = i32::try_from(options.high_water_mark).unwrap_or(i32::MAX);
-    socket.set_linger(lingering.milliseconds())?;
-    socket.set_sndhwm(high_water_mark)?;
-    socket.set_rcvhwm(high_water_mark)?;
-    socket.set_maxmsgsize(i64::try_from(options.max_frame).unwrap_or(i64::MAX))?;
-    match kind {
-        SocketKind::Router => socket.set_router_mandatory(true),
-        SocketKind::Sub => socket.set_subscribe(b""),
-        _ => Ok(()),
     }
 }

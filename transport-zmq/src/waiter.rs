@@ -36,27 +36,54 @@ pub(crate) const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 #[derive(Debug, Clone)]
 pub struct ZmqWaiter {
     readiness: RawFd,
-    links: Option<RawFd>,
+    links: RawFd,
     bell: Arc<UnixStream>,
-    stalled: Arc<AtomicBool>,
+    signs: Arc<Signs>,
+}
+
+/// What waiters and transport tell each other.
+#[derive(Debug, Default)]
+pub(crate) struct Signs {
+    /// Messages wait for peers of a ROUTER; see [`RETRY_INTERVAL`].
+    stalled: AtomicBool,
+    /// The monitor had something to tell when somebody waited.
+    news: AtomicBool,
+    /// The monitor is to be left alone for a moment.
+    resting: AtomicBool,
+}
+
+impl Signs {
+    /// Whether the monitor had something to tell since this was asked last.
+    pub(crate) fn take_news(&self) -> bool {
+        // A plain look first: it is asked for every round of messages, and news is rare.
+        self.news.load(Ordering::Relaxed) && self.news.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether waiters are to leave the monitor alone.
+    pub(crate) fn set_resting(&self, resting: bool) {
+        self.resting.store(resting, Ordering::Relaxed);
+    }
 }
 
 impl Waiter for ZmqWaiter {
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let timeout = if self.stalled.load(Ordering::Relaxed) {
+        let timeout = if self.signs.stalled.load(Ordering::Relaxed) {
             Some(timeout.map_or(RETRY_INTERVAL, |timeout| timeout.min(RETRY_INTERVAL)))
         } else {
             timeout
         };
-        let mut items = [self.bell.as_raw_fd(), self.readiness, self.links.unwrap_or(-1)]
+        let mut items = [self.bell.as_raw_fd(), self.readiness, self.links]
             .map(|descriptor| PollItem::from_fd(descriptor, POLLIN));
-        let count = if self.links.is_some() { 3 } else { 2 };
+        let count = if self.signs.resting.load(Ordering::Relaxed) { 2 } else { 3 };
         match zmq::poll(&mut items[..count], milliseconds(timeout)) {
             Ok(_) => {}
             Err(zmq::Error::EINTR) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
-        let [bell, ..] = items;
+        let [bell, _, links] = items;
+        if !links.get_revents().is_empty() {
+            self.signs.news.store(true, Ordering::Relaxed);
+        }
         if bell.get_revents().is_empty() { Ok(()) } else { self.silence() }
     }
 }
@@ -106,20 +133,22 @@ impl Waker for ZmqWaker {
 #[derive(Debug)]
 pub(crate) struct Bell {
     waker: ZmqWaker,
-    stalled: Arc<AtomicBool>,
+    signs: Arc<Signs>,
 }
 
 impl Bell {
-    /// A bell, and a waiter for it and for libzmq's descriptors: the socket's, and, where there is one, that of
-    /// its [`Links`](crate::links::Links).
-    pub(crate) fn new(readiness: RawFd, links: Option<RawFd>) -> io::Result<(Self, ZmqWaiter)> {
+    /// A bell, and a waiter for it and for libzmq's descriptors: the socket's, and that of its
+    /// [`Links`](crate::links::Links).
+    pub(crate) fn new(
+        readiness: RawFd,
+        links: RawFd,
+        signs: Arc<Signs>,
+    ) -> io::Result<(Self, ZmqWaiter)> {
         let (near, far) = UnixStream::pair()?;
         near.set_nonblocking(true)?;
         far.set_nonblocking(true)?;
-        let stalled = Arc::new(AtomicBool::new(false));
-        let waiter =
-            ZmqWaiter { readiness, links, bell: Arc::new(far), stalled: Arc::clone(&stalled) };
-        Ok((Self { waker: ZmqWaker { bell: Arc::new(near) }, stalled }, waiter))
+        let waiter = ZmqWaiter { readiness, links, bell: Arc::new(far), signs: Arc::clone(&signs) };
+        Ok((Self { waker: ZmqWaker { bell: Arc::new(near) }, signs }, waiter))
     }
 
     pub(crate) fn waker(&self) -> ZmqWaker {
@@ -132,7 +161,7 @@ impl Bell {
 
     /// Says whether messages wait for a ROUTER's peers; see [`RETRY_INTERVAL`].
     pub(crate) fn set_stalled(&self, stalled: bool) {
-        let before = self.stalled.swap(stalled, Ordering::Relaxed);
+        let before = self.signs.stalled.swap(stalled, Ordering::Relaxed);
         if stalled && !before {
             // Whoever waits already does not know of the interval.
             self.ring();
@@ -168,7 +197,9 @@ mod tests {
     #[test]
     fn wakes_end_one_wait_and_a_hung_up_bell_ends_all() {
         let (socket, _other) = UnixStream::pair().expect("a pair of sockets");
-        let (bell, mut waiter) = Bell::new(socket.as_raw_fd(), None).expect("a bell");
+        let (links, _other) = UnixStream::pair().expect("another pair");
+        let (bell, mut waiter) =
+            Bell::new(socket.as_raw_fd(), links.as_raw_fd(), Arc::default()).expect("a bell");
         for _ in 0..100_000 {
             bell.ring();
         }

@@ -8,13 +8,17 @@ use super::ZmqTransport;
 use crate::{
     endpoint,
     ipc::{self, Folder, SocketFile},
+    options,
 };
 
 /// Where a socket accepts connections.
 #[derive(Debug)]
 pub(super) struct Bound {
     given: String,
+    /// As it was told to the caller,
     actual: String,
+    /// and as libzmq has it.
+    own: String,
     pub(super) file: Option<SocketFile>,
 }
 
@@ -24,8 +28,13 @@ impl ZmqTransport {
         if self.bound.iter().any(|bound| bound.actual == given) {
             return Err("this socket is already bound there".into());
         }
+        // Binding is told to the monitor, and waits for room there.
+        self.links.catch_up().map_err(endpoint::explain)?;
+        options::for_accepting(&self.socket, &self.options).map_err(endpoint::explain)?;
+        let mut everywhere = false;
         let file = match endpoint::supported(Endpoint::parse_bind(given)?)? {
             Endpoint::Tcp { address, .. } => {
+                everywhere = address.host == Host::Any;
                 self.bind_tcp(given, &address)?;
                 None
             }
@@ -39,11 +48,16 @@ impl ZmqTransport {
                 None
             }
         };
-        let actual = match self.socket.get_last_endpoint() {
+        let own = match self.socket.get_last_endpoint() {
             Ok(Ok(endpoint)) => endpoint,
             _ => given.to_string(),
         };
-        self.bound.push(Bound { given: given.to_string(), actual: actual.clone(), file });
+        // The address that reaches it through peers that know nothing but IPv4 as well.
+        let actual = match own.strip_prefix("tcp://[::]") {
+            Some(port) if everywhere => format!("tcp://0.0.0.0{port}"),
+            _ => own.clone(),
+        };
+        self.bound.push(Bound { given: given.to_string(), actual: actual.clone(), own, file });
         Ok(actual)
     }
 
@@ -55,7 +69,15 @@ impl ZmqTransport {
     }
 
     fn bind_tcp(&self, given: &str, address: &TcpAddress) -> Result<(), String> {
-        self.socket.set_ipv6(endpoint::is_ipv6(&address.host)).map_err(endpoint::explain)?;
+        let ipv6 = match address.host {
+            // All addresses of both families, where the system has both.
+            Host::Any => endpoint::has_ipv6(),
+            Host::V6 { .. } if !endpoint::has_ipv6() => {
+                return Err("this machine has no IPv6".into());
+            }
+            _ => endpoint::is_ipv6(&address.host),
+        };
+        self.socket.set_ipv6(ipv6).map_err(endpoint::explain)?;
         let name = match (self.socket.bind(given), &address.host) {
             // libzmq binds addresses, but no names of hosts.
             (Err(zmq::Error::ENODEV), Host::Name(name)) => name,
@@ -73,6 +95,8 @@ impl ZmqTransport {
             let ipv6 = endpoint::needs_ipv6(&address)?;
             self.socket.set_ipv6(ipv6).map_err(endpoint::explain)?;
         }
+        options::for_connecting(&self.socket, self.kind, &self.options)
+            .map_err(endpoint::explain)?;
         self.socket.connect(given).map_err(endpoint::explain)?;
         self.connected.push(given.to_string());
         Ok(())
@@ -82,11 +106,11 @@ impl ZmqTransport {
         let found =
             self.bound.iter().position(|bound| bound.actual == given || bound.given == given);
         let bound = self.bound.remove(found.ok_or("this socket is not bound there")?);
-        self.socket.unbind(&bound.actual).map_err(endpoint::explain)?;
-        self.forget(&bound.actual);
+        self.socket.unbind(&bound.own).map_err(endpoint::explain)?;
+        self.links.forget(&bound.own);
         match bound.file {
             Some(file) => file.remove(),
-            None => endpoint::await_release(&bound.actual),
+            None => endpoint::await_release(&bound.own),
         }
         Ok(())
     }
@@ -98,14 +122,8 @@ impl ZmqTransport {
             return Err("this socket is not connected there".into());
         }
         self.socket.disconnect(given).map_err(endpoint::explain)?;
-        self.forget(given);
+        self.links.forget(given);
         Ok(())
-    }
-
-    fn forget(&mut self, endpoint: &str) {
-        if let Some(links) = &mut self.links {
-            links.forget(endpoint);
-        }
     }
 
     /// Ends an action on an endpoint: puts its failure into words, and has the waiters look again, for
