@@ -1,6 +1,7 @@
 //! The transport over real sockets: loopback and temporary paths only.
 
 mod closing;
+mod crowds;
 mod endpoints;
 mod patterns;
 mod stalled;
