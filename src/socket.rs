@@ -67,7 +67,7 @@ impl Links {
         self
     }
 
-    /// Tells `events` what happens to connections: made, lost, refused, tried again. libzmq tells nothing.
+    /// Tells `events` what happens to connections: made, lost, refused, tried again. libzmq tells no reasons.
     #[must_use]
     pub fn monitor(mut self, events: Sender<MonitorEvent>) -> Self {
         self.monitor = Some(events);

@@ -93,7 +93,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Tells `events` what happens to connections: made, lost, refused, tried again. libzmq tells nothing.
+    /// Tells `events` what happens to connections: made, lost, refused, tried again. libzmq tells no reasons.
     pub fn monitor(mut self, events: Sender<MonitorEvent>) -> Self {
         self.links = self.links.monitor(events);
         self

@@ -84,7 +84,8 @@ pub struct Parts {
 /// Opens a socket that is neither bound nor connected. A SUB socket subscribes to everything.
 ///
 /// # Errors
-/// When the process has no room for another socket (it takes two threads and a few descriptors).
+/// When the process has no room for another socket (it takes two threads and a dozen descriptors), and what to do about
+/// it.
 pub fn open(kind: SocketKind, options: &SocketOptions) -> Result<Parts, TransportError> {
     ZmqTransport::open(kind, options)
 }

@@ -91,14 +91,17 @@ impl Links {
         let monitor = context.socket(zmq::PAIR)?;
         monitor.set_rcvhwm(i32::from(MOST_EVENTS))?;
         monitor.connect(CHANNEL)?;
-        Ok(Self {
+        let mut links = Self {
             monitor,
             signs,
             table: picks.then(Table::default),
             teller: Teller::default(),
             looked: Instant::now(),
             rest: None,
-        })
+        };
+        // Nothing is announced before it was seen once that there is nothing.
+        links.catch_up()?;
+        Ok(links)
     }
 
     /// Becomes readable when there is news, until [`refresh`](Self::refresh) takes note of it.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use zerorpc_proto::{SocketKind, SocketOptions};
+use zerorpc_proto::{Keepalive, SocketKind, SocketOptions};
 use zmq::{Error, Socket};
 
 use crate::lingering::Lingering;
@@ -12,9 +12,6 @@ use crate::lingering::Lingering;
 /// How many connections may wait to be accepted; the system may have a lower limit. Beyond it clients try again, tcp
 /// not before a second has passed.
 const BACKLOG: i32 = 4096;
-
-/// How long a connection may be quiet before it is looked after.
-const INTERVAL: Duration = Duration::from_secs(15);
 
 /// How long connecting to one address may take, and how long a peer may then be silent before the handshake.
 const DIALING: Duration = Duration::from_secs(3);
@@ -35,7 +32,9 @@ pub(crate) fn configure(
     socket.set_connect_timeout(milliseconds(DIALING))?;
     socket.set_reconnect_ivl(milliseconds(options.reconnect).max(1))?;
     socket.set_reconnect_ivl_max(milliseconds(options.reconnect_longest))?;
-    keep_alive(socket)?;
+    if let Some(keepalive) = &options.keepalive {
+        probe(socket, keepalive)?;
+    }
     match kind {
         SocketKind::Router => socket.set_router_mandatory(true),
         SocketKind::Sub => socket.set_subscribe(b""),
@@ -43,13 +42,13 @@ pub(crate) fn configure(
     }
 }
 
-/// Has the system probe idle connections, so that the end of one that vanished is known in twice the interval.
-fn keep_alive(socket: &Socket) -> Result<(), Error> {
+/// Has the system ask whether the machine at the other end of an idle connection is still there. How long data may go
+/// unacknowledged (`ZMQ_TCP_MAXRT`) the binding cannot say.
+fn probe(socket: &Socket, keepalive: &Keepalive) -> Result<(), Error> {
     const PROBES: i32 = 3;
-    let idle = i32::try_from(INTERVAL.as_secs()).unwrap_or(i32::MAX).max(1);
     socket.set_tcp_keepalive(1)?;
-    socket.set_tcp_keepalive_idle(idle)?;
-    socket.set_tcp_keepalive_intvl((idle / PROBES).max(1))?;
+    socket.set_tcp_keepalive_idle(seconds(keepalive.interval))?;
+    socket.set_tcp_keepalive_intvl(seconds(keepalive.timeout / PROBES.unsigned_abs()))?;
     socket.set_tcp_keepalive_cnt(PROBES)
 }
 
@@ -61,24 +60,113 @@ pub(crate) fn for_accepting(socket: &Socket, options: &SocketOptions) -> Result<
     socket.set_heartbeat_ivl(0)
 }
 
-/// What holds for connections that are made.
+/// What holds for connections that are made, over a network or within this machine.
 pub(crate) fn for_connecting(
     socket: &Socket,
     kind: SocketKind,
     options: &SocketOptions,
+    is_remote: bool,
 ) -> Result<(), Error> {
     socket.set_handshake_ivl(milliseconds(options.handshake_timeout.min(DIALING)))?;
-    // On the others, whoever reads slowly would not see the answers in time, and lose what is on its way to it. They send
-    // nothing that could go unacknowledged, or nothing that they would not rather keep.
-    if matches!(kind, SocketKind::Dealer | SocketKind::Router) {
-        socket.set_heartbeat_ivl(milliseconds(INTERVAL))?;
-        socket.set_heartbeat_timeout(milliseconds(INTERVAL))?;
-        socket.set_heartbeat_ttl(milliseconds(4 * INTERVAL))?;
+    match options.keepalive {
+        Some(keepalive) if is_remote && reads_always(kind) => {
+            /// What the wire has room for.
+            const LONGEST_TTL: i32 = 6_553_500;
+            socket.set_heartbeat_ivl(milliseconds(keepalive.interval).max(1))?;
+            socket.set_heartbeat_timeout(milliseconds(keepalive.timeout).max(1))?;
+            socket.set_heartbeat_ttl(milliseconds(keepalive.ttl()).min(LONGEST_TTL))
+        }
+        _ => socket.set_heartbeat_ivl(0),
     }
-    Ok(())
 }
 
-/// As libzmq counts time; 0 is no limit to it, so that nothing becomes 0 but nothing.
+/// Whether nobody keeps a socket of this kind from reading for long. A puller at work on something long would not see that
+/// its pusher has answered, and lose what is on its way to it; and its pusher would wait for it in vain.
+fn reads_always(kind: SocketKind) -> bool {
+    matches!(kind, SocketKind::Dealer | SocketKind::Router)
+}
+
+/// As libzmq counts time.
 fn milliseconds(time: Duration) -> i32 {
     i32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
+}
+
+/// As the system counts time: whole seconds, one at least, as many as it takes (nine hours).
+fn seconds(time: Duration) -> i32 {
+    const LONGEST: u64 = 32_767;
+    i32::try_from(time.as_secs().clamp(1, LONGEST)).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn configured(kind: SocketKind, options: &SocketOptions) -> (Socket, Lingering) {
+        let lingering = Lingering::new(options.linger);
+        let socket = lingering.socket(zmq::DEALER).expect("a socket can be opened");
+        configure(&socket, kind, options, &lingering).expect("good options");
+        (socket, lingering)
+    }
+
+    #[test]
+    fn silence_is_looked_after_by_the_system_and_by_pings() -> Result<(), Error> {
+        let keepalive = Keepalive {
+            interval: Duration::from_millis(30_500),
+            timeout: Duration::from_millis(1_200),
+        };
+        let options = SocketOptions { keepalive: Some(keepalive), ..SocketOptions::default() };
+        let (socket, _context) = configured(SocketKind::Dealer, &options);
+        let system = [
+            socket.get_tcp_keepalive()?,
+            socket.get_tcp_keepalive_idle()?,
+            socket.get_tcp_keepalive_intvl()?,
+            socket.get_tcp_keepalive_cnt()?,
+        ];
+        assert_eq!(system, [1, 30, 1, 3]);
+        let pings = |socket: &Socket| -> Result<[i32; 3], Error> {
+            Ok([
+                socket.get_heartbeat_ivl()?,
+                socket.get_heartbeat_timeout()?,
+                socket.get_heartbeat_ttl()?,
+            ])
+        };
+        for_connecting(&socket, SocketKind::Dealer, &options, true)?;
+        assert_eq!(pings(&socket)?, [30_500, 1_200, 63_400]);
+        for_accepting(&socket, &options)?;
+        assert_eq!(pings(&socket)?[0], 0, "whoever comes is sent no PING");
+        for (kind, is_remote) in [(SocketKind::Dealer, false), (SocketKind::Pull, true)] {
+            for_connecting(&socket, SocketKind::Dealer, &options, true)?;
+            for_connecting(&socket, kind, &options, is_remote)?;
+            assert_eq!(pings(&socket)?[0], 0, "{kind:?}, {is_remote}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn keepalive_can_be_left_to_the_system() -> Result<(), Error> {
+        let options = SocketOptions { keepalive: None, ..SocketOptions::default() };
+        let (socket, _context) = configured(SocketKind::Dealer, &options);
+        for_connecting(&socket, SocketKind::Dealer, &options, true)?;
+        assert_eq!((socket.get_tcp_keepalive()?, socket.get_heartbeat_ivl()?), (-1, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn no_time_is_too_long_or_too_short() -> Result<(), Error> {
+        for time in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
+            let options = SocketOptions {
+                keepalive: Some(Keepalive::every(time)),
+                handshake_timeout: time,
+                reconnect: time,
+                reconnect_longest: time,
+                ..SocketOptions::default()
+            };
+            let (socket, _context) = configured(SocketKind::Dealer, &options);
+            for_accepting(&socket, &options)?;
+            for_connecting(&socket, SocketKind::Dealer, &options, true)?;
+            assert!(socket.get_heartbeat_ivl()? > 0, "{time:?}");
+            assert!(socket.get_reconnect_ivl()? > 0, "{time:?}");
+        }
+        Ok(())
+    }
 }

@@ -51,6 +51,37 @@ const DESCRIPTORS: usize = 16;
 /// stale socket file is replaced, one that a server listens at is not, and socket files of this transport
 /// are removed when it is unbound or dropped. Unbinding also ends the connections accepted there.
 ///
+/// `tcp://*:port` accepts IPv6 as well where the machine has it, and is told as `tcp://0.0.0.0:port`.
+///
+/// # Connections
+///
+/// Up to 4096 connections may wait to be accepted. Connecting to one address may take 3 s, and so may the handshake of
+/// a connection that this side has made; for accepted ones [`SocketOptions::handshake_timeout`] holds. Waits between
+/// attempts are as [`SocketOptions`] says. Of [`Keepalive`](zerorpc_proto::Keepalive), the system's probes are used
+/// on all connections over TCP, and PINGs on those that a DEALER or ROUTER has made. What libzmq, or its binding, does
+/// not offer:
+///
+/// * How long data may go unacknowledged (`ZMQ_TCP_MAXRT`) is left to the system. PINGs make up for it where they are
+///   sent; where they are not, a peer that vanished while something was on its way to it is noticed after a quarter of
+///   an hour.
+/// * libzmq sends PINGs to peers of ZMTP 3.0, too, which need not know them: libzmq before 4.2 does not answer, and is
+///   connected to anew whenever it was idle for too long; others end the connection themselves. Where this side connects
+///   to such a peer, set [`SocketOptions::keepalive`] to `None`. Whoever connects to this side is never sent one.
+/// * A PING is sent every interval, also while traffic flows.
+/// * PULL and SUB send none, since they would not see the answer while their reader is busy. They have nothing to send that
+///   could go unacknowledged, so that the system's probes are enough. PUSH and PUB send none because of slow readers.
+/// * Pauses of this process are not made up for: libzmq may give up a peer that has answered meanwhile.
+///
+/// # Monitor
+///
+/// [`poll_monitor`](Transport::poll_monitor) tells what libzmq does: connections made and lost, handshakes that failed,
+/// attempts to connect, and that connections cannot be accepted for lack of descriptors, once a second while it lasts.
+/// All of them are [`PeerId::NAMELESS`]; of accepted connections libzmq tells no other end, they go by the endpoint that
+/// they came to, with `(accepted)` behind it. Why a connection ended, or could not be made, it does not tell either.
+///
+/// As long as descriptors are lacking, libzmq tries to accept without a rest, and keeps a core busy; the connections that
+/// there are go on.
+///
 /// # Closing
 ///
 /// Dropping the transport blocks until all messages have left, for [`SocketOptions::linger`] and a second

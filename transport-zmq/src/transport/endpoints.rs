@@ -91,11 +91,12 @@ impl ZmqTransport {
 
     pub(super) fn try_connect(&mut self, given: &str) -> Result<(), String> {
         let endpoint = endpoint::supported(Endpoint::parse_connect(given)?)?;
+        let is_remote = matches!(endpoint, Endpoint::Tcp { .. });
         if let Endpoint::Tcp { address, .. } = endpoint {
             let ipv6 = endpoint::needs_ipv6(&address)?;
             self.socket.set_ipv6(ipv6).map_err(endpoint::explain)?;
         }
-        options::for_connecting(&self.socket, self.kind, &self.options)
+        options::for_connecting(&self.socket, self.kind, &self.options, is_remote)
             .map_err(endpoint::explain)?;
         self.socket.connect(given).map_err(endpoint::explain)?;
         self.connected.push(given.to_string());

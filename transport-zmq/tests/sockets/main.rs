@@ -6,4 +6,5 @@ mod endpoints;
 mod patterns;
 mod stalled;
 mod support;
+mod vanished;
 mod waiting;
