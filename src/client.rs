@@ -33,6 +33,13 @@ use crate::{
 /// println!("{today}");
 /// # Ok::<(), zerorpc::Error>(())
 /// ```
+///
+/// # Forking
+///
+/// A client belongs to the process that has made it. In a forked child, calls on it and reading its streams end with
+/// [`Error::Forked`], and dropping it does nothing: the parent is not disturbed. Make a new one there. Fork from outside of
+/// calls, and before threads are started, if you can: a child may do little else than become another program
+/// otherwise, since any lock may be held by a thread that it does not have.
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
@@ -236,12 +243,13 @@ impl Shared {
         options: &CallOptions,
     ) -> Result<(Guard<'_>, CallId), Error> {
         let options = options.over(&self.defaults);
-        let mut state = self.driver.lock();
+        let now = Instant::now();
+        let mut state = self.enter(now)?;
         let opened = match &state.closed {
             Some(closed) => Err(self.closed(closed)),
             None => {
                 let to = state.any_peer();
-                state.session.open(Instant::now(), to, method, args, &options).map_err(Error::Open)
+                state.session.open(now, to, method, args, &options).map_err(Error::Open)
             }
         };
         match opened {
@@ -259,6 +267,21 @@ impl Shared {
         self.driver.send_request(&mut state);
         self.driver.leave(state);
         Ok(id)
+    }
+
+    /// The lock on the driver, in the process that has it.
+    fn enter(&self, now: Instant) -> Result<Guard<'_>, Error> {
+        if self.driver.home.is_elsewhere_at(now) {
+            return Err(self.closed(&Closed::Forked));
+        }
+        Ok(self.driver.lock())
+    }
+
+    /// Nobody waits for the answers of this call any more.
+    fn forget(&self, id: CallId) {
+        if let Ok(state) = self.enter(Instant::now()) {
+            self.driver.forget(state, id);
+        }
     }
 
     /// Waits for the next answer and turns failures into errors; see [`Driver::await_answer`].
@@ -318,6 +341,7 @@ impl Shared {
     fn closed(&self, closed: &Closed) -> Error {
         match closed {
             Closed::ByUser => Error::Closed { endpoint: self.endpoints.to_string() },
+            Closed::Forked => Error::Forked { endpoint: self.endpoints.to_string() },
             Closed::Failed(error) => Error::Socket(error.clone()),
         }
     }
@@ -325,6 +349,9 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        if self.driver.home.is_elsewhere() {
+            return self.driver.abandon(self.keeper.take());
+        }
         self.driver.shut();
         join(self.keeper.take());
     }

@@ -39,7 +39,7 @@ use zerorpc_proto::{
     MonitorEvent, Notice, PeerId, Session, Transport, TransportError, Waiter, Waker,
 };
 
-use crate::{server::Desk, socket::Parts};
+use crate::{home::Home, server::Desk, socket::Parts};
 use answers::Followers;
 pub(crate) use answers::Received;
 use leader::Leader;
@@ -52,6 +52,8 @@ pub(crate) struct Driver {
     waker: Box<dyn Waker>,
     /// For threads that the driver starts later.
     pub(crate) me: Weak<Self>,
+    /// Where it may be used.
+    pub(crate) home: Home,
     /// Counts whatever is done: the keeper sees by it whether anybody is at work.
     progress: AtomicU64,
     keeper: OnceLock<Thread>,
@@ -121,6 +123,8 @@ fn unharmed<T>(action: impl FnOnce() -> Result<T, TransportError>) -> Result<T, 
 pub(crate) enum Closed {
     ByUser,
     Failed(TransportError),
+    /// Not at all, but somewhere else.
+    Forked,
 }
 
 impl Driver {
@@ -155,6 +159,7 @@ impl Driver {
             state: Mutex::new(state),
             waiter: Mutex::new(parts.waiter),
             waker: parts.waker,
+            home: Home::here(),
             progress: AtomicU64::new(0),
             keeper: OnceLock::new(),
             keeper_called: AtomicBool::new(false),
@@ -193,6 +198,9 @@ impl Driver {
         &self,
         action: impl FnOnce(&mut dyn Transport) -> T,
     ) -> Result<T, Closed> {
+        if self.home.is_elsewhere() {
+            return Err(Closed::Forked);
+        }
         let mut state = self.lock();
         let State { closed, transport, .. } = &mut *state;
         let done = match (closed, transport) {
@@ -329,6 +337,11 @@ impl Driver {
         self.closed_bell.notify_all();
         self.call_keeper();
         self.waker.wake();
+    }
+
+    /// Leaves everything where it is, in a forked child: nothing of it may be touched there.
+    pub(crate) fn abandon(self: &Arc<Self>, keeper: Option<std::thread::JoinHandle<()>>) {
+        std::mem::forget((Arc::clone(self), keeper));
     }
 
     /// Ends everything and closes the socket, which may take as long as it lingers.

@@ -99,6 +99,15 @@ pub enum Error {
         /// Its endpoints.
         endpoint: String,
     },
+    /// The client or server was made before this process was forked, and belongs to its parent.
+    #[error(
+        "the socket at {endpoint} belongs to the process that this one was forked from: \
+         make a new client or server after forking"
+    )]
+    Forked {
+        /// Its endpoints.
+        endpoint: String,
+    },
     /// The socket cannot be used, or not be made.
     #[error(transparent)]
     Socket(#[from] TransportError),

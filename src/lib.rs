@@ -48,6 +48,7 @@ mod client;
 mod driver;
 mod error;
 mod failure;
+mod home;
 mod live;
 mod methods;
 mod plain;

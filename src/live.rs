@@ -89,6 +89,7 @@ impl LiveLinks<'_> {
             .change(&mut how)
             .map_err(|closed| match closed {
                 Closed::ByUser => Error::Closed { endpoint: endpoint.to_owned() },
+                Closed::Forked => Error::Forked { endpoint: endpoint.to_owned() },
                 Closed::Failed(TransportError(reason)) => Error::Socket(TransportError(reason)),
             })?
             .map_err(Error::Endpoint)

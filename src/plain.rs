@@ -24,6 +24,9 @@ use outlet::Outlet;
 /// assert_eq!(events.recv()?, "it works");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// It belongs to the process that has made it, as all sockets do: in a forked child, pushing ends with
+/// [`Error::Forked`], and dropping it does nothing and disturbs nobody.
 pub struct Pusher(Outlet);
 
 impl Pusher {

@@ -48,6 +48,14 @@ pub const DEFAULT_POOL_SIZE: usize = 1024;
 /// assert_eq!(counted?, [0, 1, 2]);
 /// # Ok::<(), zerorpc::Error>(())
 /// ```
+///
+/// # Forking
+///
+/// A server serves in the process that has made it, and nowhere else. In a forked child it has no threads: dropping it or
+/// shutting it down does nothing there and does not disturb the parent, and its links cannot be changed
+/// ([`Error::Forked`]). The child of a method that forks should become another program or end: where it returns from the
+/// method, its thread ends, and with it the child. As long as a child lives that became no other program, the ports of the
+/// server stay taken, since it has a copy of them.
 pub struct Server {
     driver: Arc<Driver>,
     keeper: Mutex<Option<JoinHandle<()>>>,
@@ -84,6 +92,9 @@ impl Server {
     /// are left are given back, to run elsewhere. Methods cannot be interrupted: one that is still running goes on, but
     /// nobody gets its answer. Later calls do nothing.
     pub fn shutdown(&self, grace: Duration) -> bool {
+        if self.driver.home.is_elsewhere() {
+            return false;
+        }
         let mut finished = self.drain(grace / 2);
         if !finished {
             let mut state = self.driver.lock();
@@ -109,6 +120,9 @@ impl Server {
     /// the error `ServerStopping`. (libzmq cannot refuse connections and keep those it has: there, requests are turned
     /// down, and those that are on their way when the socket is closed are lost.)
     pub fn drain(&self, grace: Duration) -> bool {
+        if self.driver.home.is_elsewhere() {
+            return false;
+        }
         let deadline = Instant::now().checked_add(grace);
         let mut state = self.driver.lock();
         self.driver.drain(&mut state);
@@ -133,6 +147,9 @@ impl Server {
 
     /// Blocks until the server was shut down by another thread, or its socket failed.
     pub fn wait(&self) {
+        if self.driver.home.is_elsewhere() {
+            return;
+        }
         let mut state = self.driver.lock();
         while state.closed.is_none() {
             self.driver.closed_bell.wait(&mut state);
@@ -143,6 +160,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if self.driver.home.is_elsewhere() {
+            return self.driver.abandon(self.keeper.get_mut().take());
+        }
         self.shutdown(Duration::ZERO);
     }
 }

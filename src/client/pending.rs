@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Instant,
 };
 
 use serde::de::DeserializeOwned;
@@ -33,20 +34,25 @@ pub struct Pending<R> {
     shared: Arc<Shared>,
     id: CallId,
     method: Box<str>,
+    /// There is nothing left of the call.
+    is_over: bool,
     value: PhantomData<fn() -> R>,
 }
 
 impl<R: DeserializeOwned> Pending<R> {
     pub(super) fn new(shared: Arc<Shared>, id: CallId, method: &str) -> Self {
-        Self { shared, id, method: method.into(), value: PhantomData }
+        Self { shared, id, method: method.into(), is_over: false, value: PhantomData }
     }
 
     /// Waits for the answer.
     ///
     /// # Errors
     /// As [`Client::call`](crate::Client::call).
-    pub fn wait(self) -> Result<R, Error> {
-        let answer = self.shared.answer(self.shared.driver.lock(), self.id, &self.method, None);
+    pub fn wait(mut self) -> Result<R, Error> {
+        let state = self.shared.enter(Instant::now())?;
+        let answer = self.shared.answer(state, self.id, &self.method, None);
+        // A stream goes on.
+        self.is_over = matches!(answer, Ok(Answer::Value(_)) | Err(_));
         self.decode(answer)
     }
 
@@ -62,8 +68,8 @@ impl<R: DeserializeOwned> Future for Pending<R> {
     type Output = Result<R, Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let driver = &self.shared.driver;
-        driver.poll_answer(driver.lock(), self.id, context, None).map(|received| {
+        let state = self.shared.enter(Instant::now())?;
+        self.shared.driver.poll_answer(state, self.id, context, None).map(|received| {
             let answer = self.shared.understand(&self.method, received);
             self.decode(answer)
         })
@@ -72,7 +78,9 @@ impl<R: DeserializeOwned> Future for Pending<R> {
 
 impl<R> Drop for Pending<R> {
     fn drop(&mut self) {
-        self.shared.driver.forget(self.shared.driver.lock(), self.id);
+        if !self.is_over {
+            self.shared.forget(self.id);
+        }
     }
 }
 
@@ -117,8 +125,8 @@ impl Future for PendingAnswer {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(call) = &self.call else { return Poll::Pending };
-        let driver = &call.shared.driver;
-        let Poll::Ready(received) = driver.poll_answer(driver.lock(), call.id, context, None)
+        let state = call.shared.enter(Instant::now())?;
+        let Poll::Ready(received) = call.shared.driver.poll_answer(state, call.id, context, None)
         else {
             return Poll::Pending;
         };
@@ -140,7 +148,7 @@ impl Future for PendingAnswer {
 impl Drop for PendingAnswer {
     fn drop(&mut self) {
         if let Some(Begun { shared, id, .. }) = &self.call {
-            shared.driver.forget(shared.driver.lock(), *id);
+            shared.forget(*id);
         }
     }
 }

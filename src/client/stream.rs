@@ -5,6 +5,7 @@ use std::{
     marker::PhantomData,
     sync::Arc,
     task::{Context, Poll},
+    time::Instant,
 };
 
 use serde::de::DeserializeOwned;
@@ -76,8 +77,15 @@ impl RawStream {
         if let Some(first) = self.first.take() {
             return Poll::Ready(self.conclude(Ok(first)));
         }
-        let driver = &self.shared.driver;
-        let received = driver.poll_answer(driver.lock(), self.id, context, Some(&mut self.ahead));
+        let state = match self.shared.enter(Instant::now()) {
+            Ok(state) => state,
+            Err(error) => {
+                self.ended = true;
+                return Poll::Ready(Some(Err(error)));
+            }
+        };
+        let ahead = Some(&mut self.ahead);
+        let received = self.shared.driver.poll_answer(state, self.id, context, ahead);
         received.map(|received| {
             let answer = self.shared.understand(&self.method, received);
             self.conclude(answer)
@@ -97,10 +105,9 @@ impl Iterator for RawStream {
         }
         let answer = match self.first.take() {
             Some(first) => Ok(first),
-            None => {
-                let state = self.shared.driver.lock();
+            None => self.shared.enter(Instant::now()).and_then(|state| {
                 self.shared.answer(state, self.id, &self.method, Some(&mut self.ahead))
-            }
+            }),
         };
         self.conclude(answer)
     }
@@ -108,7 +115,7 @@ impl Iterator for RawStream {
 
 impl Drop for RawStream {
     fn drop(&mut self) {
-        self.shared.driver.forget(self.shared.driver.lock(), self.id);
+        self.shared.forget(self.id);
     }
 }
 

@@ -14,6 +14,7 @@ use zerorpc_proto::{Limits, Multipart, SocketKind, TransportError, Waker, receiv
 use super::thread::{spawn, tell, until};
 use crate::{
     error::Error,
+    home::Home,
     request::{Caller, Request},
     service::Service,
     socket::{Endpoints, Links, Parts},
@@ -23,6 +24,7 @@ use crate::{
 /// A socket that only receives, and the thread that runs what comes.
 pub(super) struct Inlet {
     pub(super) endpoints: Endpoints,
+    home: Home,
     closing: Arc<AtomicBool>,
     waker: Box<dyn Waker>,
     thread: Option<JoinHandle<()>>,
@@ -53,12 +55,15 @@ impl Inlet {
             Ok(())
         };
         let thread = spawn("zerorpc-receiver", run)?;
-        Ok(Self { endpoints, closing, waker, thread: Some(thread) })
+        Ok(Self { endpoints, home: Home::here(), closing, waker, thread: Some(thread) })
     }
 }
 
 impl Drop for Inlet {
     fn drop(&mut self) {
+        if self.home.is_elsewhere() {
+            return std::mem::forget(self.thread.take());
+        }
         self.closing.store(true, Ordering::Release);
         self.waker.wake();
         join(self.thread.take());

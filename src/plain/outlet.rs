@@ -16,6 +16,7 @@ use super::thread::{settle, spawn, tell, until};
 use crate::{
     driver::Closed,
     error::Error,
+    home::Home,
     live::Linked,
     socket::{Endpoints, Links, Parts, seed},
     thread::join,
@@ -23,6 +24,7 @@ use crate::{
 
 /// A socket that only sends, and the thread that looks after its connections.
 pub(super) struct Outlet {
+    home: Home,
     shared: Arc<Shared>,
     pub(super) endpoints: Endpoints,
     waker: Box<dyn Waker>,
@@ -51,11 +53,15 @@ impl Outlet {
         let shared = Arc::new(Shared { inner: Mutex::new(inner), bell: Condvar::new() });
         let watched = Arc::clone(&shared);
         let thread = spawn("zerorpc-sender", move || watched.watch(waiter, monitor.as_ref()))?;
-        Ok(Self { shared, endpoints, waker, thread: Some(thread) })
+        Ok(Self { home: Home::here(), shared, endpoints, waker, thread: Some(thread) })
     }
 
     pub(super) fn send(&self, method: &str, args: &Args, context: &Context) -> Result<(), Error> {
-        let deadline = Instant::now() + DEFAULT_TIMEOUT;
+        let now = Instant::now();
+        if self.home.is_elsewhere_at(now) {
+            return Err(Error::Forked { endpoint: self.endpoints.to_string() });
+        }
+        let deadline = now + DEFAULT_TIMEOUT;
         let mut guard = self.shared.inner.lock();
         loop {
             let Inner { sender, transport, closed } = &mut *guard;
@@ -78,6 +84,9 @@ impl Outlet {
 
     /// Closes the socket. Its thread lingers for what was not sent yet.
     pub(super) fn close(&self) {
+        if self.home.is_elsewhere() {
+            return;
+        }
         self.shared.inner.lock().closed = true;
         self.shared.bell.notify_all();
         self.waker.wake();
@@ -89,6 +98,9 @@ impl Linked for Outlet {
         &self,
         how: &mut dyn FnMut(&mut dyn Transport) -> Result<String, EndpointError>,
     ) -> Result<Result<String, EndpointError>, Closed> {
+        if self.home.is_elsewhere() {
+            return Err(Closed::Forked);
+        }
         let mut inner = self.shared.inner.lock();
         let Inner { transport, closed, .. } = &mut *inner;
         let transport = transport.as_mut().filter(|_| !*closed).ok_or(Closed::ByUser)?;
@@ -132,6 +144,9 @@ impl Shared {
 
 impl Drop for Outlet {
     fn drop(&mut self) {
+        if self.home.is_elsewhere() {
+            return std::mem::forget((Arc::clone(&self.shared), self.thread.take()));
+        }
         self.close();
         join(self.thread.take());
     }

@@ -4,6 +4,7 @@ use std::{
     cell::RefCell,
     collections::VecDeque,
     sync::{Arc, Weak},
+    time::Instant,
 };
 
 use zerorpc_proto::{Args, Blocked, RequestId};
@@ -83,7 +84,7 @@ impl Responder {
 
     /// Sends items of a stream together, as many of the first as the caller has granted credit for; the others stay.
     pub fn send_all(&self, items: &mut VecDeque<Args>) {
-        let Some(driver) = self.driver.upgrade() else { return items.clear() };
+        let Some(driver) = self.driver() else { return items.clear() };
         let mut state = driver.lock();
         match state.session.request(self.id) {
             Some(mut request) => {
@@ -105,13 +106,18 @@ impl Responder {
         self.caller.on_writable(Arc::new(callback));
     }
 
+    /// Whom the answer goes through: nobody, once the socket is closed, or in a forked child.
+    fn driver(&self) -> Option<Arc<Driver>> {
+        self.driver.upgrade().filter(|driver| !driver.home.is_elsewhere_at(Instant::now()))
+    }
+
     fn end(mut self, end: End) {
         self.answered = true;
         self.answer(end);
     }
 
     fn answer(&self, end: End) {
-        let Some(driver) = self.driver.upgrade() else { return };
+        let Some(driver) = self.driver() else { return };
         let mut state = driver.lock();
         worker::answer(&mut state, self.id, end);
         self.send_out(&driver, state);

@@ -1,7 +1,7 @@
 //! A thread that waits for requests and runs their methods.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -140,6 +140,10 @@ fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job, unsent: &mut Unse
     let start = Instant::now();
     let answer = guarded(|| builtin::answer(service.as_ref(), &request));
     let duration = start.elapsed();
+    if driver.home.was_left_in(duration) {
+        // Without the hook: nothing has gone wrong in this child, there is nothing for this thread to do.
+        resume_unwind(Box::new("the method has forked, and has come back in the child"));
+    }
     drop(request);
     let end = match answer {
         Ok(Reply::Value(value)) => End::Value(value),
