@@ -106,8 +106,7 @@ pub struct SocketOptions {
     /// How long a peer that has connected to this side may take to the end of the handshake.
     pub handshake_timeout: Duration,
     /// How long this side waits, when it connects, for the system at the other end, and then again for the end of the
-    /// handshake, before it tries the next address, or the same again after a while. (Over libzmq, what its own
-    /// options say.)
+    /// handshake, before it tries the next address, or the same again after a while.
     pub dial_timeout: Duration,
     /// How connections over TCP find out that their peer has vanished without a word; `None` leaves it to the system,
     /// which never asks, and notices after a quarter of an hour when there is something to be sent.

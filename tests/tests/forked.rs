@@ -19,7 +19,7 @@ use zerorpc::{
     Client, Error, Links, Methods, MonitorEvent, Publisher, Puller, Pusher, Server, Subscriber,
     TransportKind,
 };
-use zerorpc_tests::service::serve_with;
+use zerorpc_tests::{over_each_transport, service::serve_with};
 
 const FREE: &str = "tcp://127.0.0.1:*";
 
@@ -64,20 +64,12 @@ fn refused<T>(outcome: Result<T, Error>) -> Result<(), String> {
     }
 }
 
-/// Makes each check a test over each transport.
-macro_rules! over_each_transport {
-    ($($check:ident)+) => {
-        mod over_mio { $(#[test] fn $check() { super::$check(zerorpc::TransportKind::Mio); })+ }
-        mod over_zmq { $(#[test] fn $check() { super::$check(zerorpc::TransportKind::Zmq); })+ }
-    };
-}
-
 over_each_transport! {
-    a_child_does_not_disturb_its_parent
-    children_of_a_busy_parent_end
-    plain_sockets_stay_with_the_parent
-    a_child_makes_sockets_of_its_own
-    a_method_that_forks_answers_once
+    a_child_does_not_disturb_its_parent,
+    children_of_a_busy_parent_end,
+    plain_sockets_stay_with_the_parent,
+    a_child_makes_sockets_of_its_own,
+    a_method_that_forks_answers_once,
 }
 
 fn a_child_does_not_disturb_its_parent(transport: TransportKind) {

@@ -13,9 +13,6 @@ use crate::lingering::Lingering;
 /// not before a second has passed.
 const BACKLOG: i32 = 4096;
 
-/// How long connecting to one address may take, and how long a peer may then be silent before the handshake.
-const DIALING: Duration = Duration::from_secs(3);
-
 /// What holds for the whole socket.
 pub(crate) fn configure(
     socket: &Socket,
@@ -29,7 +26,7 @@ pub(crate) fn configure(
     socket.set_rcvhwm(high_water_mark)?;
     socket.set_maxmsgsize(i64::try_from(options.max_frame).unwrap_or(i64::MAX))?;
     socket.set_backlog(BACKLOG)?;
-    socket.set_connect_timeout(milliseconds(DIALING))?;
+    socket.set_connect_timeout(milliseconds(options.dial_timeout))?;
     socket.set_reconnect_ivl(milliseconds(options.reconnect).max(1))?;
     socket.set_reconnect_ivl_max(milliseconds(options.reconnect_longest))?;
     if let Some(keepalive) = &options.keepalive {
@@ -67,7 +64,7 @@ pub(crate) fn for_connecting(
     options: &SocketOptions,
     is_remote: bool,
 ) -> Result<(), Error> {
-    socket.set_handshake_ivl(milliseconds(options.handshake_timeout.min(DIALING)))?;
+    socket.set_handshake_ivl(milliseconds(options.dial_timeout))?;
     match options.keepalive {
         Some(keepalive) if is_remote && reads_always(kind) => {
             /// What the wire has room for.
@@ -157,6 +154,7 @@ mod tests {
             let options = SocketOptions {
                 keepalive: Some(Keepalive::every(time)),
                 handshake_timeout: time,
+                dial_timeout: time,
                 reconnect: time,
                 reconnect_longest: time,
                 ..SocketOptions::default()

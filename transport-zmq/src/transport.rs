@@ -55,8 +55,9 @@ const DESCRIPTORS: usize = 16;
 ///
 /// # Connections
 ///
-/// Up to 4096 connections may wait to be accepted. Connecting to one address may take 3 s, and so may the handshake of
-/// a connection that this side has made; for accepted ones [`SocketOptions::handshake_timeout`] holds. Waits between
+/// Up to 4096 connections may wait to be accepted. Connecting to one address may take
+/// [`SocketOptions::dial_timeout`], and so may the handshake of a connection that this side has made; for accepted ones
+/// [`SocketOptions::handshake_timeout`] holds. Waits between
 /// attempts are as [`SocketOptions`] says. Of [`Keepalive`](zerorpc_proto::Keepalive), the system's probes are used
 /// on all connections over TCP, and PINGs on those that a DEALER or ROUTER has made. What libzmq, or its binding, does
 /// not offer:

@@ -92,7 +92,7 @@ fn a_peer_that_says_nothing_any_more_is_given_up() -> Outcome {
 fn a_peer_that_does_not_greet_is_given_up() -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let endpoint = format!("tcp://{}", listener.local_addr()?);
-    let options = SocketOptions { handshake_timeout: INTERVAL, ..SocketOptions::default() };
+    let options = SocketOptions { dial_timeout: INTERVAL, ..SocketOptions::default() };
     let mut client = open(Dealer, &options)?;
     client.transport.connect(&endpoint)?;
     let (_silent, _) = listener.accept()?;
