@@ -29,8 +29,10 @@ pub(super) struct Teller {
     events: VecDeque<MonitorEvent>,
     /// Where connections were accepted: of those, libzmq tells no other end.
     accepting: BTreeSet<String>,
-    /// The end that comes next is that of a handshake, which was told of.
-    failed: bool,
+    /// The end that comes next is that of a handshake, which was told of, for this reason.
+    failed: Option<String>,
+    /// Where a connection has ended last, and why.
+    ended: Option<(String, String)>,
     /// When it was last told that there is no room for connections.
     full: Option<Instant>,
 }
@@ -51,23 +53,21 @@ impl Teller {
                 self.tell(MonitorEvent::Connected { peer: PeerId::NAMELESS, remote });
             }
             HANDSHAKE_FAILED | HANDSHAKE_BROKEN | HANDSHAKE_REFUSED => {
-                self.failed = true;
                 let (remote, reason) = (self.remote(endpoint), explain_handshake(event, value));
+                self.failed = Some(reason.clone());
                 self.tell(MonitorEvent::HandshakeFailed { remote, reason });
             }
             DISCONNECTED => {
-                if !std::mem::take(&mut self.failed) {
+                let reason = self.failed.take().unwrap_or_else(|| {
                     let (peer, remote) = (PeerId::NAMELESS, self.remote(endpoint));
-                    let reason = "the connection ended".into();
-                    self.tell(MonitorEvent::Disconnected { peer, remote, reason });
-                }
+                    let reason = String::from("the connection ended");
+                    self.tell(MonitorEvent::Disconnected { peer, remote, reason: reason.clone() });
+                    reason
+                });
+                self.ended = Some((endpoint.to_owned(), reason));
             }
             RETRIED => {
-                let endpoint = endpoint.to_owned();
-                // libzmq does not say why it could not connect.
-                let reason = endpoint::rehearse(1).err();
-                let reason = reason
-                    .unwrap_or_else(|| "nobody answers there, or the connection was lost".into());
+                let (endpoint, reason) = (endpoint.to_owned(), self.explain_retry(endpoint));
                 let after = Duration::from_millis(value.into());
                 self.tell(MonitorEvent::Retried { endpoint, reason, after });
             }
@@ -85,6 +85,15 @@ impl Teller {
             self.tell(MonitorEvent::AcceptFailed { endpoint: endpoint.to_owned(), reason });
         }
         true
+    }
+
+    /// Why an endpoint is to be connected to again: a connection there has just ended, or could not be made, of which
+    /// libzmq does not say why.
+    fn explain_retry(&mut self, to: &str) -> String {
+        let ended = self.ended.take_if(|(endpoint, _)| endpoint == to);
+        endpoint::rehearse(1).err().or(ended.map(|(_, reason)| reason)).unwrap_or_else(|| {
+            "nobody answers there (connection refused, or no way leads there)".into()
+        })
     }
 
     fn remote(&self, endpoint: &str) -> String {
@@ -156,6 +165,7 @@ mod tests {
                 (HANDSHAKE_FAILED, 0, "a"),
                 (DISCONNECTED, 5, "a"),
                 (RETRIED, 120, "a"),
+                (RETRIED, 240, "a"),
                 (ACCEPTED, 6, "b"),
                 (READY, 0, "b"),
                 (DISCONNECTED, 6, "b"),
@@ -165,6 +175,7 @@ mod tests {
         assert_eq!(full, 0);
         let expected = [
             "no connection with a: it hung up",
+            "cannot connect to a (it hung up",
             "cannot connect to a (nobody answers",
             "the peer at b (accepted) is connected",
             "the peer at b (accepted) is gone: the connection ended",
