@@ -59,6 +59,8 @@ mod ipc;
 mod lingering;
 mod links;
 mod options;
+#[cfg(target_os = "linux")]
+mod probes;
 mod transport;
 mod waiter;
 

@@ -16,9 +16,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zerorpc_proto::MonitorEvent;
+use zerorpc_proto::{Keepalive, MonitorEvent, SocketKind};
 use zmq::{Error, Socket, SocketEvent};
 
+#[cfg(target_os = "linux")]
+use crate::probes::Probes;
 use crate::{frames, lingering::Lingering, waiter::Signs};
 use table::Table;
 use teller::Teller;
@@ -65,6 +67,8 @@ pub(crate) struct Links {
     /// Of sockets that pick the peer themselves.
     table: Option<Table>,
     teller: Teller,
+    #[cfg(target_os = "linux")]
+    probes: Option<Probes>,
     looked: Instant,
     /// Until when the monitor is left alone, if it is.
     rest: Option<Instant>,
@@ -79,14 +83,18 @@ struct Happened<'a> {
 }
 
 impl Links {
-    /// Follows `socket`, which must be dropped first, from now on. Whether anybody is there is known of a socket that
-    /// `picks` the peer itself.
+    /// Follows `socket`, which must be dropped first, from now on. Whether anybody is there is known of sockets that pick
+    /// the peer themselves.
     pub(crate) fn of(
         socket: &Socket,
         context: &Lingering,
         signs: Arc<Signs>,
-        picks: bool,
+        kind: SocketKind,
+        keepalive: Option<&Keepalive>,
     ) -> Result<Self, Error> {
+        let picks = matches!(kind, SocketKind::Dealer | SocketKind::Push);
+        #[cfg(not(target_os = "linux"))]
+        let _libzmq_alone = keepalive;
         socket.monitor(CHANNEL, i32::from(FOLLOWED))?;
         let monitor = context.socket(zmq::PAIR)?;
         monitor.set_rcvhwm(i32::from(MOST_EVENTS))?;
@@ -96,6 +104,8 @@ impl Links {
             signs,
             table: picks.then(Table::default),
             teller: Teller::default(),
+            #[cfg(target_os = "linux")]
+            probes: keepalive.map(|keepalive| Probes::new(kind, keepalive)),
             looked: Instant::now(),
             rest: None,
         };
@@ -139,6 +149,7 @@ impl Links {
                 value: u32::from_ne_bytes([v0, v1, v2, v3]),
                 endpoint: &String::from_utf8_lossy(&endpoint),
             };
+            self.care_for(&happened);
             if let Some(table) = &mut self.table {
                 table.note(&happened);
             }
@@ -147,6 +158,18 @@ impl Links {
         self.signs.set_resting(full);
         self.rest = full.then(|| Instant::now() + REST);
         Ok(())
+    }
+
+    /// Has the system look after a new connection.
+    fn care_for(&self, happened: &Happened<'_>) {
+        #[cfg(target_os = "linux")]
+        if let (Some(probes), CONNECTED | ACCEPTED) = (&self.probes, happened.event)
+            && let Err(error) = probes.ask(happened.value, happened.endpoint)
+        {
+            tracing::debug!(happened.endpoint, %error, "the system cannot be asked for keepalive");
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _libzmq_alone = happened;
     }
 
     /// Whether there may be somebody to talk to; always, of a socket that does not pick the peer itself.

@@ -39,8 +39,8 @@ pub(crate) fn configure(
     }
 }
 
-/// Has the system ask whether the machine at the other end of an idle connection is still there. How long data may go
-/// unacknowledged (`ZMQ_TCP_MAXRT`) the binding cannot say.
+/// Has libzmq have the system ask whether the machine at the other end of an idle connection is still there. That which
+/// comes with the binding was built without it; on Linux, this crate asks the system itself.
 fn probe(socket: &Socket, keepalive: &Keepalive) -> Result<(), Error> {
     const PROBES: i32 = 3;
     socket.set_tcp_keepalive(1)?;

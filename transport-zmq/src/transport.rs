@@ -24,7 +24,7 @@ use crate::{
 use endpoints::Bound;
 
 /// How many descriptors a socket takes before it is bound or connected, and some for whatever else goes on meanwhile.
-const DESCRIPTORS: usize = 16;
+const DESCRIPTORS: usize = 20;
 
 /// A libzmq socket that never blocks.
 ///
@@ -58,13 +58,13 @@ const DESCRIPTORS: usize = 16;
 /// Up to 4096 connections may wait to be accepted. Connecting to one address may take
 /// [`SocketOptions::dial_timeout`], and so may the handshake of a connection that this side has made; for accepted ones
 /// [`SocketOptions::handshake_timeout`] holds. Waits between
-/// attempts are as [`SocketOptions`] says. Of [`Keepalive`](zerorpc_proto::Keepalive), the system's probes are used
-/// on all connections over TCP, and PINGs on those that a DEALER or ROUTER has made. What libzmq, or its binding, does
-/// not offer:
+/// attempts are as [`SocketOptions`] says. Of [`Keepalive`](zerorpc_proto::Keepalive), the system's probes and its
+/// limit for unacknowledged data are used on all connections over TCP (the limit not on PUSH, as over mio), and PINGs on
+/// those that a DEALER or ROUTER has made. What libzmq, or its binding, does not offer:
 ///
-/// * How long data may go unacknowledged (`ZMQ_TCP_MAXRT`) is left to the system. PINGs make up for it where they are
-///   sent; where they are not, a peer that vanished while something was on its way to it is noticed after a quarter of
-///   an hour.
+/// * The libzmq that comes with the binding was built without probes, and has no limit for unacknowledged data. On Linux
+///   from 5.6 on, both are asked of the system directly, as soon as this side hears of a connection; elsewhere, or where a
+///   sandbox forbids `pidfd_getfd`, PINGs are all there is, and a peer that is sent none is noticed when the system gives up.
 /// * libzmq sends PINGs to peers of ZMTP 3.0, too, which need not know them: libzmq before 4.2 does not answer, and is
 ///   connected to anew whenever it was idle for too long; others end the connection themselves. Where this side connects
 ///   to such a peer, set [`SocketOptions::keepalive`] to `None`. Whoever connects to this side is never sent one.
@@ -115,8 +115,9 @@ impl ZmqTransport {
         let socket = lingering.socket(socket_type(kind)).map_err(unusable)?;
         options::configure(&socket, kind, options, &lingering).map_err(unusable)?;
         let signs = Arc::<Signs>::default();
-        let picks = matches!(kind, SocketKind::Dealer | SocketKind::Push);
-        let links = Links::of(&socket, &lingering, Arc::clone(&signs), picks).map_err(unusable)?;
+        let links =
+            Links::of(&socket, &lingering, Arc::clone(&signs), kind, options.keepalive.as_ref())
+                .map_err(unusable)?;
         let (bell, waiter) = Bell::new(socket.as_raw_fd(), links.readiness(), signs)
             .map_err(|error| failed(error.to_string()))?;
         let waker = bell.waker();

@@ -146,3 +146,53 @@ fn who_comes_and_goes_is_told() -> Outcome {
     )?;
     Ok(())
 }
+
+/// The timer that the system has for a connection between these ports, by its number in `/proc/net/tcp`.
+#[cfg(target_os = "linux")]
+fn timer(local: u16, remote: u16) -> Result<String, Box<dyn std::error::Error>> {
+    let table = std::fs::read_to_string("/proc/net/tcp")?;
+    let (local, remote) = (format!(":{local:04X}"), format!(":{remote:04X}"));
+    let found = table.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let is_it = fields.get(1)?.ends_with(&local) && fields.get(2)?.ends_with(&remote);
+        is_it.then(|| fields.get(5).map(|timer| timer[..2].to_owned()))?
+    });
+    found.ok_or_else(|| format!("there is no connection from {local} to {remote}").into())
+}
+
+/// Whoever came and vanished is noticed by the system, though it is sent no PING.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_system_looks_after_who_has_come() -> Outcome {
+    const NONE: &str = "00";
+    const UNACKNOWLEDGED: &str = "01";
+    const KEEPALIVE: &str = "02";
+    for (keepalive, expected) in [(Some(Keepalive::default()), KEEPALIVE), (None, NONE)] {
+        for kind in [Router, SocketKind::Pull, SocketKind::Push, SocketKind::Pub] {
+            let options = SocketOptions { keepalive, ..SocketOptions::default() };
+            let mut server = open(kind, &options)?;
+            let endpoint = server.transport.bind(ANY_PORT)?;
+            let address: std::net::SocketAddr = endpoint.trim_start_matches("tcp://").parse()?;
+            let peer = match kind {
+                Router => Dealer,
+                SocketKind::Pull => SocketKind::Push,
+                SocketKind::Push => SocketKind::Pull,
+                _ => SocketKind::Sub,
+            };
+            let _stranger = TcpStream::connect(address)?;
+            let stranger = _stranger.local_addr()?.port();
+            let mut client = socket(peer);
+            client.transport.connect(&endpoint)?;
+            told(&mut server, |event| matches!(event, MonitorEvent::Connected { .. }))?;
+            let start = std::time::Instant::now();
+            let mut found = timer(address.port(), stranger)?;
+            // The greeting that this side has sent may still be on its way.
+            while found == UNACKNOWLEDGED && start.elapsed() < PATIENCE {
+                std::thread::yield_now();
+                found = timer(address.port(), stranger)?;
+            }
+            assert_eq!(found, expected, "{kind:?}, {keepalive:?}");
+        }
+    }
+    Ok(())
+}
