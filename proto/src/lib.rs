@@ -74,6 +74,7 @@ mod id;
 mod msgpack;
 mod multipart;
 mod plain;
+mod rate;
 mod request;
 mod session;
 mod transport;
@@ -90,6 +91,7 @@ pub use event::{Context, Event, Header, Version, name};
 pub use id::MessageId;
 pub use multipart::{Envelope, Multipart, Payload, Transmit};
 pub use plain::{PlainSender, receive_plain};
+pub use rate::RateLimited;
 pub use request::{Blocked, Request, StreamHasBegun};
 pub use session::{CallId, Notice, RequestId, Session};
 pub use transport::{
