@@ -1,6 +1,12 @@
 //! The surface: one connection.
 
-use std::{collections::VecDeque, io::IoSlice, mem, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    io::IoSlice,
+    mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use zerorpc_proto::Payload;
@@ -147,6 +153,16 @@ impl Engine {
         self.phase = Phase::Dead(violation.clone());
         self.outbox.seal();
         violation
+    }
+
+    /// Has the peer asked whether it is still there: unless something is heard of it `within` that time, it is taken for
+    /// gone. False where it cannot be asked: before the end of the handshake, and of peers older than ZMTP 3.1.
+    pub fn probe(&mut self, now: Instant, within: Duration) -> bool {
+        self.now = self.now.max(now);
+        match &mut self.phase {
+            Phase::Traffic(traffic) => traffic.probe(self.now, within, &mut self.outbox),
+            Phase::Handshake { .. } | Phase::Dead(_) => false,
+        }
     }
 
     /// What happened next. Events from before a violation are still there after it.

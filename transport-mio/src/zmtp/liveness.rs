@@ -10,6 +10,8 @@ pub(super) struct Liveness {
     /// Set by a PING with a TTL, cleared by whatever comes next.
     promise: Option<(Instant, Duration)>,
     beat: Option<Box<Beat>>,
+    /// Set when the peer is asked whether it is still there, cleared by whatever comes next.
+    probe: Option<Box<(Instant, Duration)>>,
 }
 
 /// Our own PINGs. Traffic moves no timer: what it has changed is seen when the next PING would be due.
@@ -40,12 +42,13 @@ impl Liveness {
                 judges,
             })
         });
-        Self { promise: None, beat }
+        Self { promise: None, beat, probe: None }
     }
 
     /// Something came.
     pub(super) fn heard(&mut self, now: Instant) {
         self.promise = None;
+        self.probe = None;
         if let Some(beat) = &mut self.beat {
             beat.heard = now;
             beat.answer_by = None;
@@ -66,11 +69,19 @@ impl Liveness {
         }
     }
 
+    /// The peer is asked now, and has to be heard `within` that time.
+    pub(super) fn probe(&mut self, now: Instant, within: Duration) {
+        if self.probe.is_none() {
+            self.probe = now.checked_add(within).map(|until| Box::new((until, within)));
+        }
+    }
+
     /// When [`expire`](Self::expire) has something to do.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let beat = self.beat.as_ref();
         [
             self.promise.map(|(until, _)| until),
+            self.probe.as_ref().map(|probe| probe.0),
             beat.and_then(|beat| beat.next),
             beat.and_then(|beat| beat.answer_by),
         ]
@@ -89,6 +100,11 @@ impl Liveness {
             && until <= now
         {
             return Err(Violation::TtlExpired(ttl));
+        }
+        if let Some(probe) = &self.probe
+            && probe.0 <= now
+        {
+            return Err(Violation::HeartbeatTimeout(probe.1));
         }
         match &mut self.beat {
             Some(beat) => beat.expire(now, has_output),

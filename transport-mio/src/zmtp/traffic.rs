@@ -1,6 +1,10 @@
 //! Frames after the handshake.
 
-use std::{collections::VecDeque, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use zerorpc_proto::SocketKind;
@@ -80,6 +84,16 @@ impl Traffic {
         }
         assembly.detach(input.len());
         Ok(())
+    }
+
+    /// Asks a peer that may be asked whether it is still there.
+    pub(super) fn probe(&mut self, now: Instant, within: Duration, outbox: &mut Outbox) -> bool {
+        let can_answer = self.version >= ZmtpVersion::V3_1;
+        if can_answer {
+            self.liveness.probe(now, within);
+            outbox.ping(0);
+        }
+        can_answer
     }
 
     pub(super) fn decoder(&mut self) -> &mut Decoder {

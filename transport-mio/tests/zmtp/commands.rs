@@ -234,3 +234,33 @@ fn endless_intervals_are_never() {
     let engine = ready(&config, &modern(1, "ROUTER"));
     assert_eq!(engine.poll_timeout(), None);
 }
+
+#[test]
+fn a_peer_that_is_asked_shows_that_it_is_there_or_is_gone() {
+    // Later than all that the engines have seen.
+    let (start, within) = (Instant::now() + Duration::from_secs(60), Duration::from_secs(2));
+    let mut engine = ready(&config(Router), &modern(1, "DEALER"));
+    assert!(engine.probe(start, within));
+    assert_eq!(output(&mut engine), command("PING", b"\0\0"));
+    assert_eq!(engine.poll_timeout(), Some(start + within));
+    // To be asked again meanwhile gives no more time.
+    assert!(engine.probe(start + within / 2, within));
+    assert_eq!(engine.poll_timeout(), Some(start + within));
+    for answer in [command("PONG", b""), frame(0, b"x"), b"\0".to_vec()] {
+        let mut engine = ready(&config(Router), &modern(1, "DEALER"));
+        engine.probe(start, within);
+        at(&mut engine, start + within / 2, &answer);
+        assert_eq!(engine.poll_timeout(), None, "anything shows it");
+        engine.handle_timeout(start + within * 2).expect("it is there");
+    }
+    assert_eq!(engine.handle_timeout(start + within), Err(Violation::HeartbeatTimeout(within)));
+
+    // Those that do not know the question are not asked.
+    for handshake in [v2(5), b"\x01\0".to_vec(), modern(0, "DEALER")] {
+        let mut engine = ready(&config(Router), &handshake);
+        assert!(!engine.probe(start, within));
+        assert_eq!((output(&mut engine), engine.poll_timeout()), (vec![], None));
+    }
+    let mut engine = Engine::new(std::sync::Arc::new(config(Router)), start);
+    assert!(!engine.probe(start, within), "nobody knows yet what it knows");
+}
