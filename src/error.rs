@@ -37,9 +37,7 @@ pub enum Error {
         reason: String,
     },
     /// The server has gone, or does not do anything any more.
-    #[error(
-        "{loss}, when calling remote method {method} at {endpoint}: the server is gone or stuck"
-    )]
+    #[error("{loss}, when calling remote method {method} at {endpoint}{}", verdict(endpoint))]
     LostRemote {
         /// The method that was called.
         method: String,
@@ -116,6 +114,11 @@ pub enum Error {
     Thread(String),
 }
 
+/// What a lost server comes to, unless it is known why its connection ended.
+fn verdict(endpoint: &str) -> &'static str {
+    if endpoint.contains(": ") { "" } else { ": the server is gone or stuck" }
+}
+
 /// The error that a remote method ended with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteError {
@@ -143,3 +146,24 @@ impl fmt::Display for RemoteError {
 }
 
 impl std::error::Error for RemoteError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_server_is_called_gone_or_stuck_where_nothing_better_is_known() {
+        let lost = |endpoint: &str, loss| {
+            let endpoint = endpoint.to_owned();
+            Error::LostRemote { method: "add".into(), endpoint, loss }.to_string()
+        };
+        let end = |text: String| text.split(" at ").last().map(str::to_owned).unwrap_or_default();
+        let told = "tcp://127.0.0.1:1: the peer ended the connection: a frame was too large";
+        assert_eq!(end(lost(told, Loss::Disconnected)), told);
+        let silent = Loss::Silent { after: Duration::from_secs(10) };
+        for endpoints in ["tcp://127.0.0.1:1", "tcp://[::1]:1, ipc:///tmp/socket"] {
+            let expected = format!("{endpoints}: the server is gone or stuck");
+            assert_eq!(end(lost(endpoints, silent.clone())), expected);
+        }
+    }
+}

@@ -133,6 +133,10 @@ mod tests {
         let later = start + Duration::from_secs(60);
         assert_eq!(lines.admit(later, 2000), Some(0), "the old ones made room");
         let told: Vec<_> = (3000..3005).filter_map(|reason| lines.admit(later, reason)).collect();
-        assert_eq!(told, [0, 0, 0, 995], "three of their own, and what was kept back of the others");
+        assert_eq!(
+            told,
+            [0, 0, 0, 995],
+            "three of their own, and what was kept back of the others"
+        );
     }
 }

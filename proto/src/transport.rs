@@ -119,12 +119,18 @@ pub struct SocketOptions {
     /// are gone; `None`: only when a connection was lost or could not be made. For sockets that use all addresses of
     /// a name: those of clients and pushers. (Not over libzmq.)
     pub resolve_interval: Option<Duration>,
+    /// On a ROUTER: a peer that comes back with its identity takes it over from a connection that is dead or silent. The
+    /// old connection is asked for a sign of life (a PING, 2 s; peers older than ZMTP 3.1, which know none, may be silent
+    /// for 15 s), and the newcomer is refused until it has failed to give one; one that is alive keeps the name.
+    /// Without it, whoever has the name keeps it until its connection ends. Peers without an identity are not concerned.
+    /// (libzmq asks nobody: with it the newcomer has the name at once.)
+    pub handover: bool,
 }
 
 impl Default for SocketOptions {
     /// One second of linger, 1000 messages (libzmq's default) or 16 MiB, frames up to 1 GiB, 30 s for the handshake of
     /// whoever connects, 3 s for whom this side connects to, [`Keepalive::default`], waits from 0.1 s to 5 s, names
-    /// looked up every 30 s.
+    /// looked up every 30 s, identities handed over.
     fn default() -> Self {
         Self {
             linger: Some(Duration::from_secs(1)),
@@ -137,6 +143,7 @@ impl Default for SocketOptions {
             reconnect: Duration::from_millis(100),
             reconnect_longest: Duration::from_secs(5),
             resolve_interval: Some(Duration::from_secs(30)),
+            handover: true,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     link::Stream,
     solo::Haul,
     topics::Topics,
-    zmtp::{Engine, EngineConfig, Violation, Want},
+    zmtp::{Engine, EngineConfig, Foreign, OPENING, Violation, Want},
 };
 
 /// What one read takes at most, and so what a fast peer gets done before it is somebody else's turn.
@@ -40,6 +40,9 @@ pub(crate) struct Connection {
     pub(crate) origin: Origin,
     /// Set when the handshake is over.
     pub(crate) peer: Option<PeerId>,
+    /// The first bytes that came, by which other protocols are known.
+    opening: [u8; OPENING],
+    opened: u8,
     /// The peer's name for itself, claimed on a ROUTER.
     pub(crate) identity: Bytes,
     /// The system has room for output, as far as is known.
@@ -50,6 +53,10 @@ pub(crate) struct Connection {
     pub(crate) failed: Option<Ending>,
     /// Why nothing new is to be sent over it, if so.
     pub(crate) going_away: Option<&'static str>,
+    /// When something came last,
+    pub(crate) heard_at: Instant,
+    /// and when a message did.
+    pub(crate) spoke_at: Option<Instant>,
     /// Stands among the connections to be written to.
     pub(crate) unwritten: bool,
     /// Stands among the connections that have something to read.
@@ -86,10 +93,28 @@ pub(crate) enum Ending {
         .0.as_millis()
     )]
     Mute(Duration),
+    /// What it was told before it was closed.
+    #[error("the peer ended the connection: {0}")]
+    CutOff(String),
+    /// What the system says.
     #[error("{0}")]
     Failed(String),
+    /// This side has had enough of it.
+    #[error("{0}")]
+    Dropped(String),
+    /// Whoever uses this side wants it so.
+    #[error("{0}")]
+    Left(&'static str),
     #[error("{0}")]
     Violation(#[from] Violation),
+    #[error("{0}")]
+    Foreign(Foreign),
+    /// Another connection has its name.
+    #[error(
+        "another connection has the same identity (\"{}\" at {holder}); {what_then}",
+        name.escape_ascii()
+    )]
+    Name { name: Bytes, holder: String, what_then: &'static str },
 }
 
 /// What a read came to.
@@ -126,11 +151,15 @@ impl Connection {
             engine: Engine::new(Arc::clone(config), now),
             origin,
             peer: None,
+            opening: [0; OPENING],
+            opened: 0,
             identity: Bytes::new(),
             writable: true,
             closing: false,
             failed: None,
             going_away: None,
+            heard_at: now,
+            spoke_at: None,
             unwritten: false,
             runnable: false,
             wake: None,
@@ -151,7 +180,10 @@ impl Connection {
         };
         let count = match read {
             Ok(0) => return Err(Ending::Closed),
-            Ok(count) => count,
+            Ok(count) => {
+                self.heard_at = now;
+                count
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 return Ok(Read { count: 0, more: false });
             }
@@ -163,7 +195,7 @@ impl Connection {
             // One allocation for all messages of the chunk, which are slices of it.
             let chunk = chunk(scratch);
             scratch.clear();
-            self.engine.handle_chunk(now, chunk)?;
+            self.feed(now, chunk)?;
         }
         // A stream that gave less than it was asked for is empty; its end alone is not told again.
         Ok(Read { count, more: count == room || self.closing })
@@ -177,8 +209,43 @@ impl Connection {
         if count == 0 {
             return Err(Ending::Closed);
         }
-        self.engine.handle_chunk(now, chunk)?;
+        self.heard_at = now;
+        self.feed(now, chunk)?;
         Ok(Read { count, more: more || self.closing })
+    }
+
+    fn feed(&mut self, now: Instant, chunk: Bytes) -> Result<(), Ending> {
+        if self.peer.is_none() {
+            let filled = usize::from(self.opened);
+            let read = chunk.len().min(OPENING - filled);
+            self.opening[filled..filled + read].copy_from_slice(&chunk[..read]);
+            self.opened += u8::try_from(read).unwrap_or_default();
+        }
+        self.engine.handle_chunk(now, chunk).map_err(|violation| self.identify(violation))
+    }
+
+    /// Whom a violation comes from, if that is something else than ZMTP. A peer behind it is told.
+    fn identify(&mut self, violation: Violation) -> Ending {
+        let opening = &self.opening[..usize::from(self.opened)];
+        match Foreign::recognise(opening) {
+            Some(foreign) if self.peer.is_none() && violation.is_strange() => {
+                if foreign.is_proxied() {
+                    self.engine.refuse_unheard(&foreign.words());
+                }
+                Ending::Foreign(foreign)
+            }
+            _ => violation.into(),
+        }
+    }
+
+    /// What the peer said about the end of the connection.
+    pub(crate) fn told(&self) -> Option<String> {
+        self.engine.told().map(str::to_owned)
+    }
+
+    /// Whether the other side has said anything at all.
+    pub(crate) fn was_heard(&self) -> bool {
+        self.opened > 0
     }
 
     /// Whether all that there is to wait for is something to read, in chunks.

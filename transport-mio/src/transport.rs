@@ -6,10 +6,13 @@
 
 mod closing;
 mod draining;
+mod endings;
 mod endpoints;
 mod engines;
 mod groups;
+mod identities;
 mod inbox;
+mod partings;
 mod patterns;
 mod sources;
 mod traffic;
@@ -25,20 +28,22 @@ use bytes::Bytes;
 use mio::Registry;
 use slab::Slab;
 use zerorpc_proto::{
-    EndpointError, Flow, MonitorEvent, Multipart, PeerEvent, PeerId, Route, SocketKind,
-    SocketOptions, Transmit, Transport, TransportError, Waker,
+    EndpointError, Flow, MonitorEvent, Multipart, PeerEvent, PeerId, RateLimited, Route,
+    SocketKind, SocketOptions, Transmit, Transport, TransportError, Waker,
 };
 
 use crate::{
     Parts,
-    connection::SCRATCH,
+    connection::{Ending, SCRATCH},
     link::{LinkOptions, Pace, Probes},
     pool::Pool,
     waiter::{Mailbox, MioWaiter, MioWaker, Readiness},
     zmtp::{EngineConfig, Outgoing, WireLimits},
 };
+use endings::Complaint;
 use engines::Engines;
 use inbox::Inbox;
+use partings::Partings;
 use patterns::Rotation;
 use sources::Slot;
 
@@ -116,6 +121,10 @@ pub struct MioTransport {
     /// Everything that was received has been answered.
     is_finished: bool,
     monitor: VecDeque<MonitorEvent>,
+    /// What was told at the log's default level.
+    complaints: RateLimited<Complaint>,
+    /// Connections that are over but for what their peers are to read.
+    partings: Partings,
     ready: Vec<Readiness>,
     scratch: Vec<u8>,
 }
@@ -169,6 +178,8 @@ impl MioTransport {
             is_draining: false,
             is_finished: false,
             monitor: VecDeque::new(),
+            complaints: RateLimited::default(),
+            partings: Partings::default(),
             ready: Vec::new(),
             scratch: Vec::with_capacity(SCRATCH),
         };
@@ -194,7 +205,16 @@ impl MioTransport {
 
     /// Keeps something to tell, and tells it to the log.
     fn tell(&mut self, event: MonitorEvent) {
-        tracing::debug!("{event}");
+        self.tell_as(event, None);
+    }
+
+    /// The same, at the log's default level if there is something to complain of, though once in a while only.
+    fn tell_as(&mut self, event: MonitorEvent, complaint: Option<Complaint>) {
+        match complaint.and_then(|complaint| self.complaints.admit(self.worked, complaint)) {
+            Some(0) => tracing::warn!("{event}"),
+            Some(alike) => tracing::warn!(alike, "{event}"),
+            None => tracing::debug!("{event}"),
+        }
         if self.monitor.len() == MONITORED {
             self.monitor.pop_front();
         }
@@ -273,8 +293,11 @@ impl Transport for MioTransport {
 
     fn reset(&mut self, peer: PeerId, reason: &str) {
         if let Some(slot) = self.peers.get(&peer).copied() {
-            let why = self.connection(slot).and_then(|connection| connection.going_away);
-            self.end_connection(slot, why.unwrap_or(reason));
+            let going_away = self.connection(slot).and_then(|connection| connection.going_away);
+            match going_away {
+                Some(why) => self.end(slot, &Ending::Left(why)),
+                None => self.end_connection(slot, reason, "nothing was heard for too long"),
+            }
             self.announce();
         }
     }
@@ -291,7 +314,7 @@ impl Transport for MioTransport {
     fn poll_timeout(&self) -> Option<Instant> {
         if self.runnable.is_empty() && !self.inbox.has_news() {
             let timer = self.timers.first().map(|(at, _)| *at);
-            [timer, self.pool_due].into_iter().flatten().min()
+            [timer, self.pool_due, self.partings.due()].into_iter().flatten().min()
         } else {
             // What was too much for one round makes the next wait a short one.
             Some(self.worked)

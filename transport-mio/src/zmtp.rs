@@ -26,6 +26,7 @@ mod command;
 mod config;
 mod engine;
 mod error;
+mod foreign;
 mod frame;
 mod fuzzing;
 mod greeting;
@@ -51,6 +52,7 @@ pub use config::{
 };
 pub use engine::Engine;
 pub use error::{Blame, Violation};
+pub(crate) use foreign::{Foreign, OPENING};
 #[doc(hidden)]
 pub use fuzzing::fuzz;
 pub use socket_type::SocketType;

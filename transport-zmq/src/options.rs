@@ -33,7 +33,10 @@ pub(crate) fn configure(
         probe(socket, keepalive)?;
     }
     match kind {
-        SocketKind::Router => socket.set_router_mandatory(true),
+        SocketKind::Router => {
+            socket.set_router_handover(options.handover)?;
+            socket.set_router_mandatory(true)
+        }
         SocketKind::Sub => socket.set_subscribe(b""),
         _ => Ok(()),
     }

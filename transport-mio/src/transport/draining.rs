@@ -48,7 +48,7 @@ impl MioTransport {
         let Some(peer) = connection.peer else { return };
         let is_news = connection.going_away.replace(STOPPING).is_none();
         if is_last {
-            connection.failed = Some(Ending::Failed(STOPPING.to_owned()));
+            connection.failed = Some(Ending::Left(STOPPING));
         }
         let remote = connection.stream.to_string();
         if is_news {
@@ -113,7 +113,9 @@ impl MioTransport {
                     self.enqueue(place);
                 }
             }
-            Err(error) => self.end_connection(place, &format!("it cannot be watched: {error}")),
+            Err(error) => {
+                self.end(place, &Ending::Failed(format!("it cannot be watched: {error}")));
+            }
         }
         true
     }

@@ -119,8 +119,8 @@ impl MioTransport {
         connection.congested = true;
         self.rotation.remove(peer);
         if is_lost {
-            tracing::warn!("{peer} does not read what it asks for; its connection was closed");
-            self.end_connection(slot, "it does not read what it asks for");
+            let words = "what was asked for is not read; read faster, or ask for less at a time";
+            self.end_connection(slot, "it does not read what it asks for", words);
             return Flow::Clear;
         }
         Flow::Congested

@@ -8,7 +8,7 @@ use std::{
 use mio::{Interest, Token};
 use zerorpc_proto::MonitorEvent;
 
-use super::{BUDGET, MioTransport, groups::Group};
+use super::{BUDGET, MioTransport, endings::Complaint, groups::Group};
 use crate::{
     connection::{Connection, Origin},
     link::{Burst, Dial, Dialer, Listener, Stream},
@@ -140,6 +140,7 @@ impl MioTransport {
             self.budget = self.budget.saturating_sub(TURN.max(read));
         }
         self.look_after_pool(now);
+        self.partings.work(now);
     }
 
     /// The only connection, if nothing but what it has to say is waited for.
@@ -252,8 +253,8 @@ impl MioTransport {
             Burst::Drained => {}
             Burst::More => self.enqueue(slot),
             Burst::Exhausted { reason, retry } => {
-                tracing::warn!("cannot accept connections at {endpoint}: {reason}");
-                self.tell(MonitorEvent::AcceptFailed { endpoint, reason });
+                let event = MonitorEvent::AcceptFailed { endpoint, reason };
+                self.tell_as(event, Some(Complaint::Accept));
                 self.schedule(slot, Some(retry));
             }
         }

@@ -9,7 +9,7 @@ use zerorpc_proto::{
 
 use super::{MioTransport, sources::Slot};
 use crate::{
-    connection::{Connection, Ending, Origin, Read},
+    connection::{Connection, Ending, Read},
     solo::{Haul, Solo},
     zmtp::{Frames, Outgoing, PeerInfo, Violation, ZmtpEvent},
 };
@@ -95,6 +95,7 @@ impl MioTransport {
         {
             match event {
                 ZmtpEvent::Message(frames) => {
+                    connection.spoke_at = Some(connection.heard_at);
                     if let Some((peer, message)) = connection.peer.zip(multipart(frames)) {
                         self.inbox.add_message(peer, message);
                     }
@@ -110,10 +111,8 @@ impl MioTransport {
     /// The handshake is over: the connection is a peer.
     fn welcome(&mut self, slot: usize, info: &PeerInfo) {
         if self.kind == SocketKind::Router && !info.identity.is_empty() {
-            if self.identities.contains_key(&info.identity) {
-                // Whoever has the name keeps it; the newcomer may try again.
-                let reason = "another connection has the same identity".to_owned();
-                return self.end(slot, &Ending::Failed(reason));
+            if let Err(ending) = self.claim(slot, &info.identity) {
+                return self.end(slot, &ending);
             }
             self.identities.insert(info.identity.clone(), PeerId(self.next_peer));
         }
@@ -189,55 +188,6 @@ impl MioTransport {
         }
     }
 
-    /// Ends a connection for a reason of this side.
-    pub(super) fn end_connection(&mut self, slot: usize, reason: &str) {
-        self.end(slot, &Ending::Failed(reason.to_owned()));
-    }
-
-    pub(super) fn end(&mut self, slot: usize, ending: &Ending) {
-        let mut reason = ending.to_string();
-        let address = self.connection(slot).and_then(|connection| connection.stream.address());
-        let Some(origin) = self.close(slot, &reason) else { return };
-        if origin == Origin::Dialed
-            && let Some(Slot::Dialer(dialed)) = self.slots.get_mut(slot)
-        {
-            if self.is_draining {
-                return self.remove_slot(slot);
-            }
-            let now = Instant::now();
-            let retry = dialed.dialer.lost(now);
-            let (endpoint, group) = (dialed.given.to_string(), dialed.group);
-            if let Some(address) = address.filter(|_| dialed.named) {
-                reason = format!("tcp://{address}: {reason}");
-            }
-            self.retry(slot, endpoint, reason, retry, now);
-            self.look_up_again(group, now);
-        }
-    }
-
-    /// Closes a connection, if there is one, and tells of it; where it came from.
-    pub(super) fn close(&mut self, slot: usize, reason: &str) -> Option<Origin> {
-        // Parting words, if there is room for them.
-        self.connection(slot)?.write();
-        self.schedule(slot, None);
-        let mut connection = match self.slots.get_mut(slot)? {
-            Slot::Dialer(dialed) => dialed.connection.take()?,
-            Slot::Accepted(_) => match self.slots.remove(slot) {
-                Slot::Accepted(connection) => *connection,
-                Slot::Listener(_) | Slot::Dialer(_) | Slot::Group(_) => return None,
-            },
-            Slot::Listener(_) | Slot::Group(_) => return None,
-        };
-        let (origin, remote) = (connection.origin, connection.stream.to_string());
-        match connection.peer {
-            Some(peer) => self.farewell(peer, &mut connection, remote, reason),
-            None => {
-                self.tell(MonitorEvent::HandshakeFailed { remote, reason: reason.to_owned() });
-            }
-        }
-        Some(origin)
-    }
-
     /// Has messages that have not left go to others, before those that wait already.
     pub(super) fn give_back(&mut self, unsent: Vec<Outgoing>) {
         for message in unsent.into_iter().rev() {
@@ -247,13 +197,7 @@ impl MioTransport {
     }
 
     /// A peer has gone: its name is free, and what it did not get goes back.
-    fn farewell(
-        &mut self,
-        peer: PeerId,
-        connection: &mut Connection,
-        remote: String,
-        reason: &str,
-    ) {
+    pub(super) fn farewell(&mut self, peer: PeerId, connection: &mut Connection, told: Arc<str>) {
         self.peers.remove(&peer);
         self.rotation.remove(peer);
         if !connection.identity.is_empty() {
@@ -271,9 +215,7 @@ impl MioTransport {
             SocketKind::Push => self.give_back(unsent),
             SocketKind::Router | SocketKind::Pull | SocketKind::Pub | SocketKind::Sub => {}
         }
-        let told: Arc<str> = format!("{remote}: {reason}").into();
         self.inbox.add_event(PeerEvent::Down(peer, told));
-        self.tell(MonitorEvent::Disconnected { peer, remote, reason: reason.to_owned() });
     }
 }
 

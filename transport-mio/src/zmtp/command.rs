@@ -19,6 +19,8 @@ pub(super) enum Command<'a> {
     GoAway {
         is_last: bool,
     },
+    /// The peer is about to end the connection, and says why.
+    Error(&'a [u8]),
     /// A PONG, which is traffic and no more; what later versions may bring; and what is broken.
     Other,
 }
@@ -37,6 +39,7 @@ impl<'a> Command<'a> {
             b"SUBSCRIBE" => Self::Subscribe(data),
             b"CANCEL" => Self::Cancel(data),
             b"GOAWAY" => Self::GoAway { is_last: data == [1] },
+            b"ERROR" => split(data).map_or(Self::Other, |(reason, _)| Self::Error(reason)),
             _ => Self::Other,
         }
     }
@@ -58,7 +61,7 @@ mod tests {
             ttl: Duration::from_millis(tenths * 100),
             context,
         };
-        let table: [(&[u8], Command<'_>); 17] = [
+        let table: [(&[u8], Command<'_>); 22] = [
             (b"\x04PING\x00\x00", ping(0, b"")),
             (b"\x04PING\x00\x0aabc", ping(10, b"abc")),
             (b"\x04PING\x02\xbc", ping(700, b"")),
@@ -74,6 +77,11 @@ mod tests {
             (b"\x06GOAWAY", Command::GoAway { is_last: false }),
             (b"\x06GOAWAY\x01", Command::GoAway { is_last: true }),
             (b"\x06GOAWAY\x02and more", Command::GoAway { is_last: false }),
+            (b"\x05ERROR\x03why", Command::Error(b"why")),
+            (b"\x05ERROR\x03whyever", Command::Error(b"why")),
+            (b"\x05ERROR\x00", Command::Error(b"")),
+            (b"\x05ERROR\x04why", Command::Other),
+            (b"\x05ERROR", Command::Other),
             (b"\x09SUB", Command::Other),
             (b"", Command::Other),
         ];

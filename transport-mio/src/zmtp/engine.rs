@@ -12,7 +12,7 @@ use bytes::Bytes;
 use zerorpc_proto::Payload;
 
 use super::{
-    EngineConfig, Outgoing, PeerInfo, Violation, Want, ZmtpEvent, ZmtpVersion,
+    EngineConfig, Outgoing, PeerInfo, Violation, Want, ZmtpEvent, ZmtpVersion, greeting,
     handshake::{Handshake, Progress},
     input::Input,
     outbox::Outbox,
@@ -31,6 +31,7 @@ pub struct Engine {
 }
 
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "the largest is what nearly all connections are in")]
 enum Phase {
     Handshake {
         handshake: Handshake,
@@ -150,9 +151,20 @@ impl Engine {
     }
 
     fn die(&mut self, violation: Violation) -> Violation {
+        if let Some(words) = violation.last_words() {
+            self.part(&words);
+        }
         self.phase = Phase::Dead(violation.clone());
         self.outbox.seal();
         violation
+    }
+
+    /// Says why this side is about to end the connection, ahead of queued messages, if the handshake is over and the peer
+    /// knows of commands (ZMTP 3.x). Peers other than our own pass over it. Of `words`, 255 bytes are sent.
+    pub fn part(&mut self, words: &str) {
+        if let Phase::Traffic(traffic) = &self.phase {
+            traffic.part(words, &mut self.outbox);
+        }
     }
 
     /// Has the peer asked whether it is still there: unless something is heard of it `within` that time, it is taken for
@@ -162,6 +174,31 @@ impl Engine {
         match &mut self.phase {
             Phase::Traffic(traffic) => traffic.probe(self.now, within, &mut self.outbox),
             Phase::Handshake { .. } | Phase::Dead(_) => false,
+        }
+    }
+
+    /// Whether the peer is told why the connection ends.
+    #[must_use]
+    pub fn has_parted(&self) -> bool {
+        self.outbox.has_parted()
+    }
+
+    /// What the peer said of why it is about to end the connection, after the handshake. Only our own sockets say it, and
+    /// nothing follows from it before the connection ends.
+    #[must_use]
+    pub fn told(&self) -> Option<&str> {
+        match &self.phase {
+            Phase::Traffic(traffic) => traffic.told(),
+            Phase::Handshake { .. } | Phase::Dead(_) => None,
+        }
+    }
+
+    /// After something that is not ZMTP, behind which a peer of ZMTP waits: the rest of a greeting, and why it is
+    /// refused. Not where an identity stands in the way, which was sent already.
+    pub(crate) fn refuse_unheard(&mut self, words: &str) {
+        if matches!(self.phase, Phase::Dead(_)) && self.config.identity.as_bytes().is_empty() {
+            greeting::finish(&self.config.mechanism, &mut self.outbox);
+            self.outbox.error(words);
         }
     }
 

@@ -151,7 +151,46 @@ impl Violation {
         }
     }
 
-    /// What the peer is told in an ERROR command, if anything.
+    /// Whether it may come from something that does not speak ZMTP at all.
+    pub(crate) fn is_strange(&self) -> bool {
+        matches!(
+            self,
+            Self::NoLength
+                | Self::UnknownFlags(_)
+                | Self::FrameLength(_)
+                | Self::IdentityTooLong(_)
+                | Self::Downgrade { version: ZmtpVersion::Unversioned, .. }
+        )
+    }
+
+    /// What the peer is told in an ERROR command after the handshake, if anything. ZMTP has this command in the
+    /// handshake alone; peers that expect none there pass over it, as over every command that they do not know.
+    pub(super) fn last_words(&self) -> Option<String> {
+        const ADVICE: &str = "send less at a time, or raise it there (max_frame)";
+        match self {
+            Self::FrameTooLarge { size, limit } => Some(format!(
+                "a frame of {size} bytes is over the limit of {limit} bytes; {ADVICE}"
+            )),
+            Self::MessageTooLarge { limit } => {
+                Some(format!("a message is over the limit of {limit} bytes; {ADVICE}"))
+            }
+            Self::TooManyFrames { limit } => {
+                Some(format!("a message is over the limit of {limit} frames"))
+            }
+            Self::CommandTooLarge { size, limit } => {
+                Some(format!("a command of {size} bytes is over the limit of {limit} bytes"))
+            }
+            Self::HeartbeatTimeout(time) => {
+                Some(format!("nothing was heard within {} ms of a PING", time.as_millis()))
+            }
+            Self::TtlExpired(time) => {
+                Some(format!("nothing was heard for the {} ms announced", time.as_millis()))
+            }
+            _ => None,
+        }
+    }
+
+    /// What the peer is told in an ERROR command in the handshake, if anything.
     pub(super) fn parting_words(&self) -> Option<&'static str> {
         match self {
             Self::SocketType { .. } => Some("Incompatible socket type"),
@@ -167,4 +206,9 @@ pub(super) fn show(bytes: &[u8]) -> String {
     const SHOWN: usize = 40;
     let text = bytes[..bytes.len().min(SHOWN)].escape_ascii().to_string();
     if bytes.len() > SHOWN { text + "…" } else { text }
+}
+
+/// What a peer says in an ERROR command: as [`show`], but whole.
+pub(super) fn quote(reason: &[u8]) -> String {
+    reason.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'")
 }

@@ -163,6 +163,12 @@ fn answer_old(framing: Framing, config: &EngineConfig, outbox: &mut Outbox) {
     outbox.frame(framing, &[config.identity.as_bytes()]);
 }
 
+/// Everything behind the ten bytes, to a peer that was not listened to.
+pub(super) fn finish(mechanism: &Mechanism, outbox: &mut Outbox) {
+    outbox.raw(&[3]);
+    answer_modern(mechanism, outbox);
+}
+
 /// Minor version, mechanism, role, filler.
 fn answer_modern(mechanism: &Mechanism, outbox: &mut Outbox) {
     outbox.raw(&[1]);

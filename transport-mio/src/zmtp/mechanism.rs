@@ -4,8 +4,13 @@
 //! keys on in [`Turn::Done`].
 
 use super::{
-    EngineConfig, Mechanism, Violation, command::split, error::show, metadata::Metadata, null,
-    outbox::Outbox, plain,
+    EngineConfig, Mechanism, Violation,
+    command::split,
+    error::{quote, show},
+    metadata::Metadata,
+    null,
+    outbox::Outbox,
+    plain,
 };
 
 /// Where a dialogue stands.
@@ -49,8 +54,7 @@ impl Dialogue {
         });
         turn.inspect_err(|violation| {
             if let Some(words) = violation.parting_words() {
-                let length = u8::try_from(words.len()).unwrap_or(u8::MAX);
-                outbox.command("ERROR", &[&[length], words.as_bytes()]);
+                outbox.error(words);
             }
         })
     }
@@ -60,7 +64,7 @@ impl Dialogue {
 fn refused(body: &[u8]) -> Result<(), Violation> {
     let Some((b"ERROR", data)) = split(body) else { return Ok(()) };
     match split(data) {
-        Some((reason, _)) => Err(Violation::Refused { reason: show(reason) }),
+        Some((reason, _)) => Err(Violation::Refused { reason: quote(reason) }),
         None => {
             Err(Violation::Malformed { command: "ERROR", reason: "its reason goes beyond the end" })
         }

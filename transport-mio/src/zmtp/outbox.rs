@@ -25,6 +25,8 @@ pub(super) struct Outbox {
     control: Vec<u8>,
     /// How much of `control` are PONGs.
     pongs: usize,
+    /// Whether an ERROR was queued.
+    has_parted: bool,
     /// Whether a PING is in `control`.
     ping_waits: bool,
     messages: VecDeque<Queued>,
@@ -82,6 +84,19 @@ impl Outbox {
         all.extend_from_slice(&[&length, name.as_bytes()]);
         all.extend_from_slice(parts);
         self.control_frame(Framing::V3, true, &all);
+    }
+
+    /// Queues an ERROR command, of 255 bytes of words at most.
+    pub(super) fn error(&mut self, words: &str) {
+        let words = &words[..words.floor_char_boundary(usize::from(u8::MAX))];
+        let length = u8::try_from(words.len()).unwrap_or(u8::MAX);
+        self.command("ERROR", &[&[length], words.as_bytes()]);
+        self.has_parted = true;
+    }
+
+    /// Whether the peer is told why the connection ends.
+    pub(super) fn has_parted(&self) -> bool {
+        self.has_parted
     }
 
     /// Answers a PING, unless answers of `limit` bytes wait already.

@@ -11,8 +11,8 @@ use zerorpc_proto::SocketKind;
 
 use super::{
     EngineConfig, Frames, PeerInfo, Violation, WireLimits, ZmtpEvent, ZmtpVersion,
-    assembly::Assembly, command::Command, frame::Decoder, input::Input, liveness::Liveness,
-    outbox::Outbox, socket_type,
+    assembly::Assembly, command::Command, error::quote, frame::Decoder, input::Input,
+    liveness::Liveness, outbox::Outbox, socket_type,
 };
 
 /// A connection that carries messages.
@@ -26,6 +26,8 @@ pub(super) struct Traffic {
     decoder: Decoder,
     assembly: Assembly,
     liveness: Liveness,
+    /// What the peer said about the end of the connection.
+    told: Option<Box<str>>,
 }
 
 impl Traffic {
@@ -41,6 +43,7 @@ impl Traffic {
             decoder: Decoder::with_buffers(version.framing(), Arc::clone(&config.buffers)),
             assembly: Assembly::default(),
             liveness: Liveness::new(heartbeat, judges, now),
+            told: None,
         }
     }
 
@@ -52,7 +55,7 @@ impl Traffic {
         outbox: &mut Outbox,
         events: &mut VecDeque<ZmtpEvent>,
     ) -> Result<(), Violation> {
-        let Self { kind, limits, decoder, assembly, liveness, .. } = self;
+        let Self { kind, limits, decoder, assembly, liveness, told, .. } = self;
         liveness.heard(now);
         loop {
             let frame = decoder.next(input, |header| {
@@ -76,6 +79,9 @@ impl Traffic {
                     Command::GoAway { is_last } if *kind == SocketKind::Dealer => {
                         events.push_back(ZmtpEvent::GoAway { is_last });
                     }
+                    Command::Error(reason) => {
+                        *told = Some(quote(reason).into());
+                    }
                     other => events.extend(subscription(other, *kind)),
                 }
             } else if let Some(message) = assembly.push(frame) {
@@ -86,6 +92,13 @@ impl Traffic {
         Ok(())
     }
 
+    /// Says why the connection ends, if the peer knows of commands.
+    pub(super) fn part(&self, words: &str, outbox: &mut Outbox) {
+        if self.version >= ZmtpVersion::V3_0 {
+            outbox.error(words);
+        }
+    }
+
     /// Asks a peer that may be asked whether it is still there.
     pub(super) fn probe(&mut self, now: Instant, within: Duration, outbox: &mut Outbox) -> bool {
         let can_answer = self.version >= ZmtpVersion::V3_1;
@@ -94,6 +107,11 @@ impl Traffic {
             outbox.ping(0);
         }
         can_answer
+    }
+
+    /// See [`Engine::told`](super::Engine::told).
+    pub(super) fn told(&self) -> Option<&str> {
+        self.told.as_deref()
     }
 
     pub(super) fn decoder(&mut self) -> &mut Decoder {

@@ -1,8 +1,10 @@
 //! Commands after the handshake.
 
-use zerorpc_proto::SocketKind::Router;
+use zerorpc_proto::SocketKind::{Pull, Router};
 
-use crate::judge::{Of, command, frame, hears, peer, stands};
+use crate::judge::{
+    Judge, Of, Raw, SIGNATURE, command, frame, hears, is_closed, peer, stands, until,
+};
 
 #[test]
 fn pings_are_answered() {
@@ -57,5 +59,45 @@ fn a_promise_that_is_not_kept_ends_the_connection() {
         // A tenth of a second.
         raw.say(&command("PING", b"\0\x01"));
         crate::judge::is_closed("silence", &mut judge, &mut raw);
+    }
+}
+
+#[test]
+fn who_is_refused_hears_why_before_the_end() {
+    // What is over a limit is refused as announced: it need not come.
+    const WORDS: &[u8] =
+        b"a frame of 4611686018427387904 bytes is over the limit of 1073741824 bytes";
+    for minor in [0, 1] {
+        for (mut judge, address) in Of::Ours.judges(Router) {
+            let mut raw = peer(&mut judge, &address, minor, "DEALER");
+            raw.say(b"\x02\x40\0\0\0\0\0\0\0");
+            is_closed("an endless frame", &mut judge, &mut raw);
+            let length = u8::try_from(raw.heard.len() - 2).expect("a short frame");
+            assert_eq!(raw.heard[..8], [&[4, length], &b"\x05ERROR"[..]].concat());
+            assert_eq!(usize::from(raw.heard[8]), raw.heard.len() - 9);
+            assert!(raw.heard[9..].starts_with(WORDS), "{}", raw.heard.escape_ascii());
+        }
+    }
+    // Before ZMTP 3.0 there are no commands.
+    for (mut judge, address) in Of::Ours.judges(Router) {
+        let mut raw = Raw::connect(&address);
+        raw.say(&[SIGNATURE, b"\x01\x05\0\0\x02\x40\0\0\0\0\0\0\0"].concat());
+        is_closed("an endless frame", &mut judge, &mut raw);
+        assert_eq!(raw.heard, [SIGNATURE, b"\x03\x06\0\0"].concat());
+    }
+}
+
+#[test]
+fn an_error_after_the_handshake_harms_nobody() {
+    for (kind, theirs) in [(Router, "DEALER"), (Pull, "PUSH")] {
+        for (mut judge, address) in Of::Both.judges(kind) {
+            let mut raw = peer(&mut judge, &address, 1, theirs);
+            raw.say(&command("ERROR", b"\x0aI gave up!"));
+            raw.say(&command("ERROR", b"\xff\"no end"));
+            raw.say(if kind == Router { b"\x01\0\0\x05hello" } else { b"\0\x05hello" });
+            let heard = |judge: &mut Judge, _: &mut Raw| judge.payloads() == [b"hello"];
+            until("a message", &mut judge, &mut raw, heard);
+            assert!(!raw.ended);
+        }
     }
 }

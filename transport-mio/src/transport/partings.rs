@@ -1,0 +1,112 @@
+//! Connections that are over but for a last word: their peers are to read it.
+//!
+//! Who closes a connection on which something has arrived that was not read resets it, and with that the peer's system
+//! throws away what the peer has not read. So writing ends first, and for a moment what comes is read and dropped.
+
+use std::{
+    io::ErrorKind,
+    os::fd::{AsFd, AsRawFd},
+    time::{Duration, Instant},
+};
+
+use mio::{Registry, event::Source, unix::SourceFd};
+
+use crate::connection::Connection;
+
+/// So long may a peer take to read it;
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// so much is dropped of what it says meanwhile, in one turn
+const PORTION: usize = 256 << 10;
+
+/// and in all;
+const MOST_BYTES: usize = 16 << 20;
+
+/// and so many may be parting at a time. Others are closed at once.
+const MOST: usize = 64;
+
+/// The time between looks at them, which grows.
+const PACE: Duration = Duration::from_millis(1);
+
+#[derive(Debug, Default)]
+pub(super) struct Partings {
+    all: Vec<Parting>,
+    next: Option<(Instant, Duration)>,
+}
+
+#[derive(Debug)]
+struct Parting {
+    connection: Connection,
+    until: Instant,
+    dropped: usize,
+    finished: bool,
+}
+
+impl Partings {
+    /// Takes a connection whose engine has said its last. From now on no event tells of it.
+    pub(super) fn add(&mut self, connection: Connection, registry: &Registry, now: Instant) {
+        if self.all.len() >= MOST {
+            return;
+        }
+        let fd = connection.stream.as_fd().as_raw_fd();
+        if let Err(error) = SourceFd(&fd).deregister(registry) {
+            return tracing::debug!(%error, "{} cannot be given a last word", connection.stream);
+        }
+        let until = now + PATIENCE;
+        self.all.push(Parting { connection, until, dropped: 0, finished: false });
+        self.next = Some((now + PACE, PACE));
+        self.turn(now);
+    }
+
+    /// When to look at them again.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.next.map(|(due, _)| due)
+    }
+
+    /// Looks at them, if it is time.
+    pub(super) fn work(&mut self, now: Instant) {
+        if let Some((due, pace)) = self.next
+            && due <= now
+        {
+            let pace = (pace * 2).min(Duration::from_millis(50));
+            self.next = Some((now + pace, pace));
+            self.turn(now);
+        }
+    }
+
+    fn turn(&mut self, now: Instant) {
+        let mut scratch = Vec::with_capacity(64 << 10);
+        self.all.retain_mut(|parting| parting.until > now && parting.goes_on(&mut scratch));
+        if self.all.is_empty() {
+            *self = Self::default();
+        }
+    }
+}
+
+impl Parting {
+    /// Writes what is left and drops what comes; false when the peer is gone, or has had its time.
+    fn goes_on(&mut self, scratch: &mut Vec<u8>) -> bool {
+        let connection = &mut self.connection;
+        connection.set_writable();
+        connection.write();
+        if connection.failed.is_some() {
+            return false;
+        }
+        if !self.finished && !connection.engine.has_output() {
+            self.finished = true;
+            connection.stream.shut_down_writing();
+        }
+        let mut portion = 0;
+        while portion < PORTION {
+            scratch.clear();
+            match connection.stream.read(scratch) {
+                Ok(0) => return false,
+                Ok(count) => portion += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(_) => return false,
+            }
+        }
+        self.dropped += portion;
+        self.dropped < MOST_BYTES
+    }
+}
