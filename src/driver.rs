@@ -24,6 +24,7 @@ mod tests;
 
 use std::{
     collections::VecDeque,
+    mem::Discriminant,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, OnceLock, Weak,
@@ -36,7 +37,8 @@ use std::{
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use zerorpc_proto::{
-    MonitorEvent, Notice, PeerId, Session, Transport, TransportError, Waiter, Waker,
+    MonitorEvent, Notice, PeerId, PeerMisbehaved, RateLimited, Session, Transport, TransportError,
+    Waiter, Waker,
 };
 
 use crate::{home::Home, server::Desk, socket::Parts};
@@ -98,6 +100,8 @@ pub(crate) struct State {
     given_up: VecDeque<(PeerId, Arc<str>)>,
     /// What went wrong with the latest attempt to connect, as long as none went well.
     trouble: Option<Arc<str>>,
+    /// What peers did wrong, as far as it was told.
+    complaints: RateLimited<Discriminant<PeerMisbehaved>>,
     /// When something was due in the session last.
     timed: Option<Instant>,
     /// How many messages were received since there were none.
@@ -147,6 +151,7 @@ impl Driver {
             departures: VecDeque::new(),
             given_up: VecDeque::new(),
             trouble: None,
+            complaints: RateLimited::default(),
             timed: None,
             burst: 0,
             latest_burst: 0,

@@ -1,13 +1,15 @@
 //! Moving messages between transport and session, one round at a time.
 
 use std::{
+    mem::discriminant,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use zerorpc_proto::{
-    Answer, Event, Flow, Limits, Loss, MonitorEvent, PeerEvent, PeerId, Route, TransportError,
+    Answer, Event, Flow, Limits, Loss, MonitorEvent, PeerEvent, PeerId, PeerMisbehaved, Route,
+    Transport, TransportError,
 };
 
 use super::State;
@@ -75,7 +77,8 @@ impl State {
             received += 1;
             log_event("received", &message.payload);
             if let Err(misbehaved) = self.session.handle_message(now, from, message) {
-                tracing::warn!("{from}: {misbehaved}");
+                let alike = self.complaints.admit(now, discriminant(&misbehaved));
+                complain(transport.as_ref(), from, &misbehaved, alike);
             }
         }
         self.take_news(now);
@@ -187,6 +190,22 @@ impl State {
         let has_peers = self.transport.as_ref().is_some_and(|transport| transport.knows_peers());
         self.closed.is_none()
             && (has_peers || self.desk.is_some() || self.session.open_channels() > 0)
+    }
+}
+
+/// Tells what peers do wrong: once in a while of each kind, for they decide how often they do it.
+fn complain(
+    transport: &dyn Transport,
+    from: PeerId,
+    misbehaved: &PeerMisbehaved,
+    alike: Option<u64>,
+) {
+    let Some(alike) = alike else { return tracing::debug!("{from}: {misbehaved}") };
+    let at = transport.remote(from).map(|remote| format!(" at {remote}")).unwrap_or_default();
+    if alike == 0 {
+        tracing::warn!("{from}{at}: {misbehaved}");
+    } else {
+        tracing::warn!(alike, "{from}{at}: {misbehaved}");
     }
 }
 

@@ -1,15 +1,19 @@
 //! Sockets that only receive.
 
 use std::{
+    mem::{Discriminant, discriminant},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
+    time::Instant,
 };
 
-use zerorpc_proto::{Limits, Multipart, SocketKind, TransportError, Waker, receive_plain};
+use zerorpc_proto::{
+    Limits, Malformed, Multipart, RateLimited, SocketKind, TransportError, Waker, receive_plain,
+};
 
 use super::thread::{spawn, tell, until};
 use crate::{
@@ -40,10 +44,11 @@ impl Inlet {
         let Parts { mut transport, mut waiter, waker, monitor } = parts;
         let closing = Arc::new(AtomicBool::new(false));
         let closed = Arc::clone(&closing);
+        let mut complaints = RateLimited::default();
         let run = move || {
             while !closed.load(Ordering::Acquire) {
                 match transport.receive()? {
-                    Some((_, message)) => take(&service, &message),
+                    Some((_, message)) => take(&service, &message, &mut complaints),
                     None => {
                         while transport.poll_peer().is_some() {}
                         tell(monitor.as_ref(), transport.as_mut());
@@ -71,10 +76,20 @@ impl Drop for Inlet {
 }
 
 /// Runs the method that an event names.
-fn take(service: &impl Service, message: &Multipart) {
+fn take(
+    service: &impl Service,
+    message: &Multipart,
+    complaints: &mut RateLimited<Discriminant<Malformed>>,
+) {
     let event = match receive_plain(message, &Limits::default()) {
         Ok(event) => event,
-        Err(malformed) => return tracing::warn!("an event was dropped: {malformed}"),
+        Err(malformed) => {
+            return match complaints.admit(Instant::now(), discriminant(&malformed)) {
+                Some(0) => tracing::warn!("an event was dropped: {malformed}"),
+                Some(alike) => tracing::warn!(alike, "an event was dropped: {malformed}"),
+                None => tracing::debug!("an event was dropped: {malformed}"),
+            };
+        }
     };
     let request =
         Request::new(event.name, event.args, event.header.context, Arc::<Caller>::default());

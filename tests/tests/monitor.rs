@@ -2,8 +2,8 @@
 
 use std::{
     fmt::{Debug, Write as _},
-    io::Write as _,
-    net::TcpListener,
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
     sync::{
         Mutex, Once, PoisonError,
         mpsc::{Receiver, channel},
@@ -123,6 +123,65 @@ fn all_that_happens_to_a_connection_is_told_and_logged() {
     let (_server, _) = serve_with(TransportKind::Mio, |builder| builder.bind(&endpoint));
     told(&events, connected);
     assert_eq!(client.call("add", (3, 4)), Ok(7));
+}
+
+/// A connection of a DEALER whose bytes are written by hand, behind its handshake.
+fn intrude(endpoint: &str) -> TcpStream {
+    let address = endpoint.trim_start_matches("tcp://");
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    let mut bytes = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL".to_vec();
+    bytes.resize(64, 0);
+    bytes.extend_from_slice(b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER");
+    stream.write_all(&bytes).expect("there is room");
+    stream
+}
+
+/// How many lines of the log hold each of these.
+fn logged(parts: &[&str]) -> usize {
+    let logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
+    logged.iter().filter(|line| parts.iter().all(|part| line.contains(part))).count()
+}
+
+#[test]
+fn a_flood_of_bad_messages_is_a_line_of_the_log_and_not_a_flood() {
+    listen_to_the_log();
+    let (server, _) = serve_with(TransportKind::Mio, |builder| builder);
+    let mut stream = intrude(&server.endpoints()[0]);
+    let remote = format!("at tcp://{}:", stream.local_addr().expect("an address"));
+    let garbage = b"\x01\0\0\x02\x93\xc1".repeat(500);
+    let call = b"\x01\0\0\x19\x93\x82\xaamessage_id\xa1x\xa1v\x03\xa3add\x92\x01\x02";
+    stream.write_all(&[&garbage[..], call].concat()).expect("there is room");
+    let mut heard = Vec::new();
+    let mut scratch = [0; 1024];
+    while !heard.windows(2).any(|two| two == b"OK") {
+        let count = stream.read(&mut scratch).expect("the connection stands");
+        assert_ne!(count, 0, "the connection stands: {}", heard.escape_ascii());
+        heard.extend_from_slice(&scratch[..count]);
+    }
+    assert_eq!(logged(&[&remote, "the header of the event is not a map"]), 1);
+    assert_eq!(
+        logged(&["the header of the event is not a map"]),
+        500,
+        "the others are for who debugs"
+    );
+}
+
+#[test]
+fn a_caller_hears_what_its_server_does_not_take() {
+    listen_to_the_log();
+    let options = SocketOptions { max_frame: 1000, ..SocketOptions::default() };
+    let (server, _) = serve_with(TransportKind::Mio, |builder| builder.socket_options(options));
+    let endpoint = server.endpoints()[0].clone();
+    let client = Client::builder().transport(TransportKind::Mio).connect(&endpoint).build();
+    let client = client.expect("a client");
+    let lost = client.call::<String>("echo", ("x".repeat(20 << 20),)).expect_err("it is too large");
+    let told = lost.to_string();
+    assert!(matches!(lost, zerorpc::Error::LostRemote { .. }), "{lost:?}");
+    for part in ["echo", endpoint.as_str(), "over the limit of 1000 bytes", "max_frame"] {
+        assert!(told.contains(part), "{told}");
+    }
+    assert!(!told.contains("gone or stuck"), "{told}");
+    assert_eq!(client.call("add", (1, 2)), Ok(3), "the next one is none the worse for it");
 }
 
 #[test]
