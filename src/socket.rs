@@ -82,6 +82,15 @@ impl Links {
         self
     }
 
+    /// Who may connect to the socket files of `ipc://` endpoints that are bound: a mode such as 0o660, and a group by its
+    /// name or number; see [`SocketOptions`]. `None` for both is the owner alone.
+    #[must_use]
+    pub fn socket_files(mut self, mode: impl Into<Option<u32>>, group: Option<String>) -> Self {
+        self.options.ipc_mode = mode.into();
+        self.options.ipc_group = group;
+        self
+    }
+
     /// Options of the socket, such as its high-water marks and its linger.
     #[must_use]
     pub fn socket_options(mut self, options: SocketOptions) -> Self {

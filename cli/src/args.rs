@@ -73,6 +73,14 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = interval)]
     pub(crate) keepalive: Interval,
 
+    /// Who may connect to an ipc address that is bound, as chmod takes it, such as 660; its owner alone unless given
+    #[arg(long, value_name = "MODE", value_parser = mode)]
+    pub(crate) ipc_mode: Option<u32>,
+
+    /// The group of an ipc address that is bound, by name or number; goes with --ipc-mode 660
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) ipc_group: Option<String>,
+
     /// Server: run up to N calls at the same time, in threads, for modules that are safe for it
     ///
     /// Without it, calls of a module run one at a time, in its main thread, as in plain Python; `async` methods run
@@ -175,6 +183,14 @@ fn interval(text: &str) -> Result<Interval, String> {
     }
     let time = seconds(text).map_err(|reason| format!("{reason}, or 0 or none"))?;
     Ok(Interval(Some(time)))
+}
+
+/// The permissions of a file, in octal.
+fn mode(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text.trim_start_matches("0o"), 8) {
+        Ok(mode @ 0..=0o777) => Ok(mode),
+        _ => Err("it must be an octal number from 0 to 777, such as 660".to_owned()),
+    }
 }
 
 fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {

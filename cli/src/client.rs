@@ -44,6 +44,7 @@ fn open(plan: &Plan, role: &ClientPlan) -> Result<Client, Stop> {
         .transport(plan.transport)
         .heartbeat(plan.heartbeat)
         .keepalive(plan.keepalive.map(Keepalive::every))
+        .socket_files(plan.ipc.mode, plan.ipc.group.clone())
         .passive_heartbeat(!role.active_heartbeat);
     for link in &plan.links {
         notices::announce(link);

@@ -22,7 +22,16 @@ pub(crate) struct Plan {
     pub(crate) heartbeat: Option<Duration>,
     /// How long a connection is idle before its peer is asked whether it is there, if it ever is.
     pub(crate) keepalive: Option<Duration>,
+    /// Who may connect to ipc addresses that are bound.
+    pub(crate) ipc: Ipc,
     pub(crate) role: Role,
+}
+
+/// The permissions of socket files: for their owner alone, and of the system's choice, unless given.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Ipc {
+    pub(crate) mode: Option<u32>,
+    pub(crate) group: Option<String>,
 }
 
 /// One address and how it is used.
@@ -136,6 +145,7 @@ impl Plan {
             transport: flags.transport,
             heartbeat: flags.heartbeat.0,
             keepalive: flags.keepalive.0,
+            ipc: Ipc { mode: flags.ipc_mode, group: flags.ipc_group },
             role,
         })
     }

@@ -52,7 +52,8 @@ pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, Stop> {
         .pool_size(Some(1))
         .transport(plan.transport)
         .heartbeat(plan.heartbeat)
-        .keepalive(plan.keepalive.map(Keepalive::every));
+        .keepalive(plan.keepalive.map(Keepalive::every))
+        .socket_files(plan.ipc.mode, plan.ipc.group.clone());
     for link in &plan.links {
         notices::announce(link);
         builder = match link {

@@ -125,12 +125,18 @@ pub struct SocketOptions {
     /// Without it, whoever has the name keeps it until its connection ends. Peers without an identity are not concerned.
     /// (libzmq asks nobody: with it the newcomer has the name at once.)
     pub handover: bool,
+    /// Who may connect to the socket file of `ipc://path` that is bound, as `chmod` takes it: 0o660 is its owner and its
+    /// group. Up to 0o777; `None`, the default, is its owner alone (0o600).
+    pub ipc_mode: Option<u32>,
+    /// The group of that file, by its name or number; the process must be in it. `None`, the default, leaves it to the
+    /// system: mostly the main group of the process.
+    pub ipc_group: Option<String>,
 }
 
 impl Default for SocketOptions {
     /// One second of linger, 1000 messages (libzmq's default) or 16 MiB, frames up to 1 GiB, 30 s for the handshake of
     /// whoever connects, 3 s for whom this side connects to, [`Keepalive::default`], waits from 0.1 s to 5 s, names
-    /// looked up every 30 s, identities handed over.
+    /// looked up every 30 s, identities handed over, socket files for their owner.
     fn default() -> Self {
         Self {
             linger: Some(Duration::from_secs(1)),
@@ -144,6 +150,8 @@ impl Default for SocketOptions {
             reconnect_longest: Duration::from_secs(5),
             resolve_interval: Some(Duration::from_secs(30)),
             handover: true,
+            ipc_mode: None,
+            ipc_group: None,
         }
     }
 }

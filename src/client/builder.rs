@@ -112,6 +112,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Who may connect to the socket files of `ipc://` endpoints that are bound: a mode such as 0o660, and a group by its
+    /// name or number; see [`SocketOptions`]. `None` for both is the owner alone.
+    pub fn socket_files(mut self, mode: impl Into<Option<u32>>, group: Option<String>) -> Self {
+        self.links = self.links.socket_files(mode, group);
+        self
+    }
+
     /// Options of the socket.
     pub fn socket_options(mut self, options: SocketOptions) -> Self {
         self.links = self.links.socket_options(options);

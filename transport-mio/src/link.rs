@@ -23,6 +23,7 @@ mod dialer;
 mod inproc;
 mod ipc;
 mod listener;
+mod permissions;
 mod resolve;
 mod resolver;
 mod stream;
@@ -31,6 +32,7 @@ mod tcp;
 pub(crate) use backoff::Pace;
 pub(crate) use dialer::{Dial, Dialer};
 pub(crate) use listener::{Burst, Listener};
+pub(crate) use permissions::Permissions;
 pub(crate) use resolve::Addresses;
 pub(crate) use resolver::{Resolution, Resolver};
 pub(crate) use stream::Stream;
@@ -46,6 +48,8 @@ pub(crate) struct LinkOptions {
     pub(crate) resolve_interval: Option<Duration>,
     /// How long to wait before connecting again.
     pub(crate) pace: Pace,
+    /// Who may connect to socket files.
+    pub(crate) permissions: Permissions,
 }
 
 impl Default for LinkOptions {
@@ -57,6 +61,7 @@ impl Default for LinkOptions {
             connect_timeout: Some(Duration::from_secs(3)),
             resolve_interval: Some(Duration::from_secs(30)),
             pace: Pace::default(),
+            permissions: Permissions::default(),
         }
     }
 }

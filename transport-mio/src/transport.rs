@@ -35,7 +35,7 @@ use zerorpc_proto::{
 use crate::{
     Parts,
     connection::{Ending, SCRATCH},
-    link::{LinkOptions, Pace, Probes},
+    link::{LinkOptions, Pace, Permissions, Probes},
     pool::Pool,
     waiter::{Mailbox, MioWaiter, MioWaker, Readiness},
     zmtp::{EngineConfig, Outgoing, WireLimits},
@@ -58,8 +58,8 @@ const MONITORED: usize = 256;
 /// # Endpoints
 ///
 /// `tcp://host:port` with IPv4 and IPv6 addresses, names, names of interfaces, `*` and ports of the system's choice
-/// where it is bound; `ipc://path` (with permissions for its
-/// owner alone; a stale file is replaced, a live one is an error, and the file is removed at the end),
+/// where it is bound; `ipc://path` (for its owner alone unless [`SocketOptions::ipc_mode`] says otherwise; a stale file
+/// is replaced, a live one is an error, and the file is removed at the end),
 /// `ipc://@name` on Linux, and `inproc://name` within a process.
 ///
 /// A DEALER and a PUSH socket that connect to a name use all its addresses at the same time: each has a connection of
@@ -148,6 +148,7 @@ impl MioTransport {
             connect_timeout: Some(options.dial_timeout),
             resolve_interval: options.resolve_interval,
             pace: Pace { first: options.reconnect, longest: options.reconnect_longest },
+            permissions: Permissions { mode: options.ipc_mode, group: options.ipc_group.clone() },
         };
         let transport = Self {
             kind,

@@ -37,6 +37,12 @@ fn summary(plan: &Plan) -> String {
         Some(interval) => add(&format_args!("keepalive={interval:?}")),
         None => add(&"keepalive=none"),
     }
+    if let Some(mode) = plan.ipc.mode {
+        add(&format_args!("mode={mode:o}"));
+    }
+    if let Some(group) = &plan.ipc.group {
+        add(&format_args!("group={group}"));
+    }
     match &plan.role {
         Role::Server(server) => {
             add(&format_args!("serve {}", server.module));
@@ -107,6 +113,8 @@ fn command_lines_mean() {
         ("--heartbeat none --server --bind b m", "<b beat=none serve m"),
         ("--keepalive 60 e", ">e keepalive=60s list"),
         ("--keep 0 --server --bind b m", "<b keepalive=none serve m"),
+        ("--ipc-mode 660 --ipc-group staff --server --bind b m", "<b mode=660 group=staff serve m"),
+        ("--ipc-mode 0o600 --ipc-g 12 --bind b", "<b mode=600 group=12 list"),
         ("--print-json e f", ">e call f [] array"),
         ("-pj e f", ">e call f [] array"),
         ("-jd e f 1", ">e call f [1]"),
@@ -162,6 +170,9 @@ fn senseless_command_lines_are_refused() {
         ("--heartbeat -1 e", "'--heartbeat <SECONDS>': it must be"),
         ("--heartbeat off e", "it must be a number of seconds, or 0 or none"),
         ("--keepalive often e", "it must be a number of seconds, or 0 or none"),
+        ("--ipc-mode 888 e", "an octal number from 0 to 777, such as 660"),
+        ("--ipc-mode 1777 e", "an octal number from 0 to 777"),
+        ("--ipc-mode rw e", "an octal number from 0 to 777"),
         ("--pool-size 0 --server e m", "at least 1"),
         ("--connect", "a value is required"),
         ("--c x", "--c"),

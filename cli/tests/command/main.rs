@@ -15,3 +15,4 @@ mod sessions;
 mod support;
 mod transports;
 mod usage;
+mod words;

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{self, ErrorKind},
     os::unix::{
-        fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt},
+        fs::{DirBuilderExt, FileTypeExt, MetadataExt},
         net::UnixDatagram,
     },
     path::{Path, PathBuf},
@@ -18,35 +18,41 @@ use std::{
 use mio::net::{UnixListener, UnixStream};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::{Stream, listener::BACKLOG, tcp::is_under_way};
-
-/// Who may connect to a socket file: its owner.
-const OWNER_ONLY: u32 = 0o600;
+use super::{
+    Stream,
+    listener::BACKLOG,
+    permissions::{self, Permissions},
+    tcp::is_under_way,
+};
 
 /// How many folders of earlier processes may be in the way of a new one.
 const MOST_FOLDERS: usize = 1000;
 
 /// Listens at a socket file, which is removed when the returned owner is dropped. An abandoned socket file
 /// is replaced.
-pub(super) fn listen(path: &Path) -> Result<(UnixListener, SocketFile), String> {
+pub(super) fn listen(
+    path: &Path,
+    permissions: &Permissions,
+) -> Result<(UnixListener, SocketFile), String> {
     make_way(path)?;
     let explain = |error: io::Error| explain_bind(path, &error);
     let socket = open().map_err(explain)?;
     socket.bind(&SockAddr::unix(path).map_err(explain)?).map_err(explain)?;
     let file = SocketFile::adopt(path).map_err(explain)?;
-    // The mode at birth is up to the umask, which belongs to the whole process. But nobody can connect
-    // before `listen`, so there is no moment at which others than the owner could.
-    fs::set_permissions(&file.path, fs::Permissions::from_mode(OWNER_ONLY)).map_err(explain)?;
+    // Nobody can connect before `listen`, so there is no moment at which others could than those who may.
+    permissions.apply(&file.path)?;
     socket.listen(BACKLOG).map_err(explain)?;
     Ok((UnixListener::from_std(socket.into()), file))
 }
 
 /// Listens at a socket file in a folder of its own, which is removed with it.
-pub(super) fn listen_anywhere() -> Result<(UnixListener, SocketFile), String> {
+pub(super) fn listen_anywhere(
+    permissions: &Permissions,
+) -> Result<(UnixListener, SocketFile), String> {
     let folder = Folder::create().map_err(|error| {
         format!("cannot make a folder in {}: {error}", std::env::temp_dir().display())
     })?;
-    let (listener, mut file) = listen(&folder.0.join("socket"))?;
+    let (listener, mut file) = listen(&folder.0.join("socket"), permissions)?;
     file.folder = Some(folder);
     Ok((listener, file))
 }
@@ -69,7 +75,10 @@ pub(super) fn listen_abstract(name: &str) -> Result<UnixListener, String> {
 /// Begins to connect to a socket file.
 pub(super) fn connect(path: &Path, endpoint: Arc<str>) -> Result<Stream, String> {
     let address = SockAddr::unix(path).map_err(|error| explain_connect(&error))?;
-    connect_to(&address, endpoint).map_err(|error| explain_connect(&error))
+    connect_to(&address, endpoint).map_err(|error| match permissions::is_denied(&error) {
+        true => permissions::explain_connect(path),
+        false => explain_connect(&error),
+    })
 }
 
 /// Begins to connect to an abstract name.
@@ -144,9 +153,7 @@ fn explain_bind(path: &Path, error: &io::Error) -> String {
         ErrorKind::AddrInUse => {
             "another process just began to listen there; choose another path or stop it".into()
         }
-        ErrorKind::PermissionDenied => {
-            "permission denied; choose a path that this user may write to".into()
-        }
+        ErrorKind::PermissionDenied => permissions::explain_bind(path),
         _ => format!("{error}; choose another path"),
     }
 }
@@ -217,38 +224,53 @@ impl Drop for Folder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::net;
+    use std::os::unix::{fs::PermissionsExt, net};
 
     #[test]
     fn only_abandoned_sockets_are_replaced() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("socket");
         let others = net::UnixListener::bind(&path).expect("the path is free");
-        assert!(listen(&path).expect_err("somebody listens").contains("already listens"));
+        assert!(
+            listen(&path, &Permissions::default())
+                .expect_err("somebody listens")
+                .contains("already listens")
+        );
         drop(others);
         assert!(path.exists(), "the file outlives its socket");
 
-        let (_listener, file) = listen(&path).expect("the file was abandoned");
-        assert!(listen(&path).expect_err("we listen").contains("already listens"));
+        let (_listener, file) =
+            listen(&path, &Permissions::default()).expect("the file was abandoned");
+        assert!(
+            listen(&path, &Permissions::default())
+                .expect_err("we listen")
+                .contains("already listens")
+        );
         drop(file);
         assert!(!path.exists());
 
         fs::write(&path, "precious").expect("the path is free");
-        assert!(listen(&path).expect_err("a file").contains("not a socket"));
+        assert!(
+            listen(&path, &Permissions::default()).expect_err("a file").contains("not a socket")
+        );
         assert_eq!(fs::read_to_string(&path).expect("files of others stay"), "precious");
-        listen(&path.join("socket")).expect_err("a file is no folder");
+        listen(&path.join("socket"), &Permissions::default()).expect_err("a file is no folder");
         let nowhere = folder.path().join("no/socket");
-        assert!(listen(&nowhere).expect_err("no folder").contains("does not exist"));
-        listen(Path::new(&"x".repeat(200))).expect_err("too long");
+        assert!(
+            listen(&nowhere, &Permissions::default())
+                .expect_err("no folder")
+                .contains("does not exist")
+        );
+        listen(Path::new(&"x".repeat(200)), &Permissions::default()).expect_err("too long");
     }
 
     #[test]
     fn only_the_own_file_is_removed() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("socket");
-        let (_first, file) = listen(&path).expect("the path is free");
+        let (_first, file) = listen(&path, &Permissions::default()).expect("the path is free");
         fs::rename(&path, folder.path().join("aside")).expect("the file can be moved");
-        let (_second, second) = listen(&path).expect("the path is free");
+        let (_second, second) = listen(&path, &Permissions::default()).expect("the path is free");
         drop(file);
         assert!(path.exists(), "this is the file of somebody else");
         drop(second);
@@ -262,14 +284,28 @@ mod tests {
             fs::symlink_metadata(path).expect("it is there").permissions().mode() & 0o777
         };
         let path = folder.path().join("socket");
-        let (_listener, _file) = listen(&path).expect("the path is free");
-        assert_eq!(mode(&path), OWNER_ONLY);
+        let (_listener, _file) = listen(&path, &Permissions::default()).expect("the path is free");
+        assert_eq!(mode(&path), 0o600);
 
-        let (_listener, file) = listen_anywhere().expect("a place is found");
+        let (_listener, file) = listen_anywhere(&Permissions::default()).expect("a place is found");
         let path = file.path().to_path_buf();
         let parent = path.parent().expect("a folder").to_path_buf();
-        assert_eq!((mode(&path), mode(&parent)), (OWNER_ONLY, 0o700));
+        assert_eq!((mode(&path), mode(&parent)), (0o600, 0o700));
         drop(file);
         assert!(!parent.exists());
+    }
+
+    #[test]
+    fn others_may_use_what_they_are_given() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("socket");
+        let open = Permissions { mode: Some(0o666), group: None };
+        let (_listener, _file) = listen(&path, &open).expect("the path is free");
+        let mode = fs::metadata(&path).expect("it is there").permissions().mode() & 0o777;
+        assert_eq!(mode, 0o666);
+        let below = folder.path().join("other");
+        let nobody = Permissions { group: Some("no such group!".into()), ..open };
+        assert!(listen(&below, &nobody).expect_err("who?").contains("no such group!"));
+        assert!(!below.exists(), "nothing is left behind");
     }
 }

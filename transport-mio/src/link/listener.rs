@@ -79,11 +79,11 @@ impl Listener {
                 (Socket::Tcp(listener), bound)
             }
             Endpoint::IpcPath(path) => {
-                let (listener, file) = ipc::listen(path)?;
+                let (listener, file) = ipc::listen(path, &options.permissions)?;
                 (Socket::Unix { listener, _file: Some(file) }, endpoint.to_string())
             }
             Endpoint::IpcWildcard => {
-                let (listener, file) = ipc::listen_anywhere()?;
+                let (listener, file) = ipc::listen_anywhere(&options.permissions)?;
                 let bound = Endpoint::IpcPath(file.path().into()).to_string();
                 (Socket::Unix { listener, _file: Some(file) }, bound)
             }
