@@ -40,11 +40,11 @@ fn handshake(socket_type: &str) -> Vec<u8> {
     bytes
 }
 
-/// The lines of a server's standard error that are warnings, once it has ended.
+/// The lines of a server's standard error that are warnings about peers, once it has ended.
 fn warnings(server: Server) -> Vec<String> {
     server.running.signal(Signal::TERM);
     let said = server.running.wait().stderr;
-    said.lines().filter(|line| line.contains("WARN")).map(str::to_owned).collect()
+    said.lines().filter(|line| line.contains("WARN zerorpc_mio")).map(str::to_owned).collect()
 }
 
 #[test]
@@ -93,6 +93,67 @@ fn who_merely_looks_in_is_not_worth_a_word() {
     server.ask(&["pid"]);
     let warnings = warnings(server);
     assert!(warnings.is_empty(), "{warnings:#?}");
+}
+
+#[test]
+fn several_with_one_name_are_told_of_once() {
+    let server = Server::start("workshop");
+    let address = server.endpoint.trim_start_matches("tcp://");
+    let named = [
+        &handshake("DEALER")[..64],
+        b"\x04\x2d\x05READY\x0bSocket-Type\0\0\0\x06DEALER\x08Identity\0\0\0\x04name",
+    ];
+    let mut holder = TcpStream::connect(address).expect("it listens");
+    holder.write_all(&named.concat()).expect("there is room");
+    // The server's greeting and READY, and an answer: it knows the name by then.
+    holder.read_exact(&mut [0; 64 + 2 + 0x29]).expect("a handshake");
+    holder.write_all(b"\x04\x07\x04PING\0\0").expect("there is room");
+    holder.read_exact(&mut [0; 2 + 5]).expect("an answer");
+    for _ in 0..20 {
+        intrude(&server, &named.concat());
+    }
+    let warnings = warnings(server);
+    assert_eq!(warnings.len(), 1, "{warnings:#?}");
+    for part in ["same identity", "\"name\" at tcp://127.0.0.1:", "it is being asked"] {
+        assert!(warnings[0].contains(part), "{part:?} is missing in {warnings:?}");
+    }
+}
+
+#[test]
+fn a_caller_that_falls_silent_in_the_middle_of_a_call_is_told_of() {
+    let server = Server::beating("5", &["--keepalive", "0.2"], "workshop");
+    let call = b"\x01\0\0\x1c\x93\x82\xaamessage_id\xa1x\xa1v\x03\xa5sleep\x91\xcd\x02\x58";
+    let [idle, caller] = [&b""[..], call].map(|said| {
+        let address = server.endpoint.trim_start_matches("tcp://");
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        stream.write_all(&[&handshake("DEALER")[..], said].concat()).expect("there is room");
+        stream
+    });
+    for mut stream in [idle, caller] {
+        // Until it is given up: it answers nothing.
+        let _reset = stream.read_to_end(&mut Vec::new());
+    }
+    let warnings = warnings(server);
+    assert_eq!(warnings.len(), 1, "nothing of the idle one: {warnings:#?}");
+    assert!(warnings[0].contains("did not answer a PING within 200 ms"), "{warnings:?}");
+}
+
+#[test]
+fn a_server_without_descriptors_says_so_once() {
+    let line = format!("ulimit -n 48 && exec {ZERORPC} --server --bind tcp://127.0.0.1:* workshop");
+    let running = Running::start(command("/bin/sh", ["-c", &line]));
+    let server = Server::of(running, "5");
+    let address = server.endpoint.trim_start_matches("tcp://");
+    let crowd: Vec<_> =
+        (0..100).map(|_| TcpStream::connect(address).expect("there is a backlog")).collect();
+    server.running.wait_for_stderr("ulimit -n");
+    drop(crowd);
+    server.ask(&["pid"]);
+    let warnings = warnings(server);
+    assert_eq!(warnings.len(), 1, "{warnings:#?}");
+    for part in ["too many open files", "cannot accept connections at tcp://127.0.0.1:"] {
+        assert!(warnings[0].contains(part), "{part:?} is missing in {warnings:?}");
+    }
 }
 
 /// Somebody who may do less than this user; `None` where there is nobody.

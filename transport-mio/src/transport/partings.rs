@@ -13,16 +13,19 @@ use mio::{Registry, event::Source, unix::SourceFd};
 
 use crate::connection::Connection;
 
-/// So long may a peer take to read it;
+/// So long may a peer take to read it,
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// so much is dropped of what it says meanwhile, in one turn
-const PORTION: usize = 256 << 10;
+/// or so long, if it goes on to talk
+const SHORT_PATIENCE: Duration = Duration::from_millis(200);
 
-/// and in all;
-const MOST_BYTES: usize = 16 << 20;
+/// so much, in bytes.
+const MUCH: usize = 256 << 10;
 
-/// and so many may be parting at a time. Others are closed at once.
+/// So much is dropped of what it says in one turn.
+const PORTION: usize = 64 << 10;
+
+/// So many may be parting at a time. Others are closed at once.
 const MOST: usize = 64;
 
 /// The time between looks at them, which grows.
@@ -37,7 +40,7 @@ pub(super) struct Partings {
 #[derive(Debug)]
 struct Parting {
     connection: Connection,
-    until: Instant,
+    since: Instant,
     dropped: usize,
     finished: bool,
 }
@@ -52,8 +55,7 @@ impl Partings {
         if let Err(error) = SourceFd(&fd).deregister(registry) {
             return tracing::debug!(%error, "{} cannot be given a last word", connection.stream);
         }
-        let until = now + PATIENCE;
-        self.all.push(Parting { connection, until, dropped: 0, finished: false });
+        self.all.push(Parting { connection, since: now, dropped: 0, finished: false });
         self.next = Some((now + PACE, PACE));
         self.turn(now);
     }
@@ -76,7 +78,7 @@ impl Partings {
 
     fn turn(&mut self, now: Instant) {
         let mut scratch = Vec::with_capacity(64 << 10);
-        self.all.retain_mut(|parting| parting.until > now && parting.goes_on(&mut scratch));
+        self.all.retain_mut(|parting| parting.may_go_on(now) && parting.goes_on(&mut scratch));
         if self.all.is_empty() {
             *self = Self::default();
         }
@@ -84,7 +86,12 @@ impl Partings {
 }
 
 impl Parting {
-    /// Writes what is left and drops what comes; false when the peer is gone, or has had its time.
+    fn may_go_on(&self, now: Instant) -> bool {
+        let patience = if self.dropped < MUCH { PATIENCE } else { SHORT_PATIENCE };
+        now.saturating_duration_since(self.since) < patience
+    }
+
+    /// Writes what is left and drops what comes; false when the peer is gone.
     fn goes_on(&mut self, scratch: &mut Vec<u8>) -> bool {
         let connection = &mut self.connection;
         connection.set_writable();
@@ -107,6 +114,6 @@ impl Parting {
             }
         }
         self.dropped += portion;
-        self.dropped < MOST_BYTES
+        true
     }
 }
