@@ -126,7 +126,8 @@ pub struct SocketOptions {
     /// (libzmq asks nobody: with it the newcomer has the name at once.)
     pub handover: bool,
     /// Who may connect to the socket file of `ipc://path` that is bound, as `chmod` takes it: 0o660 is its owner and its
-    /// group. Up to 0o777; `None`, the default, is its owner alone (0o600).
+    /// group. Up to 0o777; `None`, the default, is its owner alone (0o600). (Over libzmq, `None` leaves it to the umask of
+    /// the process, and a mode is set only once the file is there.)
     pub ipc_mode: Option<u32>,
     /// The group of that file, by its name or number; the process must be in it. `None`, the default, leaves it to the
     /// system: mostly the main group of the process.

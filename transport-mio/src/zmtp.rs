@@ -52,7 +52,7 @@ pub use config::{
 };
 pub use engine::Engine;
 pub use error::{Blame, Violation};
-pub(crate) use foreign::{Foreign, OPENING};
+pub(crate) use foreign::{Foreign, Kind as ForeignKind, OPENING};
 #[doc(hidden)]
 pub use fuzzing::fuzz;
 pub use socket_type::SocketType;

@@ -59,6 +59,7 @@ mod ipc;
 mod lingering;
 mod links;
 mod options;
+mod permissions;
 #[cfg(target_os = "linux")]
 mod probes;
 mod transport;

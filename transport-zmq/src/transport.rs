@@ -19,6 +19,7 @@ use crate::{
     lingering::Lingering,
     links::Links,
     options,
+    permissions::Permissions,
     waiter::{Bell, RETRY_INTERVAL, Signs},
 };
 use endpoints::Bound;
@@ -93,6 +94,7 @@ pub struct ZmqTransport {
     options: SocketOptions,
     bound: Vec<Bound>,
     connected: Vec<String>,
+    permissions: Permissions,
     backlog: Backlog,
     /// Of the latest message, on a ROUTER.
     last_sender: Bytes,
@@ -126,6 +128,7 @@ impl ZmqTransport {
             options: options.clone(),
             bound: Vec::new(),
             connected: Vec::new(),
+            permissions: Permissions::new(options),
             backlog: Backlog::default(),
             last_sender: Bytes::new(),
             bell,

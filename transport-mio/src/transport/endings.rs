@@ -11,7 +11,7 @@ use zerorpc_proto::{MonitorEvent, SocketKind};
 use super::{MioTransport, sources::Slot};
 use crate::{
     connection::{Connection, Ending, Origin},
-    zmtp::{Blame, Violation},
+    zmtp::{Blame, ForeignKind, Violation},
 };
 
 /// A connection that ends after so much silence may have been ended for it.
@@ -26,7 +26,7 @@ pub(super) enum Complaint {
     /// Nobody can be accepted.
     Accept,
     /// Something else than ZMTP came.
-    Foreign,
+    Foreign(ForeignKind),
     /// The peer broke the rules or does not fit.
     Violation(Discriminant<Violation>),
     /// The peer ended the connection because of this side.
@@ -45,7 +45,7 @@ impl Complaint {
             Ending::CutOff(_) => Some(Self::CutOff),
             Ending::Dropped(_) => Some(Self::Dropped),
             Ending::Name { name, .. } => Some(Self::Name(name.clone())),
-            Ending::Foreign(_) => Some(Self::Foreign),
+            Ending::Foreign(foreign) => Some(Self::Foreign(foreign.kind)),
             Ending::Violation(violation) => {
                 let is_worth_it = match (violation.blame(), connection.peer) {
                     (Blame::Silence, None) => connection.was_heard(),

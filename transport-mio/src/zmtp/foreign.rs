@@ -10,13 +10,14 @@ pub(crate) const OPENING: usize = 24;
 /// Something else than ZMTP, by its first bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Foreign {
-    kind: Kind,
+    pub(crate) kind: Kind,
     /// What it began with, fit to be shown.
     opening: String,
 }
 
+/// What it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     /// The header by which a proxy tells whom it comes from; ZMTP may follow.
     Proxied,
     HttpRequest,

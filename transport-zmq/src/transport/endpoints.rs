@@ -65,7 +65,14 @@ impl ZmqTransport {
         ipc::make_way(path)?;
         let endpoint = format!("ipc://{}", path.display());
         self.socket.bind(&endpoint).map_err(endpoint::explain)?;
-        Ok(SocketFile::adopt(path, folder))
+        let file = SocketFile::adopt(path, folder);
+        if let Err(reason) = self.permissions.apply(path) {
+            // Nobody is to connect to a file that is open to others than it should be.
+            let _unbound = self.socket.unbind(&endpoint);
+            file.iter().for_each(SocketFile::remove);
+            return Err(reason);
+        }
+        Ok(file)
     }
 
     fn bind_tcp(&self, given: &str, address: &TcpAddress) -> Result<(), String> {

@@ -208,3 +208,36 @@ fn a_socket_file_anywhere_has_a_folder_for_its_owner() -> Outcome {
     }
     Ok(())
 }
+
+#[test]
+fn files_have_the_mode_and_the_group_that_they_are_given() -> Outcome {
+    use std::os::unix::fs::MetadataExt;
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("socket");
+    let endpoint = format!("ipc://{}", path.display());
+    let group = fs::metadata(folder.path())?.gid();
+    let options = |mode, group: &str| zerorpc_proto::SocketOptions {
+        ipc_mode: Some(mode),
+        ipc_group: Some(group.to_owned()),
+        ..zerorpc_proto::SocketOptions::default()
+    };
+    for mode in [0o660, 0o606] {
+        let mut server = zerorpc_zmq::open(Router, &options(mode, &group.to_string()))?;
+        server.transport.bind(&endpoint)?;
+        let file = fs::metadata(&path)?;
+        assert_eq!((file.permissions().mode() & 0o777, file.gid()), (mode, group));
+        let mut client = socket(Dealer);
+        client.transport.connect(&endpoint)?;
+        converse(&mut server, &mut client)?;
+    }
+    for (options, words) in [
+        (options(0o660, "no such group!"), "no group \"no such group!\""),
+        (options(0o1660, &group.to_string()), "0o1660 is no mode"),
+    ] {
+        let mut server = zerorpc_zmq::open(Router, &options)?;
+        let error = server.transport.bind(&endpoint).expect_err(words);
+        assert!(error.reason.contains(words), "{error}");
+        until(&mut server, |_| !path.exists())?;
+    }
+    Ok(())
+}

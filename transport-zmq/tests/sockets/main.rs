@@ -3,6 +3,7 @@
 mod closing;
 mod crowds;
 mod endpoints;
+mod handover;
 mod patterns;
 mod stalled;
 mod support;
