@@ -209,3 +209,29 @@ fn a_door_that_is_shut_in_the_face_has_likely_reasons() -> Outcome {
     }
     Ok(())
 }
+
+#[test]
+fn what_is_on_its_way_does_not_take_the_words_away() -> Outcome {
+    let mut server = limited(Router);
+    let endpoint = server.parts.transport.bind(ANY_PORT)?;
+    let mut stream = TcpStream::connect(endpoint.trim_start_matches("tcp://"))?;
+    let mut said = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL".to_vec();
+    said.resize(64, 0);
+    said.extend_from_slice(b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER");
+    said.extend_from_slice(b"\x02\0\0\0\0\0\x10\0\0");
+    said.extend_from_slice(&[b'x'; 200_000]);
+    stream.write_all(&said)?;
+    stream.set_nonblocking(true)?;
+    let mut heard = Vec::new();
+    // A reset would be an error, and on many systems all that was heard.
+    let end = until("the end", &mut [&mut server], |_| {
+        let read = stream.read_to_end(&mut heard);
+        Some(read).filter(
+            |read| !matches!(read, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock),
+        )
+    });
+    end.expect("an end in good order");
+    let words = b"a frame of 1048576 bytes is over the limit of 1000 bytes";
+    assert!(heard.windows(words.len()).any(|window| window == words), "{}", heard.escape_ascii());
+    Ok(())
+}
