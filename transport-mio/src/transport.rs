@@ -123,6 +123,8 @@ pub struct MioTransport {
     monitor: VecDeque<MonitorEvent>,
     /// What was told at the log's default level.
     complaints: RateLimited<Complaint>,
+    /// The same of names that several connections want.
+    names: RateLimited<Bytes>,
     /// Connections that are over but for what their peers are to read.
     partings: Partings,
     ready: Vec<Readiness>,
@@ -180,6 +182,7 @@ impl MioTransport {
             is_finished: false,
             monitor: VecDeque::new(),
             complaints: RateLimited::default(),
+            names: RateLimited::default(),
             partings: Partings::default(),
             ready: Vec::new(),
             scratch: Vec::with_capacity(SCRATCH),
@@ -211,7 +214,12 @@ impl MioTransport {
 
     /// The same, at the log's default level if there is something to complain of, though once in a while only.
     fn tell_as(&mut self, event: MonitorEvent, complaint: Option<Complaint>) {
-        match complaint.and_then(|complaint| self.complaints.admit(self.worked, complaint)) {
+        let admitted = complaint.and_then(|complaint| match complaint {
+            // Apart from the others: peers choose them, and could choose so many that nothing else is told.
+            Complaint::Name(name) => self.names.admit(self.worked, name),
+            complaint => self.complaints.admit(self.worked, complaint),
+        });
+        match admitted {
             Some(0) => tracing::warn!("{event}"),
             Some(alike) => tracing::warn!(alike, "{event}"),
             None => tracing::debug!("{event}"),

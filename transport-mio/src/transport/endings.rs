@@ -44,7 +44,7 @@ impl Complaint {
             Ending::Closed | Ending::Failed(_) | Ending::Mute(_) | Ending::Left(_) => None,
             Ending::CutOff(_) => Some(Self::CutOff),
             Ending::Dropped(_) => Some(Self::Dropped),
-            Ending::Name { name, .. } => Some(Self::Name(name.clone())),
+            Ending::Name { name, .. } => Some(Self::Name(Bytes::copy_from_slice(name))),
             Ending::Foreign(foreign) => Some(Self::Foreign(foreign.kind)),
             Ending::Violation(violation) => {
                 let is_worth_it = match (violation.blame(), connection.peer) {
