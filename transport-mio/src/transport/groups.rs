@@ -166,7 +166,7 @@ impl MioTransport {
                 self.move_out(slot, REASON);
                 self.give_back(unsent.unwrap_or_default());
             }
-            _ => drop(self.close(slot, REASON)),
+            _ => self.close(slot, REASON),
         }
         self.remove_slot(slot);
     }

@@ -9,7 +9,7 @@ use zerorpc_proto::{
 
 use super::{MioTransport, sources::Slot};
 use crate::{
-    connection::{Connection, Ending, Read},
+    connection::{Connection, Ending, Origin, Read},
     solo::{Haul, Solo},
     zmtp::{Frames, Outgoing, PeerInfo, Violation, ZmtpEvent},
 };
