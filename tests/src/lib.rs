@@ -1,7 +1,13 @@
 //! What the tests of zerorpc share.
 
 pub mod fuzzing;
+#[cfg(target_os = "linux")]
+pub mod haproxy;
+#[cfg(target_os = "linux")]
+pub mod namespace;
+pub mod needed;
 pub mod peers;
+pub mod proxy;
 pub mod service;
 pub mod site;
 pub mod transports;

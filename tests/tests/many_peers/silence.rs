@@ -1,89 +1,18 @@
 //! Connections that die without a word: nothing comes over them any more, and nobody says so.
 
-use std::{
-    io::{Read, Write},
-    net::{Shutdown, TcpListener, TcpStream},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-    time::Duration,
-};
+use std::{thread, time::Duration};
 
 use rmpv::Value;
 use zerorpc::{Client, ClientBuilder, Error, Limits, Loss};
 use zerorpc_proto::Event;
-use zerorpc_tests::{service::eventually, world::foreign::Foreign};
+use zerorpc_tests::{proxy::Proxy, service::eventually, world::foreign::Foreign};
 
 use crate::support::{Site, builder, until_up};
 
 const INTERVAL: Duration = Duration::from_millis(700);
 
-/// Stands between clients and a server, and can forget the connections that it has, as a router does that is restarted:
-/// they stay open, and whatever is sent over them is gone.
-struct Middlebox {
-    endpoint: String,
-    /// Connections with a number below this are forgotten.
-    forgotten: Arc<AtomicUsize>,
-    /// How many there have been.
-    accepted: Arc<AtomicUsize>,
-}
-
-impl Middlebox {
-    fn before(site: &Site) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let endpoint = format!("tcp://{}", listener.local_addr().expect("an address"));
-        let server = site.endpoint().trim_start_matches("tcp://").to_owned();
-        let (forgotten, accepted) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
-        let middlebox = Self { endpoint, forgotten, accepted };
-        let (forgotten, accepted) =
-            (Arc::clone(&middlebox.forgotten), Arc::clone(&middlebox.accepted));
-        // It ends with the process: nobody has to wait for it.
-        thread::spawn(move || {
-            for near in listener.incoming() {
-                let number = accepted.fetch_add(1, Ordering::SeqCst);
-                let (Ok(near), Ok(far)) = (near, TcpStream::connect(&server)) else { return };
-                let back =
-                    (far.try_clone().expect("a socket"), near.try_clone().expect("a socket"));
-                for (from, to) in [(near, far), back] {
-                    let forgotten = Arc::clone(&forgotten);
-                    thread::spawn(move || {
-                        carry(from, to, || number < forgotten.load(Ordering::SeqCst));
-                    });
-                }
-            }
-        });
-        middlebox
-    }
-
-    fn forget(&self) {
-        self.forgotten.store(self.accepted(), Ordering::SeqCst);
-    }
-
-    fn accepted(&self) -> usize {
-        self.accepted.load(Ordering::SeqCst)
-    }
-}
-
-fn carry(mut from: TcpStream, mut to: TcpStream, is_forgotten: impl Fn() -> bool) {
-    let mut bytes = [0; 4096];
-    while let Ok(count @ 1..) = from.read(&mut bytes) {
-        if !is_forgotten() && to.write_all(&bytes[..count]).is_err() {
-            break;
-        }
-    }
-    if !is_forgotten() {
-        // Gone already, perhaps.
-        let _ = to.shutdown(Shutdown::Both);
-    }
-}
-
-fn client_of(
-    middlebox: &Middlebox,
-    options: impl FnOnce(ClientBuilder) -> ClientBuilder,
-) -> Client {
-    let builder = builder().heartbeat(INTERVAL).connect(&middlebox.endpoint);
+fn client_of(middlebox: &Proxy, options: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Client {
+    let builder = builder().heartbeat(INTERVAL).connect(&middlebox.endpoint());
     let client = options(builder).build().expect("a client");
     until_up(&client, 1);
     client
@@ -96,7 +25,7 @@ fn note(client: &Client, number: u64) -> Result<String, Error> {
 #[test]
 fn a_client_dials_anew_when_its_only_connection_has_died() {
     let site = Site::new(1);
-    let middlebox = Middlebox::before(&site);
+    let middlebox = Proxy::before([site.endpoint()]);
     let client = client_of(&middlebox, |builder| builder);
     // More than once, with a call and with a stream.
     for round in 1..=4 {
@@ -122,7 +51,7 @@ fn a_client_dials_anew_when_its_only_connection_has_died() {
 #[test]
 fn calls_with_little_time_do_not_keep_a_dead_connection() {
     let site = Site::new(1);
-    let middlebox = Middlebox::before(&site);
+    let middlebox = Proxy::before([site.endpoint()]);
     let client = client_of(&middlebox, |builder| builder.timeout(INTERVAL));
     middlebox.forget();
     thread::scope(|scope| {
@@ -137,7 +66,7 @@ fn calls_with_little_time_do_not_keep_a_dead_connection() {
 #[test]
 fn others_are_asked_while_a_dead_connection_is_made_anew() {
     let sites = [1, 2].map(Site::new);
-    let middlebox = Middlebox::before(&sites[0]);
+    let middlebox = Proxy::before([sites[0].endpoint()]);
     let client = client_of(&middlebox, |builder| builder.connect(sites[1].endpoint()));
     until_up(&client, 2);
     middlebox.forget();
@@ -150,9 +79,9 @@ fn others_are_asked_while_a_dead_connection_is_made_anew() {
 #[test]
 fn of_several_remotes_the_silent_one_is_named() {
     let sites = [1, 2, 3].map(Site::new);
-    let middleboxes = sites.each_ref().map(Middlebox::before);
+    let middleboxes = sites.each_ref().map(|site| Proxy::before([site.endpoint()]));
     let builder = middleboxes.iter().fold(builder().heartbeat(INTERVAL), |builder, middlebox| {
-        builder.connect(&middlebox.endpoint)
+        builder.connect(&middlebox.endpoint())
     });
     let client = builder.build().expect("a client");
     until_up(&client, 3);
@@ -162,8 +91,8 @@ fn of_several_remotes_the_silent_one_is_named() {
         let Error::LostRemote { endpoint, loss: Loss::Silent { .. }, .. } = &error else {
             panic!("{error:?}")
         };
-        assert_eq!(*endpoint, silent.endpoint);
-        assert!(error.to_string().contains(&silent.endpoint), "{error}");
+        assert_eq!(*endpoint, silent.endpoint());
+        assert!(error.to_string().contains(&silent.endpoint()), "{error}");
         eventually("it is there again", || silent.accepted() > 1 && note(&client, 20).is_ok());
     }
 }
