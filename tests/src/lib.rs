@@ -1,8 +1,10 @@
 //! What the tests of zerorpc share.
 
+pub mod document;
 pub mod fuzzing;
 #[cfg(target_os = "linux")]
 pub mod haproxy;
+pub mod load;
 #[cfg(target_os = "linux")]
 pub mod namespace;
 pub mod needed;

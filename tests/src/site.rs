@@ -1,5 +1,8 @@
 //! A service that keeps a journal of what it runs, so that a test can tell who ran what, and how often.
 
+#[cfg(unix)]
+mod process;
+
 use std::{
     sync::{Arc, Condvar, Mutex, PoisonError},
     time::Duration,
@@ -7,6 +10,9 @@ use std::{
 
 use rmpv::Value;
 use zerorpc::Methods;
+
+#[cfg(unix)]
+pub use process::{SiteProcess, nothing_ran_twice};
 
 /// Holds methods back until it is opened.
 #[derive(Debug, Clone, Default)]

@@ -1,9 +1,7 @@
 //! Three server processes under load, of which one is killed and one is stopped.
 
 use std::{
-    fs,
-    path::PathBuf,
-    process::Command,
+    collections::BTreeSet,
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -12,12 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use tempfile::TempDir;
 use zerorpc::{Client, Error, Loss};
 use zerorpc_tests::{
-    peers::{PeerProcess, ServeOptions},
+    peers::ServeOptions,
     service::eventually,
+    site::{SiteProcess, nothing_ran_twice},
 };
 
 use crate::support::{SECOND, builder, until_up};
@@ -25,38 +24,9 @@ use crate::support::{SECOND, builder, until_up};
 /// Long enough that a busy machine does not make a server seem silent.
 const INTERVAL: Duration = SECOND;
 
-/// A server process and its journal.
-struct Process {
-    /// Gone once it was killed.
-    process: Option<PeerProcess>,
-    endpoint: String,
-    journal: PathBuf,
-}
-
-impl Process {
-    fn start(folder: &TempDir, name: &str) -> Self {
-        let journal = folder.path().join(name);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_site"));
-        command.arg(&journal);
-        let options = ServeOptions { heartbeat: INTERVAL, ..ServeOptions::default() };
-        let process = PeerProcess::of_program(name, command, &options);
-        Self { endpoint: process.endpoint().to_owned(), process: Some(process), journal }
-    }
-
-    fn signal(&self, signal: Signal) {
-        let id = self.process.as_ref().and_then(|process| i32::try_from(process.id()).ok());
-        let id = id.and_then(Pid::from_raw).expect("a process that runs");
-        kill_process(id, signal).expect("it is ours");
-    }
-
-    fn kill(&mut self) {
-        self.process = None;
-    }
-
-    fn ran(&self) -> Vec<u64> {
-        let journal = fs::read_to_string(&self.journal).expect("a journal");
-        journal.lines().map(|line| line.parse().expect("a number")).collect()
-    }
+fn start(folder: &TempDir, name: &str) -> SiteProcess {
+    let options = ServeOptions { heartbeat: INTERVAL, ..ServeOptions::default() };
+    SiteProcess::start(env!("CARGO_BIN_EXE_site"), folder, name, options)
 }
 
 /// A call that has ended.
@@ -106,10 +76,10 @@ fn is_silent(call: &Ended) -> bool {
 fn one_killed_and_one_stopped_cost_only_what_they_were_doing() {
     let folder = tempfile::tempdir().expect("a folder");
     let [stopped, mut killed, healthy] =
-        ["stopped", "killed", "healthy"].map(|name| Process::start(&folder, name));
+        ["stopped", "killed", "healthy"].map(|name| start(&folder, name));
     let client = [&stopped, &killed, &healthy]
         .into_iter()
-        .fold(builder(), |builder, process| builder.connect(&process.endpoint))
+        .fold(builder(), |builder, process| builder.connect(process.endpoint()))
         .heartbeat(INTERVAL)
         .build()
         .expect("a client");
@@ -152,13 +122,10 @@ fn one_killed_and_one_stopped_cost_only_what_they_were_doing() {
     let failed = ended.iter().filter(|call| call.error.is_some()).count();
     assert!((1..=8 * 2).contains(&failed), "each caller lost one call at most to each: {failed}");
 
-    let mut ran: Vec<u64> = [stopped, killed, healthy].iter().flat_map(Process::ran).collect();
-    let count = ran.len();
-    ran.sort_unstable();
-    ran.dedup();
-    assert_eq!(ran.len(), count, "something was run twice");
+    nothing_ran_twice([&stopped, &killed, &healthy]);
+    let ran: BTreeSet<u64> = [stopped, killed, healthy].iter().flat_map(SiteProcess::ran).collect();
     let mut answered = ended.iter().filter(|call| call.error.is_none()).map(|call| call.number);
-    assert!(answered.all(|number| ran.binary_search(&number).is_ok()));
+    assert!(answered.all(|number| ran.contains(&number)));
 }
 
 /// Ends the load, however the test ends.
