@@ -7,6 +7,8 @@ mod heartbeats;
 mod interop;
 mod lost;
 mod modules;
+#[cfg(target_os = "linux")]
+mod networks;
 mod paused;
 #[path = "../support/process.rs"]
 mod process;

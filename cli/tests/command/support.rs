@@ -118,6 +118,11 @@ impl Ended {
         self
     }
 
+    /// Whether it has done its work.
+    pub(crate) fn is_success(&self) -> bool {
+        self.status.success()
+    }
+
     /// Checks that a signal ended it.
     #[track_caller]
     pub(crate) fn expect_signal(self, signal: Signal) -> Self {
@@ -192,6 +197,13 @@ impl Server {
         let endpoint = said.split("bound to \"").nth(1).and_then(|rest| rest.split('"').next());
         let endpoint = endpoint.expect("it tells the port").to_owned();
         Self { running, endpoint, heartbeat }
+    }
+
+    /// A server where another one has been.
+    pub(crate) fn at(endpoint: &str, flags: &[&str], module: &str) -> Self {
+        let running = start(["--server", "--bind", endpoint].iter().chain(flags).chain([&module]));
+        running.wait_for_stderr("serving \"");
+        Self { running, endpoint: endpoint.to_owned(), heartbeat: "5" }
     }
 
     /// Runs a client of it to its end; `words` may begin with flags.

@@ -65,7 +65,7 @@ fn what_is_not_acknowledged_ends_the_connection_without_heartbeats_too() {
     let Some(network) = Namespace::new() else { return };
     network.run(|| {
         let server = serve("one", &endpoint());
-        let builder = builder().connect(&server.endpoints()[0]).heartbeat(None).no_timeout();
+        let builder = builder().connect(&server.endpoints()[0]).heartbeat(None).timeout(PATIENCE);
         let (builder, told) = Told::by(builder.socket_options(brisk()));
         let client = builder.build().expect("a client");
         until_up(&client, 1);

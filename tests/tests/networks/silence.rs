@@ -5,7 +5,9 @@ use std::{sync::mpsc::channel, time::Duration};
 use zerorpc::{Client, Error, Loss, Methods, Server, TransportKind};
 use zerorpc_tests::proxy::{Cut, Proxy, Side};
 
-use crate::support::{BEAT, PATIENCE, SECOND, Told, brisk, builder, name, note, serve, until_up};
+use crate::support::{
+    BEAT, PATIENCE, SECOND, Told, brisk, builder, name, note, serve, serve_with, until_up,
+};
 
 /// A client that listens for workers.
 fn queue(endpoint: &str) -> Client {
@@ -113,7 +115,7 @@ fn connections_that_are_cut_or_half_closed_are_made_anew() {
 /// A network that is slow, and not silent, loses nothing.
 #[test]
 fn a_delay_alone_loses_nothing() {
-    let server = serve("one", "tcp://127.0.0.1:*");
+    let server = serve_with("one", |builder| builder.bind("tcp://127.0.0.1:*").heartbeat(BEAT));
     let proxy = Proxy::before([&server.endpoints()[0]]);
     proxy.set_delay(Duration::from_millis(200));
     let builder = builder().connect(&proxy.endpoint()).heartbeat(BEAT).socket_options(brisk());

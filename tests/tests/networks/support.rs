@@ -7,7 +7,10 @@ use std::{
 };
 
 use tempfile::TempDir;
-use zerorpc::{Client, ClientBuilder, Error, MonitorEvent, Server, SocketOptions, TransportKind};
+use zerorpc::{
+    Client, ClientBuilder, Error, Keepalive, MonitorEvent, Server, ServerBuilder, SocketOptions,
+    TransportKind,
+};
 use zerorpc_tests::{
     load::Volume,
     peers::ServeOptions,
@@ -30,7 +33,7 @@ pub(crate) const CLIENTS: usize = 4;
 
 /// Dead connections are noticed within seconds instead of minutes.
 pub(crate) fn brisk() -> SocketOptions {
-    SocketOptions { keepalive: Some(SECOND), ..SocketOptions::default() }
+    SocketOptions { keepalive: Some(Keepalive::every(SECOND)), ..SocketOptions::default() }
 }
 
 /// A server process on a free port.
@@ -45,9 +48,17 @@ pub(crate) fn three(folder: &TempDir) -> [SiteProcess; 3] {
 
 /// A server in this process, which answers with its name.
 pub(crate) fn serve(name: &str, endpoint: &str) -> Server {
+    serve_with(name, |builder| builder.bind(endpoint))
+}
+
+/// The same with options.
+pub(crate) fn serve_with(
+    name: &str,
+    options: impl FnOnce(ServerBuilder) -> ServerBuilder,
+) -> Server {
     let service = site::methods(name, |_| (), Gate::default());
     let builder = Server::builder().transport(TransportKind::Mio).service(service);
-    builder.bind(endpoint).build().expect("a server")
+    options(builder).build().expect("a server")
 }
 
 pub(crate) fn builder() -> ClientBuilder {

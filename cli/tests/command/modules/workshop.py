@@ -89,10 +89,10 @@ def open_gate():
     gate.set()
 
 
-def slow():
-    """Yields once, and again after a second."""
+def slow(seconds=1):
+    """Yields once, and again after a second or some."""
     yield 1
-    time.sleep(1)
+    time.sleep(seconds)
     yield 2
 
 
