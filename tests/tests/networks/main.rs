@@ -7,6 +7,8 @@ mod balanced;
 mod balancer;
 mod dropped;
 mod idle;
+mod named;
+mod resolver;
 mod silence;
 mod stopping;
 mod support;
