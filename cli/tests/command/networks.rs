@@ -1,6 +1,10 @@
 //! Servers that freeze, stop and come back, and those who only seem to listen: behind balancers, and without.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
 
 use rustix::process::Signal;
 use zerorpc::{Client, TransportKind};
@@ -126,4 +130,22 @@ fn a_probe_tells_whether_a_server_serves() {
     let endpoint = server.endpoint.clone();
     server.running.wait().expect_signal(Signal::KILL);
     run(["--timeout", "1", &endpoint, "_zerorpc_ping"]).expect(5, "");
+}
+
+/// HAProxy sends its check twice a second for as long as the server lives.
+#[test]
+fn a_health_check_is_not_worth_a_word() {
+    let server = serve();
+    for _ in 0..20 {
+        let address = server.endpoint.trim_start_matches("tcp://");
+        let mut check = TcpStream::connect(address).expect("it listens");
+        check.write_all(b"\xff\0\0\0\0\0\0\0\x01\x7f").expect("there is room");
+        let mut greeting = [0];
+        check.read_exact(&mut greeting).expect("it greets");
+        assert_eq!(greeting, [0xff]);
+    }
+    server.ask(&["echo", "unharmed"]).expect(0, "\"unharmed\"\n");
+    server.running.signal(Signal::TERM);
+    let ended = server.running.wait().expect(0, "");
+    assert!(!ended.stderr.contains("WARN"), "{ended}");
 }

@@ -1,8 +1,13 @@
 //! Servers that are asked to end: what runs gets its answer, and what comes goes elsewhere.
 
-use std::{thread, time::Duration};
+use std::{
+    net::TcpStream,
+    thread,
+    time::{Duration, Instant},
+};
 
-use zerorpc::{Error, Server};
+use rustix::process::Signal;
+use zerorpc::{CallOptions, Error, Server};
 use zerorpc_tests::{
     load,
     peers::endpoints,
@@ -24,7 +29,9 @@ fn while_stopping(site: &mut SiteProcess, act: impl FnOnce()) {
     thread::scope(|scope| {
         let long = scope.spawn(|| busy.call::<String>("note", (1, LONG)));
         eventually("the long call runs", || site.ran().contains(&1));
-        site.signal(rustix::process::Signal::TERM);
+        site.signal(Signal::TERM);
+        let address = site.endpoint().trim_start_matches("tcp://");
+        eventually("it listens no more", || TcpStream::connect(address).is_err());
         act();
         assert!(long.join().expect("no panic").is_ok(), "what runs gets its answer");
     });
@@ -132,10 +139,10 @@ fn a_stop_takes_as_long_as_what_runs() {
     let server = serve("one", "tcp://127.0.0.1:*");
     let client = client(&server.endpoints()[0]);
     until_up(&client, 1);
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     assert!(server.shutdown(PATIENCE), "nothing runs");
     assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
-    let soon = zerorpc::CallOptions::new().timeout(Duration::from_millis(300));
+    let soon = CallOptions::new().timeout(Duration::from_millis(300));
     let error = client.call_with::<String>(&soon, "note", (1, 0)).expect_err("it has ended");
     assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
 }
