@@ -70,7 +70,8 @@ impl Namespace {
             skipped("a network namespace", "only root can make one");
             return None;
         }
-        available("a network namespace", Self::make())
+        let hint = "it takes ip and nft, on Debian: apt-get install iproute2 nftables";
+        available("a network namespace", Self::make().map_err(|why| format!("{why}; {hint}")))
     }
 
     fn make() -> Result<Self, String> {
@@ -200,9 +201,8 @@ fn remove(name: &str) {
 /// Runs a tool to its end.
 fn run(command: &mut Command, input: &str) -> Result<(), String> {
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| {
-        format!("cannot run {command:?}: {error}; on Debian: apt-get install iproute2 nftables")
-    })?;
+    let child = command.spawn();
+    let mut child = child.map_err(|error| format!("cannot run {command:?}: {error}"))?;
     if let Some(mut stdin) = child.stdin.take() {
         // One that has ended says why.
         let _ = stdin.write_all(input.as_bytes());

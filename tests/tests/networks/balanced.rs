@@ -144,7 +144,7 @@ fn newcomer(haproxy: &HaProxy) -> thread::JoinHandle<(Result<String, Error>, Dur
 
 /// Short calls, and among them some that last.
 fn mixed(client: &Client, number: u64) -> Result<(), Error> {
-    if number % 500 == 0 {
+    if number.is_multiple_of(500) {
         return client.call::<String>("note", (number, 2)).map(|_name| ());
     }
     short(client, number)
