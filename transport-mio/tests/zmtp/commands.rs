@@ -3,10 +3,12 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use zerorpc_mio::zmtp::{Blame, Engine, EngineConfig, Heartbeat, Violation};
+use zerorpc_mio::zmtp::{Blame, Engine, EngineConfig, Heartbeat, Violation, ZmtpEvent};
 use zerorpc_proto::SocketKind::{Dealer, Pub, Pull, Push, Router, Sub};
 
-use crate::support::{command, config, frame, modern, output, play_after, ready, v2};
+use crate::support::{
+    command, config, frame, greeting, modern, output, play_after, property, ready, v2,
+};
 
 #[test]
 fn answers_in_every_kind_of_socket() {
@@ -263,4 +265,59 @@ fn a_peer_that_is_asked_shows_that_it_is_there_or_is_gone() {
     }
     let mut engine = Engine::new(std::sync::Arc::new(config(Router)), start);
     assert!(!engine.probe(start, within), "nobody knows yet what it knows");
+}
+
+/// A handshake of a peer that understands GOAWAY.
+fn knowing(socket_type: &str) -> Vec<u8> {
+    let properties =
+        [property("Socket-Type", socket_type.as_bytes()), property("X-Goaway", b"1")].concat();
+    [greeting([3, 1], "NULL", false), command("READY", &properties)].concat()
+}
+
+#[test]
+fn only_who_understands_it_is_told_that_we_go_away() {
+    for (handshake, is_told) in [
+        (knowing("DEALER"), true),
+        (modern(1, "DEALER"), false),
+        (modern(0, "DEALER"), false),
+        (v2(5), false),
+        (b"\x01\0".to_vec(), false),
+    ] {
+        for (is_last, body) in [(false, &b""[..]), (true, b"\x01")] {
+            let mut engine = ready(&config(Router), &handshake);
+            assert_eq!(engine.go_away(is_last), is_told);
+            let expected = if is_told { command("GOAWAY", body) } else { vec![] };
+            assert_eq!(output(&mut engine), expected);
+        }
+    }
+}
+
+#[test]
+fn the_last_word_is_behind_all_messages() {
+    let mut engine = ready(&config(Router), &knowing("DEALER"));
+    engine.send([Bytes::from("answer")]);
+    assert!(!engine.go_away(true), "something waits to be written");
+    assert!(engine.go_away(false), "this need not wait for it");
+    let expected = [command("GOAWAY", b""), frame(0, b"answer")].concat();
+    assert_eq!(output(&mut engine), expected);
+    assert!(engine.go_away(true));
+    assert_eq!(output(&mut engine), command("GOAWAY", b"\x01"));
+}
+
+#[test]
+fn callers_alone_hear_that_a_peer_goes_away() {
+    let script = [frame(0, b"one"), command("GOAWAY", b""), command("GOAWAY", b"\x01")].concat();
+    for (kind, theirs, hears) in [(Dealer, "ROUTER", true), (Router, "DEALER", false)] {
+        let outcome = play_after(&config(kind), &modern(1, theirs), &script);
+        assert_eq!((outcome.end.clone(), outcome.messages()), (Ok(()), vec![vec![&b"one"[..]]]));
+        let heard: Vec<bool> = outcome
+            .events
+            .iter()
+            .filter_map(|event| match event {
+                ZmtpEvent::GoAway { is_last } => Some(*is_last),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(heard, if hears { vec![false, true] } else { vec![] });
+    }
 }

@@ -21,7 +21,8 @@ fn nothing_is_sent_before_the_peer_understands_it() {
             10 => assert_eq!(sent, greeting([3, 1], "NULL", false)[11..]),
             63 => assert_eq!(
                 sent,
-                b"\x04\x29\x05READY\x0bSocket-Type\0\0\0\x06DEALER\x08Identity\0\0\0\0"
+                b"\x04\x37\x05READY\x0bSocket-Type\0\0\0\x06DEALER\x08Identity\0\0\0\0\
+                  \x08X-Goaway\0\0\0\x011"
             ),
             _ => assert_eq!(sent, b"", "after byte {at}"),
         }

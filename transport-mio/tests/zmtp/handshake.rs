@@ -157,6 +157,8 @@ fn our_ready() {
         let mut properties = property("Socket-Type", name.as_bytes());
         if identity {
             properties.extend(property("Identity", b""));
+            // What clients and servers of ours understand.
+            properties.extend(property("X-Goaway", b"1"));
         }
         assert_eq!(outcome.output[64..], command("READY", &properties), "{kind:?}");
     }

@@ -32,7 +32,8 @@ fn the_client_says_who_it_is() {
     let commands = [command("WELCOME", b""), command("READY", &properties("ROUTER"))];
     let outcome = play(&client(), &script(true, &commands));
     assert_eq!(outcome.peer().socket_type, Some(SocketType::Router));
-    let ours = [properties("DEALER"), property("Identity", b"")].concat();
+    let ours =
+        [properties("DEALER"), property("Identity", b""), property("X-Goaway", b"1")].concat();
     let expected =
         [greeting([3, 1], "PLAIN", false), command("HELLO", HELLO), command("INITIATE", &ours)];
     assert_eq!(outcome.output, expected.concat());
@@ -43,7 +44,8 @@ fn the_server_looks_at_it() {
     let commands = [command("HELLO", HELLO), command("INITIATE", &properties("DEALER"))];
     let outcome = play(&server(), &script(false, &commands));
     assert_eq!(outcome.peer().socket_type, Some(SocketType::Dealer));
-    let ours = [properties("ROUTER"), property("Identity", b"")].concat();
+    let ours =
+        [properties("ROUTER"), property("Identity", b""), property("X-Goaway", b"1")].concat();
     let expected =
         [greeting([3, 1], "PLAIN", true), command("WELCOME", b""), command("READY", &ours)];
     assert_eq!(outcome.output, expected.concat());
