@@ -17,10 +17,11 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// The most allocations for one operation on one side. The growth of a buffer is one.
 ///
 /// All counts repeat themselves, except that of items in the stack's client: those that arrive together share an
-/// allocation, and how many do is up to the scheduler. The limit is for items that arrive alone.
+/// allocation, and how many do is up to the scheduler. The limit is for items that arrive alone. In the core, both sides
+/// encode on one thread: once in a thousand calls its buffer is used up while a request is kept that may come back.
 const LIMITS: [(&str, f64); 8] = [
     ("core, call, client", 2.0),
-    ("core, call, server", 2.0),
+    ("core, call, server", 2.01),
     ("core, item, client", 2.0),
     ("core, item, server", 0.1),
     ("stack, call, client", 1.1),
