@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use zerorpc_proto::SocketOptions;
 use zerorpc_tests::service::eventually;
 
-use crate::siege::{MIB, Noise, Siege, files, handshake};
+use crate::siege::{MIB, Noise, Siege, files, handshake, hear_handshake};
 
 /// Tells the child process where to connect, and how often.
 const TARGET: &str = "ZERORPC_TESTS_ATTACK";
@@ -36,7 +36,7 @@ fn in_another_process() {
         .map(|_| {
             let mut stream = TcpStream::connect(address).expect("the server accepts");
             stream.write_all(&whole).expect("there is room");
-            stream.read_exact(&mut [0; 64 + 43]).expect("the server shakes hands");
+            hear_handshake(&mut stream);
             stream
         })
         .collect();
