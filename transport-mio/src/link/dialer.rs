@@ -36,6 +36,8 @@ pub(crate) struct Dialer {
     backoff: Backoff,
     bell: Bell,
     state: State,
+    /// The connection has proved good.
+    is_established: bool,
 }
 
 #[derive(Debug)]
@@ -90,7 +92,16 @@ impl Dialer {
         let name = endpoint.to_string().into();
         let backoff = Backoff::new(options.pace, seed);
         let state = State::Waiting(now);
-        Self { endpoint, name, addresses: None, options, backoff, bell, state }
+        Self {
+            endpoint,
+            name,
+            addresses: None,
+            options,
+            backoff,
+            bell,
+            state,
+            is_established: false,
+        }
     }
 
     /// From the next round on, connects to these addresses of its tcp endpoint, and does not look up any.
@@ -116,15 +127,29 @@ impl Dialer {
         }
     }
 
-    /// The connection has proved good (the handshake is complete): the next waits are short again.
+    /// The connection has proved good (the handshake is complete): it is the only one of its round.
     pub(crate) fn established(&mut self) {
-        self.backoff.reset();
+        self.is_established = true;
         self.state = State::Connected(Round::default());
     }
 
-    /// The connection has ended; returns when to poll for the next. One that was never established makes
-    /// room for the next address at once.
+    /// The connection has ended; returns when to poll for the next: soon, if it had proved good. One that was never
+    /// established makes room for the next address at once.
     pub(crate) fn lost(&mut self, now: Instant) -> Instant {
+        if std::mem::take(&mut self.is_established) {
+            self.backoff.reset();
+        }
+        self.rest(now)
+    }
+
+    /// As [`lost`](Self::lost), where the peer has said that it does not want the connection: the waits grow as if it had
+    /// never been made.
+    pub(crate) fn refused(&mut self, now: Instant) -> Instant {
+        self.is_established = false;
+        self.rest(now)
+    }
+
+    fn rest(&mut self, now: Instant) -> Instant {
         match mem::replace(&mut self.state, State::Waiting(now)) {
             State::Connected(round) if round.has_more() => {
                 self.state = State::Trying(round);

@@ -73,6 +73,8 @@ impl MioTransport {
     pub(super) fn end(&mut self, slot: usize, ending: &Ending) {
         let now = Instant::now();
         let address = self.connection(slot).and_then(|connection| connection.stream.address());
+        let is_refused =
+            self.connection(slot).is_some_and(|connection| connection.told().is_some());
         let Some((origin, mut reason)) = self.conclude(slot, ending, now) else { return };
         if origin == Origin::Dialed
             && let Some(Slot::Dialer(dialed)) = self.slots.get_mut(slot)
@@ -80,7 +82,8 @@ impl MioTransport {
             if self.is_draining {
                 return self.remove_slot(slot);
             }
-            let retry = dialed.dialer.lost(now);
+            let dialer = &mut dialed.dialer;
+            let retry = if is_refused { dialer.refused(now) } else { dialer.lost(now) };
             let (endpoint, group) = (dialed.given.to_string(), dialed.group);
             if let Some(address) = address.filter(|_| dialed.named) {
                 reason = format!("tcp://{address}: {reason}");

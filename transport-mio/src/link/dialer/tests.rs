@@ -67,6 +67,14 @@ fn the_waits_grow_until_a_connection_is_established() {
     let now = Instant::now();
     let wait = dialer.lost(now) - now;
     assert!((100..=200).contains(&wait.as_millis()), "{wait:?}");
+    for bounds in [200..=400, 400..=800, 800..=1600] {
+        dialer.established();
+        let wait = (dialer.refused(now) - now).as_millis();
+        assert!(
+            bounds.contains(&wait),
+            "who is not wanted waits longer: {wait} ms, not {bounds:?}"
+        );
+    }
 }
 
 #[test]
