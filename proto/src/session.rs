@@ -277,9 +277,13 @@ impl Session {
     /// which everybody had been told, the process was stopped, or got no processor. What its peers have said meanwhile was
     /// no silence; there is some time before that deadline to read it.
     pub(crate) fn advance(&mut self, now: Instant) -> Instant {
-        let mut now = now.checked_sub(self.slept).unwrap_or(now);
+        let mut now = match self.slept {
+            Duration::ZERO => now,
+            slept => now.checked_sub(slept).unwrap_or(now),
+        };
         if let Some(due) = self.deadlines.first()
-            && now.saturating_duration_since(due) > self.lateness
+            && now > due
+            && now.duration_since(due) > self.lateness
         {
             let before = due.checked_sub(self.lateness).unwrap_or(due);
             self.slept += now - before;

@@ -235,7 +235,9 @@ impl Session {
         let Some(channel) = self.table.get_mut(at) else { return Ok(()) };
         channel.dialect.get_or_insert_with(|| Dialect::of(version));
         channel.heartbeat.heard(now);
-        if let Side::Caller(caller) = &mut channel.side {
+        if let Side::Caller(caller) = &mut channel.side
+            && caller.request.is_some()
+        {
             caller.forget_request(kind == Kind::Heartbeat);
         }
         if kind == Kind::Heartbeat && channel.heartbeat.heard_beat(now, self.config.interval()) {
