@@ -31,6 +31,9 @@ use outbound::{Held, Loose};
 use peers::Peers;
 use table::{At, Table};
 
+/// So much later than it was due something may always be done: whoever drives a session may let others wait for each other.
+const LEAST_LATENESS: Duration = Duration::from_millis(50);
+
 /// Names a call. Stays unambiguous after the call is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallId(pub(crate) At);
@@ -61,7 +64,7 @@ pub enum Notice {
 /// `poll_…` by which messages, notices and the next deadline go out, or a getter. They may come in any order,
 /// and none must be followed by another: polling late only means acting late. A time that is older than the
 /// latest seen counts as the latest seen. Where everybody is later than [`poll_timeout`](Self::poll_timeout) has said by
-/// more than a quarter of a heartbeat interval, time has stood still meanwhile: who was stopped for a while loses no peer
+/// more than a quarter of a heartbeat interval (50 ms at least), time has stood still meanwhile: who was stopped for a while loses no peer
 /// whose beats wait to be read.
 ///
 /// Nothing that a peer sends panics, blocks, or makes the session grow beyond its
@@ -106,7 +109,7 @@ impl Session {
         Self {
             now: None,
             slept: Duration::ZERO,
-            lateness: config.interval() / 4,
+            lateness: (config.interval() / 4).max(LEAST_LATENESS),
             table: Table::new(hash_seed),
             buffered_bytes: 0,
             unread_calls: 0,

@@ -51,8 +51,12 @@ pub(crate) struct Connection {
     pub(crate) closing: bool,
     /// Writing came to an end; what the peer sent before that is still to be read.
     pub(crate) failed: Option<Ending>,
+    /// The endpoint that it was made for, as the caller wrote it, once its dialer has another one.
+    pub(crate) given: Option<Arc<str>>,
     /// Why nothing new is to be sent over it, if so.
     pub(crate) going_away: Option<&'static str>,
+    /// Everything was said, and the peer is to end the connection.
+    pub(crate) has_hung_up: bool,
     /// When something came last,
     pub(crate) heard_at: Instant,
     /// and when a message did.
@@ -157,7 +161,9 @@ impl Connection {
             writable: true,
             closing: false,
             failed: None,
+            given: None,
             going_away: None,
+            has_hung_up: false,
             heard_at: now,
             spoke_at: None,
             unwritten: false,

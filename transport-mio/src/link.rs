@@ -83,14 +83,18 @@ impl Probes {
     /// What a socket of this kind asks the system for.
     pub(crate) fn new(kind: SocketKind, keepalive: &Keepalive) -> Self {
         const RETRIES: u32 = 3;
-        let second = Duration::from_secs(1);
+        // What Linux takes at most for the times of probes, and for the other one.
+        const LONGEST: Duration = Duration::from_secs(32_767);
+        const LONGEST_UNACKNOWLEDGED: Duration = Duration::from_millis(i32::MAX as u64);
+        let clamp = |time: Duration| time.clamp(Duration::from_secs(1), LONGEST);
         Self {
-            idle: keepalive.interval.max(second),
-            interval: (keepalive.timeout / RETRIES).max(second),
+            idle: clamp(keepalive.interval),
+            interval: clamp(keepalive.timeout / RETRIES),
             retries: RETRIES,
             // A puller that is at work on something long does not read, and what waits for it must not be lost: the
             // system gives up peers that do not read as well.
-            unacknowledged: (kind != SocketKind::Push).then(|| keepalive.patience()),
+            unacknowledged: (kind != SocketKind::Push)
+                .then(|| keepalive.patience().min(LONGEST_UNACKNOWLEDGED)),
         }
     }
 }

@@ -247,12 +247,14 @@ impl CallQueue {
     }
 
     /// Nothing more is to be begun: takes the calls that wait, and gives those that the child was given ahead, which it is
-    /// to be told of: what it has not begun comes back.
-    pub(super) fn withdraw(&mut self) -> (Vec<Arc<Mailbox>>, Vec<u64>) {
+    /// to be told of: what it has not begun comes back. `running` is the call that its main thread is at.
+    pub(super) fn withdraw(&mut self, running: Option<u64>) -> (Vec<Arc<Mailbox>>, Vec<u64>) {
         let waiting = self.take_waiting(None);
         // In other modes they are begun at once.
-        let ahead =
-            if self.mode == Mode::Serial { self.sent.iter().copied().collect() } else { vec![] };
+        let ahead = match self.mode {
+            Mode::Serial => self.sent.iter().copied().filter(|n| Some(*n) != running).collect(),
+            Mode::Threads(_) | Mode::Greenlets => Vec::new(),
+        };
         for number in &ahead {
             if let Some(call) = self.calls.get_mut(number) {
                 call.is_withdrawn = true;
@@ -318,6 +320,8 @@ impl CallQueue {
         call.phase = phase;
         call.since = now;
         call.frame = Vec::new();
+        // Begun after all, before it was told not to.
+        call.is_withdrawn = false;
         match phase {
             Phase::Begun => self.begun += 1,
             Phase::Async => self.asynchronous += 1,

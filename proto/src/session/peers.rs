@@ -209,6 +209,10 @@ impl Peers {
 
     /// Something was heard from a peer. True when it had been set aside and takes part again.
     pub(crate) fn heard(&mut self, now: Instant, peer: PeerId) -> bool {
+        if !self.going_away.is_empty() && !self.loads.contains_key(&peer) {
+            // It says nothing of the one that is left.
+            return false;
+        }
         self.heard_at = Some(now);
         self.unanswered_since = None;
         let Some(at) = self.silent.iter().position(|silent| silent.peer == peer) else {
@@ -391,6 +395,20 @@ mod tests {
         assert_eq!(told(&mut peers), None, "it is gone already");
         peers.up(PeerId(4));
         assert_eq!(assign(&mut peers, |_| true), Some(PeerId(4)));
+    }
+
+    #[test]
+    fn what_a_peer_says_that_goes_away_keeps_no_other() {
+        let (mut peers, now) = (Peers::new(1), epoch());
+        let [a, b] = [1, 2].map(PeerId);
+        peers.up(a);
+        peers.up(b);
+        assert_eq!(assign(&mut peers, |_| true), Some(a));
+        peers.going_away(a);
+        assert_eq!(peers.assign(Some(now), |_| true), Some(b));
+        peers.heard(now + LONGEST, a);
+        peers.lost_by_silence(b, now + LONGEST, LONGEST);
+        assert_eq!(told(&mut peers), Some(b));
     }
 
     #[test]

@@ -80,8 +80,10 @@ impl Session {
         let peer = channel.peer;
         channel.heartbeat = Heartbeat::idle();
         channel.beat = false;
+        channel.dialect = None;
         let Side::Caller(caller) = &mut channel.side else { return };
         caller.is_sent = false;
+        caller.has_beaten = false;
         caller.is_heard = false;
         if std::mem::take(&mut caller.assigned) {
             self.peers.release(peer);

@@ -124,6 +124,21 @@ fn lost(puppet: &Puppet) -> usize {
     puppet.notices.iter().filter(|(_, told)| is_lost(told)).count()
 }
 
+/// Whoever drives a session may be some milliseconds late each time, so that beats leave together.
+#[test]
+fn time_goes_on_with_the_shortest_heartbeats() {
+    for interval in [1, 5, 20] {
+        let interval = Duration::from_millis(interval);
+        let config = Config { heartbeat: Some(interval), ..Config::client(1) };
+        let mut client = Puppet::new(config);
+        let (call, _) = client.open(PEER, &patient());
+        for _ in 0..20 {
+            client.sleep_through(interval.max(Duration::from_millis(10)));
+        }
+        assert!(client.notices.iter().any(|(_, told)| *told == Notice::CallLost(call)));
+    }
+}
+
 #[test]
 fn a_pause_does_not_hide_that_a_peer_is_gone() {
     let mut client = client();

@@ -5,6 +5,9 @@ use std::time::Duration;
 /// The shortest first wait: without any, trying again would keep a processor busy.
 const SHORTEST: Duration = Duration::from_millis(1);
 
+/// Nobody waits longer, whatever the options say.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The bounds of the waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pace {
@@ -35,8 +38,8 @@ pub(crate) struct Backoff {
 impl Backoff {
     /// `seed` decides what chance adds: give each its own.
     pub(crate) fn new(pace: Pace, seed: u64) -> Self {
-        let first = pace.first.max(SHORTEST);
-        let pace = Pace { first, longest: pace.longest.max(first) };
+        let first = pace.first.clamp(SHORTEST, LONGEST);
+        let pace = Pace { first, longest: pace.longest.clamp(first, LONGEST) };
         Self { pace, base: pace.first, random: SplitMix(seed) }
     }
 

@@ -87,7 +87,7 @@ impl Resolver {
             Some(Ok(addresses)) => {
                 self.backoff.reset();
                 let until = match self.interval.filter(|_| self.may_change()) {
-                    Some(interval) => now.checked_add(interval),
+                    Some(interval) => now.checked_add(interval.max(PAUSE)),
                     None => None,
                 };
                 self.state = State::Resting { until, earliest: now + PAUSE };

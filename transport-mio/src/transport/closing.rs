@@ -1,32 +1,42 @@
 //! The end of a socket: what is left is written, and peers learn that nothing follows.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::ErrorKind,
+    time::{Duration, Instant},
+};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::MioTransport;
 
-/// How long is waited for something at a time, and for the ends of connections, where the linger has no end.
+/// Where the linger has no end: how long is waited for something at a time, and, once all is written, for peers to hang up.
 const ENDLESS: Duration = Duration::from_secs(1);
 
+/// So much of what nobody looks at any more is read from one connection before it is another's turn.
+const PORTION: usize = 1 << 20;
+
 impl MioTransport {
-    /// Writes what is left, for as long as the linger allows, and says the last word.
+    /// Writes what is left, for as long as the linger allows. A socket that has answered everything says its last word to
+    /// each peer as soon as all else is written there, and waits for it to hang up.
     pub(super) fn linger(&mut self) {
-        let start = Instant::now();
-        while !self.write_rest() {
-            // Without an end to it, it is looked at again now and then: connections may end meanwhile.
-            if !self.wait(PollFlags::OUT, self.linger_left(start)) {
+        let linger = self.options.linger;
+        let mut until = linger.and_then(|linger| Instant::now().checked_add(linger));
+        loop {
+            let is_written = self.write_rest();
+            if self.is_finished {
+                self.hang_up();
+            }
+            if is_written && (!self.is_finished || self.peers.is_empty()) {
+                return;
+            }
+            if is_written {
+                until.get_or_insert_with(|| Instant::now() + ENDLESS);
+            }
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) || !self.wait(left.unwrap_or(ENDLESS)) {
                 return;
             }
         }
-        if self.is_finished {
-            self.say_last_word();
-            while !self.read_to_ends() && self.wait(PollFlags::IN, self.linger_left(start)) {}
-        }
-    }
-
-    fn linger_left(&self, start: Instant) -> Duration {
-        self.options.linger.map_or(ENDLESS, |linger| linger.saturating_sub(start.elapsed()))
     }
 
     /// Writes as much of what is left as there is room for; true when nothing is left.
@@ -46,57 +56,53 @@ impl MioTransport {
         !connections.any(|connection| connection.peer.is_some() && connection.engine.has_output())
     }
 
-    /// Tells all peers that everything was answered, as far as they understand it, and that nothing follows.
-    fn say_last_word(&mut self) {
+    /// Says the last word where nothing else is left to say, and reads on until the peer ends its connection as well: to
+    /// close one on which something was not read would throw away what has not reached the peer yet.
+    fn hang_up(&mut self) {
         let slots: Vec<usize> = self.peers.values().copied().collect();
+        let mut scratch = std::mem::take(&mut self.scratch);
         for slot in slots {
-            if let Some(connection) = self.connection(slot) {
+            let Some(connection) = self.connection(slot) else { continue };
+            if !connection.has_hung_up && !connection.engine.has_output() {
                 connection.engine.go_away(true);
                 connection.write();
                 connection.stream.shut_down_writing();
+                connection.has_hung_up = true;
             }
-        }
-    }
-
-    /// Reads what nobody looks at any more, until the peers end their connections as well; true when all have. To close a
-    /// connection on which something was not read would throw away what has not reached the peer yet.
-    fn read_to_ends(&mut self) -> bool {
-        let slots: Vec<usize> = self.peers.values().copied().collect();
-        for slot in slots {
-            let mut scratch = std::mem::take(&mut self.scratch);
-            let Some(connection) = self.connection(slot) else { continue };
-            let ended = loop {
+            let mut portion = 0;
+            while connection.has_hung_up && portion < PORTION {
                 scratch.clear();
                 match connection.stream.read(&mut scratch) {
-                    Ok(0) => break true,
-                    Ok(_) => {}
-                    Err(error) => break error.kind() != std::io::ErrorKind::WouldBlock,
+                    Ok(count) if count > 0 => portion += count,
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                    Ok(_) | Err(_) => {
+                        self.close(slot, "this side has stopped");
+                        break;
+                    }
                 }
-            };
-            scratch.clear();
-            self.scratch = scratch;
-            if ended {
-                self.close(slot, "this side has stopped");
             }
         }
-        self.peers.is_empty()
+        scratch.clear();
+        self.scratch = scratch;
     }
 
-    /// Waits until connections are ready for something; false when it is too late for that.
-    fn wait(&self, ready: PollFlags, time: Duration) -> bool {
+    /// Waits until connections are ready for something; false when there is nothing to wait for.
+    fn wait(&self, time: Duration) -> bool {
         let connections = self.slots.iter().filter_map(|(_, slot)| slot.connection());
         let mut waits: Vec<PollFd<'_>> = connections
             .filter(|connection| connection.peer.is_some())
-            .filter(|connection| ready != PollFlags::OUT || connection.engine.has_output())
-            .map(|connection| PollFd::new(&connection.stream, ready))
+            .filter_map(|connection| {
+                let flags = match (connection.engine.has_output(), connection.has_hung_up) {
+                    (_, true) => PollFlags::IN,
+                    (true, false) => PollFlags::OUT,
+                    (false, false) => return None,
+                };
+                Some(PollFd::new(&connection.stream, flags))
+            })
             .collect();
-        if waits.is_empty() || time.is_zero() {
-            return false;
-        }
         let timeout = Timespec::try_from(time).ok();
-        let waited = poll(&mut waits, timeout.as_ref());
-        // Where the linger has no end, nobody waits longer than this for peers to hang up.
-        let is_over = ready == PollFlags::IN && waited == Ok(0);
-        !is_over && !waited.is_err_and(|error| error != rustix::io::Errno::INTR)
+        !waits.is_empty()
+            && !poll(&mut waits, timeout.as_ref())
+                .is_err_and(|error| error != rustix::io::Errno::INTR)
     }
 }

@@ -6,6 +6,7 @@
 
 use std::{
     os::fd::{AsFd, AsRawFd},
+    sync::Arc,
     time::Instant,
 };
 
@@ -90,6 +91,7 @@ impl MioTransport {
         let Some(mut connection) = dialed.connection.take() else { return false };
         connection.origin = Origin::Retired;
         connection.going_away = Some(reason);
+        connection.given = Some(Arc::clone(&dialed.given));
         let (peer, timeout) = (connection.peer, connection.engine.poll_timeout());
         // Whatever it stood in line for was under the other slot.
         let runnable = std::mem::replace(&mut connection.runnable, false);

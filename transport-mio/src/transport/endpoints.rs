@@ -21,6 +21,7 @@ use crate::{
 impl MioTransport {
     pub(super) fn try_bind(&mut self, given: &str) -> Result<String, String> {
         let endpoint = Endpoint::parse_bind(given)?;
+        self.refuse_while_draining()?;
         let mut listener = Listener::bind(&endpoint, &self.links)?;
         let actual = listener.endpoint().to_owned();
         let entry = self.slots.vacant_entry();
@@ -34,6 +35,7 @@ impl MioTransport {
 
     pub(super) fn try_connect(&mut self, given: &str) -> Result<(), String> {
         let endpoint = Endpoint::parse_connect(given)?;
+        self.refuse_while_draining()?;
         // As in libzmq: a second connection would have each message come twice, or the endpoint count twice.
         let once = matches!(self.kind, SocketKind::Dealer | SocketKind::Pub | SocketKind::Sub);
         if once && self.find_connected(given).is_some() {
@@ -64,6 +66,10 @@ impl MioTransport {
         Ok(())
     }
 
+    fn refuse_while_draining(&self) -> Result<(), String> {
+        if self.is_draining { Err("this socket is about to be closed".into()) } else { Ok(()) }
+    }
+
     pub(super) fn try_unbind(&mut self, given: &str) -> Result<(), String> {
         let found = self.slots.iter().find(|(_, slot)| match slot {
             Slot::Listener(bound) => bound.given == given || bound.listener.endpoint() == given,
@@ -76,6 +82,14 @@ impl MioTransport {
 
     pub(super) fn try_disconnect(&mut self, given: &str) -> Result<(), String> {
         let slot = self.find_connected(given).ok_or("this socket is not connected there")?;
+        let retired = self.slots.iter().filter(|(_, slot)| match slot {
+            Slot::Accepted(connection) => connection.given.as_deref() == Some(given),
+            Slot::Listener(_) | Slot::Dialer(_) | Slot::Group(_) => false,
+        });
+        let retired: Vec<usize> = retired.map(|(slot, _)| slot).collect();
+        for slot in retired {
+            self.close(slot, "this side disconnected");
+        }
         for slot in self.members(slot).into_iter().chain([slot]) {
             self.close(slot, "this side disconnected");
             self.remove_slot(slot);

@@ -178,7 +178,9 @@ type Fits = fn(&Member, &Addresses) -> bool;
 impl Member {
     /// Whether it is connected to an address of the lane.
     fn is_at(&self, lane: &Addresses) -> bool {
-        self.remote.is_some_and(|remote| lane.to.contains(&remote))
+        // A connection knows the plain form of its address, and of no interface.
+        let plain = |address: &SocketAddr| (address.ip().to_canonical(), address.port());
+        self.remote.is_some_and(|remote| lane.to.iter().any(|it| plain(it) == plain(&remote)))
     }
 
     /// Whether it is not connected and tries an address of the lane.

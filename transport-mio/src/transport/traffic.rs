@@ -172,9 +172,11 @@ impl MioTransport {
         }
         let retired = connection.origin == Origin::Retired;
         if retired && kind == SocketKind::Push && !connection.engine.has_output() {
-            // Nothing comes that would have to be waited for.
+            // Nothing comes that would have to be waited for, and nothing more can be said, not even a PING.
             connection.stream.shut_down_writing();
+            self.schedule(slot, None);
         }
+        let Some(connection) = self.connection(slot) else { return };
         if connection.congested && !connection.is_over(messages.div_ceil(2), bytes / 2) {
             connection.congested = false;
             connection.beyond = 0;

@@ -106,6 +106,26 @@ fn calls_that_have_waited_for_too_long_are_taken_out() {
 }
 
 #[test]
+fn only_what_was_not_begun_is_taken_back() {
+    let now = Instant::now();
+    let mut queue = queue(Mode::Serial, 1024, 40);
+    assert_eq!(sent(&mut queue).len(), AHEAD);
+    let (waiting, ahead) = queue.withdraw(Some(1));
+    assert_eq!((waiting.len(), ahead.len()), (40 - AHEAD, AHEAD - 1), "one runs");
+    assert!(!queue.is_withdrawn(1) && queue.is_withdrawn(2) && queue.is_withdrawn(3));
+    // They began before the child heard of it.
+    queue.asynchronous(2, now);
+    queue.streams(3, now);
+    assert!(!queue.is_withdrawn(2) && !queue.is_withdrawn(3));
+    for mode in [Mode::Threads(40), Mode::Greenlets] {
+        let mut queue = self::queue(mode, 30, 40);
+        assert_eq!(sent(&mut queue).len(), 30);
+        let (waiting, ahead) = queue.withdraw(None);
+        assert_eq!((waiting.len(), ahead.len()), (10, 0), "what was sent has begun");
+    }
+}
+
+#[test]
 fn a_jam_names_what_runs() {
     const PATIENCE: Duration = Duration::from_secs(5);
     let start = Instant::now();

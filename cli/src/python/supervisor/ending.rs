@@ -3,7 +3,11 @@
 use rustix::process::Signal;
 
 use super::{
-    super::{frames, mailbox::give_back, process::GRACE},
+    super::{
+        frames,
+        mailbox::give_back,
+        process::{GRACE, Process},
+    },
     Phase, State, Supervisor,
 };
 
@@ -11,7 +15,8 @@ impl Supervisor {
     /// Begins no more calls: those that wait, here or in the child, are given back.
     pub(in crate::python) fn withdraw(&self) {
         let mut state = self.state.lock();
-        let (waiting, ahead) = state.queue.withdraw();
+        let running = state.process.as_ref().and_then(Process::current);
+        let (waiting, ahead) = state.queue.withdraw(running.map(|current| current.number));
         for number in ahead {
             state.send(frames::cancel(number));
         }

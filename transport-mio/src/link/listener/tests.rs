@@ -154,6 +154,20 @@ fn accepted_connections_have_their_options() {
     }
 }
 
+#[test]
+fn no_keepalive_is_too_long_for_the_system() {
+    for seconds in [0, 1, 40_000, 1_000_000_000, u64::MAX] {
+        let probes =
+            Probes::new(SocketKind::Dealer, &Keepalive::every(Duration::from_secs(seconds)));
+        let options = LinkOptions { keepalive: Some(probes), ..LinkOptions::default() };
+        let mut world = World::new();
+        let listener = world.listener("tcp://127.0.0.1:*");
+        let target = listener.endpoint().to_owned();
+        let mut dialer = world.dialer(&target, &options);
+        world.connected(&mut dialer);
+    }
+}
+
 /// The limit of open files is the whole process's, so this runs in one of its own.
 const ALONE: &str = "ZERORPC_TEST_EXHAUSTION";
 
