@@ -61,10 +61,16 @@ impl Args {
         let serialised =
             value.serialize(&mut rmp_serde::Serializer::new(&mut writer).with_struct_map());
         chunk = writer.into_inner();
-        let encoded = chunk.split();
-        CHUNKS.set(chunk);
+        let encoded = if chunk.len() <= CHUNK {
+            let encoded = chunk.split().freeze();
+            CHUNKS.set(chunk);
+            encoded
+        } else {
+            // What is left behind it would keep all of it alive until this thread encodes something else.
+            without_waste(chunk)
+        };
         match serialised {
-            Ok(()) => Ok(Self(encoded.freeze())),
+            Ok(()) => Ok(Self(encoded)),
             Err(error) => Err(EncodeError(error.to_string())),
         }
     }
@@ -169,6 +175,16 @@ impl Args {
     pub(crate) fn detached(&self) -> Self {
         Self(Bytes::copy_from_slice(&self.0))
     }
+}
+
+/// The bytes in memory that is hardly larger than they are: a buffer that has grown may be twice as large.
+fn without_waste(buffer: BytesMut) -> Bytes {
+    if buffer.capacity() - buffer.len() <= buffer.len() / 8 {
+        return buffer.freeze();
+    }
+    let mut exact = Vec::from(buffer);
+    exact.shrink_to_fit();
+    Bytes::from(exact)
 }
 
 impl fmt::Debug for Args {
