@@ -19,6 +19,7 @@ mod answers;
 mod exchange;
 mod keeper;
 mod leader;
+mod memory;
 #[cfg(test)]
 mod tests;
 
@@ -45,6 +46,7 @@ use crate::{home::Home, server::Desk, socket::Parts};
 use answers::Followers;
 pub(crate) use answers::Received;
 use leader::Leader;
+pub(crate) use memory::OnFreed;
 
 /// One socket with its session; shared by all threads that use it.
 pub(crate) struct Driver {
@@ -94,6 +96,8 @@ pub(crate) struct State {
     pub(crate) held_back: u32,
     /// When answers leave that a worker has left to be sent together with others.
     send_by: Option<Instant>,
+    /// What may be kept for peers.
+    pub(crate) bounds: memory::Bounds,
     /// Why connections ended, of the latest that did.
     departures: VecDeque<(PeerId, Arc<str>)>,
     /// Where connections led to that were given up for their silence.
@@ -139,6 +143,7 @@ impl Driver {
         desk: Option<Desk>,
     ) -> std::io::Result<(Arc<Self>, std::thread::JoinHandle<()>)> {
         let state = State {
+            bounds: memory::Bounds::new(session.limits(), desk.is_some()),
             session,
             transport: Some(parts.transport),
             monitor: parts.monitor,
@@ -238,7 +243,14 @@ impl Driver {
         if !state.session.has_output() || state.closed.is_some() {
             return;
         }
-        match unharmed(|| state.transmit()) {
+        let sent = unharmed(|| {
+            let sent = state.transmit()?;
+            if state.is_over_bounds() {
+                state.bound_memory(Instant::now())?;
+            }
+            Ok(sent)
+        });
+        match sent {
             // Whoever waits would not hear of what has come.
             Ok(true) if state.leader.is_some() => self.pump(state),
             Ok(hidden) => {
@@ -272,7 +284,7 @@ impl Driver {
     }
 
     /// The leader must not oversleep a deadline that came up while it waits.
-    fn hurry(&self, state: &mut State) {
+    pub(crate) fn hurry(&self, state: &mut State) {
         let Some(leader) = &state.leader else { return };
         let until = leader.until;
         if let Some(due) = state.due()

@@ -30,11 +30,18 @@ impl Failure {
         self
     }
 
-    /// The answer to a call of a method that does not exist, as the reference gives it.
+    /// The answer to a call of a method that does not exist, as the reference gives it; of a long name, the first 100
+    /// characters.
     #[must_use]
     pub fn unknown_method(method: &str) -> Self {
-        Self::new("NameError", method)
+        Self::new("NameError", shown(method))
     }
+}
+
+/// A name as far as it is sent back to whoever has made it up.
+pub(crate) fn shown(name: &str) -> &str {
+    const LONGEST: usize = 100;
+    name.char_indices().nth(LONGEST).map_or(name, |(end, _)| &name[..end])
 }
 
 impl fmt::Display for Failure {

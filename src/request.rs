@@ -34,6 +34,10 @@ impl Request {
         &self.method
     }
 
+    pub(crate) fn method_name(&self) -> ByteString {
+        self.method.clone()
+    }
+
     /// The arguments: an array, unless the peer sent something else.
     #[must_use]
     pub fn args(&self) -> &Args {

@@ -100,6 +100,13 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "N", default_value = DEFAULT_POOL.as_str(), value_parser = at_least_one)]
     pub(crate) pool_size: NonZeroUsize,
 
+    /// Server: how much may be kept for callers, in MiB: requests that wait, answers that they do not read
+    ///
+    /// When it is nearly used up, the caller is cut off for which most is kept. For one caller alone it is 64 MiB, or all
+    /// there is if that is less.
+    #[arg(long, value_name = "MIB", default_value = "1024", value_parser = at_least_one)]
+    pub(crate) max_memory: NonZeroUsize,
+
     /// Server: do not log the tracebacks of methods that raise
     #[arg(short, long)]
     pub(crate) quiet: bool,

@@ -75,6 +75,8 @@ pub(crate) struct ServerPlan {
     pub(crate) module: String,
     /// How many calls are in progress at a time.
     pub(crate) pool_size: NonZeroUsize,
+    /// How many bytes may be kept for callers.
+    pub(crate) max_memory: usize,
     /// How many plain calls run at a time, in threads.
     pub(crate) threads: Option<NonZeroUsize>,
     /// Whether calls are greenlets; unless it is said, if the module imports gevent.
@@ -128,6 +130,7 @@ impl Plan {
             Role::Server(ServerPlan {
                 module,
                 pool_size: flags.pool_size,
+                max_memory: flags.max_memory.get().saturating_mul(1 << 20),
                 threads: flags.threads,
                 gevent: (flags.gevent || flags.no_gevent).then_some(flags.gevent),
                 quiet: flags.quiet,

@@ -11,7 +11,7 @@ use signal_hook::{
     flag,
     iterator::Signals,
 };
-use zerorpc::{Keepalive, Server};
+use zerorpc::{Keepalive, Limits, Server};
 
 use crate::{
     exit::{Exit, Stop},
@@ -50,6 +50,7 @@ pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, Stop> {
         .service(Arc::clone(&service))
         // Its calls never block, and one worker keeps them in order.
         .pool_size(Some(1))
+        .limits(limits(role.max_memory))
         .transport(plan.transport)
         .heartbeat(plan.heartbeat)
         .keepalive(plan.keepalive.map(Keepalive::every))
@@ -76,6 +77,12 @@ pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, Stop> {
     service.shutdown();
     server.shutdown(Duration::ZERO);
     Ok(if signal == Some(SIGINT) { Exit::Interrupted } else { Exit::Success })
+}
+
+/// What may be kept for callers, of so many bytes for all of them.
+fn limits(total_bytes: usize) -> Limits {
+    let limits = Limits::default();
+    Limits { peer_bytes: limits.peer_bytes.min(total_bytes), total_bytes, ..limits }
 }
 
 /// Catches the first signal of each kind, and leaves at the second of either.

@@ -36,9 +36,7 @@ impl Answer {
     pub(crate) fn size(&self) -> usize {
         match self {
             Self::Value(args) | Self::Item(args) => args.as_bytes().len(),
-            Self::Failed(failure) => {
-                failure.name.len() + failure.message.len() + failure.traceback.len()
-            }
+            Self::Failed(failure) => failure.size(),
             Self::End | Self::Lost(_) => 0,
         }
     }
@@ -118,6 +116,7 @@ impl Call<'_> {
         {
             caller.window.consume();
             taken += item.as_bytes().len();
+            session.unread_answers -= 1;
             ahead.push_back(item);
         }
         session.buffered_bytes -= taken;
@@ -167,6 +166,7 @@ impl Session {
             Some(answer) => {
                 caller.window.consume();
                 self.unread_calls -= usize::from(caller.inbox.is_empty());
+                self.unread_answers -= 1;
                 self.buffered_bytes -= answer.size();
             }
             None => caller.noticed = false,

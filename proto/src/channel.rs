@@ -48,8 +48,14 @@ pub(crate) struct Channel {
     pub(crate) queued: bool,
     /// The channel stands among those that wait for their congested route.
     pub(crate) held: bool,
-    /// What was counted there for it.
-    pub(crate) held_unsent: usize,
+    /// It has beaten while its route was congested: once is enough.
+    pub(crate) has_beaten_held: bool,
+    /// Which kinds of notices are on their way, and whether it is known at all: bits of `session/notices.rs`.
+    pub(crate) notices: u8,
+    /// Bytes of answers that wait here to be sent,
+    pub(crate) unsent: usize,
+    /// and how many those are.
+    pub(crate) unsent_count: u32,
     /// Where the channel stands among the deadlines.
     pub(crate) wake: Option<Wake>,
     pub(crate) side: Side,
@@ -100,6 +106,10 @@ pub(crate) struct Serving {
     pub(crate) args: Option<Args>,
     /// How many bytes of the request are kept here.
     pub(crate) held: usize,
+    /// Its parts share the memory of the chunk that brought them.
+    pub(crate) is_shared: bool,
+    /// The application has taken it up.
+    pub(crate) is_running: bool,
     /// The header keys of the request.
     pub(crate) context: Context,
     /// The header keys of the answers.
@@ -121,6 +131,25 @@ pub(crate) enum Ending {
     Value(Args),
     Done,
     Failure(Box<RemoteFailure>),
+}
+
+/// What it costs to keep an answer, beside its bytes.
+const ANSWER_COST: usize = 64;
+
+/// What an item counts while it waits to be sent.
+pub(crate) fn weight(item: &Args) -> usize {
+    item.as_bytes().len() + ANSWER_COST
+}
+
+impl Ending {
+    /// What it counts while it waits to be sent.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::Value(value) => weight(value),
+            Self::Done => ANSWER_COST,
+            Self::Failure(failure) => failure.size() + ANSWER_COST,
+        }
+    }
 }
 
 /// Answers that were not read yet. Most calls never have more than one, which costs no allocation.
@@ -187,16 +216,6 @@ impl Channel {
             Side::Caller(caller) => caller.inbox.size(),
             Side::Server(serving) => serving.held,
         }
-    }
-
-    /// Payload bytes that wait here to be sent.
-    pub(crate) fn unsent_bytes(&self) -> usize {
-        let Side::Server(serving) = &self.side else { return 0 };
-        let ending = match &serving.ending {
-            Some(Ending::Value(value)) => value.as_bytes().len(),
-            _ => 0,
-        };
-        serving.items.iter().map(|item| item.as_bytes().len()).sum::<usize>() + ending
     }
 
     /// When something is due here, if nothing else happens.

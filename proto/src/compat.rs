@@ -67,6 +67,11 @@ impl RemoteFailure {
         Self { name: name.into(), message: message.into(), traceback: String::new() }
     }
 
+    /// How many bytes its texts have.
+    pub(crate) fn size(&self) -> usize {
+        self.name.len() + self.message.len() + self.traceback.len()
+    }
+
     /// Name and message in one line, as Python ends its tracebacks: `NAME: MESSAGE`, or what there is of it.
     #[must_use]
     pub fn headline(&self) -> String {

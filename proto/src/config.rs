@@ -77,19 +77,27 @@ pub struct Limits {
     pub depth: u32,
     /// The most msgpack values in one payload.
     pub elements: u32,
-    /// The most channels open at a time.
+    /// The most channels open at a time. Each takes about 1 KiB beside what it keeps, which counts among the
+    /// [`total_bytes`](Self::total_bytes).
     pub channels: usize,
     /// The most requests of one peer open at a time.
     pub channels_per_peer: usize,
     /// The most events that wait on one channel for their consumer. A window that is larger than this wins.
     pub buffered_events: usize,
-    /// The most payload bytes that wait in the whole session for their consumers.
-    pub buffered_bytes: usize,
+    /// The most bytes that one peer may make the session keep, 64 MiB by default: requests that wait to be taken up, and
+    /// apart from those, answers that it does not read. A single request or answer may be larger.
+    ///
+    /// A request that would be too much is refused with `ServerBusy`. When half as many bytes of answers wait, further
+    /// requests of that peer are [not run](crate::Request::start) until some have left; a peer that takes none of them for
+    /// a while is to be [cut off](crate::Session::crowded_routes). Answers to calls of this side are bounded by their
+    /// total alone: they were asked for.
+    pub peer_bytes: usize,
+    /// The most bytes that are kept for all peers together, 1 GiB by default: requests that wait to be taken up, answers
+    /// that wait to be sent or to be read, and what the transport keeps of both. From seven eighths of it on, whoever
+    /// drives the session cuts off the peer for which most is kept, so that there is room for all others.
+    pub total_bytes: usize,
     /// The most items of one stream that were accepted for sending and have not been transmitted.
     pub unsent_items: usize,
-    /// The most payload bytes of answers that wait for one peer which is too slow to take them. One answer may be
-    /// larger; channels that would add to it end.
-    pub unsent_bytes: usize,
     /// Credit saturates here.
     pub credit: u32,
     /// How long a stream may wait for credit before it is given up, where no silence is counted: heartbeats are switched
@@ -106,9 +114,9 @@ impl Default for Limits {
             channels: 1 << 20,
             channels_per_peer: 1 << 17,
             buffered_events: 1024,
-            buffered_bytes: 4 << 30,
+            peer_bytes: 64 << 20,
+            total_bytes: 1 << 30,
             unsent_items: 64,
-            unsent_bytes: 1 << 30,
             credit: 1 << 30,
             stalled: Duration::from_secs(600),
         }

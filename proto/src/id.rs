@@ -42,6 +42,11 @@ impl MessageId {
         &self.0
     }
 
+    /// How many bytes it keeps beside itself.
+    pub(crate) fn size(&self) -> usize {
+        if self.0.spilled() { self.0.len() } else { 0 }
+    }
+
     /// What an id holds: the content of str and bin, the encoding of anything else.
     #[must_use]
     pub fn content(&self) -> &[u8] {

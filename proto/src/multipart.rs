@@ -29,6 +29,11 @@ impl Envelope {
         }
     }
 
+    /// Copies of the frames, which keep no message in memory.
+    pub(crate) fn detached(&self) -> Self {
+        self.frames().iter().map(|frame| Bytes::copy_from_slice(frame)).collect()
+    }
+
     /// How many bytes the frames take, with what it costs to keep each of them.
     pub(crate) fn size(&self) -> usize {
         self.frames().iter().map(|frame| frame.len() + size_of::<Bytes>()).sum()

@@ -4,7 +4,7 @@ use bytestring::ByteString;
 
 use crate::{
     args::Args,
-    channel::{Ending, Serving, Side, phase::Phase},
+    channel::{self, Ending, Serving, Side, phase::Phase},
     compat::RemoteFailure,
     event::Context,
     multipart::Envelope,
@@ -55,13 +55,28 @@ impl<'a> Request<'a> {
         self.serving().and_then(|serving| serving.args.clone()).unwrap_or(Args::NIL)
     }
 
+    /// Whether the request may be answered now. If not, since its peer does not read the answers that it has got
+    /// already, leave it alone: [`Notice::Requested`](crate::Notice::Requested) tells of it again when they have left.
+    ///
+    /// An application that does not ask is served all the same, and may find its peers
+    /// [cut off](crate::Session::crowded_routes) earlier.
+    pub fn start(&mut self) -> bool {
+        self.session.start(self.id.0)
+    }
+
     /// Takes the arguments out, which frees their share of
-    /// [`Limits::buffered_bytes`](crate::Limits::buffered_bytes). Later calls return nil.
+    /// [`Limits::peer_bytes`](crate::Limits::peer_bytes). Later calls return nil.
     pub fn take_args(&mut self) -> Args {
-        let Some(serving) = self.serving_mut() else { return Args::NIL };
+        let Some((channel, _, account)) = self.session.table.get_with_account(self.id.0) else {
+            return Args::NIL;
+        };
+        let Side::Server(serving) = &mut channel.side else { return Args::NIL };
         let Some(args) = serving.args.take() else { return Args::NIL };
         let freed = args.as_bytes().len();
         serving.held -= freed;
+        if let Some(account) = account {
+            account.requested -= freed;
+        }
         self.session.buffered_bytes -= freed;
         args
     }
@@ -100,9 +115,16 @@ impl<'a> Request<'a> {
     /// [`Blocked`] with the item, when it has to wait.
     pub fn send(&mut self, item: Args) -> Result<(), Blocked> {
         let session = &mut *self.session;
-        let Some(channel) = session.table.get_mut(self.id.0) else { return Ok(()) };
+        let Some((channel, number, account)) = session.table.get_with_account(self.id.0) else {
+            return Ok(());
+        };
         let Side::Server(serving) = &mut channel.side else { return Ok(()) };
-        if !serving.has_room(&session.config.limits) {
+        let limits = &session.config.limits;
+        // Where much waits already, one item of each stream does: when it has left, there is room again.
+        let is_full =
+            account.as_ref().is_some_and(|account| account.unsent > limits.peer_bytes / 2)
+                && !serving.items.is_empty();
+        if is_full || !serving.has_room(limits) {
             serving.wants_room = true;
             if serving.credit.is_empty() && serving.stalled.is_none() {
                 serving.stalled = session.now;
@@ -111,8 +133,15 @@ impl<'a> Request<'a> {
             return Err(Blocked(item));
         }
         serving.credit.take();
+        let weight = channel::weight(&item);
         serving.items.push_back(item);
         channel.phase = Phase::Streaming;
+        channel.unsent += weight;
+        channel.unsent_count += 1;
+        session.unsent_bytes += weight;
+        if account.is_some_and(|account| account.add_unsent(weight, limits)) {
+            session.crowded.push(number);
+        }
         session.enqueue(self.id.0);
         Ok(())
     }
@@ -165,6 +194,7 @@ impl<'a> Request<'a> {
         let Self { session, id } = self;
         let Some(channel) = session.table.get_mut(id.0) else { return };
         channel.phase = Phase::Ended;
+        let weight = ending.weight();
         if let Side::Server(serving) = &mut channel.side {
             serving.ending = Some(ending);
             serving.wants_room = false;
@@ -172,6 +202,8 @@ impl<'a> Request<'a> {
                 serving.stalled = session.now;
             }
         }
+        session.add_unsent(id.0, weight);
+        session.stop_running(id.0);
         session.reschedule(id.0);
         session.enqueue(id.0);
     }

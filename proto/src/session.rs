@@ -1,7 +1,10 @@
 //! All channels behind one socket.
 
+mod accounts;
 mod deadlines;
 mod inbound;
+mod memory;
+mod notices;
 mod outbound;
 mod peers;
 mod reassign;
@@ -18,7 +21,7 @@ use crate::{
     args::Args,
     call::{Answer, Call, Loss},
     channel::{Caller, Channel, Inbox, Side, heartbeat::Heartbeat, phase::Phase, window::Window},
-    config::{CallOptions, Config},
+    config::{CallOptions, Config, Limits},
     error::OpenError,
     event::Writer,
     multipart::Envelope,
@@ -68,7 +71,7 @@ pub enum Notice {
 /// whose beats wait to be read.
 ///
 /// Nothing that a peer sends panics, blocks, or makes the session grow beyond its
-/// [`Limits`](crate::Limits).
+/// [`Limits`].
 #[derive(Debug)]
 pub struct Session {
     pub(crate) config: Config,
@@ -80,8 +83,16 @@ pub struct Session {
     lateness: Duration,
     pub(crate) table: Table,
     pub(crate) buffered_bytes: usize,
-    /// How many calls have answers to read.
+    /// How many bytes of answers wait to be sent.
+    pub(crate) unsent_bytes: usize,
+    /// How many bytes of events wait that belong to no channel.
+    loose_bytes: usize,
+    /// How many requests share the memory of the chunks that brought them.
+    shared_requests: usize,
+    /// How many calls have answers to read,
     pub(crate) unread_calls: usize,
+    /// and how many answers those are.
+    pub(crate) unread_answers: usize,
     writer: Writer,
     deadlines: Deadlines,
     /// Channels with something to send, each at most once.
@@ -95,6 +106,10 @@ pub struct Session {
     /// Events that belong to no channel.
     loose: VecDeque<Loose>,
     notices: VecDeque<Notice>,
+    /// How many of them are about channels that are gone.
+    stale_notices: usize,
+    /// Accounts of peers that may not keep up with their answers.
+    pub(crate) crowded: Vec<u32>,
     stopping: bool,
 }
 
@@ -112,7 +127,11 @@ impl Session {
             lateness: (config.interval() / 4).max(LEAST_LATENESS),
             table: Table::new(hash_seed),
             buffered_bytes: 0,
+            unsent_bytes: 0,
+            loose_bytes: 0,
+            shared_requests: 0,
             unread_calls: 0,
+            unread_answers: 0,
             writer: Writer::new(config.seed),
             deadlines: Deadlines::default(),
             ready: VecDeque::new(),
@@ -121,6 +140,8 @@ impl Session {
             unassigned: Vec::new(),
             loose: VecDeque::new(),
             notices: VecDeque::new(),
+            stale_notices: 0,
+            crowded: Vec::new(),
             stopping: false,
             config,
         }
@@ -172,7 +193,10 @@ impl Session {
             beat: false,
             queued: false,
             held: false,
-            held_unsent: 0,
+            has_beaten_held: false,
+            notices: 0,
+            unsent: 0,
+            unsent_count: 0,
             wake: None,
             side: Side::Caller(caller),
         });
@@ -202,8 +226,9 @@ impl Session {
             return self.resume_unassigned();
         }
         self.peers.down(peer);
-        self.congested.remove(&Route { peer, identity: None });
-        for at in self.table.of_peer(peer) {
+        let route = Route { peer, identity: None };
+        self.congested.remove(&route);
+        for at in self.table.of_route(&route) {
             self.lose(at, Loss::Disconnected);
         }
         self.table.forget_peer(peer);
@@ -224,10 +249,10 @@ impl Session {
         if congested {
             self.congested.entry(route).or_default();
         } else if let Some(held) = self.congested.remove(&route) {
-            for at in held.channels {
+            for at in held.0 {
                 if let Some(channel) = self.table.get_mut(at) {
                     channel.held = false;
-                    channel.held_unsent = 0;
+                    channel.has_beaten_held = false;
                     self.enqueue(at);
                 }
             }
@@ -238,11 +263,6 @@ impl Session {
     /// From now on requests are answered with an error; those that are open go on.
     pub fn stop_accepting(&mut self) {
         self.stopping = true;
-    }
-
-    /// The next thing to look at.
-    pub fn poll_notice(&mut self) -> Option<Notice> {
-        self.notices.pop_front()
     }
 
     /// The next connection to be ended, and why. Either its peer has lost calls by its silence and was not heard since: it
@@ -268,6 +288,12 @@ impl Session {
     #[must_use]
     pub fn has_output(&self) -> bool {
         !self.ready.is_empty() || !self.loose.is_empty()
+    }
+
+    /// What bounds the session's memory.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.config.limits
     }
 
     /// How many payload bytes wait for their consumers.
@@ -302,10 +328,10 @@ impl Session {
         let Some(channel) = self.table.get_mut(at) else { return };
         match &mut channel.side {
             Side::Server(_) => {
-                let answered = channel.phase == Phase::Ended;
+                let (answered, notices) = (channel.phase == Phase::Ended, channel.notices);
                 self.close(at);
                 if !answered {
-                    self.notices.push_back(Notice::RequestLost(RequestId(at), loss));
+                    self.tell_request_lost(at, notices, loss);
                 }
             }
             Side::Caller(_) => {
@@ -320,9 +346,10 @@ impl Session {
                     return;
                 };
                 self.unread_calls += usize::from(caller.inbox.is_empty());
+                self.unread_answers += 1;
                 caller.inbox.push(Answer::Lost(loss));
                 self.end_call(at);
-                self.notices.push_back(Notice::CallLost(CallId(at)));
+                self.tell_call_lost(at);
             }
         }
     }
@@ -348,18 +375,21 @@ impl Session {
     /// Forgets a channel and all that waits in it.
     pub(crate) fn close(&mut self, at: At) {
         self.deadlines.remove(at, &mut self.table);
-        if let Some(channel) = self.table.remove(at) {
-            if channel.held
-                && let Some(held) =
-                    self.congested.get_mut(&Route::of(channel.peer, &channel.envelope))
-            {
-                held.bytes -= channel.held_unsent;
-            }
+        if let Some((channel, account)) = self.table.remove(at) {
+            self.forget_notices(&channel);
             self.buffered_bytes -= channel.held_bytes();
-            if let Side::Caller(caller) = channel.side {
-                self.unread_calls -= usize::from(!caller.inbox.is_empty());
-                if caller.assigned {
-                    self.peers.release(channel.peer);
+            self.unsent_bytes -= channel.unsent;
+            match channel.side {
+                Side::Caller(caller) => {
+                    self.unread_calls -= usize::from(!caller.inbox.is_empty());
+                    self.unread_answers -= caller.inbox.len();
+                    if caller.assigned {
+                        self.peers.release(channel.peer);
+                    }
+                }
+                Side::Server(serving) => {
+                    self.shared_requests -= usize::from(serving.is_shared);
+                    self.resume_postponed(account);
                 }
             }
         }

@@ -284,6 +284,34 @@ pub trait Transport: Send {
         let _nameless = (peer, reason);
     }
 
+    /// Ends the connection of a peer for which too much is kept, for this reason, of which the peer is told if it reads. What
+    /// waits to be sent is dropped. Nothing to do where connections have no names.
+    fn cut_off(&mut self, peer: PeerId, reason: &str) {
+        let _nameless = (peer, reason);
+    }
+
+    /// Drops what waits to be sent on a route, but for a message that has begun.
+    fn discard(&mut self, route: &Route) {
+        let _has_nothing = route;
+    }
+
+    /// How many bytes are kept for all peers: messages that wait to be written, and parts of messages that are to come.
+    /// Costs nothing to ask.
+    fn retained_bytes(&self) -> usize {
+        0
+    }
+
+    /// How many bytes are kept for each peer, or for each route where peers have no names.
+    fn retained_by_route(&self) -> Vec<(Route, usize)> {
+        Vec::new()
+    }
+
+    /// A number that changes whenever a peer takes anything of what is sent to it; `None` where that cannot be seen.
+    fn progress_of(&self, peer: PeerId) -> Option<u64> {
+        let _unseen = peer;
+        None
+    }
+
     /// Stops to accept and to make connections, and tells peers that new requests are not welcome, as far as they
     /// understand it; they hear of it as [`PeerEvent::GoingAway`]. Connections that stand go on. Where that cannot be had
     /// without ending connections, nothing happens, and requests that come have to be refused.

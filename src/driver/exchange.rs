@@ -41,7 +41,8 @@ impl State {
         let transport = self.transport.as_ref().and_then(|transport| transport.poll_timeout());
         let session = self.session.poll_timeout();
         let session = session.map(|due| self.timed.map_or(due, |timed| due.max(timed + GRAIN)));
-        [session, transport, self.send_by].into_iter().flatten().min()
+        let desk = self.desk.as_ref().and_then(Desk::due);
+        [session, transport, self.send_by, self.bounds.due(), desk].into_iter().flatten().min()
     }
 
     /// What is known of why a call to this peer was lost.
@@ -95,6 +96,7 @@ impl State {
             self.latest_burst = std::mem::take(&mut self.burst);
         }
         let hidden = self.transmit()?;
+        self.bound_memory(now)?;
         Ok(is_behind || hidden)
     }
 
@@ -128,7 +130,7 @@ impl State {
     }
 
     /// Takes note of what has happened to peers and connections.
-    fn take_news(&mut self, now: Instant) {
+    pub(super) fn take_news(&mut self, now: Instant) {
         let Some(transport) = &mut self.transport else { return };
         while let Some(event) = transport.poll_peer() {
             match event {

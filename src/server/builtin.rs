@@ -6,7 +6,7 @@ use rmpv::Value;
 use zerorpc_proto::Args;
 
 use crate::{
-    failure::Failure,
+    failure::{Failure, shown},
     request::Request,
     service::{Argument, Method, Reply, Service, Signature},
 };
@@ -77,7 +77,7 @@ fn named(service: &dyn Service, request: &Request) -> Result<Method, Failure> {
         Failure::new("TypeError", format!("{}() takes the name of a method", request.method()))
     })?;
     let found = service.methods()?.into_iter().find(|method| method.name == name);
-    found.ok_or_else(|| Failure::new("KeyError", format!("'{name}'")))
+    found.ok_or_else(|| Failure::new("KeyError", format!("'{}'", shown(&name))))
 }
 
 /// `[names, varargs, keywords, defaults]`, as Python's `getargspec` has them, and where there are keyword-only

@@ -4,13 +4,13 @@ use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use foldhash::fast::RandomState;
 use zerorpc_proto::{Args, Notice, RequestId};
 
-use super::{builtin, worker};
+use super::{builtin, load::Load, worker};
 use crate::{
     driver::{Deferred, Driver, State},
     request::Caller,
@@ -29,8 +29,10 @@ pub(crate) struct Desk {
     pub(super) parked: HashMap<RequestId, Stream, RandomState>,
     /// Of requests that have ended, to be used again.
     spare: Vec<Arc<Caller>>,
-    /// How long methods take.
+    /// How long methods take,
     pub(super) pace: Pace,
+    /// and how much memory.
+    pub(super) load: Load,
     pub(super) workers: usize,
     pub(super) idle: usize,
     /// How many workers run something of the service.
@@ -87,7 +89,7 @@ impl Pace {
 }
 
 impl Desk {
-    pub(crate) fn new(service: Arc<dyn Service>, most_busy: usize) -> Self {
+    pub(crate) fn new(service: Arc<dyn Service>, most_busy: usize, total_bytes: usize) -> Self {
         Self {
             service,
             jobs: VecDeque::new(),
@@ -96,6 +98,7 @@ impl Desk {
             parked: HashMap::default(),
             spare: Vec::new(),
             pace: Pace::default(),
+            load: Load::new(total_bytes),
             workers: 0,
             idle: 0,
             busy: 0,
@@ -116,6 +119,17 @@ impl Desk {
         let job = if self.busy < self.most_busy { self.jobs.pop_front() } else { None };
         self.busy += usize::from(job.is_some());
         job
+    }
+
+    /// When requests are to be looked at again that wait for others.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.load.due()
+    }
+
+    /// Takes up requests again that have waited for others to end.
+    pub(super) fn resume_waiting(&mut self, retained: usize) {
+        let next = self.load.take_waiting(retained);
+        self.jobs.extend(next.map(Job::Answer));
     }
 
     /// A worker is through with something of the service.
@@ -212,10 +226,23 @@ impl Desk {
     }
 }
 
+impl State {
+    /// Requests that wait for others to end do not for ever.
+    pub(super) fn resume_late(&mut self) {
+        let retained = self.session.retained_bytes();
+        if let Some(desk) = &mut self.desk
+            && desk.load.expire()
+        {
+            desk.resume_waiting(retained);
+        }
+    }
+}
+
 impl Driver {
     /// Gets one more worker to the desk if there is anything to do. Each worker that takes a job calls the
     /// next one.
     pub(crate) fn call_workers(&self, state: &mut State) {
+        state.resume_late();
         let Some(desk) = &mut state.desk else { return };
         if !desk.has_job() {
             return;

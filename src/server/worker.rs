@@ -6,14 +6,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytestring::ByteString;
 use zerorpc_proto::{Args, Blocked, RemoteFailure, RequestId};
 
 use super::{
     Responder, builtin,
-    desk::{Job, Stream},
+    contention::Stretch,
+    desk::{Desk, Job, Stream},
+    load::Share,
 };
 use crate::{
-    driver::{Driver, Guard, LATEST},
+    driver::{Driver, Guard, LATEST, State},
     failure::Failure,
     request::{Caller, Request},
     service::Reply,
@@ -35,15 +38,9 @@ pub(super) fn work(driver: &Driver) {
     let mut state = driver.lock();
     let mut unsent = Unsent::default();
     while state.closed.is_none() {
+        state.resume_late();
         let Some(desk) = &mut state.desk else { break };
         if let Some(job) = desk.next_job() {
-            // Short methods are run one after the other. If one of them should take long after all, the keeper,
-            // who looks in as long as nobody leads, sends the answers before it and calls somebody for the
-            // requests behind it.
-            if !desk.is_brisk() || state.leader.is_some() {
-                unsent.send(driver, &mut state);
-                driver.call_workers(&mut state);
-            }
             let is_builtin = matches!(job, Job::Builtin(_));
             state = run(driver, state, job, &mut unsent);
             if !is_builtin && let Some(desk) = &mut state.desk {
@@ -118,13 +115,27 @@ fn idle(driver: &Driver, state: &mut Guard<'_>) -> bool {
         && state.desk.as_ref().is_some_and(|desk| !desk.has_job() && desk.workers > 1)
 }
 
+/// Before something that may take long: sends what waits, and calls somebody for what is to be done beside it.
+///
+/// Short methods are run one after the other. If one of them should take long after all, the keeper, who looks in as long
+/// as nobody leads, sends the answers before it and calls somebody for the requests behind it.
+fn make_way(driver: &Driver, state: &mut Guard<'_>, unsent: &mut Unsent) {
+    if state.leader.is_some() || !state.desk.as_ref().is_some_and(Desk::is_brisk) {
+        unsent.send(driver, state);
+        driver.call_workers(state);
+    }
+}
+
 fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job, unsent: &mut Unsent) -> Guard<'a> {
+    let is_builtin = matches!(job, Job::Builtin(_));
     let id = match job {
         Job::Resume(id, stream) => {
+            make_way(driver, &mut state, unsent);
             driver.leave(state);
             return feed(driver, id, stream, unsent);
         }
         Job::Discard(stream) => {
+            make_way(driver, &mut state, unsent);
             driver.leave(state);
             drop(stream);
             return driver.lock();
@@ -132,11 +143,17 @@ fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job, unsent: &mut Unse
         Job::Answer(id) | Job::Builtin(id) => id,
     };
     // A caller that has gone meanwhile does not get its method run.
-    let Some((request, caller)) = take(&mut state, id) else { return state };
+    let Some((request, caller, share)) = take(&mut state, id, is_builtin) else {
+        // It may have to be looked at again earlier than whoever leads has reckoned with.
+        driver.hurry(&mut state);
+        return state;
+    };
     let Some(service) = state.desk.as_ref().map(|desk| Arc::clone(&desk.service)) else {
         return state;
     };
+    make_way(driver, &mut state, unsent);
     driver.leave(state);
+    let stretch = share.is_heavy().then(Stretch::begin);
     let start = Instant::now();
     let answer = guarded(|| builtin::answer(service.as_ref(), &request));
     let duration = start.elapsed();
@@ -144,13 +161,23 @@ fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job, unsent: &mut Unse
         // Without the hook: nothing has gone wrong in this child, there is nothing for this thread to do.
         resume_unwind(Box::new("the method has forked, and has come back in the child"));
     }
+    let method = request.method_name();
     drop(request);
+    let size = match &answer {
+        Ok(Reply::Value(value)) => Some(value.as_bytes().len()),
+        Ok(Reply::Stream(_) | Reply::Later(_)) => Some(0),
+        Err(_) => None,
+    };
+    let was_held_up = stretch.is_some_and(|stretch| stretch.was_held_up());
+    let done = |state: &mut Guard<'_>| state.release(&share, was_held_up, &method, size);
     let end = match answer {
         Ok(Reply::Value(value)) => End::Value(value),
         Ok(Reply::Stream(items)) => {
+            done(&mut driver.lock());
             return feed(driver, id, Stream { items, pending: None }, unsent);
         }
         Ok(Reply::Later(begin)) => {
+            done(&mut driver.lock());
             let responder = Responder::new(driver, id, caller);
             // One that is dropped by a panic fails the request.
             let _panicked = guarded(|| {
@@ -167,16 +194,53 @@ fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job, unsent: &mut Unse
     if let Some(desk) = &mut state.desk {
         desk.pace.note(duration);
     }
+    done(&mut state);
     finish(driver, &mut state, id, end, unsent, start);
     state
 }
 
-fn take(state: &mut Guard<'_>, id: RequestId) -> Option<(Request, Arc<Caller>)> {
-    let mut taken = state.session.request(id)?;
-    let args = taken.take_args();
-    let (method, context) = (taken.method_name(), taken.context());
-    let caller = state.desk.as_mut()?.begin(id);
-    Some((Request::new(method, args, context, Arc::clone(&caller)), caller))
+impl State {
+    /// A method has ended, and may have shown how much it answers.
+    fn release(
+        &mut self,
+        share: &Share,
+        was_held_up: bool,
+        method: &ByteString,
+        size: Option<usize>,
+    ) {
+        let Some(desk) = &mut self.desk else { return };
+        desk.load.release(share, was_held_up);
+        if let Some(size) = size {
+            desk.load.learn(method, size);
+        }
+        if desk.load.has_waiting() {
+            desk.resume_waiting(self.session.retained_bytes());
+        }
+    }
+}
+
+/// Takes a request up, unless it has to wait: the session or the desk tells of it again.
+fn take(
+    state: &mut Guard<'_>,
+    id: RequestId,
+    is_builtin: bool,
+) -> Option<(Request, Arc<Caller>, Share)> {
+    let State { session, desk, .. } = &mut **state;
+    let desk = desk.as_mut()?;
+    let method = session.request(id)?.method_name();
+    let share = match is_builtin {
+        true => Share::NONE,
+        false => desk.load.admit(id, &method, session.retained_bytes())?,
+    };
+    let mut taken = session.request(id)?;
+    if !taken.start() {
+        // Its caller has to read first what it has got already.
+        state.release(&share, true, &method, None);
+        return None;
+    }
+    let (args, context) = (taken.take_args(), taken.context());
+    let caller = desk.begin(id);
+    Some((Request::new(method, args, context, Arc::clone(&caller)), caller, share))
 }
 
 /// Sends items until the stream ends, or parks it until there is credit.

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use zerorpc_proto::{
-    Args, Config, Envelope, Event, Limits, Multipart, Notice, PeerId, Route, Session, Transmit,
-    name,
+    Args, Config, Envelope, Event, Limits, Multipart, Notice, PeerId, RemoteFailure, Route,
+    Session, Transmit, name,
 };
 
 fn request(id: u8, envelope: &Envelope) -> Multipart {
@@ -57,22 +57,33 @@ fn only_beats_leave_on_a_congested_route() {
 }
 
 #[test]
-fn answers_that_pile_up_end_their_channels() {
+fn answers_that_pile_up_are_told_of_and_end_with_their_peer() {
     let start = Instant::now();
-    let limits = Limits { unsent_bytes: 10_000, ..Limits::default() };
+    let limits = Limits { peer_bytes: 10_000, ..Limits::default() };
     let mut server = Session::new(Config { limits, ..Config::server(1) });
-    let slow = Envelope::from_iter([bytes::Bytes::from_static(b"slow")]);
+    let envelope = |name: &'static [u8]| Envelope::from_iter([bytes::Bytes::from_static(name)]);
+    let (slow, quick) = (envelope(b"slow"), envelope(b"quick"));
     let route = Route::of(PeerId::NAMELESS, &slow);
     server.handle_congestion(route.clone(), true);
-    for id in 0..100 {
+    for id in 0..10 {
         server.handle_message(start, PeerId::NAMELESS, request(id, &slow)).expect("a request");
         let Some(Notice::Requested(id)) = server.poll_notice() else { panic!("a request") };
         let value = Args::encode(&"x".repeat(3_000)).expect("encodes");
         server.request(id).expect("open").reply(value).expect("no stream");
         assert_eq!(sent(&mut server), []);
     }
-    assert_eq!(server.open_channels(), 3, "three answers fit");
-    server.handle_congestion(route, false);
-    assert_eq!(sent(&mut server).len(), 3);
-    assert_eq!((server.open_channels(), server.buffered_bytes()), (0, 0));
+    assert!(server.has_crowded_routes());
+    let crowded = server.crowded_routes();
+    assert_eq!(crowded.len(), 1);
+    assert!(crowded[0].0 == route && crowded[0].1 > 30_000, "{crowded:?}");
+    server.handle_message(start, PeerId::NAMELESS, request(0, &quick)).expect("a request");
+    let failure = RemoteFailure::new("ServerBusy", "too much");
+    server.dismiss(start, &route, &failure);
+    assert_eq!((server.open_channels(), server.crowded_routes()), (1, vec![]));
+    let told = sent(&mut server);
+    assert_eq!(told, vec![(slow, name::ERR.to_owned()); 10], "each request is answered");
+    let Some(Notice::Requested(id)) = server.poll_notice() else { panic!("a request") };
+    server.request(id).expect("open").reply(Args::NIL).expect("no stream");
+    assert_eq!(sent(&mut server), [(quick, name::OK.to_owned())]);
+    assert_eq!((server.open_channels(), server.retained_bytes()), (0, 0));
 }

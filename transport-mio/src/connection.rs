@@ -71,6 +71,10 @@ pub(crate) struct Connection {
     pub(crate) congested: bool,
     /// Bytes of messages that were sent all the same, since it was told.
     pub(crate) beyond: usize,
+    /// Bytes that are kept for it, as they were counted last.
+    pub(crate) retained: usize,
+    /// Counts the bytes that were written.
+    pub(crate) written: u64,
     /// What the peer wants to hear, of a publisher.
     pub(crate) topics: Topics,
 }
@@ -171,6 +175,8 @@ impl Connection {
             wake: None,
             congested: false,
             beyond: 0,
+            retained: 0,
+            written: 0,
             topics: Topics::default(),
         }
     }
@@ -270,6 +276,11 @@ impl Connection {
             || queued > 0 && self.engine.queued_bytes() > bytes
     }
 
+    /// Bytes that are kept for it: messages that wait to be written, and parts of those to come.
+    pub(crate) fn retained_bytes(&self) -> usize {
+        self.engine.queued_bytes() + self.engine.held_bytes()
+    }
+
     /// The system has room for output again.
     pub(crate) fn set_writable(&mut self) {
         self.writable = true;
@@ -285,7 +296,10 @@ impl Connection {
                 return;
             }
             match self.stream.write(&slices[..filled]) {
-                Ok(written) => self.engine.advance(written),
+                Ok(written) => {
+                    self.written += written as u64;
+                    self.engine.advance(written);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
                 Err(error) => self.failed = Some(Ending::Failed(error.to_string())),
             }

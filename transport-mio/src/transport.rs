@@ -120,6 +120,8 @@ pub struct MioTransport {
     is_draining: bool,
     /// Everything that was received has been answered.
     is_finished: bool,
+    /// Bytes that are kept for all connections.
+    retained: usize,
     monitor: VecDeque<MonitorEvent>,
     /// What was told at the log's default level.
     complaints: RateLimited<Complaint>,
@@ -180,6 +182,7 @@ impl MioTransport {
             inbox: Inbox::default(),
             is_draining: false,
             is_finished: false,
+            retained: 0,
             monitor: VecDeque::new(),
             complaints: RateLimited::default(),
             names: RateLimited::default(),
@@ -318,6 +321,39 @@ impl Transport for MioTransport {
 
     fn finish(&mut self) {
         self.is_finished = true;
+    }
+
+    fn cut_off(&mut self, peer: PeerId, reason: &str) {
+        if let Some(slot) = self.peers.get(&peer).copied() {
+            self.cut_off_connection(slot, reason);
+            self.announce();
+        }
+    }
+
+    fn discard(&mut self, route: &Route) {
+        if let Some(slot) = self.peers.get(&route.peer).copied()
+            && let Some(connection) = self.connection(slot)
+        {
+            drop(connection.engine.take_unsent());
+            self.recount(slot);
+        }
+    }
+
+    fn retained_bytes(&self) -> usize {
+        self.retained
+    }
+
+    fn retained_by_route(&self) -> Vec<(Route, usize)> {
+        let retained = |(peer, slot): (&PeerId, &usize)| {
+            let connection = self.slots.get(*slot)?.connection()?;
+            Some((Route { peer: *peer, identity: None }, connection.retained))
+        };
+        self.peers.iter().filter_map(retained).collect()
+    }
+
+    fn progress_of(&self, peer: PeerId) -> Option<u64> {
+        let slot = self.peers.get(&peer)?;
+        Some(self.slots.get(*slot)?.connection()?.written)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -29,6 +29,8 @@ pub(crate) enum Outcome {
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     lanes: BTreeMap<Bytes, Lane>,
+    /// Bytes in all of them.
+    bytes: usize,
     /// Lanes that have emptied, one way or the other, since they were last asked for.
     emptied: VecDeque<Bytes>,
 }
@@ -65,6 +67,7 @@ impl Backlog {
         if waiting.has_room_for(bytes) {
             waiting.messages.push_back(message);
             waiting.bytes += bytes;
+            self.bytes += bytes;
             return;
         }
         tracing::warn!(
@@ -73,8 +76,25 @@ impl Backlog {
             bytes = waiting.bytes + bytes,
             "dropped everything that waits for a peer that does not read"
         );
-        self.lanes.remove(&lane);
-        self.emptied.push_back(lane);
+        self.discard(&lane);
+    }
+
+    /// Drops all that waits in a lane.
+    pub(crate) fn discard(&mut self, lane: &Bytes) {
+        if let Some(dropped) = self.lanes.remove(lane) {
+            self.bytes -= dropped.bytes;
+            self.emptied.push_back(lane.clone());
+        }
+    }
+
+    /// Bytes in all lanes,
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// and in each of them.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = (&Bytes, usize)> {
+        self.lanes.iter().map(|(name, lane)| (name, lane.bytes))
     }
 
     /// The next lane that has emptied.
@@ -91,23 +111,27 @@ impl Backlog {
         mut send: impl FnMut(&Transmit) -> Result<Outcome, E>,
     ) -> Result<(), E> {
         let mut result = Ok(());
-        self.lanes.retain(|name, lane| {
+        let Self { lanes, bytes, emptied } = self;
+        lanes.retain(|name, lane| {
             while result.is_ok() && let Some(message) = lane.messages.front() {
                 match send(message) {
                     Ok(Outcome::Sent) => {
-                        lane.bytes -= weight(message);
+                        let sent = weight(message);
+                        lane.bytes -= sent;
+                        *bytes -= sent;
                         lane.messages.pop_front();
                     }
                     Ok(Outcome::Full) => return true,
                     Ok(Outcome::Gone) => {
                         tracing::trace!(peer = ?name, messages = lane.messages.len(), "the peer is gone");
                         lane.messages.clear();
+                        *bytes -= std::mem::take(&mut lane.bytes);
                     }
                     Err(error) => result = Err(error),
                 }
             }
             if lane.messages.is_empty() {
-                self.emptied.push_back(name.clone());
+                emptied.push_back(name.clone());
             }
             !lane.messages.is_empty()
         });
@@ -166,8 +190,10 @@ mod tests {
         assert!(!backlog.holds(&lane("b")), "what waits for a peer that is gone is dropped");
         assert!(!backlog.holds(&lane("c")), "an empty lane is no lane");
         backlog.push(lane("a"), message("a3"));
+        assert_eq!(backlog.bytes(), backlog.lanes().map(|(_, bytes)| bytes).sum::<usize>());
         assert_eq!(flush(&mut backlog, "", ""), ["a1", "a2", "a3"]);
         assert!(backlog.is_empty());
+        assert_eq!(backlog.bytes(), 0);
     }
 
     #[test]
@@ -189,6 +215,7 @@ mod tests {
         assert!(backlog.holds(&lane("a")));
         backlog.push(lane("a"), message("a"));
         assert!(!backlog.holds(&lane("a")));
+        assert_eq!(backlog.bytes(), weight(&message("b1")));
         assert_eq!(flush(&mut backlog, "", ""), ["b1"]);
     }
 

@@ -310,6 +310,24 @@ impl Transport for ZmqTransport {
         Ok(message.map(|message| (PeerId::NAMELESS, message)))
     }
 
+    fn discard(&mut self, route: &Route) {
+        self.backlog.discard(route.identity.as_ref().unwrap_or(&Bytes::new()));
+        self.note_stalled();
+    }
+
+    /// What waits beside libzmq's own queues, of which only the number of messages is known.
+    fn retained_bytes(&self) -> usize {
+        self.backlog.bytes()
+    }
+
+    fn retained_by_route(&self) -> Vec<(Route, usize)> {
+        let route = |name: &Bytes| Route {
+            peer: PeerId::NAMELESS,
+            identity: self.is_router().then(|| name.clone()),
+        };
+        self.backlog.lanes().map(|(name, bytes)| (route(name), bytes)).collect()
+    }
+
     fn poll_peer(&mut self) -> Option<PeerEvent> {
         let identity = self.backlog.pop_emptied()?;
         // The queue of sockets that pick the peer themselves has no name.

@@ -22,8 +22,8 @@ def failure(error, is_logged=True):
 
 
 def unknown(name):
-    """The body of a frame `FAILURE` for a method that does not exist."""
-    return strings("NameError", name, "")
+    """The body of a frame `FAILURE` for a method that does not exist; long names are cut: callers make them up."""
+    return strings("NameError", name[:100], "")
 
 
 def strings(*texts):

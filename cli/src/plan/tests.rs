@@ -49,6 +49,9 @@ fn summary(plan: &Plan) -> String {
             if server.pool_size.get() != zerorpc::DEFAULT_POOL_SIZE {
                 add(&format_args!("pool={}", server.pool_size));
             }
+            if server.max_memory != 1 << 30 {
+                add(&format_args!("memory={}", server.max_memory));
+            }
         }
         Role::Client(client) => {
             match &client.task {

@@ -6,6 +6,7 @@ mod ending;
 mod heartbeats;
 mod interop;
 mod lost;
+mod memory;
 mod modules;
 #[cfg(target_os = "linux")]
 mod networks;

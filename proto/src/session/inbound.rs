@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::{
     CallId, Notice, RequestId, Session,
+    notices::{READABLE, REQUESTED},
     outbound::{Loose, Refusal},
     table::At,
 };
@@ -28,6 +31,12 @@ use crate::{
 
 /// From this size on, the small parts of a message are copied instead of keeping all of it alive.
 const LARGE: usize = 1024;
+
+/// Messages are slices of chunks of about twice this size. From here on, one keeps no more than twice its size alive;
+const CHUNK: usize = 32 << 10;
+
+/// of those below, no more requests, and no more answers, keep their chunks than this: the others are copied.
+const MOST_SHARED: usize = 256;
 
 /// The most bytes of identities with which a refused request is answered.
 const LONGEST_RETURN: usize = 1 << 16;
@@ -57,10 +66,17 @@ impl Session {
             Err(broken) => return Err(self.handle_broken(from, envelope, broken)),
         };
         let Some(key) = glance.header.response_to else {
+            let is_part = payload.len() < CHUNK;
+            if is_part && self.shared_requests >= MOST_SHARED {
+                let own = Bytes::copy_from_slice(&payload);
+                let Ok(glance) = Glance::read(&own, &self.config.limits) else { return Ok(()) };
+                let (envelope, event) = (envelope.detached(), glance.into_event(&own));
+                return self.handle_request(now, from, envelope, event, false);
+            }
             let event = glance.into_event(&payload);
             let large = payload.len() >= LARGE;
             let event = if large { event.detached(payload.len()) } else { event };
-            return self.handle_request(now, from, envelope, event);
+            return self.handle_request(now, from, envelope, event, is_part);
         };
         let Glance { header, kind, name, args } = glance;
         let version = header.version;
@@ -69,7 +85,11 @@ impl Session {
                 return Ok(());
             }
             let unknown = (kind == Kind::Other).then(|| shown(name));
-            let args = Args::cut(payload, args, LARGE);
+            let args = if payload.len() < CHUNK && self.unread_answers >= MOST_SHARED {
+                Args::from_read(Bytes::copy_from_slice(&payload[args]))
+            } else {
+                Args::cut(payload, args, LARGE)
+            };
             return self.handle_answer(now, at, Said { kind, unknown, version, args });
         }
         if let Some(at) = self.table.find_request(from, &envelope, key) {
@@ -113,6 +133,7 @@ impl Session {
         from: PeerId,
         envelope: Envelope,
         event: Event,
+        is_shared: bool,
     ) -> Result<(), PeerMisbehaved> {
         if matches!(Kind::of(event.name.as_bytes()), Kind::Heartbeat | Kind::More) {
             // Some peers beat outside of channels. It means nothing, and is no request.
@@ -124,7 +145,8 @@ impl Session {
         let Event { header, name, args } = event;
         let id = header.message_id.ok_or(Malformed::NoMessageId)?;
         let dialect = Dialect::of(header.version);
-        let held = envelope.size() + header.context.size() + name.len() + args.as_bytes().len();
+        let parts = envelope.size() + header.context.size() + id.size();
+        let held = parts + name.len() + args.as_bytes().len();
         if let Err(refused) = self.admit(from, &envelope, held) {
             let failure = match refused {
                 None => stopping(),
@@ -136,11 +158,14 @@ impl Session {
             return refused.map_or(Ok(()), Err);
         }
         self.buffered_bytes += held;
+        self.shared_requests += usize::from(is_shared);
         let serving = Serving {
             id,
             method: name,
             args: Some(args),
             held,
+            is_shared,
+            is_running: false,
             context: header.context,
             reply_context: Context::new(),
             credit: Credit::new(self.config.limits.credit),
@@ -160,7 +185,10 @@ impl Session {
             beat: false,
             queued: false,
             held: false,
-            held_unsent: 0,
+            has_beaten_held: false,
+            notices: REQUESTED,
+            unsent: 0,
+            unsent_count: 0,
             wake: None,
             side: Side::Server(serving),
         });
@@ -173,7 +201,8 @@ impl Session {
     fn patience(&self, from: PeerId, envelope: &Envelope) -> Patience {
         // The end of a connection is told of, unless a queue stands between.
         let is_seen = from.is_named() && envelope.frames().is_empty();
-        match self.table.rhythm_of(from).filter(|_| is_seen) {
+        let account = self.table.account_of(from, envelope);
+        match account.and_then(|account| account.rhythm).filter(|_| is_seen) {
             Some(rhythm) => Patience::OfServer { rhythm },
             None if is_seen => Patience::WhileConnected,
             None => Patience::OfServer { rhythm: Duration::ZERO },
@@ -188,14 +217,18 @@ impl Session {
         bytes: usize,
     ) -> Result<(), Option<PeerMisbehaved>> {
         let limits = &self.config.limits;
-        let of_peer = self.table.requests_from(from, envelope);
+        let account = self.table.account_of(from, envelope);
+        let (of_peer, requested) =
+            account.map_or((0, 0), |account| (account.requests, account.requested));
         if self.stopping {
             Err(None)
         } else if self.table.len() >= limits.channels {
             Err(Some(PeerMisbehaved::TooManyChannels(self.table.len())))
         } else if of_peer >= limits.channels_per_peer {
             Err(Some(PeerMisbehaved::TooManyChannels(of_peer)))
-        } else if self.buffered_bytes.saturating_add(bytes) > limits.buffered_bytes {
+        } else if requested > 0 && requested.saturating_add(bytes) > limits.peer_bytes {
+            Err(Some(PeerMisbehaved::TooManyBytes(requested)))
+        } else if self.buffered_bytes.saturating_add(bytes) > limits.total_bytes {
             Err(Some(PeerMisbehaved::TooManyBytes(self.buffered_bytes)))
         } else {
             Ok(())
@@ -275,7 +308,7 @@ impl Session {
         let most = limits.buffered_events.max(caller.window.size() as usize + 1);
         let size = answer.size();
         let too_many = caller.inbox.len() >= most && !answer.is_last();
-        let too_large = self.buffered_bytes.saturating_add(size) > limits.buffered_bytes;
+        let too_large = self.buffered_bytes.saturating_add(size) > limits.total_bytes;
         if too_many || too_large {
             self.lose(at, Loss::Overflow);
             return Err(PeerMisbehaved::Overflow);
@@ -284,9 +317,11 @@ impl Session {
         channel.phase = phase;
         caller.timeout = None;
         self.unread_calls += usize::from(caller.inbox.is_empty());
+        self.unread_answers += 1;
         caller.inbox.push(answer);
         self.buffered_bytes += size;
-        if !std::mem::replace(&mut caller.noticed, true) {
+        if !std::mem::replace(&mut caller.noticed, true) && channel.notices & READABLE == 0 {
+            channel.notices |= READABLE;
             self.notices.push_back(Notice::Readable(CallId(at)));
         }
         if last {
@@ -317,7 +352,7 @@ impl Session {
             serving.stalled = None;
             if serving.wants_room && serving.has_room(&self.config.limits) {
                 serving.wants_room = false;
-                self.notices.push_back(Notice::Writable(RequestId(at)));
+                self.tell_writable(at);
             }
         }
         if is_first {

@@ -4,11 +4,10 @@ use std::collections::VecDeque;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{Notice, RequestId, Session, table::At};
+use super::{Session, table::At};
 use crate::{
     args::Args,
-    call::Loss,
-    channel::{Channel, Ending, Serving, Side, heartbeat::Patience, phase::Phase},
+    channel::{self, Channel, Ending, Serving, Side, heartbeat::Patience, phase::Phase},
     compat::{Dialect, RemoteFailure},
     event::{Context, ResponseTo, Writer, name},
     id::{MessageId, OwnId},
@@ -17,8 +16,10 @@ use crate::{
     transport::{PeerId, Route},
 };
 
-/// How many events may wait that belong to no channel.
+/// How many events may wait that belong to no channel,
 const MOST_LOOSE: usize = 1024;
+/// and how many bytes of them.
+const MOST_LOOSE_BYTES: usize = 1 << 20;
 
 /// An event that belongs to no channel.
 #[derive(Debug)]
@@ -30,6 +31,18 @@ pub(super) enum Loose {
         to: PeerId,
         own: OwnId,
     },
+}
+
+impl Loose {
+    /// How many bytes are kept with it.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Refusal(Refusal { envelope, id, failure, .. }) => {
+                size_of::<Self>() + envelope.size() + id.as_encoded().len() + failure.size()
+            }
+            Self::Farewell { .. } => size_of::<Self>(),
+        }
+    }
 }
 
 /// The answer to a request that got no channel.
@@ -44,26 +57,22 @@ pub(super) struct Refusal {
     pub(super) is_returned: bool,
 }
 
-/// What waits for a congested route.
+/// The channels that wait for a congested route.
 #[derive(Debug, Default)]
-pub(super) struct Held {
-    pub(super) channels: Vec<At>,
-    /// Payload bytes in those channels.
-    pub(super) bytes: usize,
-}
+pub(super) struct Held(pub(super) Vec<At>);
 
 impl Held {
-    /// Keeps a channel with what it has to send now; false when that is too much.
-    fn hold(&mut self, at: At, channel: &mut Channel, most: usize) -> bool {
-        let others = self.bytes - channel.held_unsent;
-        channel.held_unsent = channel.unsent_bytes();
-        self.bytes = others + channel.held_unsent;
+    /// Has a channel wait with what it has to send.
+    fn hold(&mut self, at: At, channel: &mut Channel) {
+        channel.detach_unsent();
         if !std::mem::replace(&mut channel.held, true) {
-            self.channels.push(at);
+            self.0.push(at);
         }
-        others == 0 || self.bytes <= most
     }
 }
+
+/// Answers below this share memory with others; see [`Args::encode`].
+const SMALL: usize = 4 << 10;
 
 /// What a channel sends next.
 enum Next {
@@ -82,6 +91,7 @@ impl Session {
     /// when its caller gives up.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         if let Some(loose) = self.loose.pop_front() {
+            self.loose_bytes -= loose.weight();
             return Some(self.encode_loose(loose));
         }
         loop {
@@ -95,17 +105,16 @@ impl Session {
                 congested => congested.get_mut(&Route::of(channel.peer, &channel.envelope)),
             };
             channel.queued = false;
-            if let Some(next) = channel.take_output(held.is_some()) {
+            let next = channel.take_output(held.is_some());
+            if let Some(held) = held.filter(|_| channel.has_beaten_held || channel.has_output()) {
+                held.hold(at, channel);
+                // Channels that ended while they were held leave their places behind.
+                if held.0.len() > 2 * self.table.len() + 64 {
+                    held.0.retain(|at| self.table.get(*at).is_some());
+                }
+            }
+            if let Some(next) = next {
                 return self.encode(at, next);
-            }
-            let Some(held) = held.filter(|_| channel.has_output()) else { continue };
-            let fits = held.hold(at, channel, self.config.limits.unsent_bytes);
-            // Channels that ended while they were held leave their places behind.
-            if held.channels.len() > 2 * self.table.len() + 64 {
-                held.channels.retain(|at| self.table.get(*at).is_some());
-            }
-            if !fits {
-                self.lose(at, Loss::Overflow);
             }
         }
     }
@@ -141,9 +150,18 @@ impl Session {
 
     fn encode(&mut self, at: At, next: Next) -> Option<Transmit> {
         let writer = &mut self.writer;
-        let channel = self.table.get_mut(at)?;
+        let (channel, number, account) = self.table.get_with_account(at)?;
         let (to, envelope) = (channel.peer, channel.envelope.clone());
         let ended = matches!(next, Next::Ending(_));
+        let mut waited_for = false;
+        if let Next::Item(item) = &next {
+            // The last answer goes with its channel.
+            let weight = channel::weight(item);
+            channel.unsent -= weight;
+            channel.unsent_count -= 1;
+            self.unsent_bytes -= weight;
+            waited_for = account.is_some_and(|account| account.remove_unsent(weight));
+        }
         let payload = match next {
             Next::Request(payload) => {
                 self.begin_listening(at);
@@ -168,6 +186,9 @@ impl Session {
         if ended {
             self.close(at);
         } else {
+            if waited_for {
+                self.resume_postponed(number);
+            }
             self.tell_room(at);
             self.enqueue(at);
         }
@@ -176,7 +197,9 @@ impl Session {
 
     /// Bounded: a peer that floods while it reads nothing goes without.
     pub(super) fn say_loosely(&mut self, loose: Loose) {
-        if self.loose.len() < MOST_LOOSE {
+        let weight = loose.weight();
+        if self.loose.len() < MOST_LOOSE && self.loose_bytes + weight <= MOST_LOOSE_BYTES {
+            self.loose_bytes += weight;
             self.loose.push_back(loose);
         }
     }
@@ -232,7 +255,7 @@ impl Session {
             && serving.has_room(limits)
         {
             serving.wants_room = false;
-            self.notices.push_back(Notice::Writable(RequestId(at)));
+            self.tell_writable(at);
         }
     }
 }
@@ -278,6 +301,20 @@ impl Channel {
         }
     }
 
+    /// What waits for long keeps no memory that it shares with what does not.
+    fn detach_unsent(&mut self) {
+        let Side::Server(serving) = &mut self.side else { return };
+        let detach = |value: &mut Args| {
+            if value.as_bytes().len() < SMALL && !value.as_bytes().is_unique() {
+                *value = value.detached();
+            }
+        };
+        serving.items.iter_mut().for_each(detach);
+        if let Some(Ending::Value(value)) = &mut serving.ending {
+            detach(value);
+        }
+    }
+
     /// The request before anything else; beats before items, so that no backlog delays them. Held back, a
     /// channel sends nothing that a slow peer could pile up.
     fn take_output(&mut self, held_back: bool) -> Option<Next> {
@@ -288,7 +325,9 @@ impl Channel {
             caller.is_sent = true;
             return Some(Next::Request(request.clone()));
         }
-        if std::mem::take(&mut self.beat) {
+        if self.beat && !(held_back && self.has_beaten_held) {
+            self.beat = false;
+            self.has_beaten_held = held_back;
             if let Side::Caller(caller) = &mut self.side {
                 caller.has_beaten = true;
             }

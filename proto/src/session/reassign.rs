@@ -7,7 +7,7 @@ use crate::{
     channel::{Channel, Side, heartbeat::Heartbeat},
     event::Event,
     multipart::Transmit,
-    transport::PeerId,
+    transport::{PeerId, Route},
 };
 
 /// A request that comes back is sent again at once; when it does so again, after this time, and from then on after twice
@@ -45,7 +45,7 @@ impl Session {
     /// [`handle_peer`](Self::handle_peer).
     pub fn handle_gone(&mut self, now: Instant, peer: PeerId) {
         self.advance(now);
-        for at in self.table.of_peer(peer) {
+        for at in self.table.of_route(&Route { peer, identity: None }) {
             if let Some(Channel { side: Side::Caller(caller), .. }) = self.table.get(at)
                 && caller.assigned
                 && caller.is_unanswered()

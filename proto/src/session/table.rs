@@ -7,11 +7,12 @@ use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 use slab::Slab;
 
+use super::accounts::{Account, NOBODY};
 use crate::{
     channel::{Channel, Side, phase::Phase},
     id::{OwnId, TheirId},
     multipart::Envelope,
-    transport::PeerId,
+    transport::{PeerId, Route},
 };
 
 /// Names one channel for ever: slots are used again, serials are not.
@@ -29,30 +30,22 @@ pub(crate) struct Table {
     next_serial: u64,
     /// The slots of requests.
     requests: HashTable<u32>,
+    accounts: Slab<Account>,
     /// Of peers that have names.
-    peers: HashMap<PeerId, OfPeer, FixedState>,
-    /// Requests by the first identity of their envelope, where peers have no names.
-    counts: HashMap<Bytes, usize, FixedState>,
+    peers: HashMap<PeerId, u32, FixedState>,
+    /// Of requests by the first identity of their envelope, where peers have no names.
+    routes: HashMap<Bytes, u32, FixedState>,
     hasher: FixedState,
 }
 
 #[derive(Debug)]
 struct Entry {
     serial: u64,
-    /// Where the channel stands among those of its peer.
+    /// The account of its peer,
+    account: u32,
+    /// and where the channel stands among those of it.
     place: u32,
     channel: Channel,
-}
-
-/// The channels of a peer.
-#[derive(Debug, Default)]
-struct OfPeer {
-    slots: Vec<u32>,
-    requests: usize,
-    /// The longest time that it has let pass before a first beat, once it has beaten.
-    rhythm: Option<Duration>,
-    /// Forgotten with its last channel.
-    is_gone: bool,
 }
 
 impl Table {
@@ -62,8 +55,9 @@ impl Table {
             channels: Slab::new(),
             next_serial: 0,
             requests: HashTable::new(),
+            accounts: Slab::new(),
             peers: HashMap::with_hasher(hasher.clone()),
-            counts: HashMap::with_hasher(hasher.clone()),
+            routes: HashMap::with_hasher(hasher.clone()),
             hasher,
         }
     }
@@ -72,24 +66,53 @@ impl Table {
         self.channels.len()
     }
 
-    /// How many requests that came the same way are open.
-    pub(crate) fn requests_from(&self, peer: PeerId, envelope: &Envelope) -> usize {
-        if peer == PeerId::NAMELESS {
-            return self.counts.get(identity(envelope)).copied().unwrap_or(0);
-        }
-        self.peers.get(&peer).map_or(0, |of_peer| of_peer.requests)
+    /// What came the same way, if anything is open.
+    pub(crate) fn account_of(&self, peer: PeerId, envelope: &Envelope) -> Option<&Account> {
+        let number = match peer {
+            PeerId::NAMELESS => self.routes.get(identity(envelope)),
+            _ => self.peers.get(&peer),
+        };
+        self.accounts.get(*number? as usize)
     }
 
-    /// How often a peer beats on its requests, once it has: it does so on all of them.
-    pub(crate) fn rhythm_of(&self, peer: PeerId) -> Option<Duration> {
-        self.peers.get(&peer)?.rhythm
+    /// The number of that account.
+    fn number_of(&self, route: &Route) -> Option<u32> {
+        match (&route.identity, route.peer) {
+            (Some(identity), PeerId::NAMELESS) => self.routes.get(identity).copied(),
+            (None, PeerId::NAMELESS) => self.routes.get(&Bytes::new()).copied(),
+            (_, peer) => self.peers.get(&peer).copied(),
+        }
+    }
+
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.iter().map(|(_, account)| account)
+    }
+
+    pub(crate) fn account(&self, number: u32) -> Option<&Account> {
+        self.accounts.get(number as usize)
+    }
+
+    pub(crate) fn account_mut(&mut self, number: u32) -> Option<&mut Account> {
+        self.accounts.get_mut(number as usize)
+    }
+
+    /// A channel with the account of its peer, and the number of that.
+    pub(crate) fn get_with_account(
+        &mut self,
+        at: At,
+    ) -> Option<(&mut Channel, u32, Option<&mut Account>)> {
+        let entry = self.channels.get_mut(at.slot as usize)?;
+        if entry.serial != at.serial {
+            return None;
+        }
+        let account = self.accounts.get_mut(entry.account as usize);
+        Some((&mut entry.channel, entry.account, account))
     }
 
     /// The first beat has come on a request.
     pub(crate) fn note_rhythm(&mut self, at: At, rhythm: Duration) {
-        let Some(peer) = self.get(at).map(|channel| channel.peer) else { return };
-        if let Some(of_peer) = self.peers.get_mut(&peer) {
-            of_peer.rhythm = of_peer.rhythm.max(Some(rhythm));
+        if let Some((_, _, Some(account))) = self.get_with_account(at) {
+            account.rhythm = account.rhythm.max(Some(rhythm));
         }
     }
 
@@ -102,15 +125,15 @@ impl Table {
         let at = At { serial: self.next_serial, slot: self.next_slot() };
         self.next_serial += 1;
         let (peer, hash) = (channel.peer, Key::of(&channel).map(|key| key.hash(&self.hasher)));
-        let is_request = hash.is_some();
-        if is_request && peer == PeerId::NAMELESS {
-            *self.counts.entry(identity(&channel.envelope).clone()).or_default() += 1;
-        }
-        self.channels.insert(Entry { serial: at.serial, place: 0, channel });
+        let account = match (hash, peer) {
+            (Some(_), PeerId::NAMELESS) => self.open_route(identity(&channel.envelope)),
+            _ => self.open_account(peer),
+        };
+        self.channels.insert(Entry { serial: at.serial, account, place: 0, channel });
         if let Some(hash) = hash {
             self.insert_request(hash, at.slot);
         }
-        self.join(at.slot, peer, is_request);
+        self.join(at.slot, account);
         at
     }
 
@@ -166,38 +189,31 @@ impl Table {
     /// Gives a call that is open to any peer to one, or takes it back.
     pub(crate) fn move_call(&mut self, at: At, to: PeerId) {
         let Some(channel) = self.get_mut(at) else { return };
-        let from = std::mem::replace(&mut channel.peer, to);
-        self.part(at.slot, from, false);
-        self.join(at.slot, to, false);
+        channel.peer = to;
+        self.part(at.slot);
+        let account = self.open_account(to);
+        self.join(at.slot, account);
     }
 
-    pub(crate) fn remove(&mut self, at: At) -> Option<Channel> {
+    /// Takes a channel out; with the number of its account.
+    pub(crate) fn remove(&mut self, at: At) -> Option<(Channel, u32)> {
         let channel = self.get(at)?;
-        let (peer, hash) = (channel.peer, Key::of(channel).map(|key| key.hash(&self.hasher)));
-        let is_request = hash.is_some();
+        let hash = Key::of(channel).map(|key| key.hash(&self.hasher));
         if let Some(hash) = hash {
             // Gone already if a newer channel has the id.
             if let Ok(found) = self.requests.find_entry(hash, |slot| *slot == at.slot) {
                 found.remove();
             }
         }
-        self.part(at.slot, peer, is_request);
+        let account = self.part(at.slot);
         let Entry { channel, .. } = self.channels.remove(at.slot as usize);
-        if is_request
-            && peer == PeerId::NAMELESS
-            && let Some(count) = self.counts.get_mut(identity(&channel.envelope))
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.counts.remove(identity(&channel.envelope));
-            }
-        }
-        Some(channel)
+        Some((channel, account))
     }
 
-    /// All channels of a peer that has a name, the oldest first.
-    pub(crate) fn of_peer(&self, peer: PeerId) -> Vec<At> {
-        let slots = self.peers.get(&peer).map_or(&[][..], |of_peer| &of_peer.slots);
+    /// All channels of a peer that has a name, or of a route, the oldest first.
+    pub(crate) fn of_route(&self, route: &Route) -> Vec<At> {
+        let account = self.number_of(route).and_then(|number| self.account(number));
+        let slots = account.map_or(&[][..], |account| &account.slots);
         let at = |slot: &u32| {
             let Entry { serial, .. } = self.channels.get(*slot as usize)?;
             Some(At { serial: *serial, slot: *slot })
@@ -207,45 +223,89 @@ impl Table {
         channels
     }
 
-    /// Puts a channel among those of its peer.
-    fn join(&mut self, slot: u32, peer: PeerId, is_request: bool) {
+    /// The number of a peer's account; [`NOBODY`] where it has no name.
+    fn open_account(&mut self, peer: PeerId) -> u32 {
         if !peer.is_named() {
-            return;
+            return NOBODY;
         }
-        let of_peer = self.peers.entry(peer).or_default();
-        of_peer.requests += usize::from(is_request);
-        if let Some(entry) = self.channels.get_mut(slot as usize) {
-            entry.place = u32::try_from(of_peer.slots.len()).unwrap_or(u32::MAX);
-        }
-        of_peer.slots.push(slot);
+        let Self { accounts, peers, .. } = self;
+        *peers.entry(peer).or_insert_with(|| open(accounts, Account::new(peer, None)))
     }
 
-    fn part(&mut self, slot: u32, peer: PeerId, is_request: bool) {
-        let Some(of_peer) = self.peers.get_mut(&peer) else { return };
-        let Some(place) = self.channels.get(slot as usize).map(|entry| entry.place as usize) else {
-            return;
-        };
-        of_peer.requests -= usize::from(is_request);
-        of_peer.slots.swap_remove(place);
-        if let Some(moved) = of_peer.slots.get(place)
+    /// The same for a route, where peers have no names.
+    fn open_route(&mut self, identity: &Bytes) -> u32 {
+        if let Some(number) = self.routes.get(identity) {
+            return *number;
+        }
+        let identity = Bytes::copy_from_slice(identity);
+        let account = Account::new(PeerId::NAMELESS, Some(identity.clone()));
+        let number = open(&mut self.accounts, account);
+        self.routes.insert(identity, number);
+        number
+    }
+
+    /// Puts a channel among those of its peer.
+    fn join(&mut self, slot: u32, number: u32) {
+        let Some(entry) = self.channels.get_mut(slot as usize) else { return };
+        entry.account = number;
+        let Some(account) = self.accounts.get_mut(number as usize) else { return };
+        if let Side::Server(serving) = &entry.channel.side {
+            account.requests += 1;
+            account.requested += serving.held;
+        }
+        entry.place = u32::try_from(account.slots.len()).unwrap_or(u32::MAX);
+        account.slots.push(slot);
+    }
+
+    /// Takes a channel from those of its peer; whose it was.
+    fn part(&mut self, slot: u32) -> u32 {
+        let Some(entry) = self.channels.get_mut(slot as usize) else { return NOBODY };
+        let (number, place) = (std::mem::replace(&mut entry.account, NOBODY), entry.place as usize);
+        let Some(account) = self.accounts.get_mut(number as usize) else { return NOBODY };
+        if let Side::Server(serving) = &entry.channel.side {
+            account.requests -= 1;
+            account.requested -= serving.held;
+            account.unsent -= entry.channel.unsent;
+            account.unsent_count -= entry.channel.unsent_count;
+            account.running -= u32::from(serving.is_running);
+        }
+        account.slots.swap_remove(place);
+        if let Some(moved) = account.slots.get(place)
             && let Some(entry) = self.channels.get_mut(*moved as usize)
         {
             entry.place = u32::try_from(place).unwrap_or(u32::MAX);
         }
-        if of_peer.is_gone && of_peer.slots.is_empty() {
-            self.peers.remove(&peer);
+        if account.slots.is_empty() {
+            self.close_account(number);
         }
+        number
+    }
+
+    /// An account without channels goes, unless its peer may be back.
+    fn close_account(&mut self, number: u32) {
+        let Some(account) = self.accounts.get(number as usize) else { return };
+        let Route { peer, identity } = account.route();
+        match identity {
+            Some(identity) => drop(self.routes.remove(&identity)),
+            None if account.is_gone => drop(self.peers.remove(&peer)),
+            None => return,
+        }
+        self.accounts.remove(number as usize);
     }
 
     /// A peer has gone and will never come back.
     pub(crate) fn forget_peer(&mut self, peer: PeerId) {
-        if let Some(of_peer) = self.peers.get_mut(&peer) {
-            of_peer.is_gone = true;
-            if of_peer.slots.is_empty() {
-                self.peers.remove(&peer);
-            }
+        let Some(number) = self.peers.get(&peer).copied() else { return };
+        let Some(account) = self.accounts.get_mut(number as usize) else { return };
+        account.is_gone = true;
+        if account.slots.is_empty() {
+            self.close_account(number);
         }
     }
+}
+
+fn open(accounts: &mut Slab<Account>, account: Account) -> u32 {
+    u32::try_from(accounts.insert(account)).unwrap_or(NOBODY)
 }
 
 /// What finds a request.

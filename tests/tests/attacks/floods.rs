@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use crate::siege::{MIB, Siege, call, event};
+use zerorpc::Limits;
+use zerorpc_tests::service::eventually;
+
+use crate::siege::{MIB, Siege, call, event, is_closed};
 
 /// Sends `bytes` over and over on some connections that never read, while others are served.
 fn flood(siege: &Siege, connections: usize, bytes: &[u8], rounds: usize) -> Vec<TcpStream> {
@@ -120,4 +123,56 @@ fn large_answers_that_nobody_reads() {
     }
     // Those that are made wait for their reader or his end: there is no more of them than was asked for.
     siege.stays_below(200 * MIB);
+}
+
+#[test]
+fn whoever_does_not_read_is_cut_off_and_told_of() {
+    let limits = Limits { peer_bytes: 8 * MIB, ..Limits::default() };
+    let siege = Siege::with(|builder| builder.limits(limits));
+    let mut stream = siege.intrude();
+    for number in 0..100_u32 {
+        // 2 MiB each.
+        let request = call(number, "blob", b"\x91\xce\x00\x20\x00\x00");
+        stream.write_all(&request).expect("there is room");
+    }
+    let mut reasons = Vec::new();
+    eventually("it is cut off", || {
+        siege.serves_others();
+        reasons.extend(siege.reasons());
+        reasons.iter().any(|reason| reason.contains("it does not read what it asks for"))
+    });
+    assert!(reasons.iter().any(|reason| reason.contains("MiB of answers")), "{reasons:?}");
+    // It hears of it at once, however much the system had taken for it.
+    is_closed(&mut stream);
+    siege.serves_others();
+}
+
+#[test]
+fn halves_of_large_messages_are_bounded_by_their_sum() {
+    let limits = Limits { total_bytes: 64 * MIB, ..Limits::default() };
+    let siege = Siege::with(|builder| builder.limits(limits));
+    // One gigabyte is announced.
+    let send = |mut stream: &TcpStream, mebibytes: usize, begins: bool| {
+        let header = b"\x01\0\x02\0\0\0\0\x40\0\0\0";
+        let header = if begins { &header[..] } else { &[] };
+        let bytes = [header, &vec![0; mebibytes * MIB]].concat();
+        stream.write_all(&bytes)
+    };
+    let streams: Vec<TcpStream> = (0..3).map(|_| siege.intrude()).collect();
+    send(&streams[0], 10, true).expect("it is read");
+    send(&streams[1], 20, true).expect("it is read");
+    siege.serves_others();
+    assert!(!siege.reasons().iter().any(|reason| reason.contains("too much")));
+    // As buffers grow by doubling, this takes 32 or 64: beyond seven eighths of all there is, whoever has most goes.
+    let _refused = send(&streams[2], 40, true);
+    let mut reasons = Vec::new();
+    eventually("it is cut off", || {
+        siege.serves_others();
+        reasons.extend(siege.reasons());
+        reasons.iter().any(|reason| reason.contains("too much is kept for all peers together"))
+    });
+    is_closed(&mut { &streams[2] }.try_clone().expect("a descriptor"));
+    send(&streams[0], 1, false).expect("the smaller ones go on");
+    siege.serves_others();
+    siege.stays_below(96 * MIB);
 }

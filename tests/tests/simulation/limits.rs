@@ -119,7 +119,7 @@ fn message_size_depth_and_elements() {
 
 #[test]
 fn buffered_bytes_of_all_callers_together() {
-    let mut server = server(Limits { buffered_bytes: 10_000, ..Limits::default() });
+    let mut server = server(Limits { total_bytes: 10_000, ..Limits::default() });
     let large = |id: u32| request(id).with_args(Value::Array(vec![Value::Binary(vec![0; 4000])]));
     let first = server.request(HOSTILE, &large(0));
     server.request(HOSTILE, &large(1));

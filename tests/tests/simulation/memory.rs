@@ -14,7 +14,7 @@ const PEER: PeerId = PeerId(1);
 const MEGABYTE: usize = 1 << 20;
 
 fn limits() -> Limits {
-    Limits { buffered_bytes: 10 * MEGABYTE, ..Limits::default() }
+    Limits { total_bytes: 10 * MEGABYTE, ..Limits::default() }
 }
 
 fn server() -> Session {
@@ -63,7 +63,7 @@ fn whatever_part_of_a_request_is_large_is_counted() {
         let refused = results.iter().position(Result::is_err).expect(what);
         assert!((9..=10).contains(&refused), "{what}: refused after {refused}");
         assert!(matches!(results[refused], Err(PeerMisbehaved::TooManyBytes(_))), "{what}");
-        assert!(session.buffered_bytes() <= limits().buffered_bytes, "{what}");
+        assert!(session.buffered_bytes() <= limits().total_bytes, "{what}");
         assert_eq!(session.open_channels(), refused, "{what}");
         session.handle_peer(now, PEER, false);
         assert_eq!((session.open_channels(), session.buffered_bytes()), (0, 0), "{what}");
@@ -132,7 +132,7 @@ fn results_are_bounded_over_all_calls() {
     for (_, id) in &calls {
         let result = Foreign::on(id.clone(), "OK", Value::Array(vec![junk()])).message();
         let _ = session.handle_message(now, PEER, result);
-        assert!(session.buffered_bytes() <= limits().buffered_bytes);
+        assert!(session.buffered_bytes() <= limits().total_bytes);
     }
     let mut lost = 0;
     for (call, _) in calls {
@@ -150,13 +150,13 @@ fn results_are_bounded_over_all_calls() {
 fn an_end_that_says_little_always_has_room() {
     let (mut session, now) = (client(), Instant::now());
     let (call, id) = open(&mut session, now);
-    let fill = Value::Binary(vec![7; limits().buffered_bytes - 5]);
+    let fill = Value::Binary(vec![7; limits().total_bytes - 5]);
     for event in
         [Foreign::on(id.clone(), "STREAM", fill), Foreign::on(id, "STREAM_DONE", Value::Nil)]
     {
         session.handle_message(now, PEER, event.message()).expect("a sound event");
     }
-    assert_eq!(session.buffered_bytes(), limits().buffered_bytes);
+    assert_eq!(session.buffered_bytes(), limits().total_bytes);
     let mut answers = std::iter::from_fn(|| session.call(call)?.recv());
     assert!(matches!(answers.next(), Some(Answer::Item(_))));
     assert_eq!(answers.next(), Some(Answer::End));

@@ -107,6 +107,16 @@ impl Stream {
         }
     }
 
+    /// Has the connection end at once when it is dropped, whatever waits in the system to be sent: to a peer that takes
+    /// nothing, the system would go on trying for minutes, and the peer would not hear of the end before.
+    pub(crate) fn abort(&self) {
+        if let Socket::Tcp(_) = &self.socket
+            && let Err(error) = socket2::SockRef::from(self).set_linger(Some(Duration::ZERO))
+        {
+            tracing::debug!("the connection with {self} will end by and by: {error}");
+        }
+    }
+
     /// Whether the connection stands; false while it is still being made.
     ///
     /// # Errors

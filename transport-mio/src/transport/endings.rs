@@ -69,6 +69,18 @@ impl MioTransport {
         self.end(slot, &Ending::Dropped(reason.to_owned()));
     }
 
+    /// Ends the connection of a peer for which too much is kept. One that takes nothing is not given a last word, which
+    /// would have to wait behind all the rest.
+    pub(super) fn cut_off_connection(&mut self, slot: usize, reason: &str) {
+        let Some(connection) = self.connection(slot) else { return };
+        connection.write();
+        if connection.engine.has_output() {
+            connection.stream.abort();
+            return self.end(slot, &Ending::Dropped(reason.to_owned()));
+        }
+        self.end_connection(slot, reason, reason);
+    }
+
     /// Ends a connection. If this side had made it, it is made again.
     pub(super) fn end(&mut self, slot: usize, ending: &Ending) {
         let now = Instant::now();
@@ -111,6 +123,7 @@ impl MioTransport {
             },
             Slot::Listener(_) | Slot::Group(_) => return None,
         };
+        self.retained -= std::mem::take(&mut connection.retained);
         let (origin, remote) = (connection.origin, connection.stream.to_string());
         let ending = match ending {
             Ending::Closed | Ending::Failed(_) => {

@@ -86,7 +86,7 @@ impl MioTransport {
     }
 
     /// Hands a message to one peer; one that is gone does not get it.
-    fn send_to(&mut self, peer: PeerId, message: Outgoing) -> Flow {
+    fn send_to(&mut self, peer: PeerId, mut message: Outgoing) -> Flow {
         let Some(slot) = self.peers.get(&peer).copied() else {
             tracing::trace!("dropped a message: {peer} is gone");
             return Flow::Clear;
@@ -96,6 +96,10 @@ impl MioTransport {
             return Flow::Clear;
         };
         let before = connection.engine.queued_bytes();
+        if connection.congested {
+            // It may wait for long, and should keep no memory that it shares with what does not.
+            message.detach();
+        }
         connection.engine.send_message(message);
         if connection.congested {
             connection.beyond += connection.engine.queued_bytes() - before;
@@ -117,6 +121,9 @@ impl MioTransport {
         let is_lost = connection.is_over(most_messages, usize::MAX)
             || connection.beyond > bytes.saturating_mul(GIVEN_UP);
         connection.congested = true;
+        if is_lost {
+            connection.stream.abort();
+        }
         self.rotation.remove(peer);
         if is_lost {
             let words = "what was asked for is not read; read faster, or ask for less at a time";

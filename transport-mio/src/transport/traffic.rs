@@ -166,6 +166,8 @@ impl MioTransport {
         let Some(connection) = self.connection(slot) else { return };
         connection.unwritten = false;
         connection.write();
+        self.recount(slot);
+        let Some(connection) = self.connection(slot) else { return };
         if connection.failed.is_some() {
             // What the peer sent before it went is still to be read; that ends the connection.
             return self.enqueue(slot);
@@ -196,6 +198,16 @@ impl MioTransport {
             self.waiting.push_front(message);
         }
         self.send_waiting();
+    }
+
+    /// Counts what is kept for a connection.
+    pub(super) fn recount(&mut self, slot: usize) {
+        if let Some(connection) = self.slots.get_mut(slot).and_then(Slot::connection_mut) {
+            // Nobody's before the handshake is over, which is bounded by itself.
+            let retained = connection.peer.map_or(0, |_| connection.retained_bytes());
+            self.retained += retained;
+            self.retained -= std::mem::replace(&mut connection.retained, retained);
+        }
     }
 
     /// A peer has gone: its name is free, and what it did not get goes back.

@@ -231,6 +231,16 @@ fn encode(framing: Framing, message: &Outgoing, batch: &mut Batch) {
 }
 
 impl Outgoing {
+    /// Copies what is small: such parts are slices of memory that they share with many others.
+    pub(crate) fn detach(&mut self) {
+        const SMALL: usize = 4 << 10;
+        for part in self.frames.iter_mut().chain([&mut self.tail]) {
+            if !part.is_empty() && part.len() < SMALL {
+                *part = Bytes::copy_from_slice(part);
+            }
+        }
+    }
+
     /// The bytes of all frames, and what frames cost besides.
     fn cost(&self) -> usize {
         let bytes: usize = self.frames.iter().map(Bytes::len).sum();

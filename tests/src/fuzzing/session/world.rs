@@ -381,9 +381,10 @@ impl World {
     pub(super) fn check(&self) {
         for app in &self.apps {
             assert!(app.session.open_channels() <= app.limits.channels);
-            assert!(app.session.buffered_bytes() <= app.limits.buffered_bytes);
+            assert!(app.session.buffered_bytes() <= app.limits.total_bytes);
+            let of_peers = app.session.retained_by_route().map(|(_, bytes)| bytes).sum::<usize>();
             if app.session.open_channels() == 0 {
-                assert_eq!(app.session.buffered_bytes(), 0);
+                assert_eq!((app.session.buffered_bytes(), of_peers), (0, 0));
                 assert_eq!(app.session.poll_timeout(), None);
             }
         }
@@ -398,9 +399,9 @@ fn app(at: usize, tape: &mut Tape<'_>) -> App {
         channels: 12,
         channels_per_peer: 6,
         buffered_events: 8,
-        buffered_bytes: 3000,
+        peer_bytes: 2000,
+        total_bytes: 3000,
         unsent_items: 4,
-        unsent_bytes: 1 << 16,
         credit: 300,
         stalled: Duration::from_secs(60),
     };

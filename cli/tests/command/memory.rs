@@ -1,0 +1,59 @@
+//! What callers make the command keep, and what becomes of that memory when they have gone.
+
+use std::{fs, io::Write, net::TcpStream};
+
+use crate::support::{Running, Server, run, until};
+
+const MIB: usize = 1 << 20;
+
+/// Bytes of memory that a process has in use.
+fn memory(running: &Running) -> usize {
+    let status = fs::read_to_string(format!("/proc/{}/status", running.pid().as_raw_nonzero()));
+    let status = status.expect("Linux tells");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line of it");
+    let kibibytes = line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number");
+    kibibytes << 10
+}
+
+/// A connection that asks so often for ten megabytes, and never reads.
+fn deaf(server: &Server, times: u32) -> TcpStream {
+    let address = server.endpoint.trim_start_matches("tcp://");
+    let mut stream = TcpStream::connect(address).expect("the server accepts");
+    let mut bytes = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL".to_vec();
+    bytes.resize(64, 0);
+    bytes.extend_from_slice(b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER");
+    for number in 0..times {
+        let id = format!("{number:08}");
+        let head = [b"\x93\x82\xaamessage_id\xa8", id.as_bytes(), b"\xa1v\x03\xa4blob\x91\xce"];
+        let event = [head.concat().as_slice(), &10_000_000_u32.to_be_bytes()].concat();
+        bytes.extend_from_slice(&[1, 0, 0, u8::try_from(event.len()).expect("it is short")]);
+        bytes.extend_from_slice(&event);
+    }
+    stream.write_all(&bytes).expect("there is room");
+    stream
+}
+
+#[test]
+fn freed_memory_goes_back_to_the_system() {
+    let server = Server::start("workshop");
+    server.ask(&["-j", "blob", "3"]).expect(0, "{\"$bin\":\"eHh4\"}\n");
+    let before = memory(&server.running);
+    let deaf: Vec<_> = (0..2).map(|_| deaf(&server, 100)).collect();
+    until("much is kept", || memory(&server.running) > before + 128 * MIB);
+    server.running.wait_for_stderr("it does not read what it asks for");
+    until("it went back", || memory(&server.running) < before + 64 * MIB);
+    drop(deaf);
+    server.ask(&["echo", "text"]).expect(0, "\"text\"\n");
+}
+
+#[test]
+fn how_much_may_be_kept_can_be_chosen() {
+    let server = Server::beating("5", &["--max-memory", "16"], "workshop");
+    let kept = deaf(&server, 30);
+    let said = server.running.wait_for_stderr("too much is kept for all peers together");
+    assert!(said.contains("MiB"), "{said}");
+    drop(kept);
+    server.ask(&["echo", "text"]).expect(0, "\"text\"\n");
+    let wrong = run(["--server", "--max-memory", "0", "tcp://127.0.0.1:1", "workshop"]);
+    wrong.expect(2, "").tells(&["at least 1"]);
+}

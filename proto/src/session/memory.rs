@@ -1,0 +1,155 @@
+//! How much is kept for whom, and what is done about too much.
+
+use std::time::Instant;
+
+use super::{
+    Notice, Session,
+    accounts::NOBODY,
+    outbound::{Loose, Refusal},
+    table::At,
+};
+use crate::{
+    call::Loss,
+    channel::{Channel, Side},
+    compat::{Dialect, RemoteFailure},
+    transport::Route,
+};
+
+/// What an open channel takes, about, beside what it keeps.
+const CHANNEL: usize = 1 << 10;
+
+impl Session {
+    /// How many bytes are kept for all peers: requests that wait to be taken up, answers that wait to be sent or to be
+    /// read, and what it takes to keep track of them. Costs nothing to ask.
+    #[must_use]
+    pub fn retained_bytes(&self) -> usize {
+        self.buffered_bytes
+            + self.unsent_bytes
+            + self.loose_bytes
+            + self.table.len() * CHANNEL
+            + self.notices.len() * size_of::<Notice>()
+    }
+
+    /// How many bytes are kept for each peer, or for each route where peers have no names.
+    pub fn retained_by_route(&self) -> impl Iterator<Item = (Route, usize)> {
+        self.table.accounts().map(|account| {
+            let channels = account.slots.len() * CHANNEL;
+            (account.route(), account.bytes().saturating_add(channels))
+        })
+    }
+
+    /// Whether there may be [`crowded_routes`](Self::crowded_routes); if not, there are none for certain.
+    #[must_use]
+    pub fn has_crowded_routes(&self) -> bool {
+        !self.crowded.is_empty()
+    }
+
+    /// The routes of peers that do not keep up with their answers, with the bytes of those: more of them wait than
+    /// [`Limits::peer_bytes`](crate::Limits::peer_bytes), or so many that further requests wait for them. It is up to
+    /// the caller for how long it puts up with it; [`dismiss`](Self::dismiss) ends it.
+    pub fn crowded_routes(&mut self) -> Vec<(Route, usize)> {
+        let Self { crowded, table, config, .. } = self;
+        let mut routes = Vec::new();
+        crowded.retain(|number| {
+            let Some(account) = table.account_mut(*number) else { return false };
+            // The number may be another peer's by now.
+            if account.is_crowded && account.is_over(&config.limits) {
+                routes.push((account.route(), account.unsent));
+                return true;
+            }
+            account.is_crowded = false;
+            false
+        });
+        routes
+    }
+
+    /// Ends everything that is open with a peer, or on a route, for which too much is kept: its requests are answered with
+    /// `failure`, as far as that can be. Its connection is to be ended afterwards.
+    pub fn dismiss(&mut self, now: Instant, route: &Route, failure: &RemoteFailure) {
+        self.advance(now);
+        for at in self.table.of_route(route) {
+            if let Some(Channel { peer, envelope, dialect, side: Side::Server(serving), .. }) =
+                self.table.get(at)
+            {
+                let (to, id) = (*peer, serving.id.clone());
+                let (envelope, failure) = (envelope.clone(), failure.clone());
+                let dialect = dialect.unwrap_or(Dialect::CURRENT);
+                let is_returned = false;
+                let refusal = Refusal { to, envelope, id, dialect, failure, is_returned };
+                self.say_loosely(Loose::Refusal(refusal));
+            }
+            self.lose(at, Loss::Disconnected);
+        }
+        self.congested.remove(route);
+    }
+
+    /// One more answer waits to be sent.
+    pub(crate) fn add_unsent(&mut self, at: At, weight: usize) {
+        let Some((channel, number, account)) = self.table.get_with_account(at) else { return };
+        channel.unsent += weight;
+        channel.unsent_count += 1;
+        self.unsent_bytes += weight;
+        if account.is_some_and(|account| account.add_unsent(weight, &self.config.limits)) {
+            self.crowded.push(number);
+        }
+    }
+
+    /// Whether a request may be answered now; if not, it will be told of again.
+    pub(crate) fn start(&mut self, at: At) -> bool {
+        let Some((channel, number, account)) = self.table.get_with_account(at) else {
+            return false;
+        };
+        let Side::Server(serving) = &mut channel.side else { return false };
+        if serving.is_running {
+            return true;
+        }
+        if let Some(account) = account {
+            if !account.may_run(&self.config.limits) {
+                account.postponed.push_back(at);
+                if account.is_over(&self.config.limits) && !account.is_crowded {
+                    account.is_crowded = true;
+                    self.crowded.push(number);
+                }
+                return false;
+            }
+            account.running += 1;
+        }
+        serving.is_running = true;
+        true
+    }
+
+    /// A request has its last answer.
+    pub(crate) fn stop_running(&mut self, at: At) {
+        let Some((channel, number, Some(account))) = self.table.get_with_account(at) else {
+            return;
+        };
+        if let Side::Server(serving) = &mut channel.side
+            && std::mem::take(&mut serving.is_running)
+        {
+            account.running -= 1;
+            if !account.postponed.is_empty() {
+                self.resume_postponed(number);
+            }
+        }
+    }
+
+    /// Room was made: tells of requests that were put off for want of it. One at a time as long as it is tight: what each
+    /// of them adds shows later.
+    pub(crate) fn resume_postponed(&mut self, number: u32) {
+        if number == NOBODY {
+            return;
+        }
+        while let Some(account) = self.table.account_mut(number)
+            && account.may_run(&self.config.limits)
+            && let Some(at) = account.postponed.pop_front()
+        {
+            let is_tight = account.is_tight(&self.config.limits);
+            if self.table.get(at).is_some() {
+                self.tell_requested(at);
+                if is_tight {
+                    return;
+                }
+            }
+        }
+    }
+}

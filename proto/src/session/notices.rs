@@ -1,0 +1,88 @@
+//! What the application is told: of each channel that is open one thing of each kind at most, and nothing of channels
+//! that have come and gone unheard of.
+
+use super::{CallId, Notice, RequestId, Session, table::At};
+use crate::{call::Loss, channel::Channel};
+
+/// Kinds of notices; a channel knows which of them are on their way.
+pub(super) const REQUESTED: u8 = 1;
+pub(super) const READABLE: u8 = 2;
+const WRITABLE: u8 = 4;
+const CALL_LOST: u8 = 8;
+const ON_THEIR_WAY: u8 = 15;
+/// The application has heard of the request.
+const KNOWN: u8 = 16;
+
+/// So many notices of channels that are gone do no harm.
+const FEW: usize = 64;
+
+impl Session {
+    /// The next thing to look at.
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        loop {
+            let notice = self.notices.pop_front()?;
+            let (at, kind) = match notice {
+                Notice::Requested(RequestId(at)) => (at, REQUESTED),
+                Notice::Readable(CallId(at)) => (at, READABLE),
+                Notice::Writable(RequestId(at)) => (at, WRITABLE),
+                Notice::CallLost(CallId(at)) => (at, CALL_LOST),
+                Notice::RequestLost(..) => return Some(notice),
+            };
+            let Some(channel) = self.table.get_mut(at) else {
+                self.stale_notices -= 1;
+                continue;
+            };
+            channel.notices &= !kind;
+            if kind == REQUESTED {
+                channel.notices |= KNOWN;
+            }
+            return Some(notice);
+        }
+    }
+
+    pub(crate) fn tell_requested(&mut self, at: At) {
+        self.tell(at, REQUESTED, Notice::Requested(RequestId(at)));
+    }
+
+    pub(crate) fn tell_writable(&mut self, at: At) {
+        self.tell(at, WRITABLE, Notice::Writable(RequestId(at)));
+    }
+
+    pub(crate) fn tell_call_lost(&mut self, at: At) {
+        self.tell(at, CALL_LOST, Notice::CallLost(CallId(at)));
+    }
+
+    fn tell(&mut self, at: At, kind: u8, notice: Notice) {
+        if let Some(channel) = self.table.get_mut(at)
+            && channel.notices & kind == 0
+        {
+            channel.notices |= kind;
+            self.notices.push_back(notice);
+        }
+    }
+
+    /// A request is gone that may be known of.
+    pub(crate) fn tell_request_lost(&mut self, at: At, notices: u8, loss: Loss) {
+        if notices & KNOWN != 0 {
+            self.notices.push_back(Notice::RequestLost(RequestId(at), loss));
+        }
+    }
+
+    /// A channel is gone: what is on its way of it means nothing any more.
+    pub(crate) fn forget_notices(&mut self, channel: &Channel) {
+        self.stale_notices += (channel.notices & ON_THEIR_WAY).count_ones() as usize;
+        if self.stale_notices > FEW.max(self.notices.len() / 2) {
+            let table = &self.table;
+            self.notices.retain(|notice| match notice {
+                Notice::Requested(RequestId(at)) | Notice::Writable(RequestId(at)) => {
+                    table.get(*at).is_some()
+                }
+                Notice::Readable(CallId(at)) | Notice::CallLost(CallId(at)) => {
+                    table.get(*at).is_some()
+                }
+                Notice::RequestLost(..) => true,
+            });
+            self.stale_notices = 0;
+        }
+    }
+}
