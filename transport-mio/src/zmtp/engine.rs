@@ -160,7 +160,7 @@ impl Engine {
     }
 
     /// Says why this side is about to end the connection, ahead of queued messages, if the handshake is over and the peer
-    /// knows of commands (ZMTP 3.x). Peers other than our own pass over it. Of `words`, 255 bytes are sent.
+    /// speaks ZMTP 3.1: peers other than our own pass over it. Of `words`, 255 bytes are sent.
     pub fn part(&mut self, words: &str) {
         if let Phase::Traffic(traffic) = &self.phase {
             traffic.part(words, &mut self.outbox);

@@ -92,9 +92,9 @@ impl Traffic {
         Ok(())
     }
 
-    /// Says why the connection ends, if the peer knows of commands.
+    /// Says why the connection ends, if the peer is sure to pass over it: some of 3.0 take it for a message.
     pub(super) fn part(&self, words: &str, outbox: &mut Outbox) {
-        if self.version >= ZmtpVersion::V3_0 {
+        if self.version >= ZmtpVersion::V3_1 {
             outbox.error(words);
         }
     }

@@ -72,6 +72,11 @@ fn who_is_refused_hears_why_before_the_end() {
             let mut raw = peer(&mut judge, &address, minor, "DEALER");
             raw.say(b"\x02\x40\0\0\0\0\0\0\0");
             is_closed("an endless frame", &mut judge, &mut raw);
+            if minor == 0 {
+                // Some of these take it for a message.
+                assert_eq!(raw.heard, b"");
+                continue;
+            }
             let length = u8::try_from(raw.heard.len() - 2).expect("a short frame");
             assert_eq!(raw.heard[..8], [&[4, length], &b"\x05ERROR"[..]].concat());
             assert_eq!(usize::from(raw.heard[8]), raw.heard.len() - 9);
