@@ -174,5 +174,6 @@ fn halves_of_large_messages_are_bounded_by_their_sum() {
     is_closed(&mut { &streams[2] }.try_clone().expect("a descriptor"));
     send(&streams[0], 1, false).expect("the smaller ones go on");
     siege.serves_others();
-    siege.stays_below(96 * MIB);
+    // What the allocator keeps of the buffers in between counts here, 16, 32 and 64 MiB at worst; a gigabyte was announced.
+    siege.stays_below(192 * MIB);
 }
