@@ -1,0 +1,110 @@
+//! Options of sockets.
+
+use std::time::Duration;
+
+/// Options of a socket, given when it is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// How long closing waits for unsent messages to leave; `None` waits as long as it takes.
+    pub linger: Option<Duration>,
+    /// How many messages may queue per peer and direction before the sender is held back; 0 is no limit.
+    pub high_water_mark: u32,
+    /// How many bytes may queue per peer before the sender is held back. A single message may be larger. (libzmq
+    /// has no such limit.)
+    pub high_water_bytes: usize,
+    /// The largest frame accepted from a peer, in bytes; a peer that sends a larger one is disconnected.
+    pub max_frame: u64,
+    /// How long a peer that has connected to this side may take to the end of the handshake.
+    pub handshake_timeout: Duration,
+    /// How long this side waits, when it connects, for the system at the other end, and then again for the end of the
+    /// handshake, before it tries the next address, or the same again after a while.
+    pub dial_timeout: Duration,
+    /// How connections over TCP find out that their peer has vanished without a word; `None` leaves it to the system,
+    /// which never asks, and notices after a quarter of an hour when there is something to be sent.
+    pub keepalive: Option<Keepalive>,
+    /// The first wait before connecting again; chance adds up to as much again.
+    pub reconnect: Duration,
+    /// The longest such wait: they double until they reach it.
+    pub reconnect_longest: Duration,
+    /// How often the name in an endpoint is looked up again, to connect to addresses that are new and leave those that
+    /// are gone; `None`: only when a connection was lost or could not be made. For sockets that use all addresses of
+    /// a name: those of clients and pushers. (Not over libzmq.)
+    pub resolve_interval: Option<Duration>,
+    /// On a ROUTER: a peer that comes back with its identity takes it over from a connection that is dead or silent. The
+    /// old connection is asked for a sign of life (a PING, 2 s; peers older than ZMTP 3.1, which know none, may be silent
+    /// for 15 s), and the newcomer is refused until it has failed to give one; one that is alive keeps the name.
+    /// Without it, whoever has the name keeps it until its connection ends. Peers without an identity are not concerned.
+    /// (libzmq asks nobody: with it the newcomer has the name at once.)
+    pub handover: bool,
+    /// Who may connect to the socket file of `ipc://path` that is bound, as `chmod` takes it: 0o660 is its owner and its
+    /// group. Up to 0o777; `None`, the default, is its owner alone (0o600). (Over libzmq, `None` leaves it to the umask of
+    /// the process, and a mode is set only once the file is there.)
+    pub ipc_mode: Option<u32>,
+    /// The group of that file, by its name or number; the process must be in it. `None`, the default, leaves it to the
+    /// system: mostly the main group of the process.
+    pub ipc_group: Option<String>,
+}
+
+impl Default for SocketOptions {
+    /// One second of linger, 1000 messages (libzmq's default) or 16 MiB, frames up to 1 GiB, 30 s for the handshake of
+    /// whoever connects, 3 s for whom this side connects to, [`Keepalive::default`], waits from 0.1 s to 5 s, names
+    /// looked up every 30 s, identities handed over, socket files for their owner.
+    fn default() -> Self {
+        Self {
+            linger: Some(Duration::from_secs(1)),
+            high_water_mark: 1000,
+            high_water_bytes: 16 << 20,
+            max_frame: 1 << 30,
+            handshake_timeout: Duration::from_secs(30),
+            dial_timeout: Duration::from_secs(3),
+            keepalive: Some(Keepalive::default()),
+            reconnect: Duration::from_millis(100),
+            reconnect_longest: Duration::from_secs(5),
+            resolve_interval: Some(Duration::from_secs(30)),
+            handover: true,
+            ipc_mode: None,
+            ipc_group: None,
+        }
+    }
+}
+
+/// How a connection over TCP finds out that its peer has vanished: a cable was pulled, a firewall has forgotten the
+/// connection, a machine lost its power. Whoever has vanished is given up after `interval` and `timeout` together.
+///
+/// A peer of ZMTP 3.1 is asked by a PING (23/ZMTP), which proxies pass on; that the machine at the other end of the
+/// TCP connection is there, the system asks every peer. Both keep the way open through routers, firewalls and proxies
+/// that forget idle connections. An idle connection costs two small packets each way in an `interval`, a busy one nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keepalive {
+    /// How long a connection is idle before its peer is asked for a sign of life; 15 s by default.
+    pub interval: Duration,
+    /// How long the peer may take to give one, and how much longer than `interval` data may go unacknowledged; 15 s by
+    /// default.
+    pub timeout: Duration,
+}
+
+impl Keepalive {
+    /// Asks after `interval` of idleness, and waits for as long again.
+    #[must_use]
+    pub fn every(interval: Duration) -> Self {
+        Self { interval, timeout: interval }
+    }
+
+    /// How long nothing may be heard or acknowledged before the peer is given up.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.interval.saturating_add(self.timeout)
+    }
+
+    /// How soon the peer may give this side up in turn: sent with each PING.
+    #[must_use]
+    pub fn ttl(&self) -> Duration {
+        self.patience().saturating_mul(2)
+    }
+}
+
+impl Default for Keepalive {
+    fn default() -> Self {
+        Self::every(Duration::from_secs(15))
+    }
+}
