@@ -59,6 +59,7 @@ fn roll(endpoints: &[String], client: &Client, rounds: usize, seconds: f64) {
                 let before = journal.read().len();
                 eventually("calls go on", || journal.read().len() > before + 20);
                 assert!(sites[at].server.shutdown(GRACE), "what it has begun, it ends");
+                // A program that another test starts just then may hold the port for a moment more.
                 eventually("the port is free", || {
                     let builder = Server::builder().service(zerorpc::Methods::new("none"));
                     builder.bind(endpoint).build().is_ok()

@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, sync::mpsc::channel};
 
 use zerorpc::{Client, Error, Loss, Methods, Server, SocketOptions, TransportKind};
-use zerorpc_tests::namespace::Namespace;
+use zerorpc_tests::{namespace::Namespace, service::eventually};
 
 use crate::support::{BEAT, PATIENCE, Told, brisk, builder, note, serve, until_up};
 
@@ -13,9 +13,16 @@ fn endpoint() -> String {
     format!("tcp://{}:{PORT}", Ipv4Addr::LOCALHOST)
 }
 
+/// A client that waits for workers. Where another test starts a program just when an earlier queue ends, that program holds
+/// the port for a moment more.
 fn queue() -> Client {
-    let builder = builder().bind(&endpoint()).timeout(PATIENCE).socket_options(brisk());
-    builder.build().expect("a queue")
+    let mut queue = None;
+    eventually("the port is free", || {
+        let builder = builder().bind(&endpoint()).timeout(PATIENCE).socket_options(brisk());
+        queue = builder.build().ok();
+        queue.is_some()
+    });
+    queue.expect("it was built")
 }
 
 #[test]
