@@ -95,6 +95,6 @@ pub use rate::RateLimited;
 pub use request::{Blocked, Request, StreamHasBegun};
 pub use session::{CallId, Notice, RequestId, Session};
 pub use transport::{
-    EndpointError, Flow, Keepalive, MonitorEvent, PeerEvent, PeerId, Route, SocketKind,
+    EndpointError, Flow, Keepalive, MonitorEvent, PeerEvent, PeerId, Probes, Route, SocketKind,
     SocketOptions, Transport, TransportError, Waiter, Waker,
 };

@@ -1,6 +1,7 @@
 //! All channels behind one socket.
 
 mod accounts;
+mod clock;
 mod deadlines;
 mod inbound;
 mod memory;
@@ -33,9 +34,6 @@ pub(crate) use deadlines::Wake;
 use outbound::{Held, Loose};
 use peers::Peers;
 use table::{At, Table};
-
-/// So much later than it was due something may always be done: whoever drives a session may let others wait for each other.
-const LEAST_LATENESS: Duration = Duration::from_millis(50);
 
 /// Names a call. Stays unambiguous after the call is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -124,7 +122,7 @@ impl Session {
         Self {
             now: None,
             slept: Duration::ZERO,
-            lateness: (config.interval() / 4).max(LEAST_LATENESS),
+            lateness: clock::lateness(&config),
             table: Table::new(hash_seed),
             buffered_bytes: 0,
             unsent_bytes: 0,
@@ -300,27 +298,6 @@ impl Session {
     #[must_use]
     pub fn buffered_bytes(&self) -> usize {
         self.buffered_bytes
-    }
-
-    /// The session's own time, which never goes back, and stands still while nobody listens: far beyond a deadline, of
-    /// which everybody had been told, the process was stopped, or got no processor. What its peers have said meanwhile was
-    /// no silence; there is some time before that deadline to read it.
-    pub(crate) fn advance(&mut self, now: Instant) -> Instant {
-        let mut now = match self.slept {
-            Duration::ZERO => now,
-            slept => now.checked_sub(slept).unwrap_or(now),
-        };
-        if let Some(due) = self.deadlines.first()
-            && now > due
-            && now.duration_since(due) > self.lateness
-        {
-            let before = due.checked_sub(self.lateness).unwrap_or(due);
-            self.slept += now - before;
-            now = before;
-        }
-        let now = self.now.map_or(now, |latest| latest.max(now));
-        self.now = Some(now);
-        now
     }
 
     /// Ends a channel from outside: the reader of a call is told, a request is gone.

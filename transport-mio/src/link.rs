@@ -16,7 +16,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use zerorpc_proto::{Keepalive, SocketKind, Waker};
+use zerorpc_proto::{Probes, Waker};
 
 mod backoff;
 mod dialer;
@@ -62,39 +62,6 @@ impl Default for LinkOptions {
             resolve_interval: Some(Duration::from_secs(30)),
             pace: Pace::default(),
             permissions: Permissions::default(),
-        }
-    }
-}
-
-/// How the system finds out that the machine at the other end of a tcp connection has vanished.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Probes {
-    /// How long a connection is idle before it is probed; at least a second.
-    pub(crate) idle: Duration,
-    /// The time between probes; at least a second.
-    pub(crate) interval: Duration,
-    /// How many probes go unanswered before the connection is lost.
-    pub(crate) retries: u32,
-    /// How long data may go unacknowledged (`TCP_USER_TIMEOUT`, where the system has it); `None` leaves it to the system.
-    pub(crate) unacknowledged: Option<Duration>,
-}
-
-impl Probes {
-    /// What a socket of this kind asks the system for.
-    pub(crate) fn new(kind: SocketKind, keepalive: &Keepalive) -> Self {
-        const RETRIES: u32 = 3;
-        // What Linux takes at most for the times of probes, and for the other one.
-        const LONGEST: Duration = Duration::from_secs(32_767);
-        const LONGEST_UNACKNOWLEDGED: Duration = Duration::from_millis(i32::MAX as u64);
-        let clamp = |time: Duration| time.clamp(Duration::from_secs(1), LONGEST);
-        Self {
-            idle: clamp(keepalive.interval),
-            interval: clamp(keepalive.timeout / RETRIES),
-            retries: RETRIES,
-            // A puller that is at work on something long does not read, and what waits for it must not be lost: the
-            // system gives up peers that do not read as well.
-            unacknowledged: (kind != SocketKind::Push)
-                .then(|| keepalive.patience().min(LONGEST_UNACKNOWLEDGED)),
         }
     }
 }

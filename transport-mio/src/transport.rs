@@ -28,14 +28,14 @@ use bytes::Bytes;
 use mio::Registry;
 use slab::Slab;
 use zerorpc_proto::{
-    EndpointError, Flow, MonitorEvent, Multipart, PeerEvent, PeerId, RateLimited, Route,
+    EndpointError, Flow, MonitorEvent, Multipart, PeerEvent, PeerId, Probes, RateLimited, Route,
     SocketKind, SocketOptions, Transmit, Transport, TransportError, Waker,
 };
 
 use crate::{
     Parts,
     connection::{Ending, SCRATCH},
-    link::{LinkOptions, Pace, Permissions, Probes},
+    link::{LinkOptions, Pace, Permissions},
     pool::Pool,
     waiter::{Mailbox, MioWaiter, MioWaker, Readiness},
     zmtp::{EngineConfig, Outgoing, WireLimits},

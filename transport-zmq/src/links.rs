@@ -16,11 +16,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(target_os = "linux")]
+use zerorpc_proto::Probes;
 use zerorpc_proto::{Keepalive, MonitorEvent, SocketKind};
 use zmq::{Error, Socket, SocketEvent};
 
 #[cfg(target_os = "linux")]
-use crate::probes::Probes;
+use crate::probes;
 use crate::{frames, lingering::Lingering, waiter::Signs};
 use table::Table;
 use teller::Teller;
@@ -164,7 +166,7 @@ impl Links {
     fn care_for(&self, happened: &Happened<'_>) {
         #[cfg(target_os = "linux")]
         if let (Some(probes), CONNECTED | ACCEPTED) = (&self.probes, happened.event)
-            && let Err(error) = probes.ask(happened.value, happened.endpoint)
+            && let Err(error) = probes::ask(probes, happened.value, happened.endpoint)
         {
             tracing::debug!(happened.endpoint, %error, "the system cannot be asked for keepalive");
         }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::SocketKind;
+
 /// Options of a socket, given when it is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SocketOptions {
@@ -100,6 +102,40 @@ impl Keepalive {
     #[must_use]
     pub fn ttl(&self) -> Duration {
         self.patience().saturating_mul(2)
+    }
+}
+
+/// What the system is asked for, to find out that the machine at the other end of a TCP connection has vanished. All times
+/// are such as Linux takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probes {
+    /// How long a connection is idle before it is probed; from a second to nine hours.
+    pub idle: Duration,
+    /// The time between probes; from a second to nine hours.
+    pub interval: Duration,
+    /// How many probes go unanswered before the connection is lost.
+    pub retries: u32,
+    /// How long data may go unacknowledged (`TCP_USER_TIMEOUT`, where the system has it); `None` leaves it to the system.
+    pub unacknowledged: Option<Duration>,
+}
+
+impl Probes {
+    /// What a socket of this kind asks the system for.
+    #[must_use]
+    pub fn new(kind: SocketKind, keepalive: &Keepalive) -> Self {
+        const RETRIES: u32 = 3;
+        const LONGEST: Duration = Duration::from_secs(32_767);
+        const LONGEST_UNACKNOWLEDGED: Duration = Duration::from_millis(i32::MAX as u64);
+        let clamp = |time: Duration| time.clamp(Duration::from_secs(1), LONGEST);
+        Self {
+            idle: clamp(keepalive.interval),
+            interval: clamp(keepalive.timeout / RETRIES),
+            retries: RETRIES,
+            // A puller that is at work on something long does not read, and what waits for it must not be lost: the
+            // system gives up peers that do not read as well.
+            unacknowledged: (kind != SocketKind::Push)
+                .then(|| keepalive.patience().min(LONGEST_UNACKNOWLEDGED)),
+        }
     }
 }
 

@@ -8,9 +8,9 @@ use std::{
 use mio::net::{TcpListener, TcpStream};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
-use zerorpc_proto::{Host, TcpAddress};
+use zerorpc_proto::{Host, Probes, TcpAddress};
 
-use super::{LinkOptions, Probes, Stream, listener::BACKLOG, resolve};
+use super::{LinkOptions, Stream, listener::BACKLOG, resolve};
 
 /// Listens at `address`; returns the endpoint as bound. Blocks to look up names.
 pub(super) fn listen(address: &TcpAddress) -> Result<(TcpListener, String), String> {

@@ -2,13 +2,10 @@ use std::{env, fs, net, os::unix::net::UnixStream, process};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use zerorpc_proto::{Keepalive, SocketKind};
+use zerorpc_proto::{Keepalive, Probes, SocketKind};
 
 use super::*;
-use crate::link::{
-    Probes,
-    testing::{LISTEN, PATIENCE, World},
-};
+use crate::link::testing::{LISTEN, PATIENCE, World};
 
 fn ipv6() -> bool {
     net::TcpListener::bind("[::1]:0").is_ok()
