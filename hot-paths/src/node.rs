@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use zerorpc_mio::zmtp::{Engine, ZmtpEvent};
 use zerorpc_proto::{
     Answer, Args, Blocked, CallId, CallOptions, Multipart, Notice, PeerId, RequestId, Session,
 };
+use zerorpc_zmtp::{Engine, ZmtpEvent};
 
 use crate::{Error, Side, wire};
 

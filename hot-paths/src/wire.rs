@@ -3,8 +3,8 @@
 use std::{io::IoSlice, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use zerorpc_mio::zmtp::{Engine, EngineConfig, Violation, Want, ZmtpEvent};
 use zerorpc_proto::{Payload, SocketKind};
+use zerorpc_zmtp::{Engine, EngineConfig, Violation, Want, ZmtpEvent};
 
 use crate::{Error, Meter, Side};
 

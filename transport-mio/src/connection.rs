@@ -9,12 +9,8 @@ use std::{
 use bytes::Bytes;
 use zerorpc_proto::PeerId;
 
-use crate::{
-    link::Stream,
-    solo::Haul,
-    topics::Topics,
-    zmtp::{Engine, EngineConfig, Foreign, OPENING, Violation, Want},
-};
+use crate::{link::Stream, solo::Haul, topics::Topics};
+use zerorpc_zmtp::{Engine, EngineConfig, Foreign, OPENING, Violation, Want};
 
 /// What one read takes at most, and so what a fast peer gets done before it is somebody else's turn.
 pub(crate) const SCRATCH: usize = 64 << 10;

@@ -1,6 +1,6 @@
 //! zerorpc's sockets without libzmq: ZMTP by hand, over mio.
 //!
-//! [`zmtp`] is the protocol of one connection as a pure state machine; it can be used without the rest.
+//! The protocol of a connection is a pure state machine, which can be used without the rest: [`zerorpc_zmtp`].
 //!
 //! [`open`] gives the three sides of a socket: the [`Transport`](zerorpc_proto::Transport) that moves messages and
 //! never blocks, the [`Waiter`](zerorpc_proto::Waiter) that waits without access to it, and the
@@ -49,12 +49,6 @@
 //! ```
 
 #![forbid(unsafe_code)]
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "the list is for `zmtp`, which denies them again; a transport has clocks and sockets"
-)]
-
 mod connection;
 mod eagerness;
 mod link;
@@ -63,14 +57,12 @@ mod solo;
 mod topics;
 mod transport;
 mod waiter;
-pub mod zmtp;
 
 use zerorpc_proto::{SocketKind, SocketOptions, TransportError};
+use zerorpc_zmtp::EngineConfig;
 
 pub use transport::MioTransport;
 pub use waiter::{MioWaiter, MioWaker};
-
-use zmtp::EngineConfig;
 
 /// A socket, in the parts that different threads need.
 #[derive(Debug)]

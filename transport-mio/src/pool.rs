@@ -12,7 +12,7 @@ use std::sync::{
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use crate::zmtp::Buffers;
+use zerorpc_zmtp::Buffers;
 
 /// Buffers of fewer bytes are not kept: allocators use such memory again by themselves, and faster, since what comes
 /// fresh from the system is aligned to pages, which copies from the system's own pages do not like.

@@ -38,7 +38,6 @@ use crate::{
     link::{LinkOptions, Pace, Permissions},
     pool::Pool,
     waiter::{Mailbox, MioWaiter, MioWaker, Readiness},
-    zmtp::{EngineConfig, Outgoing, WireLimits},
 };
 use endings::Complaint;
 use engines::Engines;
@@ -46,6 +45,7 @@ use inbox::Inbox;
 use partings::Partings;
 use patterns::Rotation;
 use sources::Slot;
+use zerorpc_zmtp::{EngineConfig, Outgoing, WireLimits};
 
 /// How many bytes are read between two waits, which alone find out who else has something to say.
 const BUDGET: usize = 256 << 10;

@@ -9,10 +9,8 @@ use bytes::Bytes;
 use zerorpc_proto::{MonitorEvent, SocketKind};
 
 use super::{MioTransport, sources::Slot};
-use crate::{
-    connection::{Connection, Ending, Origin},
-    zmtp::{Blame, ForeignKind, Violation},
-};
+use crate::connection::{Connection, Ending, Origin};
+use zerorpc_zmtp::{Blame, ForeignKind, Violation};
 
 /// A connection that ends after so much silence may have been ended for it.
 const QUIET: Duration = Duration::from_secs(2);
@@ -203,11 +201,9 @@ mod tests {
     use mio::net::TcpStream;
 
     use super::*;
-    use crate::{
-        link::Stream,
-        zmtp::{EngineConfig, Foreign},
-    };
+    use crate::link::Stream;
     use zerorpc_proto::PeerId;
+    use zerorpc_zmtp::{EngineConfig, Foreign};
 
     /// A connection over the loopback that nothing has come from.
     fn connection(origin: Origin, now: Instant) -> (TcpListener, Connection) {

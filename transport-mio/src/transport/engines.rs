@@ -4,11 +4,8 @@ use std::sync::Arc;
 
 use zerorpc_proto::SocketOptions;
 
-use crate::{
-    connection::Origin,
-    link::Stream,
-    zmtp::{EngineConfig, Heartbeat},
-};
+use crate::{connection::Origin, link::Stream};
+use zerorpc_zmtp::{EngineConfig, Heartbeat};
 
 /// Settings for the connections of a socket.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use zerorpc_proto::{Flow, PeerEvent, PeerId, Route, SocketKind, Transmit, TransportError};
 
 use super::{MioTransport, sources::Slot};
-use crate::zmtp::{Frames, Outgoing};
+use zerorpc_zmtp::{Frames, Outgoing};
 
 /// How many times the high-water marks may wait for a peer that does not read before it is given up. Between
 /// the two, senders are held back; this is for those that cannot be, and for peers that provoke answers.

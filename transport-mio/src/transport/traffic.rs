@@ -11,8 +11,8 @@ use super::{MioTransport, sources::Slot};
 use crate::{
     connection::{Connection, Ending, Origin, Read},
     solo::{Haul, Solo},
-    zmtp::{Frames, Outgoing, PeerInfo, Violation, ZmtpEvent},
 };
+use zerorpc_zmtp::{Frames, Outgoing, PeerInfo, Violation, ZmtpEvent};
 
 impl MioTransport {
     /// Reads once from a connection, so that a fast peer does not starve others; how many bytes.

@@ -1,11 +1,5 @@
 //! A process without room for further files: in a process of its own, of which this is the only test.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "the list is for the engine; these tests have clocks and sockets"
-)]
-
 use std::{
     fs::File,
     net::TcpStream,

@@ -7,13 +7,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use zerorpc_mio::{
-    Parts, open_with,
-    zmtp::{EngineConfig, Mechanism},
-};
+use zerorpc_mio::{Parts, open_with};
 use zerorpc_proto::{
     Multipart, Payload, PeerEvent, PeerId, SocketKind, SocketOptions, Transmit, Transport, Waiter,
 };
+use zerorpc_zmtp::{EngineConfig, Mechanism};
 
 /// How long anything may take before a test gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

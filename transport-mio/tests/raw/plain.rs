@@ -2,8 +2,8 @@
 
 use std::{net::TcpListener, sync::Arc};
 
-use zerorpc_mio::zmtp::{Credentials, Mechanism};
 use zerorpc_proto::SocketKind::{Dealer, Router};
+use zerorpc_zmtp::{Credentials, Mechanism};
 
 use crate::connections::{accept, is_reported_and_retried};
 use crate::judge::{

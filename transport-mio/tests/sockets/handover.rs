@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zerorpc_mio::zmtp::{EngineConfig, Identity};
 use zerorpc_proto::SocketKind::{Dealer, Router};
 use zerorpc_proto::{MonitorEvent, PeerId, SocketOptions, Transport};
+use zerorpc_zmtp::{EngineConfig, Identity};
 
 use crate::support::{ANY_PORT, Node, Outcome, hasty, meet, pass, until};
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use zerorpc_mio::zmtp::{EngineConfig, Identity};
 use zerorpc_proto::SocketKind::{Dealer, Pub, Pull, Push, Router, Sub};
 use zerorpc_proto::{Envelope, Flow, MonitorEvent, PeerId, SocketOptions, Transport};
+use zerorpc_zmtp::{EngineConfig, Identity};
 
 use crate::support::{ANY_PORT, Node, Outcome, hasty, meet, message, pass, until};
 

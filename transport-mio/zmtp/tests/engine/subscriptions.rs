@@ -1,8 +1,8 @@
 //! SUBSCRIBE and CANCEL, as commands and as messages.
 
 use bytes::Bytes;
-use zerorpc_mio::zmtp::ZmtpEvent;
 use zerorpc_proto::SocketKind::{Dealer, Pub, Pull, Push, Router, Sub};
+use zerorpc_zmtp::ZmtpEvent;
 
 use crate::support::{
     SIGNATURE, command, config, engine, feed, frame, message, modern, output, play_after, ready, v2,

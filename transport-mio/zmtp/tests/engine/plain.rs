@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use zerorpc_mio::zmtp::{Blame, Credentials, EngineConfig, Mechanism, SocketType, Violation};
 use zerorpc_proto::SocketKind::{Dealer, Router};
+use zerorpc_zmtp::{Blame, Credentials, EngineConfig, Mechanism, SocketType, Violation};
 
 use crate::support::{command, config, greeting, play, property};
 

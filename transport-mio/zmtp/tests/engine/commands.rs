@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use zerorpc_mio::zmtp::{Blame, Engine, EngineConfig, Heartbeat, Violation, ZmtpEvent};
 use zerorpc_proto::SocketKind::{Dealer, Pub, Pull, Push, Router, Sub};
+use zerorpc_zmtp::{Blame, Engine, EngineConfig, Heartbeat, Violation, ZmtpEvent};
 
 use crate::support::{
     command, config, frame, greeting, modern, output, play_after, property, ready, v2,

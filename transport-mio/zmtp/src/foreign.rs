@@ -5,19 +5,19 @@ use std::fmt;
 use super::error::show;
 
 /// How many bytes of an opening are looked at.
-pub(crate) const OPENING: usize = 24;
+pub const OPENING: usize = 24;
 
 /// Something else than ZMTP, by its first bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Foreign {
-    pub(crate) kind: Kind,
+pub struct Foreign {
+    pub kind: Kind,
     /// What it began with, fit to be shown.
     opening: String,
 }
 
 /// What it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// The header by which a proxy tells whom it comes from; ZMTP may follow.
     Proxied,
     HttpRequest,
@@ -66,7 +66,7 @@ const OPENINGS: [(&[u8], Kind); 24] = [
 
 impl Foreign {
     /// What began like this and has proved not to be ZMTP; `None` when it is like nothing that is known.
-    pub(crate) fn recognise(opening: &[u8]) -> Option<Self> {
+    pub fn recognise(opening: &[u8]) -> Option<Self> {
         let known = OPENINGS.iter().find(|(start, _)| opening.starts_with(start));
         let kind = match known {
             Some((_, kind)) => *kind,
@@ -80,12 +80,12 @@ impl Foreign {
     }
 
     /// For a peer of ZMTP behind it.
-    pub(crate) fn words(&self) -> String {
+    pub fn words(&self) -> String {
         format!("in front of your greeting, something else came: {self}")
     }
 
     /// Whether a peer of ZMTP may stand behind it.
-    pub(crate) fn is_proxied(&self) -> bool {
+    pub fn is_proxied(&self) -> bool {
         self.kind == Kind::Proxied
     }
 }

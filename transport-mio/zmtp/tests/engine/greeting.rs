@@ -1,10 +1,10 @@
 //! Which version the first bytes lead to, and what is sent when.
 
 use bytes::Bytes;
-use zerorpc_mio::zmtp::{
+use zerorpc_proto::SocketKind::{Dealer, Pub, Router};
+use zerorpc_zmtp::{
     Blame, Credentials, Identity, Mechanism, SocketType, Violation, ZmtpEvent, ZmtpVersion,
 };
-use zerorpc_proto::SocketKind::{Dealer, Pub, Router};
 
 use crate::support::{SIGNATURE, config, engine, feed, frame, greeting, modern, output, play, v2};
 

@@ -1,4 +1,4 @@
-//! One ZMTP connection as a pure state machine: no socket, clock, thread, lock or random source.
+//! ZMTP, the protocol of ZeroMQ's connections, as a pure state machine: no socket, clock, thread, lock or random source.
 //!
 //! ```text
 //!            want ──► how to read           ┌──────── Engine ────────┐
@@ -8,7 +8,8 @@
 //!                                           └────────────────────────┘
 //! ```
 //!
-//! It speaks ZMTP 3.1 and falls back to 3.0, 2.0 and 1.0 as far as the peer and the [`Mechanism`] allow.
+//! An [`Engine`] is one connection. It speaks ZMTP 3.1 and falls back to 3.0, 2.0 and 1.0 as far as the peer and the
+//! [`Mechanism`] allow.
 //!
 //! Methods may come in any order and none has to be followed by another, with two things to mind: drain
 //! [`Engine::poll_event`] after each chunk, since what has arrived is held until then; and offer
@@ -18,16 +19,52 @@
 //!
 //! After a [`Violation`] the engine is dead: it takes no more input and lets no further message out.
 //! [`Engine::output`] may still hold parting words; write what can be written at once and close.
+//!
+//! # Two engines that shake hands
+//!
+//! ```
+//! use std::{io::IoSlice, sync::Arc, time::Instant};
+//!
+//! use bytes::Bytes;
+//! use zerorpc_proto::SocketKind;
+//! use zerorpc_zmtp::{Engine, EngineConfig, SocketType, Violation, ZmtpEvent, ZmtpVersion};
+//!
+//! /// What a socket would do: writes what one engine has to say, and reads it into the other.
+//! fn carry(from: &mut Engine, to: &mut Engine, now: Instant) -> Result<bool, Violation> {
+//!     let mut slices = [IoSlice::new(&[]); 16];
+//!     let filled = from.output(&mut slices);
+//!     let written: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.iter().copied()).collect();
+//!     from.advance(written.len());
+//!     to.handle_chunk(now, Bytes::from(written))?;
+//!     Ok(filled > 0)
+//! }
+//!
+//! let now = Instant::now();
+//! let engine = |kind| Engine::new(Arc::new(EngineConfig::new(kind)), now);
+//! let (mut dealer, mut router) = (engine(SocketKind::Dealer), engine(SocketKind::Router));
+//!
+//! // May be sent at once; it leaves when the handshake is over.
+//! dealer.send([Bytes::new(), Bytes::from_static(b"ping")]);
+//! while carry(&mut dealer, &mut router, now)? | carry(&mut router, &mut dealer, now)? {}
+//!
+//! let Some(ZmtpEvent::Ready(peer)) = router.poll_event() else { panic!("the handshake comes first") };
+//! assert_eq!((peer.version, peer.socket_type), (ZmtpVersion::V3_1, Some(SocketType::Dealer)));
+//! let Some(ZmtpEvent::Message(frames)) = router.poll_event() else { panic!("a message was sent") };
+//! assert_eq!(frames[..], [Bytes::new(), Bytes::from_static(b"ping")]);
+//! # Ok::<(), Violation>(())
+//! ```
 
-#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+#![forbid(unsafe_code)]
 
 mod assembly;
 mod command;
 mod config;
 mod engine;
 mod error;
+#[allow(missing_docs, reason = "for the sockets of the project alone")]
 mod foreign;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
 mod fuzzing;
 mod greeting;
 mod handshake;
@@ -52,7 +89,9 @@ pub use config::{
 };
 pub use engine::Engine;
 pub use error::{Blame, Violation};
-pub(crate) use foreign::{Foreign, Kind as ForeignKind, OPENING};
+#[doc(hidden)]
+pub use foreign::{Foreign, Kind as ForeignKind, OPENING};
+#[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub use fuzzing::fuzz;
 pub use socket_type::SocketType;

@@ -152,7 +152,8 @@ impl Violation {
     }
 
     /// Whether it may come from something that does not speak ZMTP at all.
-    pub(crate) fn is_strange(&self) -> bool {
+    #[doc(hidden)]
+    pub fn is_strange(&self) -> bool {
         matches!(
             self,
             Self::NoLength

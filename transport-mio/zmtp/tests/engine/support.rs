@@ -3,8 +3,8 @@
 use std::{io::IoSlice, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use zerorpc_mio::zmtp::{Engine, EngineConfig, Frames, PeerInfo, Violation, ZmtpEvent};
 use zerorpc_proto::SocketKind;
+use zerorpc_zmtp::{Engine, EngineConfig, Frames, PeerInfo, Violation, ZmtpEvent};
 
 pub(crate) fn config(kind: SocketKind) -> EngineConfig {
     EngineConfig::new(kind)

@@ -8,11 +8,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use zerorpc_mio::zmtp::{
+use zerorpc_proto::SocketKind::{self, Dealer, Pub, Pull, Push, Router, Sub};
+use zerorpc_zmtp::{
     Credentials, Engine, EngineConfig, Heartbeat, Identity, Mechanism, SocketType, Want, ZmtpEvent,
     ZmtpVersion,
 };
-use zerorpc_proto::SocketKind::{self, Dealer, Pub, Pull, Push, Router, Sub};
 
 use crate::support::config;
 

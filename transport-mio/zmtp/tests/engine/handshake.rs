@@ -6,8 +6,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use zerorpc_mio::zmtp::{Blame, Engine, SocketType, Violation, ZmtpEvent};
 use zerorpc_proto::SocketKind::{self, Dealer, Pub, Pull, Push, Router, Sub};
+use zerorpc_zmtp::{Blame, Engine, SocketType, Violation, ZmtpEvent};
 
 use crate::support::{
     SIGNATURE, command, config, engine, feed, frame, greeting, modern, output, play, property,

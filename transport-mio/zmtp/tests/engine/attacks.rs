@@ -3,8 +3,8 @@
 use std::{io::IoSlice, time::Instant};
 
 use bytes::Bytes;
-use zerorpc_mio::zmtp::{EngineConfig, Violation, Want, WireLimits, ZmtpEvent};
 use zerorpc_proto::SocketKind::{Dealer, Pub, Pull, Router};
+use zerorpc_zmtp::{EngineConfig, Violation, Want, WireLimits, ZmtpEvent};
 
 use crate::support::{command, config, engine, feed, frame, greeting, modern, output, ready};
 

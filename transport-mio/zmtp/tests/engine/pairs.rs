@@ -4,8 +4,8 @@ use std::{io::IoSlice, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use zerorpc_mio::zmtp::{Credentials, Engine, EngineConfig, Identity, Mechanism, Want, ZmtpEvent};
 use zerorpc_proto::SocketKind::{Dealer, Router};
+use zerorpc_zmtp::{Credentials, Engine, EngineConfig, Identity, Mechanism, Want, ZmtpEvent};
 
 use crate::support::config;
 

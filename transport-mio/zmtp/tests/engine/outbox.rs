@@ -3,8 +3,8 @@
 use std::io::IoSlice;
 
 use bytes::Bytes;
-use zerorpc_mio::zmtp::{Engine, Outgoing};
 use zerorpc_proto::{Payload, SocketKind::Dealer};
+use zerorpc_zmtp::{Engine, Outgoing};
 
 use crate::support::{config, engine, feed, frame, message, modern, output, ready};
 
