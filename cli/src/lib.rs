@@ -3,20 +3,6 @@
 //! A command line goes one way: raw flags (`args`), resolved into a plan (`plan`), which is acted on by one side
 //! (`client`, `server`). Results are laid out by `render`, what a service tells of itself by `inspect`; how the
 //! command ends is in `exit`. Values that JSON lacks have the forms described in `forms`.
-//!
-//! Programs can serve Python modules as the command does, with [`python::PythonService`]:
-//!
-//! ```
-//! use zerorpc::{Client, Server};
-//! use zerorpc_cli::python::PythonService;
-//!
-//! let service = PythonService::start("time")?;
-//! let server = Server::builder().service(service).bind("tcp://127.0.0.1:*").build()?;
-//! let client = Client::connect(&server.endpoints()[0])?;
-//! let year: String = client.call("strftime", ("%Y",))?;
-//! assert_eq!(year.len(), 4);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
 
 use std::process::ExitCode;
 
@@ -34,7 +20,6 @@ mod inspect;
 mod notices;
 mod params;
 mod plan;
-pub mod python;
 mod render;
 mod server;
 

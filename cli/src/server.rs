@@ -12,12 +12,12 @@ use signal_hook::{
     iterator::Signals,
 };
 use zerorpc::{Keepalive, Limits, Server};
+use zerorpc_python::{PythonOptions, PythonService};
 
 use crate::{
     exit::{Exit, Stop},
     notices,
     plan::{Link, Plan, ServerPlan},
-    python::{PythonOptions, PythonService},
 };
 
 /// How long running calls may take to end after the first signal; those that wait are begun in the first half of it.

@@ -82,7 +82,7 @@ fn serve_in_vain(module: &str, change: impl FnOnce(&mut Command)) -> Ended {
 
 #[test]
 fn modules_that_cannot_be_served_are_told_in_one_line() {
-    let broken = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/modules");
+    let broken = concat!(env!("CARGO_MANIFEST_DIR"), "/python/tests/modules");
     for (module, reason) in [
         ("no_such_module", "no module named 'no_such_module'"),
         ("time.no_such_object", "'time' has no attribute 'no_such_object'"),
@@ -98,7 +98,7 @@ fn modules_that_cannot_be_served_are_told_in_one_line() {
 
 #[test]
 fn imports_that_fail_are_told_with_their_lines() {
-    let broken = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/modules");
+    let broken = concat!(env!("CARGO_MANIFEST_DIR"), "/python/tests/modules");
     for (module, line, reason) in [
         ("broken_import", "broken_import.py\", line 2", "No module named 'surely_not_installed'"),
         ("broken_run", "broken_run.py\", line 8", "ValueError: two"),

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use rmpv::Value;
 use zerorpc::{Method, Service};
-use zerorpc_cli::python::{PythonOptions, PythonService};
+use zerorpc_python::{PythonOptions, PythonService};
 
 use crate::support::{call, modules, options, serve, stream};
 
@@ -140,7 +140,7 @@ fn the_bridge_passes_its_own_tests() {
         "test_values.py",
         "test_wire.py",
     ] {
-        let tests = modules().join("../../python/tests").join(name);
+        let tests = modules().join("..").join(name);
         let output = Command::new(options().python).arg("-B").arg(tests).output().expect("runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }

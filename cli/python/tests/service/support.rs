@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 use bytes::Bytes;
 use rmpv::Value;
 use zerorpc::Failure;
-use zerorpc_cli::python::{Answer, Items, PythonCall, PythonOptions, PythonService};
+use zerorpc_python::{Answer, Items, PythonCall, PythonOptions, PythonService};
 
 pub(crate) fn modules() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/modules")

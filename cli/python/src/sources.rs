@@ -1,11 +1,11 @@
 //! What runs in the child: the sources beside `src/`.
 
 /// Runs first.
-pub(super) const LOADER: &str = include_str!("../../python/loader.py");
+pub(super) const LOADER: &str = include_str!("../loader.py");
 
 macro_rules! sources {
     ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../python/", $name, ".py")))),*]
+        &[$(($name, include_str!(concat!("../", $name, ".py")))),*]
     };
 }
 
@@ -52,11 +52,11 @@ mod tests {
 
     #[test]
     fn nothing_is_left_out() {
-        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
+        let python = Path::new(env!("CARGO_MANIFEST_DIR"));
         for (folder, sources) in [("bridge", BRIDGE), ("zerorpc", PACKAGE)] {
             let files = fs::read_dir(python.join(folder)).expect("a folder");
             let paths = files.map(|file| file.expect("a file").path());
-            let named = |path: &Path| path.strip_prefix(&python).ok()?.to_str().map(str::to_owned);
+            let named = |path: &Path| path.strip_prefix(python).ok()?.to_str().map(str::to_owned);
             let there: BTreeSet<String> = paths
                 .filter(|path| path.extension().is_some_and(|extension| extension == "py"))
                 .filter_map(|path| named(&path.with_extension("")))

@@ -1,11 +1,25 @@
 //! Serving Python modules: the user's `python3` runs as a child process, and this side supervises it.
 //!
+//! A Rust program serves a module as it serves anything else:
+//!
+//! ```
+//! use zerorpc::{Client, Server};
+//! use zerorpc_python::PythonService;
+//!
+//! let service = PythonService::start("time")?;
+//! let server = Server::builder().service(service).bind("tcp://127.0.0.1:*").build()?;
+//! let client = Client::connect(&server.endpoints()[0])?;
+//! let year: String = client.call("strftime", ("%Y",))?;
+//! assert_eq!(year.len(), 4);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! ```text
 //! Server ── Service ── service ── delivery ── call ── supervisor ── process ══ two pipes ══ worker.py ── the module
 //!                                                 queue ─┘└─ pipes
 //! ```
 //!
-//! - `launch` starts the interpreter and hands it the bridge (`sources`: `python/` beside `src/`) through its stdin;
+//! - `launch` starts the interpreter and hands it the bridge (`sources`: what lies beside `src/`) through its stdin;
 //! - `frames` is the private protocol spoken over the pipes, `wire.py` its other half;
 //! - `process` is one running child and its end, `guard` what ends it when this process cannot;
 //! - `queue` holds the calls that wait, and knows which the child has begun; `notice` tells who waits for long;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use rmpv::Value;
-use zerorpc_cli::python::{PythonOptions, PythonService};
+use zerorpc_python::{PythonOptions, PythonService};
 
 use crate::support::{
     begin, call, finish, modules, options, serve, serve_in_threads, stream, until,

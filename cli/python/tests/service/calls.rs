@@ -3,7 +3,7 @@
 use std::thread;
 
 use rmpv::Value;
-use zerorpc_cli::python::Answer;
+use zerorpc_python::Answer;
 
 use crate::support::{begin, call, decode, encode, finish, serve, serve_in_threads};
 

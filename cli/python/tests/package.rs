@@ -19,7 +19,7 @@ fn pythons() -> Vec<PathBuf> {
 
 #[test]
 fn the_package_passes_its_own_tests() {
-    let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("python/tests");
+    let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests");
     for python in pythons() {
         for name in ["test_zerorpc_calls.py", "test_zerorpc_sockets.py", "test_zerorpc_names.py"] {
             let output = Command::new(&python)

@@ -13,7 +13,7 @@ use super::{super::Outgoing, bound, serve};
 
 /// Runs a Python program that has a link, with these arguments, until it ends well.
 fn run(program: &str, arguments: &[&str]) {
-    let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/python/tests");
+    let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
     let python = env::var_os("ZERORPC_PYTHON").unwrap_or_else(|| "python3".into());
     let mut child = Command::new(python)
         .args(["-B", &format!("{tests}/piped.py"), program])

@@ -13,7 +13,7 @@ use super::{
 
 impl Supervisor {
     /// Begins no more calls: those that wait, here or in the child, are given back.
-    pub(in crate::python) fn withdraw(&self) {
+    pub(crate) fn withdraw(&self) {
         let mut state = self.state.lock();
         let running = state.process.as_ref().and_then(Process::current);
         let (waiting, ahead) = state.queue.withdraw(running.map(|current| current.number));
@@ -26,7 +26,7 @@ impl Supervisor {
     }
 
     /// Ends the child, and the thread with it; takes a few seconds at most.
-    pub(in crate::python) fn close(&self) {
+    pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         state.phase = Phase::Closed;
         state.trouble = "the server is shutting down".to_owned();

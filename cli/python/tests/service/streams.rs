@@ -4,7 +4,7 @@ use std::thread;
 
 use rmpv::Value;
 use zerorpc::Failure;
-use zerorpc_cli::python::{Items, PythonService};
+use zerorpc_python::{Items, PythonService};
 
 use crate::support::{begin, call, decode, serve, serve_both, serve_in_threads, stream, until};
 
@@ -135,7 +135,7 @@ fn a_lost_caller_ends_a_stream_that_has_nothing_to_give() {
     let lose = |method: &str| {
         let call = begin(&service, method, &[]);
         let cancel = call.cancel_handle();
-        let zerorpc_cli::python::Answer::Stream(mut items) = call.wait().expect("streams") else {
+        let zerorpc_python::Answer::Stream(mut items) = call.wait().expect("streams") else {
             panic!("a stream was expected");
         };
         items.next().expect("yields once").expect("never fails");

@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, path::PathBuf, sync::mpsc::channel, time::Duration}
 use rmpv::Value;
 use tempfile::TempDir;
 use zerorpc::{Args, CallOptions, Client, Context, Failure, Methods, Reply, Server};
-use zerorpc_cli::python::{PythonOptions, PythonService};
+use zerorpc_python::{PythonOptions, PythonService};
 
 use crate::support::{modules, options};
 
