@@ -59,8 +59,7 @@ mod socket;
 mod thread;
 
 pub use client::{
-    Answer, CallOptions, Client, ClientBuilder, Pending, PendingAnswer, PendingStream, RawStream,
-    Stream,
+    Answer, Client, ClientBuilder, FromAnswer, Pending, PendingStream, RawStream, Stream,
 };
 pub use error::{Error, RemoteError};
 pub use failure::Failure;
@@ -72,9 +71,9 @@ pub use server::{DEFAULT_POOL_SIZE, Responder, Server, ServerBuilder, send_toget
 pub use service::{Argument, Items, Method, Reply, Service, Signature};
 pub use socket::{Links, TransportKind};
 pub use zerorpc_proto::{
-    Args, Blocked, Context, DEFAULT_HEARTBEAT, DEFAULT_SLOTS, DEFAULT_TIMEOUT, DecodeError,
-    EncodeError, EndpointError, Keepalive, Limits, Loss, MonitorEvent, SocketOptions,
-    TransportError,
+    Args, Blocked, CallOptions, Context, DEFAULT_HEARTBEAT, DEFAULT_SLOTS, DEFAULT_TIMEOUT,
+    DecodeError, EncodeError, EndpointError, IntoArgs, Keepalive, Limits, Loss, MonitorEvent,
+    SocketOptions, TransportError,
 };
 
 /// The program that the README shows is compiled and run.

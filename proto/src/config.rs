@@ -123,20 +123,71 @@ impl Default for Limits {
     }
 }
 
-/// What can be chosen for each call.
-#[derive(Debug, Clone, PartialEq)]
+/// What can be chosen for each call; what is not set is as by default, or [as for others](Self::over).
+///
+/// ```
+/// use std::time::Duration;
+/// use zerorpc_proto::CallOptions;
+///
+/// let patient = CallOptions::new().timeout(Duration::from_secs(300)).slots(10);
+/// let endless = CallOptions::new().timeout(None);
+/// assert_eq!(endless.over(&patient), CallOptions::new().timeout(None).slots(10));
+/// ```
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CallOptions {
-    /// How long to wait for the first answer; later items of a stream have no limit. `None` waits as long as
-    /// the remote lives.
-    pub timeout: Option<Duration>,
-    /// How many items of a stream the server may send ahead.
-    pub slots: u32,
-    /// Further header keys for the request, such as a trace id.
-    pub context: Context,
+    timeout: Option<Option<Duration>>,
+    slots: Option<u32>,
+    context: Context,
 }
 
-impl Default for CallOptions {
-    fn default() -> Self {
-        Self { timeout: Some(DEFAULT_TIMEOUT), slots: DEFAULT_SLOTS, context: Context::default() }
+impl CallOptions {
+    /// Nothing set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How long to wait for the first answer, [30 s](DEFAULT_TIMEOUT) by default; later items of a stream have no limit.
+    /// `None` waits as long as the remote lives.
+    #[must_use]
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.timeout = Some(timeout.into());
+        self
+    }
+
+    /// How many items of a stream the server may send ahead, [100](DEFAULT_SLOTS) by default.
+    #[must_use]
+    pub fn slots(mut self, slots: u32) -> Self {
+        self.slots = Some(slots);
+        self
+    }
+
+    /// Header keys for the request, such as a trace id; none by default. A method that calls on hands its own over here.
+    #[must_use]
+    pub fn context(mut self, context: Context) -> Self {
+        self.context = context;
+        self
+    }
+
+    /// These options, and what is not set among them from others.
+    #[must_use]
+    pub fn over(self, others: &Self) -> Self {
+        Self {
+            timeout: self.timeout.or(others.timeout),
+            slots: self.slots.or(others.slots),
+            context: if self.context.is_empty() { others.context.clone() } else { self.context },
+        }
+    }
+
+    pub(crate) fn chosen_timeout(&self) -> Option<Duration> {
+        self.timeout.unwrap_or(Some(DEFAULT_TIMEOUT))
+    }
+
+    pub(crate) fn chosen_slots(&self) -> u32 {
+        self.slots.unwrap_or(DEFAULT_SLOTS)
+    }
+
+    pub(crate) fn chosen_context(&self) -> &Context {
+        &self.context
     }
 }

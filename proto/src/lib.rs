@@ -79,7 +79,7 @@ mod request;
 mod session;
 mod transport;
 
-pub use args::Args;
+pub use args::{Args, IntoArgs};
 pub use call::{Answer, Call, Loss};
 pub use compat::RemoteFailure;
 pub use config::{

@@ -165,8 +165,9 @@ impl Session {
             return Err(OpenError::TooManyChannels(self.table.len()));
         }
         let (slot, args) = (self.table.next_slot(), args.into_bytes());
-        let (own, request) = self.writer.request(slot, &options.context, method, args);
-        let timeout = options.timeout.and_then(|after| Some((now.checked_add(after)?, after)));
+        let (own, request) = self.writer.request(slot, options.chosen_context(), method, args);
+        let timeout =
+            options.chosen_timeout().and_then(|after| Some((now.checked_add(after)?, after)));
         let caller = Caller {
             own,
             assigned: false,
@@ -175,7 +176,7 @@ impl Session {
             is_heard: false,
             refusals: 0,
             retry: None,
-            window: Window::new(options.slots),
+            window: Window::new(options.chosen_slots()),
             grant: 0,
             has_beaten: false,
             inbox: Inbox::default(),

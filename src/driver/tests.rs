@@ -289,7 +289,7 @@ fn what_is_due_is_done_though_the_leader_is_deaf() {
     let (driver, keeper) = Driver::start(Session::new(config), parts, None).expect("a thread");
     let call = |timeout| {
         let mut state = driver.lock();
-        let options = CallOptions { timeout: Some(timeout), ..CallOptions::default() };
+        let options = CallOptions::new().timeout(timeout);
         let to = PeerId::NAMELESS;
         let id = state.session.open(Instant::now(), to, "method", Args::NONE, &options);
         driver.await_answer(state, id.expect("a call"), None)

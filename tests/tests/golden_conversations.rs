@@ -241,7 +241,7 @@ impl Calling {
         }
         let (mut session, now) = (Session::new(settings), Instant::now());
         let asked = decode(request.payload());
-        let options = CallOptions { context: asked.header.context.clone(), ..Default::default() };
+        let options = CallOptions::new().context(asked.header.context.clone());
         let call = session.open(now, PEER, &asked.name, asked.args.clone(), &options)?;
         let ours = read(&session.poll_transmit().expect("the request"));
         assert_eq!(ours.name, asked.name, "{}", request.name);

@@ -254,7 +254,7 @@ struct Pair {
 impl Pair {
     fn new(slots: u32, total: u64) -> Self {
         let mut client = Session::new(Config::client(1));
-        let options = CallOptions { slots, ..CallOptions::default() };
+        let options = CallOptions::new().slots(slots);
         let call = client.open(epoch(), PEER, "f", Args::NONE, &options).expect("few calls");
         let (wire, got) = (Default::default(), Vec::new());
         let server = Session::new(Config::server(2));

@@ -7,7 +7,7 @@ use futures::StreamExt;
 use serde_bytes::ByteBuf;
 use tokio::runtime::Runtime;
 use zerorpc::{
-    Answer, Args, CallOptions, Client, DEFAULT_SLOTS, Failure, Method, Methods, RawStream, Reply,
+    Answer, Args, Client, DEFAULT_SLOTS, Failure, Method, Methods, RawStream, Reply,
     Request, Server, TransportKind,
 };
 use zerorpc_benches::{
@@ -195,7 +195,7 @@ async fn measure_async(client: Client, mode: Mode, span: Span) -> Result<Tally> 
 
 /// One echo; what comes back is not taken apart, as little as what was sent is put together again.
 fn big(client: &Client, args: &Args) -> Result<()> {
-    match client.request("echo", args.clone(), &CallOptions::default())? {
+    match client.call("echo", args.clone())? {
         // An array of one costs one byte more than its element.
         Answer::Value(value) if value.as_bytes().len() + 1 == args.as_bytes().len() => Ok(()),
         Answer::Value(value) => Err(format!("{value:?} came back").into()),
@@ -211,7 +211,7 @@ fn channels(client: &Client, count: usize) -> Result<Tally> {
 }
 
 fn open(client: &Client, args: &Args) -> Result<RawStream> {
-    match client.request("numbers", args.clone(), &CallOptions::default())? {
+    match client.call("numbers", args.clone())? {
         Answer::Stream(mut stream) => {
             stream.next().ok_or("a stream without items")??;
             Ok(stream)

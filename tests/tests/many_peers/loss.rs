@@ -33,7 +33,7 @@ fn calls_and_streams_of_a_lost_connection_end_at_once() {
         .heartbeat(30 * SECOND)
         .connect(sites[0].endpoint())
         .connect(sites[1].endpoint())
-        .no_timeout()
+        .timeout(None)
         .build()
         .expect("a client");
     until_up(&client, 2);

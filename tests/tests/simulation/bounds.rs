@@ -245,7 +245,7 @@ fn requests_that_wait_do_not_keep_the_chunks_they_came_in() {
 #[test]
 fn answers_that_wait_to_be_read_do_not_keep_the_chunks_they_came_in() {
     let mut client = Puppet::new(Config::client(1));
-    let options = zerorpc_proto::CallOptions { slots: 1000, ..Default::default() };
+    let options = zerorpc_proto::CallOptions::new().slots(1000);
     let (call, id) = client.open(GREEDY, &options);
     let mut chunks = Vec::new();
     for item in 0..1000 {

@@ -254,7 +254,7 @@ fn a_stream_from_a_peer_that_adds_or_assigns_neither_stalls_nor_overruns() {
     for assigns in [false, true] {
         for slots in [1, 2, 3, 4, 7, 99, 100, 1000] {
             let mut client = Puppet::new(Config { heartbeat: None, ..Config::client(1) });
-            let options = CallOptions { slots, ..CallOptions::default() };
+            let options = CallOptions::new().slots(slots);
             let (call, id) = client.open(PEER, &options);
             let (grants, items) = (VecDeque::new(), VecDeque::new());
             let mut server = ForeignServer { assigns, credit: 1, sent: 0, grants, items };
@@ -289,7 +289,7 @@ fn a_stream_from_a_peer_that_adds_or_assigns_neither_stalls_nor_overruns() {
 fn reading_ahead_grants_the_same_at_the_same_time() {
     let mut dice = Dice::new();
     for slots in [1, 2, 3, 7, 100] {
-        let options = CallOptions { slots, ..CallOptions::default() };
+        let options = CallOptions::new().slots(slots);
         let mut readers = [(); 2].map(|()| Puppet::new(Config::client(1)));
         let calls = readers.each_mut().map(|reader| reader.open(PEER, &options));
         let mut ahead = VecDeque::new();
@@ -359,7 +359,7 @@ fn a_server_that_ignores_credit_loses_that_call_alone() {
     for (slots, most) in [(100, 150), (500, 501)] {
         let limits = Limits { buffered_events: 150, ..Limits::default() };
         let mut client = Puppet::new(Config { limits, ..Config::client(1) });
-        let options = CallOptions { slots, ..CallOptions::default() };
+        let options = CallOptions::new().slots(slots);
         let (flooded, id) = client.open(PEER, &options);
         let (neighbour, other) = client.open(PEER, &options);
         let flood = Foreign::on(id, "STREAM", Value::from("item"));

@@ -21,7 +21,7 @@ fn client_of(peers: &[PeerId]) -> Puppet {
 
 fn call(client: &mut Puppet, to: PeerId) -> CallId {
     let now = client.now();
-    let options = CallOptions { timeout: Some(TIMEOUT), ..CallOptions::default() };
+    let options = CallOptions::new().timeout(TIMEOUT);
     let call = client.session.open(now, to, "f", Args::NONE, &options).expect("few calls");
     client.settle();
     call

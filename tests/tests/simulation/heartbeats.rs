@@ -36,7 +36,7 @@ fn server() -> Puppet {
 }
 
 fn patient() -> CallOptions {
-    CallOptions { timeout: None, ..CallOptions::default() }
+    CallOptions::new().timeout(None)
 }
 
 /// Any event on a channel is a sign of life, also for a server.
@@ -153,7 +153,7 @@ fn a_pause_does_not_hide_that_a_peer_is_gone() {
 #[test]
 fn a_call_that_was_given_time_has_it_when_it_was_stopped() {
     let mut client = Puppet::new(config(Config::client(1)));
-    let options = CallOptions { timeout: Some(seconds(4.0)), ..CallOptions::default() };
+    let options = CallOptions::new().timeout(seconds(4.0));
     let (call, id) = client.open(PEER, &options);
     client.pass_to(seconds(1.0));
     client.sleep_through(seconds(10.0));
@@ -387,7 +387,7 @@ fn no_time_between_beats_is_no_heartbeat() {
 
 #[test]
 fn the_timeout_is_for_the_first_answer_alone() {
-    let options = CallOptions { timeout: Some(seconds(5.5)), ..CallOptions::default() };
+    let options = CallOptions::new().timeout(seconds(5.5));
     for (first, then) in [(None, Some(5500)), (Some("STREAM"), None)] {
         let mut client = client();
         let (call, id) = client.open(PEER, &options);
@@ -411,7 +411,7 @@ fn the_timeout_is_for_the_first_answer_alone() {
 
 #[test]
 fn what_was_not_transmitted_is_withdrawn() {
-    let options = CallOptions { timeout: Some(seconds(3.5)), ..CallOptions::default() };
+    let options = CallOptions::new().timeout(seconds(3.5));
     let open = |client: &mut Puppet| -> CallId {
         let now = client.now();
         client.session.open(now, PEER, "f", Args::NONE, &options).expect("few calls")
@@ -460,7 +460,7 @@ fn a_server_learns_of_a_cancelled_call_by_silence() {
 /// Without having beaten it would not be missed.
 #[test]
 fn a_call_that_is_given_up_beats_once() {
-    let options = CallOptions { timeout: Some(seconds(0.5)), ..CallOptions::default() };
+    let options = CallOptions::new().timeout(seconds(0.5));
     for (cancel_at, beats) in [(0.2, &[200][..]), (0.7, &[500]), (1.5, &[1000])] {
         for mut client in [client(), passive_client()] {
             let options = if cancel_at == 0.7 { options.clone() } else { patient() };
@@ -515,7 +515,7 @@ fn an_older_time_counts_as_the_latest() {
     server.session.handle_timeout(epoch());
     server.session.handle_message(epoch(), PEER, Foreign::beat("id").message()).expect("a beat");
     server.session.handle_peer(epoch(), PeerId(9), false);
-    let options = CallOptions { timeout: Some(seconds(1.5)), ..CallOptions::default() };
+    let options = CallOptions::new().timeout(seconds(1.5));
     let call = server.session.open(epoch(), PEER, "f", Args::NONE, &options).expect("few calls");
     server.pass_to(seconds(100.0));
     let lost =

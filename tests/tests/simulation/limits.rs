@@ -311,7 +311,7 @@ fn methods_come_in_any_order() {
 fn context_keys_travel_with_requests_and_answers_alone() {
     let mut context = zerorpc_proto::Context::new();
     context.insert("trace_id", "t").expect("a text");
-    let options = CallOptions { context: context.clone(), ..CallOptions::default() };
+    let options = CallOptions::new().context(context.clone());
     let mut client = Session::new(Config::client(1));
     let mut server = server(Limits::default());
     client.open(server.now(), HOSTILE, "f", Args::NONE, &options).expect("few calls");

@@ -22,7 +22,7 @@ fn client_of(peers: u64) -> Puppet {
 
 fn open(client: &mut Puppet) -> CallId {
     let now = client.now();
-    let options = CallOptions { timeout: Some(Duration::from_secs(1)), ..CallOptions::default() };
+    let options = CallOptions::new().timeout(Duration::from_secs(1));
     client.session.open(now, PeerId::ANY, "f", Args::NONE, &options).expect("few calls")
 }
 
@@ -114,7 +114,7 @@ fn a_route_may_be_congested_again_and_again() {
 /// Opens a call to anybody that only silence ends.
 fn open_patiently(client: &mut Puppet) {
     let now = client.now();
-    let options = CallOptions { timeout: None, ..CallOptions::default() };
+    let options = CallOptions::new().timeout(None);
     client.session.open(now, PeerId::ANY, "f", Args::NONE, &options).expect("few calls");
     client.settle();
 }

@@ -76,7 +76,7 @@ impl Town {
         };
         let slots = [1, 2, 3, 10, 100, 100, 100];
         let manner = Manner {
-            options: CallOptions { slots: *dice.pick(&slots), ..CallOptions::default() },
+            options: CallOptions::new().slots(*dice.pick(&slots)),
             pace: Duration::from_millis(if dice.chance(30) { dice.below(40) } else { 0 }),
             ahead: dice.chance(50),
             quit_after: dice.chance(10).then(|| 1 + dice.below(50) as usize),

@@ -129,7 +129,7 @@ fn header_keys_travel_on() {
     let mut context = Context::new();
     context.insert("trace", "t-1").expect("it can be sent");
     let options = CallOptions::new().context(context);
-    let seen: Value = chain.client.call_with(&options, "trace", ()).expect("no error");
+    let seen: Value = chain.client.with(options).call("trace", ()).expect("no error");
     let header = Value::Map(vec![("trace".into(), "t-1".into())]);
     assert_eq!(seen, array([header, "t-1".into()]));
     assert_eq!(chain.call("trace", &[]), array([Value::Map(vec![]), Value::Nil]));

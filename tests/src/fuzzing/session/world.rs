@@ -77,11 +77,9 @@ impl World {
             to if at == MIDDLE => peer(to),
             _ => peer(MIDDLE),
         };
-        let options = CallOptions {
-            timeout: tape.flag().then(|| Duration::from_millis(u64::from(tape.wide()))),
-            slots: u32::from(tape.byte()),
-            ..CallOptions::default()
-        };
+        let options = CallOptions::new()
+            .timeout(tape.flag().then(|| Duration::from_millis(u64::from(tape.wide()))))
+            .slots(u32::from(tape.byte()));
         let args = Args::encode_params(&(u64::from(tape.byte()),)).expect("a number");
         let app = &mut self.apps[at];
         if let Ok(call) = app.session.open(self.now, to, "f", args, &options) {
