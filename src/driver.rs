@@ -285,20 +285,14 @@ impl Driver {
 
     /// The leader must not oversleep a deadline that came up while it waits.
     pub(crate) fn hurry(&self, state: &mut State) {
-        let Some(leader) = &state.leader else { return };
-        let until = leader.until;
+        let Some(until) = state.leader.as_ref().map(|leader| leader.until) else { return };
         if let Some(due) = state.due()
             && until.is_none_or(|until| due < until)
         {
-            let in_time = !leader.is_undisturbed;
             if let Some(leader) = &mut state.leader {
                 leader.until = Some(due);
             }
             self.waker.wake();
-            // The keeper sees to what such a leader comes too late for.
-            if !in_time && std::mem::take(&mut state.keeper.asleep) {
-                self.wake_keeper();
-            }
         }
     }
 

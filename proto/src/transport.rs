@@ -240,15 +240,6 @@ pub trait Waiter: Send {
     /// # Errors
     /// Only when waiting is impossible; being interrupted by a signal is a return without a reason.
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()>;
-
-    /// As [`wait`](Self::wait), but may hear of a wake, or of a new connection, only after some milliseconds. A transport
-    /// may have a cheaper way to wait like this.
-    ///
-    /// # Errors
-    /// As [`wait`](Self::wait).
-    fn wait_undisturbed(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.wait(timeout)
-    }
 }
 
 /// Ends the wait of a [`Waiter`] from any thread; a wake before the wait begins ends it at once.

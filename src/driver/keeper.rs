@@ -3,7 +3,7 @@
 use std::{
     sync::{Arc, atomic::Ordering},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{Driver, Guard};
@@ -41,11 +41,6 @@ fn keep(driver: &Driver) {
             if state.leader.is_none() && (state.must_be_polled() || state.session.has_output()) {
                 state = lead(driver, state);
                 seen = None;
-                uneventful = 0;
-            } else if state.leader.as_ref().is_some_and(|leader| leader.is_undisturbed)
-                && state.due().is_some_and(|due| due <= Instant::now())
-            {
-                driver.pump(&mut state);
                 uneventful = 0;
             } else {
                 uneventful += 1;

@@ -5,13 +5,10 @@ use std::time::Instant;
 use zerorpc_proto::TransportError;
 
 use super::{Closed, Driver, Guard, State, exchange};
-use crate::server::Desk;
 
 /// Who waits for the socket.
 pub(crate) struct Leader {
     pub(super) is_keeper: bool,
-    /// Hears of being woken late, since nobody was there who could have had a reason to wake it.
-    pub(super) is_undisturbed: bool,
     /// When it will come back without being woken.
     pub(super) until: Option<Instant>,
 }
@@ -36,16 +33,11 @@ impl Driver {
             return state;
         }
         let until = state.due();
-        let is_alone = state.desk.as_ref().is_none_or(Desk::has_one_worker);
-        let is_undisturbed = !is_keeper && is_alone && !state.followers.has_any();
-        state.leader = Some(Leader { is_keeper, is_undisturbed, until });
+        state.leader = Some(Leader { is_keeper, until });
         self.progress();
         drop(state);
         let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
-        let mut waiter = self.waiter.lock();
-        let waited =
-            if is_undisturbed { waiter.wait_undisturbed(timeout) } else { waiter.wait(timeout) };
-        drop(waiter);
+        let waited = self.waiter.lock().wait(timeout);
         let mut state = self.lock();
         state.leader = None;
         if let Err(error) = waited {

@@ -256,33 +256,33 @@ fn what_sending_hides_is_not_waited_for() {
     keeper.join().expect("no panic");
 }
 
-/// Whoever waits undisturbed hears nothing before the test ends.
-struct Deaf {
+/// Waits for no longer than it is told to, or until it is woken.
+struct Punctual {
     waits: mpsc::Sender<()>,
-    end: mpsc::Receiver<()>,
+    rung: mpsc::Receiver<()>,
 }
 
-impl Waiter for Deaf {
-    fn wait(&mut self, _: Option<Duration>) -> io::Result<()> {
-        Err(io::Error::other("this wait can be disturbed"))
-    }
-
-    fn wait_undisturbed(&mut self, _: Option<Duration>) -> io::Result<()> {
+impl Waiter for Punctual {
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         // Nobody listens where the test is over.
         let _ = self.waits.send(());
-        self.end.recv_timeout(Duration::from_secs(30)).map_err(io::Error::other)
+        let Some(timeout) = timeout else { return Err(io::Error::other("a wait without an end")) };
+        match self.rung.recv_timeout(timeout) {
+            Ok(()) | Err(mpsc::RecvTimeoutError::Timeout) => Ok(()),
+            Err(error) => Err(io::Error::other(error)),
+        }
     }
 }
 
-/// A leader that does not hear of what is due earlier than it expected makes nobody wait: the keeper sees to it.
+/// A leader is woken for what is due earlier than it expected when it began to wait.
 #[test]
-fn what_is_due_is_done_though_the_leader_is_deaf() {
+fn what_is_due_earlier_is_not_overslept() {
     let (waits, is_waiting) = mpsc::channel();
-    let (over, end) = mpsc::channel();
+    let (ring, rung) = mpsc::channel();
     let parts = Parts {
         transport: Box::new(Over(Slow(Arc::default()))),
-        waiter: Box::new(Deaf { waits, end }),
-        waker: Box::new(Nobody),
+        waiter: Box::new(Punctual { waits, rung }),
+        waker: Box::new(Ring(ring)),
         monitor: None,
     };
     let config = Config { heartbeat: None, ..Config::client(1) };
@@ -300,7 +300,6 @@ fn what_is_due_is_done_though_the_leader_is_deaf() {
         let answer = call(BEAT).expect("an open socket").expect("an answer");
         assert_eq!(answer.0, Answer::Lost(Loss::TimedOut { after: BEAT }));
         driver.shut();
-        over.send(()).expect("the leader waits");
         assert!(matches!(leader.join().expect("no panic"), Err(Closed::ByUser)));
     });
     keeper.join().expect("no panic");
