@@ -162,20 +162,13 @@ impl Client {
                 state.session.open(now, to, method, args, &self.options).map_err(Error::Open)
             }
         };
-        match opened {
-            Ok(id) => Ok((state, id)),
-            Err(error) => {
-                shared.driver.leave(state);
-                Err(error)
-            }
-        }
+        Ok((state, opened?))
     }
 
     /// Makes a request and sends it, soon.
     fn begin(&self, method: &str, args: Args) -> Result<CallId, Error> {
         let (mut state, id) = self.open(method, args)?;
         self.shared.driver.send_request(&mut state);
-        self.shared.driver.leave(state);
         Ok(id)
     }
 

@@ -12,11 +12,13 @@
 //!   under the lock. Nobody waits as long as something may be left to receive that they have heard of: readiness is
 //!   reported once, at the edge.
 //! - User code (methods, iterators, their destructors, callbacks) never runs under the lock.
-//! - A thread that leaves the driver calls [`Driver::leave`], so that somebody goes on waiting if needed.
+//! - Whoever gives the lock back makes sure that somebody goes on waiting for the socket if anything can come: [`Guard`]
+//!   does.
 //! - Nobody waits, for the socket or behind a leader, while something can be sent.
 
 mod answers;
 mod exchange;
+mod guard;
 mod keeper;
 mod leader;
 mod memory;
@@ -27,24 +29,26 @@ use std::{
     collections::VecDeque,
     mem::Discriminant,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, OnceLock, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::Sender,
-    },
-    thread::Thread,
+    sync::mpsc::Sender,
     time::{Duration, Instant},
 };
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use zerorpc_proto::{
     MonitorEvent, Notice, PeerId, PeerMisbehaved, RateLimited, Session, Transport, TransportError,
     Waiter, Waker,
 };
 
-use crate::{home::Home, server::Desk, socket::Parts};
+use crate::{
+    home::Home,
+    server::Desk,
+    socket::Parts,
+    sync::{
+        Arc, AtomicBool, AtomicU64, Condvar, JoinHandle, Mutex, OnceLock, Ordering, Thread, Weak,
+    },
+};
 use answers::Followers;
 pub(crate) use answers::Received;
+pub(crate) use guard::{Deferred, Guard};
 use leader::Leader;
 pub(crate) use memory::OnFreed;
 
@@ -71,14 +75,8 @@ pub(crate) struct Driver {
     pub(crate) closed_bell: Condvar,
 }
 
-/// The lock on a driver's state.
-pub(crate) type Guard<'a> = MutexGuard<'a, State>;
-
 /// So long may what is to be sent together with others wait for them.
 pub(crate) const LATEST: Duration = Duration::from_millis(1);
-
-/// Work that must not be done under the lock.
-pub(crate) type Deferred = Box<dyn FnOnce() + Send>;
 
 pub(crate) struct State {
     pub(crate) session: Session,
@@ -141,7 +139,7 @@ impl Driver {
         session: Session,
         parts: Parts,
         desk: Option<Desk>,
-    ) -> std::io::Result<(Arc<Self>, std::thread::JoinHandle<()>)> {
+    ) -> std::io::Result<(Arc<Self>, JoinHandle<()>)> {
         let state = State {
             bounds: memory::Bounds::new(session.limits(), desk.is_some()),
             session,
@@ -183,10 +181,6 @@ impl Driver {
         Ok((driver, keeper))
     }
 
-    pub(crate) fn lock(&self) -> Guard<'_> {
-        self.state.lock()
-    }
-
     /// Moves everything that can be moved: messages in, time, messages out, notices.
     pub(crate) fn pump(&self, state: &mut State) {
         while self.step(state, exchange::BATCH) {}
@@ -218,7 +212,6 @@ impl Driver {
             (closed, _) => Err(closed.clone().unwrap_or(Closed::ByUser)),
         };
         self.pump(&mut state);
-        self.leave(state);
         done
     }
 
@@ -351,7 +344,7 @@ impl Driver {
     }
 
     /// Leaves everything where it is, in a forked child: nothing of it may be touched there.
-    pub(crate) fn abandon(self: &Arc<Self>, keeper: Option<std::thread::JoinHandle<()>>) {
+    pub(crate) fn abandon(self: &Arc<Self>, keeper: Option<JoinHandle<()>>) {
         std::mem::forget((Arc::clone(self), keeper));
     }
 
@@ -360,7 +353,7 @@ impl Driver {
         let mut state = self.lock();
         self.close(&mut state, Closed::ByUser);
         let transport = state.transport.take();
-        self.leave(state);
+        drop(state);
         drop(transport);
     }
 }

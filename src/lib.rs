@@ -56,6 +56,7 @@ mod request;
 mod server;
 mod service;
 mod socket;
+mod sync;
 mod thread;
 
 pub use client::{

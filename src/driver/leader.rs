@@ -28,6 +28,10 @@ impl Driver {
     }
 
     pub(super) fn wait_as<'a>(&'a self, mut state: Guard<'a>, is_keeper: bool) -> Guard<'a> {
+        if !state.deferred.is_empty() {
+            // It may take its time, and nobody would wait meanwhile.
+            return state.relock();
+        }
         if state.is_unfinished {
             self.progress();
             return state;
@@ -59,29 +63,12 @@ impl Driver {
         }
     }
 
-    /// Lets go of the lock for good, or for a while: the wait for the socket goes on without this thread,
-    /// and what may not happen under the lock happens now.
-    pub(crate) fn leave(&self, mut state: Guard<'_>) {
-        if state.leader.is_none() && (state.followers.has_any() || state.keeper.asleep) {
-            self.pass_on(&mut state);
-        }
-        self.let_go(state);
-    }
-
-    /// Lets go of the lock, and does what may not happen under it.
-    pub(super) fn let_go(&self, mut state: Guard<'_>) {
-        if state.deferred.is_empty() {
+    /// Finds somebody to lead if nobody does: a caller that waits, else the keeper. (Unless he sleeps, he looks in by
+    /// himself.)
+    pub(super) fn pass_on(&self, state: &mut State) {
+        if state.leader.is_some() || !state.followers.has_any() && !state.keeper.asleep {
             return;
         }
-        let deferred = std::mem::take(&mut state.deferred);
-        drop(state);
-        for work in deferred {
-            work();
-        }
-    }
-
-    /// Finds somebody to lead: a caller that waits, else the keeper. (Unless he sleeps, he looks in by himself.)
-    fn pass_on(&self, state: &mut State) {
         if state.followers.wake_thread() || !state.must_be_polled() {
             return;
         }

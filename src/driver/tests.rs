@@ -236,7 +236,6 @@ fn what_sending_hides_is_not_waited_for() {
         let options = CallOptions::default();
         let id = state.session.open(Instant::now(), PeerId::NAMELESS, "echo", args, &options);
         driver.send_request(&mut state);
-        driver.leave(state);
         (number, id.expect("a call"))
     };
     let finish = |(number, id)| {
@@ -302,5 +301,40 @@ fn what_is_due_earlier_is_not_overslept() {
         driver.shut();
         assert!(matches!(leader.join().expect("no panic"), Err(Closed::ByUser)));
     });
+    keeper.join().expect("no panic");
+}
+
+/// What is deferred runs without the lock, whatever becomes of what was deferred before it, and nobody waits for the socket
+/// or for a bell before it has run.
+#[test]
+fn what_is_deferred_is_done_without_the_lock() {
+    let parts = Parts {
+        transport: Box::new(Over(Slow(Arc::default()))),
+        waiter: Box::new(Early { slow: Arc::default(), waited: true }),
+        waker: Box::new(Nobody),
+        monitor: None,
+    };
+    let config = Config { heartbeat: None, ..Config::client(1) };
+    let (driver, keeper) = Driver::start(Session::new(config), parts, None).expect("a thread");
+    let done = Arc::new(AtomicUsize::new(0));
+    let defer = || {
+        let mut state = driver.lock();
+        state.deferred.push(Box::new(|| panic!("on purpose")));
+        let (driver, done) = (Arc::clone(&driver), Arc::clone(&done));
+        state.deferred.push(Box::new(move || {
+            drop(driver.lock());
+            done.fetch_add(1, Ordering::SeqCst);
+        }));
+        state
+    };
+    drop(defer());
+    assert_eq!(done.load(Ordering::SeqCst), 1);
+    let (state, timed_out) = defer().wait_until(&driver.quiet_bell, None);
+    assert!(!timed_out);
+    assert_eq!(done.load(Ordering::SeqCst), 2);
+    drop(state);
+    drop(driver.lead(defer()));
+    assert_eq!(done.load(Ordering::SeqCst), 3);
+    driver.shut();
     keeper.join().expect("no panic");
 }
