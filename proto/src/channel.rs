@@ -197,6 +197,12 @@ impl Inbox {
 }
 
 impl Channel {
+    /// It does not wait for a congested route any more. Its place among those that do is left behind.
+    pub(crate) fn stop_holding(&mut self) {
+        self.held = false;
+        self.has_beaten_held = false;
+    }
+
     /// How the other side speaks, as far as it is known.
     pub(crate) fn dialect(&self) -> Dialect {
         self.dialect.unwrap_or(Dialect::CURRENT)

@@ -4,6 +4,8 @@ mod accounts;
 mod clock;
 mod deadlines;
 mod inbound;
+#[cfg(feature = "invariants")]
+mod invariants;
 mod memory;
 mod notices;
 mod outbound;
@@ -226,10 +228,10 @@ impl Session {
         }
         self.peers.down(peer);
         let route = Route { peer, identity: None };
-        self.congested.remove(&route);
         for at in self.table.of_route(&route) {
             self.lose(at, Loss::Disconnected);
         }
+        self.end_congestion(&route);
         self.table.forget_peer(peer);
         // Calls may have waited for this peer to have room; now they go to whoever is left.
         self.resume_unassigned();
@@ -247,16 +249,24 @@ impl Session {
     pub fn handle_congestion(&mut self, route: Route, congested: bool) {
         if congested {
             self.congested.entry(route).or_default();
-        } else if let Some(held) = self.congested.remove(&route) {
-            for at in held.0 {
-                if let Some(channel) = self.table.get_mut(at) {
-                    channel.held = false;
-                    channel.has_beaten_held = false;
-                    self.enqueue(at);
-                }
-            }
+        } else if self.end_congestion(&route) {
             self.resume_unassigned();
         }
+    }
+
+    /// Channels that waited for this route go on; false when it was not congested.
+    fn end_congestion(&mut self, route: &Route) -> bool {
+        let Some(held) = self.congested.remove(route) else { return false };
+        for at in held.0 {
+            if let Some(channel) = self.table.get_mut(at)
+                // Meanwhile its call may have gone to another peer.
+                && *route == Route::of(channel.peer, &channel.envelope)
+            {
+                channel.stop_holding();
+                self.enqueue(at);
+            }
+        }
+        true
     }
 
     /// From now on requests are answered with an error; those that are open go on.
@@ -338,6 +348,7 @@ impl Session {
         channel.phase = Phase::Ended;
         channel.heartbeat = Heartbeat::idle();
         channel.beat = false;
+        channel.stop_holding();
         if let Side::Caller(caller) = &mut channel.side {
             caller.request = None;
             caller.grant = 0;

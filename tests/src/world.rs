@@ -4,6 +4,7 @@
 //! [`Dice`], so everything can be repeated. Beside the sessions stands a reference model: [`Task::answers`]
 //! says what a call must end with, and a monitor on the wire watches credit and beats.
 
+pub mod checker;
 pub mod client;
 pub mod dice;
 pub mod foreign;
@@ -21,6 +22,7 @@ use std::{
 use bytes::Bytes;
 use zerorpc_proto::{Config, Multipart, PeerId, Session, Transmit};
 
+use checker::Checker;
 use client::{Client, Manner};
 use dice::Dice;
 use monitor::Monitor;
@@ -58,6 +60,7 @@ struct Node {
     interval: Option<Duration>,
     /// The connection that it made itself.
     uplink: Option<usize>,
+    checker: Checker,
 }
 
 /// Everything that there is.
@@ -90,7 +93,13 @@ impl World {
     }
 
     fn add(&mut self, role: Role, interval: Option<Duration>, nameless: bool) -> NodeId {
-        self.nodes.push(Node { role, nameless, interval, uplink: None });
+        self.nodes.push(Node {
+            role,
+            nameless,
+            interval,
+            uplink: None,
+            checker: Checker::default(),
+        });
         NodeId(self.nodes.len() - 1)
     }
 
@@ -254,7 +263,9 @@ impl World {
         while let Some(next) = self.next().filter(|next| *next <= end) {
             self.now = self.now.max(next);
             while let Some(flight) = self.network.arrived(self.now) {
+                let to = flight.to;
                 self.arrive(flight);
+                self.check(to);
             }
             for node in 0..self.nodes.len() {
                 self.wake(node);
@@ -285,6 +296,7 @@ impl World {
             session.handle_timeout(now);
             assert!(session.poll_timeout().is_none_or(|due| due > now), "what is due was done");
             self.wakes += 1;
+            self.check(node);
         }
     }
 
@@ -300,11 +312,21 @@ impl World {
             while let Some(transmit) = self.session(node).and_then(Session::poll_transmit) {
                 self.monitor.sent(now, node, &transmit, self.nodes[node].interval);
                 self.send(node, transmit);
+                self.check(node);
                 // What left makes room for more.
                 if let Role::Server(server) = &mut self.nodes[node].role {
                     server.settle(now);
                 }
             }
+        }
+    }
+
+    fn check(&mut self, node: usize) {
+        let Node { role, checker, .. } = &mut self.nodes[node];
+        match role {
+            Role::Client(client) => checker.check(&client.session),
+            Role::Server(server) => checker.check(&server.session),
+            Role::Proxy => {}
         }
     }
 

@@ -156,6 +156,7 @@ proptest! {
             zerorpc_tests::fuzzing::event(&[&[0, 0], &damaged[..]].concat());
             let mut server = Session::new(Config::server(1));
             let _ = server.handle_message(epoch(), PEER, Multipart::direct(damaged));
+            server.check_invariants();
             prop_assert!(server.open_channels() <= 1);
         }
     }

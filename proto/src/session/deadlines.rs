@@ -6,6 +6,9 @@
 //! Channels stand in buckets by time. To put one in and to take one out takes the same short time however many there
 //! are.
 
+#[cfg(feature = "invariants")]
+mod invariants;
+
 use std::time::{Duration, Instant};
 
 use super::{

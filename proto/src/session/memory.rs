@@ -80,7 +80,7 @@ impl Session {
             }
             self.lose(at, Loss::Disconnected);
         }
-        self.congested.remove(route);
+        self.end_congestion(route);
     }
 
     /// One more answer waits to be sent.

@@ -7,9 +7,9 @@ use crate::{call::Loss, channel::Channel};
 /// Kinds of notices; a channel knows which of them are on their way.
 pub(super) const REQUESTED: u8 = 1;
 pub(super) const READABLE: u8 = 2;
-const WRITABLE: u8 = 4;
-const CALL_LOST: u8 = 8;
-const ON_THEIR_WAY: u8 = 15;
+pub(super) const WRITABLE: u8 = 4;
+pub(super) const CALL_LOST: u8 = 8;
+pub(super) const ON_THEIR_WAY: u8 = 15;
 /// The application has heard of the request.
 const KNOWN: u8 = 16;
 

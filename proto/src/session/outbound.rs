@@ -17,9 +17,9 @@ use crate::{
 };
 
 /// How many events may wait that belong to no channel,
-const MOST_LOOSE: usize = 1024;
+pub(super) const MOST_LOOSE: usize = 1024;
 /// and how many bytes of them.
-const MOST_LOOSE_BYTES: usize = 1 << 20;
+pub(super) const MOST_LOOSE_BYTES: usize = 1 << 20;
 
 /// An event that belongs to no channel.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(super) enum Loose {
 
 impl Loose {
     /// How many bytes are kept with it.
-    fn weight(&self) -> usize {
+    pub(super) fn weight(&self) -> usize {
         match self {
             Self::Refusal(Refusal { envelope, id, failure, .. }) => {
                 size_of::<Self>() + envelope.size() + id.as_encoded().len() + failure.size()
@@ -110,7 +110,7 @@ impl Session {
                 held.hold(at, channel);
                 // Channels that ended while they were held leave their places behind.
                 if held.0.len() > 2 * self.table.len() + 64 {
-                    held.0.retain(|at| self.table.get(*at).is_some());
+                    held.0.retain(|at| self.table.get(*at).is_some_and(|channel| channel.held));
                 }
             }
             if let Some(next) = next {

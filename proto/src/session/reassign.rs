@@ -80,6 +80,7 @@ impl Session {
         let peer = channel.peer;
         channel.heartbeat = Heartbeat::idle();
         channel.beat = false;
+        channel.stop_holding();
         channel.dialect = None;
         let Side::Caller(caller) = &mut channel.side else { return };
         caller.is_sent = false;

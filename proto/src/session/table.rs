@@ -1,5 +1,8 @@
 //! Which channels are open, and how each kind of event finds its own.
 
+#[cfg(feature = "invariants")]
+mod invariants;
+
 use std::{collections::HashMap, hash::BuildHasher, time::Duration};
 
 use bytes::Bytes;

@@ -9,6 +9,7 @@ use zerorpc_proto::{
 };
 
 use super::{
+    checker::Checker,
     epoch,
     foreign::{Foreign, read},
 };
@@ -36,14 +37,21 @@ pub struct Puppet {
     /// How often its own deadlines woke it.
     pub wakes: u64,
     now: Instant,
+    checker: Checker,
 }
 
 impl Puppet {
     /// A fresh session at time zero.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let (sent, notices) = (Vec::new(), Vec::new());
-        Self { session: Session::new(config), sent, notices, wakes: 0, now: epoch() }
+        Self {
+            session: Session::new(config),
+            sent: Vec::new(),
+            notices: Vec::new(),
+            wakes: 0,
+            now: epoch(),
+            checker: Checker::default(),
+        }
     }
 
     /// The present.
@@ -61,10 +69,12 @@ impl Puppet {
     /// Takes everything that the session has to say.
     pub fn settle(&mut self) {
         let at = self.clock();
+        self.checker.check(&self.session);
         self.notices.extend(std::iter::from_fn(|| self.session.poll_notice()).map(|n| (at, n)));
         while let Some(transmit) = self.session.poll_transmit() {
             self.sent.push(Sent { at, to: transmit.to, event: read(&transmit) });
         }
+        self.checker.check(&self.session);
     }
 
     /// Lets time pass in which nobody looks after the session, as if the process had been stopped.

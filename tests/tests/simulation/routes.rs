@@ -210,3 +210,33 @@ fn who_waits_for_room_takes_a_silent_peer_when_no_other_is_left() {
         assert_eq!(requested(&mut client), [1], "{what}");
     }
 }
+
+/// What a call said while its route was congested was said to a peer that it has left since.
+#[test]
+fn a_call_that_has_gone_to_another_peer_beats_there() {
+    let mut client = client_of(1);
+    let now = client.now();
+    let (first, second) = (PEER, PeerId(2));
+    let call = client.session.open(now, PeerId::ANY, "f", Args::NONE, &CallOptions::default());
+    let call = call.expect("few calls");
+    client.settle();
+    let congest = |client: &mut Puppet, peer, is_congested| {
+        client.session.handle_congestion(Route { peer, identity: None }, is_congested);
+    };
+    let beats_to = |client: &mut Puppet, peer| {
+        let beats =
+            client.sent.drain(..).filter(|sent| sent.to == peer && sent.event.name == *"_zpc_hb");
+        beats.count()
+    };
+    congest(&mut client, first, true);
+    client.pass(DEFAULT_HEARTBEAT);
+    assert_eq!(beats_to(&mut client, first), 1, "one beat goes all the same");
+    client.session.handle_peer(now, second, true);
+    client.session.handle_gone(client.now(), first);
+    client.session.handle_peer(client.now(), first, false);
+    client.settle();
+    assert_eq!(client.session.call(call).map(|call| call.peer()), Some(second));
+    congest(&mut client, second, true);
+    client.pass(DEFAULT_HEARTBEAT);
+    assert_eq!(beats_to(&mut client, second), 1, "one goes here as well");
+}

@@ -191,3 +191,18 @@ fn a_lone_peer_is_known_to_be_there_by_whatever_is_heard_of_it() {
         assert_eq!(told(&mut peers), None);
     }
 }
+
+#[test]
+fn a_peer_that_is_told_of_anew_stays_with_the_calls_that_it_has() {
+    let mut peers = Peers::new(1);
+    let [a, b] = [1, 2].map(PeerId);
+    peers.up(a);
+    assert_eq!(assign(&mut peers, |_| true), Some(a));
+    peers.going_away(a);
+    peers.up(a);
+    peers.up(b);
+    assert_eq!(assign(&mut peers, |_| true), Some(b), "the first one has a call already");
+    peers.release(a);
+    assert_eq!(told(&mut peers), None, "it goes no more");
+    assert_eq!(assign(&mut peers, |_| true), Some(a));
+}

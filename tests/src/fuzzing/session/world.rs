@@ -378,6 +378,7 @@ impl World {
     /// What holds after every step.
     pub(super) fn check(&self) {
         for app in &self.apps {
+            app.session.check_invariants();
             assert!(app.session.open_channels() <= app.limits.channels);
             assert!(app.session.buffered_bytes() <= app.limits.total_bytes);
             let of_peers = app.session.retained_by_route().map(|(_, bytes)| bytes).sum::<usize>();
