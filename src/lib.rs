@@ -30,7 +30,8 @@
 //!
 //! - **Heartbeats** travel on every open channel. They depend on nothing that methods or callers do: a method may
 //!   compute for minutes. Two intervals of silence end a call with [`Error::LostRemote`].
-//! - **Streams** run at the pace of their reader: items are granted, [100](DEFAULT_SLOTS) by default.
+//! - **Streams** run at the pace of their reader: items are granted, [100](DEFAULT_SLOTS) at first, and more as long as
+//!   the reader has to wait for them.
 //! - **Time limits** are for the first answer only, [30 s](DEFAULT_TIMEOUT) by default.
 //! - **Limits** bound what peers can make this side remember; see [`Limits`].
 //! - **Threads**: a client has one of its own that sleeps while a call waits; a server has that one and its workers.

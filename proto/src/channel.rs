@@ -24,7 +24,7 @@ use crate::{
 };
 use heartbeat::Heartbeat;
 use phase::Phase;
-use window::{Credit, Window};
+use window::{Bounds, Credit, Window};
 
 /// So many intervals may a stream wait for credit whose caller has never beaten. It may have none to send, or may have
 /// dropped the stream before its first beat, which nobody can tell: long enough for a slow reader, and not for ever.
@@ -134,7 +134,7 @@ pub(crate) enum Ending {
 }
 
 /// What it costs to keep an answer, beside its bytes.
-const ANSWER_COST: usize = 64;
+pub(crate) const ANSWER_COST: usize = 64;
 
 /// What an item counts while it waits to be sent.
 pub(crate) fn weight(item: &Args) -> usize {
@@ -178,6 +178,11 @@ impl Inbox {
     pub(crate) fn pop(&mut self) -> Option<Answer> {
         let next = self.rest.pop_front();
         std::mem::replace(&mut self.first, next)
+    }
+
+    /// Keeps no more memory than so many answers need.
+    fn shrink(&mut self, count: usize) {
+        self.rest.shrink_to(count);
     }
 
     /// The next answer if it is an item.
@@ -269,7 +274,31 @@ impl Channel {
     }
 }
 
+/// The part of [`Limits::total_bytes`] by which all windows together may grow.
+const SHARE_OF_WINDOWS: usize = 4;
+
 impl Caller {
+    /// The next answer is asked for: grants credit if it is time to. Windows have grown by so many bytes, all together.
+    pub(crate) fn ask(
+        &mut self,
+        now: Option<Instant>,
+        limits: &Limits,
+        grown: &mut usize,
+    ) -> Option<u32> {
+        let (size, reserved) = (self.window.size(), self.window.reserved());
+        let more = self.window.ask(self.inbox.len(), now, || Bounds {
+            items: limits.stream_items,
+            bytes: limits.stream_bytes,
+            room: (limits.total_bytes / SHARE_OF_WINDOWS).saturating_sub(*grown),
+        });
+        self.grant = self.grant.saturating_add(more.unwrap_or(0));
+        *grown = *grown - reserved + self.window.reserved();
+        if self.window.size() < size {
+            self.inbox.shrink(self.window.size() as usize);
+        }
+        more
+    }
+
     /// Whether the request is to be sent now.
     pub(crate) fn has_request(&self) -> bool {
         self.request.is_some() && !self.is_sent && self.retry.is_none()

@@ -24,7 +24,7 @@ use crate::{
     args::Args,
     call::{Answer, Call, Loss},
     channel::{Caller, Channel, Inbox, Side, heartbeat::Heartbeat, phase::Phase, window::Window},
-    config::{CallOptions, Config, Limits},
+    config::{CallOptions, Config, DEFAULT_SLOTS, Limits},
     error::OpenError,
     event::Writer,
     multipart::Envelope,
@@ -93,6 +93,8 @@ pub struct Session {
     pub(crate) unread_calls: usize,
     /// and how many answers those are.
     pub(crate) unread_answers: usize,
+    /// By how many bytes the windows of all calls have grown.
+    pub(crate) grown_bytes: usize,
     writer: Writer,
     deadlines: Deadlines,
     /// Channels with something to send, each at most once.
@@ -132,6 +134,7 @@ impl Session {
             shared_requests: 0,
             unread_calls: 0,
             unread_answers: 0,
+            grown_bytes: 0,
             writer: Writer::new(config.seed),
             deadlines: Deadlines::default(),
             ready: VecDeque::new(),
@@ -170,6 +173,10 @@ impl Session {
         let (own, request) = self.writer.request(slot, options.chosen_context(), method, args);
         let timeout =
             options.chosen_timeout().and_then(|after| Some((now.checked_add(after)?, after)));
+        let window = match options.chosen_slots() {
+            Some(slots) => Window::fixed(slots),
+            None => Window::growing(DEFAULT_SLOTS.min(self.config.limits.stream_items)),
+        };
         let caller = Caller {
             own,
             assigned: false,
@@ -178,7 +185,7 @@ impl Session {
             is_heard: false,
             refusals: 0,
             retry: None,
-            window: Window::new(options.chosen_slots()),
+            window,
             grant: 0,
             has_beaten: false,
             inbox: Inbox::default(),
@@ -352,6 +359,7 @@ impl Session {
         if let Side::Caller(caller) = &mut channel.side {
             caller.request = None;
             caller.grant = 0;
+            self.grown_bytes -= caller.window.close();
             caller.timeout = None;
             caller.retry = None;
             if std::mem::take(&mut caller.assigned) {
@@ -369,7 +377,8 @@ impl Session {
             self.buffered_bytes -= channel.held_bytes();
             self.unsent_bytes -= channel.unsent;
             match channel.side {
-                Side::Caller(caller) => {
+                Side::Caller(mut caller) => {
+                    self.grown_bytes -= caller.window.close();
                     self.unread_calls -= usize::from(!caller.inbox.is_empty());
                     self.unread_answers -= caller.inbox.len();
                     if caller.assigned {

@@ -77,7 +77,12 @@ impl ClientBuilder {
         self
     }
 
-    /// How many items of a stream the server may send ahead, 100 by default.
+    /// How many items of a stream the server may send ahead, whatever its reader does: a small number where each item is
+    /// dear, so that none is made that nobody reads.
+    ///
+    /// By default it is 100 at first. It grows as long as the reader has to wait because its server had no credit, and
+    /// shrinks when items wait for the reader, within [`Limits::stream_items`](crate::Limits::stream_items) and
+    /// [`Limits::stream_bytes`](crate::Limits::stream_bytes).
     pub fn slots(mut self, slots: u32) -> Self {
         self.options = self.options.slots(slots);
         self

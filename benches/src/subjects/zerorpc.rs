@@ -7,7 +7,7 @@ use futures::StreamExt;
 use serde_bytes::ByteBuf;
 use tokio::runtime::Runtime;
 use zerorpc::{
-    Answer, Args, Client, DEFAULT_SLOTS, Failure, Method, Methods, RawStream, Reply,
+    Answer, Args, Client, Failure, Method, Methods, RawStream, Reply,
     Request, Server, TransportKind,
 };
 use zerorpc_benches::{
@@ -26,9 +26,9 @@ struct Zerorpc {
     /// Awaits answers in tasks instead of waiting for them in threads.
     #[arg(long = "async")]
     is_async: bool,
-    /// How many items of a stream may come ahead of their reader.
-    #[arg(long, default_value_t = DEFAULT_SLOTS)]
-    slots: u32,
+    /// How many items of a stream may come ahead of their reader. Without it, their number follows the reader.
+    #[arg(long)]
+    slots: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -52,7 +52,11 @@ impl Zerorpc {
 
     fn connect(&self, address: &str) -> Result<Client> {
         let endpoint = format!("tcp://{address}");
-        Ok(Client::builder().connect(&endpoint).transport(self.kind()).slots(self.slots).build()?)
+        let builder = Client::builder().connect(&endpoint).transport(self.kind());
+        Ok(match self.slots {
+            Some(slots) => builder.slots(slots).build()?,
+            None => builder.build()?,
+        })
     }
 }
 

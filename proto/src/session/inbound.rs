@@ -297,15 +297,21 @@ impl Session {
             }
             Meaning::Nothing => return Ok(()),
         };
-        self.deliver(at, phase, answer)
+        self.deliver(now, at, phase, answer)
     }
 
     /// Puts an answer where its reader finds it.
-    fn deliver(&mut self, at: At, phase: Phase, answer: Answer) -> Result<(), PeerMisbehaved> {
+    fn deliver(
+        &mut self,
+        now: Instant,
+        at: At,
+        phase: Phase,
+        answer: Answer,
+    ) -> Result<(), PeerMisbehaved> {
         let limits = &self.config.limits;
         let Some(channel) = self.table.get_mut(at) else { return Ok(()) };
         let Side::Caller(caller) = &mut channel.side else { return Ok(()) };
-        let most = limits.buffered_events.max(caller.window.size() as usize + 1);
+        let most = limits.buffered_events.max(caller.window.most_unread() as usize + 1);
         let size = answer.size();
         let too_many = caller.inbox.len() >= most && !answer.is_last();
         let too_large = self.buffered_bytes.saturating_add(size) > limits.total_bytes;
@@ -316,6 +322,7 @@ impl Session {
         let last = answer.is_last();
         channel.phase = phase;
         caller.timeout = None;
+        caller.window.arrived(now);
         self.unread_calls += usize::from(caller.inbox.is_empty());
         self.unread_answers += 1;
         caller.inbox.push(answer);

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     call::Loss,
-    channel::{Channel, Side},
+    channel::{ANSWER_COST, Channel, Side},
     compat::{Dialect, RemoteFailure},
     transport::Route,
 };
@@ -24,6 +24,7 @@ impl Session {
     #[must_use]
     pub fn retained_bytes(&self) -> usize {
         self.buffered_bytes
+            + self.unread_answers * ANSWER_COST
             + self.unsent_bytes
             + self.loose_bytes
             + self.table.len() * CHANNEL

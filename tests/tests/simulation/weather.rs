@@ -74,9 +74,11 @@ impl Town {
             6..=8 => Task::Items(dice.below(400)),
             _ => Task::Break(dice.below(150)),
         };
-        let slots = [1, 2, 3, 10, 100, 100, 100];
+        let slots = [Some(1), Some(2), Some(3), Some(10), Some(100), None, None];
         let manner = Manner {
-            options: CallOptions::new().slots(*dice.pick(&slots)),
+            options: dice
+                .pick(&slots)
+                .map_or_else(CallOptions::new, |n| CallOptions::new().slots(n)),
             pace: Duration::from_millis(if dice.chance(30) { dice.below(40) } else { 0 }),
             ahead: dice.chance(50),
             quit_after: dice.chance(10).then(|| 1 + dice.below(50) as usize),

@@ -78,8 +78,12 @@ impl World {
             _ => peer(MIDDLE),
         };
         let options = CallOptions::new()
-            .timeout(tape.flag().then(|| Duration::from_millis(u64::from(tape.wide()))))
-            .slots(u32::from(tape.byte()));
+            .timeout(tape.flag().then(|| Duration::from_millis(u64::from(tape.wide()))));
+        let options = match tape.byte() {
+            // The window follows its reader.
+            200.. => options,
+            slots => options.slots(slots.into()),
+        };
         let args = Args::encode_params(&(u64::from(tape.byte()),)).expect("a number");
         let app = &mut self.apps[at];
         if let Ok(call) = app.session.open(self.now, to, "f", args, &options) {
@@ -400,6 +404,8 @@ fn app(at: usize, tape: &mut Tape<'_>) -> App {
         buffered_events: 8,
         peer_bytes: 2000,
         total_bytes: 3000,
+        stream_items: 40,
+        stream_bytes: 1000,
         unsent_items: 4,
         credit: 300,
         stalled: Duration::from_secs(60),
