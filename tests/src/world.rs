@@ -10,9 +10,9 @@ pub mod dice;
 pub mod foreign;
 mod monitor;
 mod network;
-pub mod puppet;
 pub mod server;
 pub mod task;
+pub mod test_session;
 
 use std::{
     sync::LazyLock,

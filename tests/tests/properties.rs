@@ -11,7 +11,7 @@ use zerorpc_proto::{
 use zerorpc_tests::world::{
     epoch,
     foreign::{self, Foreign, encode, read},
-    puppet::Puppet,
+    test_session::TestSession,
 };
 
 const PEER: PeerId = PeerId(1);
@@ -186,7 +186,7 @@ proptest! {
     fn heartbeats_follow_the_rule(gaps in vec(1_u64..3000, 0..30), is_seen: bool) {
         const INTERVAL: u64 = 1000;
         let config = Config { heartbeat: Some(Duration::from_millis(INTERVAL)), ..Config::server(1) };
-        let mut server = Puppet::new(config);
+        let mut server = TestSession::new(config);
         let from = if is_seen { PEER } else { PeerId::NAMELESS };
         server.request(from, &Foreign::request("id", "f", vec![]));
         let (mut clock, mut rhythm) = (0, INTERVAL);

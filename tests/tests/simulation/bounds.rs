@@ -6,7 +6,7 @@ use zerorpc_proto::{
     Args, Config, Limits, Multipart, Notice, PeerId, PeerMisbehaved, RemoteFailure, RequestId,
     Route, Session,
 };
-use zerorpc_tests::world::{epoch, foreign::Foreign, puppet::Puppet};
+use zerorpc_tests::world::{epoch, foreign::Foreign, test_session::TestSession};
 
 const GREEDY: PeerId = PeerId(1);
 const NEIGHBOUR: PeerId = PeerId(2);
@@ -16,9 +16,9 @@ fn route(peer: PeerId) -> Route {
     Route { peer, identity: None }
 }
 
-fn server(peer_bytes: usize, total_bytes: usize) -> Puppet {
+fn server(peer_bytes: usize, total_bytes: usize) -> TestSession {
     let limits = Limits { peer_bytes, total_bytes, ..Limits::default() };
-    Puppet::new(Config { limits, ..Config::server(1) })
+    TestSession::new(Config { limits, ..Config::server(1) })
 }
 
 fn request(id: u32, bytes: usize) -> Foreign {
@@ -30,7 +30,7 @@ fn answer(bytes: usize) -> Args {
 }
 
 /// Runs what may run of these requests, each with an answer of so many bytes; how many.
-fn run(server: &mut Puppet, ids: impl IntoIterator<Item = RequestId>, bytes: usize) -> usize {
+fn run(server: &mut TestSession, ids: impl IntoIterator<Item = RequestId>, bytes: usize) -> usize {
     let mut count = 0;
     for id in ids {
         if server.serve(id).start() {
@@ -44,14 +44,14 @@ fn run(server: &mut Puppet, ids: impl IntoIterator<Item = RequestId>, bytes: usi
 }
 
 /// A peer has read everything: what waits for it leaves, and what follows from that is told.
-fn drain(server: &mut Puppet) {
+fn drain(server: &mut TestSession) {
     server.session.handle_congestion(route(GREEDY), false);
     server.settle();
     server.settle();
 }
 
 /// The requests that were told of, and are not again.
-fn requested(server: &mut Puppet) -> Vec<RequestId> {
+fn requested(server: &mut TestSession) -> Vec<RequestId> {
     let told = server.notices.drain(..).filter_map(|(_, notice)| match notice {
         Notice::Requested(id) => Some(id),
         _ => None,
@@ -167,7 +167,7 @@ fn large_items_wait_one_at_a_time_in_each_stream() {
 fn whatever_an_answer_is_made_of_is_counted() {
     let long = "x".repeat(10 * KILOBYTE);
     let failure = RemoteFailure { traceback: long.clone(), ..RemoteFailure::new(&*long, &*long) };
-    type Answer<'a> = &'a dyn Fn(&mut Puppet, RequestId);
+    type Answer<'a> = &'a dyn Fn(&mut TestSession, RequestId);
     let cases: [(&str, usize, Answer<'_>); 3] = [
         ("a value", 10, &|server, id| {
             server.serve(id).reply(answer(10 * KILOBYTE)).expect("no stream has begun");
@@ -244,7 +244,7 @@ fn requests_that_wait_do_not_keep_the_chunks_they_came_in() {
 
 #[test]
 fn answers_that_wait_to_be_read_do_not_keep_the_chunks_they_came_in() {
-    let mut client = Puppet::new(Config::client(1));
+    let mut client = TestSession::new(Config::client(1));
     let options = zerorpc_proto::CallOptions::new().slots(1000);
     let (call, id) = client.open(GREEDY, &options);
     let mut chunks = Vec::new();
@@ -336,15 +336,15 @@ fn refusals_are_bounded_in_bytes_as_well() {
 
 #[test]
 fn a_congested_channel_beats_once() {
-    let mut server = Puppet::new(Config::server(1));
+    let mut server = TestSession::new(Config::server(1));
     for id in 0..10 {
         server.request(GREEDY, &request(id, 1));
     }
     server.request(NEIGHBOUR, &request(0, 1));
     server.session.handle_congestion(route(GREEDY), true);
     let interval = zerorpc_proto::DEFAULT_HEARTBEAT;
-    let beats = |server: &mut Puppet| {
-        let to = |sent: &zerorpc_tests::world::puppet::Sent| sent.to;
+    let beats = |server: &mut TestSession| {
+        let to = |sent: &zerorpc_tests::world::test_session::Sent| sent.to;
         let (greedy, others): (Vec<_>, Vec<_>) =
             server.sent.drain(..).partition(|sent| to(sent) == GREEDY);
         (greedy.len(), others.len())

@@ -10,17 +10,17 @@ use zerorpc_proto::{
 use zerorpc_tests::world::{
     dice::Dice,
     foreign::{Foreign, value},
-    puppet::Puppet,
+    test_session::TestSession,
 };
 
 const PEER: PeerId = PeerId(1);
 
-fn server_with(limits: Limits) -> Puppet {
-    Puppet::new(Config { limits, ..Config::server(1) })
+fn server_with(limits: Limits) -> TestSession {
+    TestSession::new(Config { limits, ..Config::server(1) })
 }
 
 /// A server that was asked for a stream by `"id"`.
-fn streaming(limits: Limits) -> (Puppet, RequestId) {
+fn streaming(limits: Limits) -> (TestSession, RequestId) {
     let mut server = server_with(limits);
     let id = server.request(PEER, &Foreign::request("id", "f", vec![]));
     (server, id)
@@ -31,7 +31,7 @@ fn item(number: u64) -> Args {
 }
 
 /// Sends as many items as are taken, with a look at what was transmitted after each.
-fn send_all(server: &mut Puppet, id: RequestId, next: &mut u64) -> u64 {
+fn send_all(server: &mut TestSession, id: RequestId, next: &mut u64) -> u64 {
     let before = *next;
     while server.serve(id).send(item(*next)).is_ok() {
         *next += 1;
@@ -41,11 +41,11 @@ fn send_all(server: &mut Puppet, id: RequestId, next: &mut u64) -> u64 {
     *next - before
 }
 
-fn grant(server: &mut Puppet, more: impl Into<Value>) {
+fn grant(server: &mut TestSession, more: impl Into<Value>) {
     server.hear(PEER, &Foreign::grant("id", more)).expect("grants of any kind are no misbehaviour");
 }
 
-fn writable(server: &mut Puppet) -> bool {
+fn writable(server: &mut TestSession) -> bool {
     std::mem::take(&mut server.notices).iter().any(|(_, n)| matches!(n, Notice::Writable(_)))
 }
 
@@ -121,7 +121,7 @@ fn accepted_items_are_bounded_whatever_is_granted() {
 
 #[test]
 fn an_end_waits_for_credit_and_holds_nobody_up() {
-    type End = fn(&mut Puppet, RequestId);
+    type End = fn(&mut TestSession, RequestId);
     let ends: [(&str, End); 2] = [
         ("STREAM_DONE", |server, id| server.serve(id).finish()),
         ("ERR", |server, id| server.serve(id).fail(RemoteFailure::new("E", "m"))),
@@ -240,7 +240,7 @@ impl ForeignServer {
     }
 }
 
-fn collect_grants(client: &mut Puppet, server: &mut ForeignServer) {
+fn collect_grants(client: &mut TestSession, server: &mut ForeignServer) {
     for sent in client.sent.drain(..).filter(|sent| sent.event.name == *"_zpc_more") {
         let args = value(&sent.event.args);
         server.grants.extend(args.as_array().and_then(|args| args[0].as_u64()));
@@ -253,7 +253,7 @@ fn a_stream_from_a_peer_that_adds_or_assigns_neither_stalls_nor_overruns() {
     let mut dice = Dice::new();
     for assigns in [false, true] {
         for slots in [1, 2, 3, 4, 7, 99, 100, 1000] {
-            let mut client = Puppet::new(Config { heartbeat: None, ..Config::client(1) });
+            let mut client = TestSession::new(Config { heartbeat: None, ..Config::client(1) });
             let options = CallOptions::new().slots(slots);
             let (call, id) = client.open(PEER, &options);
             let (grants, items) = (VecDeque::new(), VecDeque::new());
@@ -290,7 +290,7 @@ fn reading_ahead_grants_the_same_at_the_same_time() {
     let mut dice = Dice::new();
     for slots in [1, 2, 3, 7, 100] {
         let options = CallOptions::new().slots(slots);
-        let mut readers = [(); 2].map(|()| Puppet::new(Config::client(1)));
+        let mut readers = [(); 2].map(|()| TestSession::new(Config::client(1)));
         let calls = readers.each_mut().map(|reader| reader.open(PEER, &options));
         let mut ahead = VecDeque::new();
         let (mut credit, mut sent, mut consumed) = (1, 0, 0);
@@ -328,7 +328,7 @@ fn reading_ahead_grants_the_same_at_the_same_time() {
 
 #[test]
 fn a_reader_that_does_not_read_grants_nothing() {
-    let mut client = Puppet::new(Config::client(1));
+    let mut client = TestSession::new(Config::client(1));
     let (call, id) = client.open(PEER, &CallOptions::default());
     client.hear(PEER, &Foreign::on(id.clone(), "STREAM", Value::Nil)).expect("an item");
     assert_eq!(client.take_names(), [""; 0]);
@@ -345,7 +345,7 @@ fn plain_answers_are_not_answered_by_grants() {
         ("ERR", Value::Array(vec!["E".into(), "m".into(), "t".into()])),
         ("STREAM_DONE", Value::Nil),
     ] {
-        let mut client = Puppet::new(Config::client(1));
+        let mut client = TestSession::new(Config::client(1));
         let (call, id) = client.open(PEER, &CallOptions::default());
         client.hear(PEER, &Foreign::on(id, name, args)).expect("an answer");
         assert!(client.recv(call).is_some_and(|answer| answer.is_last()));
@@ -358,7 +358,7 @@ fn plain_answers_are_not_answered_by_grants() {
 fn a_server_that_ignores_credit_loses_that_call_alone() {
     for (slots, most) in [(100, 150), (500, 501)] {
         let limits = Limits { buffered_events: 150, ..Limits::default() };
-        let mut client = Puppet::new(Config { limits, ..Config::client(1) });
+        let mut client = TestSession::new(Config { limits, ..Config::client(1) });
         let options = CallOptions::new().slots(slots);
         let (flooded, id) = client.open(PEER, &options);
         let (neighbour, other) = client.open(PEER, &options);
@@ -375,7 +375,7 @@ fn a_server_that_ignores_credit_loses_that_call_alone() {
     }
 }
 
-fn good_answer(client: &mut Puppet, call: CallId, id: Value) {
+fn good_answer(client: &mut TestSession, call: CallId, id: Value) {
     client.hear(PEER, &Foreign::on(id, "OK", Value::Array(vec![Value::Nil]))).expect("an answer");
     assert_eq!(client.recv(call), Some(Answer::Value(Args::NIL)));
     assert_eq!((client.session.open_channels(), client.session.buffered_bytes()), (0, 0));

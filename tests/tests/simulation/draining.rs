@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use rmpv::Value;
 use zerorpc_proto::{Answer, Args, CallId, CallOptions, Config, Loss, Multipart, Notice, PeerId};
-use zerorpc_tests::world::{foreign::Foreign, puppet::Puppet};
+use zerorpc_tests::world::{foreign::Foreign, test_session::TestSession};
 
 const ONE: PeerId = PeerId(1);
 const TWO: PeerId = PeerId(2);
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-fn client_of(peers: &[PeerId]) -> Puppet {
-    let mut client = Puppet::new(Config::client(1));
+fn client_of(peers: &[PeerId]) -> TestSession {
+    let mut client = TestSession::new(Config::client(1));
     for peer in peers {
         let now = client.now();
         client.session.handle_peer(now, *peer, true);
@@ -19,7 +19,7 @@ fn client_of(peers: &[PeerId]) -> Puppet {
     client
 }
 
-fn call(client: &mut Puppet, to: PeerId) -> CallId {
+fn call(client: &mut TestSession, to: PeerId) -> CallId {
     let now = client.now();
     let options = CallOptions::new().timeout(TIMEOUT);
     let call = client.session.open(now, to, "f", Args::NONE, &options).expect("few calls");
@@ -28,15 +28,15 @@ fn call(client: &mut Puppet, to: PeerId) -> CallId {
 }
 
 /// When requests were sent since this was last asked, in milliseconds, and to whom.
-fn requested(client: &mut Puppet) -> Vec<(u128, u64)> {
+fn requested(client: &mut TestSession) -> Vec<(u128, u64)> {
     let requests = client.sent.drain(..).filter(|sent| sent.event.name == *"f");
     requests.map(|sent| (sent.at.as_millis(), sent.to.0)).collect()
 }
 
 /// What a server that is stopping says to the latest request.
-fn turned_down(client: &Puppet) -> Multipart {
+fn turned_down(client: &TestSession) -> Multipart {
     let request = client.sent.iter().rfind(|sent| sent.event.name == *"f").expect("a request");
-    let mut server = Puppet::new(Config::server(1));
+    let mut server = TestSession::new(Config::server(1));
     server.session.stop_accepting();
     let message = Multipart::direct(request.event.encode());
     server.hear_message(ONE, message).expect("it is turned down");
@@ -45,7 +45,7 @@ fn turned_down(client: &Puppet) -> Multipart {
     Multipart::direct(answer.event.encode())
 }
 
-fn id_of_latest(client: &Puppet) -> Value {
+fn id_of_latest(client: &TestSession) -> Value {
     let request = client.sent.iter().rfind(|sent| sent.event.name == *"f").expect("a request");
     let id = request.event.header.message_id.as_ref().expect("a request has an id");
     rmpv::decode::read_value(&mut id.as_encoded()).expect("an id")
@@ -98,8 +98,8 @@ fn errors_of_services_are_no_reason_to_try_again() {
         Foreign::on(id.clone(), "ERR", Value::Array(words.map(Value::from).to_vec()))
     };
     let returned = |id: &Value| error(id).with("_zpc_returned", true);
-    type Say<'a> = &'a dyn Fn(&mut Puppet, &Value);
-    let hear = |client: &mut Puppet, event: Foreign| client.hear(ONE, &event).expect("sound");
+    type Say<'a> = &'a dyn Fn(&mut TestSession, &Value);
+    let hear = |client: &mut TestSession, event: Foreign| client.hear(ONE, &event).expect("sound");
     let table: [(&str, PeerId, Say<'_>); 4] = [
         ("the name alone", PeerId::ANY, &|client, id| hear(client, error(id))),
         ("the key, but not true", PeerId::ANY, &|client, id| {
@@ -179,7 +179,7 @@ fn a_request_that_was_not_begun_can_be_turned_down_later() {
         let id = client.session.open(now, PeerId::ANY, "f", args, &CallOptions::default());
         client.settle();
         let request = client.sent.last().expect("a request").event.encode();
-        let mut server = Puppet::new(Config::server(1));
+        let mut server = TestSession::new(Config::server(1));
         server.hear_message(ONE, Multipart::direct(request)).expect("a sound request");
         let Some((_, Notice::Requested(request))) = server.notices.pop() else { panic!("asked") };
         let asked = id_of_latest(&client);

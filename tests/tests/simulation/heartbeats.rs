@@ -7,7 +7,7 @@ use zerorpc_proto::{
     Answer, Args, CallId, CallOptions, Config, Liveness, Loss, Multipart, Notice, PeerId,
     RemoteFailure,
 };
-use zerorpc_tests::world::{epoch, foreign::Foreign, puppet::Puppet};
+use zerorpc_tests::world::{epoch, foreign::Foreign, test_session::TestSession};
 
 const PEER: PeerId = PeerId(1);
 /// A caller of which nothing is known but what it says.
@@ -23,16 +23,16 @@ fn config(config: Config) -> Config {
     Config { heartbeat: Some(INTERVAL), ..config }
 }
 
-fn client() -> Puppet {
-    Puppet::new(config(Config::client(1)))
+fn client() -> TestSession {
+    TestSession::new(config(Config::client(1)))
 }
 
-fn passive_client() -> Puppet {
-    Puppet::new(Config { liveness: Liveness::Passive, ..config(Config::client(1)) })
+fn passive_client() -> TestSession {
+    TestSession::new(Config { liveness: Liveness::Passive, ..config(Config::client(1)) })
 }
 
-fn server() -> Puppet {
-    Puppet::new(config(Config::server(1)))
+fn server() -> TestSession {
+    TestSession::new(config(Config::server(1)))
 }
 
 fn patient() -> CallOptions {
@@ -74,7 +74,7 @@ fn silence_counts_from_the_last_event_of_any_kind() {
         let (_, sign) = signs(&id).into_iter().find(|(sign, _)| *sign == what).expect(what);
         client.hear(PEER, &sign).expect("a sound event");
         client.pass_to(seconds(3.699));
-        let lost = |client: &Puppet| {
+        let lost = |client: &TestSession| {
             client.notices.iter().any(|(_, notice)| *notice == Notice::CallLost(call))
         };
         assert!(!lost(&client), "{what}");
@@ -95,22 +95,22 @@ fn what_was_slept_through_is_no_silence() {
             let (call, id) = client.open(PEER, &patient());
             let mut server = server();
             let request = server.request(PEER, &Foreign::request("id", "f", vec![]));
-            let beat = |puppet: &mut Puppet, id: &Value| {
-                puppet.hear(PEER, &Foreign::beat(id.clone())).expect("a sound event");
+            let beat = |test_session: &mut TestSession, id: &Value| {
+                test_session.hear(PEER, &Foreign::beat(id.clone())).expect("a sound event");
             };
-            for (puppet, id) in [(&mut client, &id), (&mut server, &Value::from("id"))] {
+            for (test_session, id) in [(&mut client, &id), (&mut server, &Value::from("id"))] {
                 for second in 1..4 {
-                    puppet.pass_to(seconds(f64::from(second)));
-                    beat(puppet, id);
+                    test_session.pass_to(seconds(f64::from(second)));
+                    beat(test_session, id);
                 }
-                puppet.pass(seconds(awake));
-                puppet.sleep_through(seconds(pause));
-                assert_eq!(lost(puppet), 0, "stopped {awake} s after a beat, for {pause} s");
-                beat(puppet, id);
-                puppet.pass(seconds(1.99));
-                assert_eq!(lost(puppet), 0, "nothing was missed");
-                puppet.pass(seconds(2.0));
-                assert_eq!(lost(puppet), 1, "and then silence counts as before");
+                test_session.pass(seconds(awake));
+                test_session.sleep_through(seconds(pause));
+                assert_eq!(lost(test_session), 0, "stopped {awake} s after a beat, for {pause} s");
+                beat(test_session, id);
+                test_session.pass(seconds(1.99));
+                assert_eq!(lost(test_session), 0, "nothing was missed");
+                test_session.pass(seconds(2.0));
+                assert_eq!(lost(test_session), 1, "and then silence counts as before");
             }
             assert!(client.notices.iter().any(|(_, told)| *told == Notice::CallLost(call)));
             assert!(server.session.request(request).is_none());
@@ -119,9 +119,9 @@ fn what_was_slept_through_is_no_silence() {
 }
 
 /// Calls and requests that were lost.
-fn lost(puppet: &Puppet) -> usize {
+fn lost(test_session: &TestSession) -> usize {
     let is_lost = |told: &Notice| matches!(told, Notice::CallLost(_) | Notice::RequestLost(..));
-    puppet.notices.iter().filter(|(_, told)| is_lost(told)).count()
+    test_session.notices.iter().filter(|(_, told)| is_lost(told)).count()
 }
 
 /// Whoever drives a session may be some milliseconds late each time, so that beats leave together.
@@ -130,7 +130,7 @@ fn time_goes_on_with_the_shortest_heartbeats() {
     for interval in [1, 5, 20] {
         let interval = Duration::from_millis(interval);
         let config = Config { heartbeat: Some(interval), ..Config::client(1) };
-        let mut client = Puppet::new(config);
+        let mut client = TestSession::new(config);
         let (call, _) = client.open(PEER, &patient());
         for _ in 0..20 {
             client.sleep_through(interval.max(Duration::from_millis(10)));
@@ -152,7 +152,7 @@ fn a_pause_does_not_hide_that_a_peer_is_gone() {
 
 #[test]
 fn a_call_that_was_given_time_has_it_when_it_was_stopped() {
-    let mut client = Puppet::new(config(Config::client(1)));
+    let mut client = TestSession::new(config(Config::client(1)));
     let options = CallOptions::new().timeout(seconds(4.0));
     let (call, id) = client.open(PEER, &options);
     client.pass_to(seconds(1.0));
@@ -353,8 +353,8 @@ fn an_echo_of_every_beat_is_no_storm() {
 
 #[test]
 fn without_heartbeats_silence_lasts() {
-    let mut client = Puppet::new(Config { heartbeat: None, ..Config::client(1) });
-    let mut server = Puppet::new(Config { heartbeat: None, ..Config::server(1) });
+    let mut client = TestSession::new(Config { heartbeat: None, ..Config::client(1) });
+    let mut server = TestSession::new(Config { heartbeat: None, ..Config::server(1) });
     let (_, id) = client.open(PEER, &patient());
     client.hear(PEER, &Foreign::beat(id.clone())).expect("a beat");
     server.request(UNSEEN, &Foreign::request("id", "f", vec![]));
@@ -379,7 +379,8 @@ fn without_heartbeats_silence_lasts() {
 
 #[test]
 fn no_time_between_beats_is_no_heartbeat() {
-    let mut server = Puppet::new(Config { heartbeat: Some(Duration::ZERO), ..Config::server(1) });
+    let mut server =
+        TestSession::new(Config { heartbeat: Some(Duration::ZERO), ..Config::server(1) });
     server.request(UNSEEN, &Foreign::request("id", "f", vec![]));
     server.pass(seconds(1e6));
     assert_eq!((server.wakes, server.sent.len(), server.notices.len()), (0, 0, 0));
@@ -412,7 +413,7 @@ fn the_timeout_is_for_the_first_answer_alone() {
 #[test]
 fn what_was_not_transmitted_is_withdrawn() {
     let options = CallOptions::new().timeout(seconds(3.5));
-    let open = |client: &mut Puppet| -> CallId {
+    let open = |client: &mut TestSession| -> CallId {
         let now = client.now();
         client.session.open(now, PEER, "f", Args::NONE, &options).expect("few calls")
     };

@@ -8,14 +8,14 @@ use zerorpc_proto::{
 };
 use zerorpc_tests::world::{
     foreign::{Foreign, read, value},
-    puppet::Puppet,
+    test_session::TestSession,
 };
 
 const HOSTILE: PeerId = PeerId(1);
 const NEIGHBOUR: PeerId = PeerId(2);
 
-fn server(limits: Limits) -> Puppet {
-    Puppet::new(Config { limits, ..Config::server(1) })
+fn server(limits: Limits) -> TestSession {
+    TestSession::new(Config { limits, ..Config::server(1) })
 }
 
 fn request(id: impl Into<Value>) -> Foreign {
@@ -23,8 +23,8 @@ fn request(id: impl Into<Value>) -> Foreign {
 }
 
 /// What was sent to whom, and is forgotten: receiver, channel and name, with the class of errors.
-fn answers(server: &mut Puppet) -> Vec<(PeerId, Value, String)> {
-    let answer = |sent: zerorpc_tests::world::puppet::Sent| {
+fn answers(server: &mut TestSession) -> Vec<(PeerId, Value, String)> {
+    let answer = |sent: zerorpc_tests::world::test_session::Sent| {
         let id = sent.event.header.response_to.expect("servers only answer");
         let id = rmpv::decode::read_value(&mut id.as_encoded()).expect("ids are well-formed");
         let class = match value(&sent.event.args) {
@@ -37,7 +37,7 @@ fn answers(server: &mut Puppet) -> Vec<(PeerId, Value, String)> {
 }
 
 /// A call from a neighbour is served to its end.
-fn neighbour_is_served(server: &mut Puppet) {
+fn neighbour_is_served(server: &mut TestSession) {
     let id = server.request(NEIGHBOUR, &request("neighbour"));
     server.serve(id).reply(Args::NIL).expect("no stream has begun");
     server.settle();
@@ -145,7 +145,7 @@ fn no_requests_after_stop_accepting() {
 
 #[test]
 fn a_session_that_only_calls_takes_no_requests() {
-    let mut client = Puppet::new(Config::client(1));
+    let mut client = TestSession::new(Config::client(1));
     assert_eq!(client.hear(HOSTILE, &request("id")), Err(PeerMisbehaved::NotAccepting));
     client.hear(HOSTILE, &Foreign::beat("id").without("response_to")).expect("a habit of some");
     assert_eq!((client.sent.len(), client.session.open_channels()), (0, 0));
@@ -191,7 +191,7 @@ fn equal_ids_are_not_mixed_up() {
 
 #[test]
 fn an_answer_from_elsewhere_is_nobodys() {
-    let mut client = Puppet::new(Config::client(1));
+    let mut client = TestSession::new(Config::client(1));
     let (call, id) = client.open(NEIGHBOUR, &CallOptions::default());
     let forged = Foreign::on(id.clone(), "OK", Value::Array(vec![7.into()]));
     client.hear(HOSTILE, &forged).expect("late or forged, it is ignored");

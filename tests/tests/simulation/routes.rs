@@ -6,13 +6,13 @@ use rmpv::Value;
 use zerorpc_proto::{Answer, Args, CallId, CallOptions, Config, DEFAULT_HEARTBEAT, PeerId, Route};
 use zerorpc_tests::world::{
     foreign::{Foreign, read},
-    puppet::Puppet,
+    test_session::TestSession,
 };
 
 const PEER: PeerId = PeerId(1);
 
-fn client_of(peers: u64) -> Puppet {
-    let mut client = Puppet::new(Config::client(1));
+fn client_of(peers: u64) -> TestSession {
+    let mut client = TestSession::new(Config::client(1));
     for peer in 1..=peers {
         let now = client.now();
         client.session.handle_peer(now, PeerId(peer), true);
@@ -20,7 +20,7 @@ fn client_of(peers: u64) -> Puppet {
     client
 }
 
-fn open(client: &mut Puppet) -> CallId {
+fn open(client: &mut TestSession) -> CallId {
     let now = client.now();
     let options = CallOptions::new().timeout(Duration::from_secs(1));
     client.session.open(now, PeerId::ANY, "f", Args::NONE, &options).expect("few calls")
@@ -42,7 +42,7 @@ fn a_call_that_is_over_counts_for_no_peer() {
 
 #[test]
 fn congestion_ends_with_its_connection() {
-    let mut server = Puppet::new(Config::server(1));
+    let mut server = TestSession::new(Config::server(1));
     let now = server.now();
     let route = Route { peer: PEER, identity: None };
     server.session.handle_congestion(route, true);
@@ -83,7 +83,7 @@ fn a_returned_request_is_sent_once_more_and_answered_there() {
 #[test]
 fn a_returned_request_of_any_size_is_sent_again() {
     let limits = zerorpc_proto::Limits { message_bytes: 1000, ..Default::default() };
-    let mut client = Puppet::new(Config { limits, ..Config::client(1) });
+    let mut client = TestSession::new(Config { limits, ..Config::client(1) });
     let now = client.now();
     client.session.handle_peer(now, PEER, true);
     let large = Args::encode_params(&("x".repeat(5000),)).expect("a text");
@@ -96,7 +96,7 @@ fn a_returned_request_of_any_size_is_sent_again() {
 
 #[test]
 fn a_route_may_be_congested_again_and_again() {
-    let mut server = Puppet::new(Config::server(1));
+    let mut server = TestSession::new(Config::server(1));
     let id = server.request(PEER, &Foreign::request("id", "f", vec![]));
     server.hear(PEER, &Foreign::grant("id", 100)).expect("credit");
     let route = Route { peer: PEER, identity: None };
@@ -112,7 +112,7 @@ fn a_route_may_be_congested_again_and_again() {
 }
 
 /// Opens a call to anybody that only silence ends.
-fn open_patiently(client: &mut Puppet) {
+fn open_patiently(client: &mut TestSession) {
     let now = client.now();
     let options = CallOptions::new().timeout(None);
     client.session.open(now, PeerId::ANY, "f", Args::NONE, &options).expect("few calls");
@@ -120,11 +120,11 @@ fn open_patiently(client: &mut Puppet) {
 }
 
 /// The next connection to be ended.
-fn ended(puppet: &mut Puppet) -> Option<PeerId> {
-    puppet.session.poll_disconnect().map(|(peer, _)| peer)
+fn ended(test_session: &mut TestSession) -> Option<PeerId> {
+    test_session.session.poll_disconnect().map(|(peer, _)| peer)
 }
 
-fn come_up(client: &mut Puppet, peer: PeerId, up: bool) {
+fn come_up(client: &mut TestSession, peer: PeerId, up: bool) {
     let now = client.now();
     client.session.handle_peer(now, peer, up);
     client.settle();
@@ -171,7 +171,7 @@ fn a_peer_that_is_heard_of_keeps_its_connection() {
 
 #[test]
 fn servers_are_told_of_no_callers() {
-    let mut server = Puppet::new(Config::server(1));
+    let mut server = TestSession::new(Config::server(1));
     come_up(&mut server, PEER, true);
     server.request(PEER, &Foreign::request("id", "f", vec![]));
     server.hear(PEER, &Foreign::beat("id")).expect("a beat");
@@ -181,7 +181,7 @@ fn servers_are_told_of_no_callers() {
 }
 
 /// Receivers of the requests so far.
-fn requested(client: &mut Puppet) -> Vec<u64> {
+fn requested(client: &mut TestSession) -> Vec<u64> {
     let requests = client.sent.drain(..).filter(|sent| sent.event.name == *"f");
     requests.map(|sent| sent.to.0).collect()
 }
@@ -189,7 +189,7 @@ fn requested(client: &mut Puppet) -> Vec<u64> {
 #[test]
 fn who_waits_for_room_takes_a_silent_peer_when_no_other_is_left() {
     const SECOND: PeerId = PeerId(2);
-    type Event = fn(&mut Puppet);
+    type Event = fn(&mut TestSession);
     let cases: [(&str, Event); 2] = [
         ("it goes", |client| client.session.handle_peer(client.now(), SECOND, false)),
         ("it falls silent", |client| client.pass(2 * DEFAULT_HEARTBEAT)),
@@ -220,10 +220,10 @@ fn a_call_that_has_gone_to_another_peer_beats_there() {
     let call = client.session.open(now, PeerId::ANY, "f", Args::NONE, &CallOptions::default());
     let call = call.expect("few calls");
     client.settle();
-    let congest = |client: &mut Puppet, peer, is_congested| {
+    let congest = |client: &mut TestSession, peer, is_congested| {
         client.session.handle_congestion(Route { peer, identity: None }, is_congested);
     };
-    let beats_to = |client: &mut Puppet, peer| {
+    let beats_to = |client: &mut TestSession, peer| {
         let beats =
             client.sent.drain(..).filter(|sent| sent.to == peer && sent.event.name == *"_zpc_hb");
         beats.count()

@@ -27,7 +27,7 @@ pub struct Sent {
 
 /// A session, its clock, and all that came out of it.
 #[derive(Debug)]
-pub struct Puppet {
+pub struct TestSession {
     /// The session.
     pub session: Session,
     /// What it sent.
@@ -40,7 +40,7 @@ pub struct Puppet {
     checker: Checker,
 }
 
-impl Puppet {
+impl TestSession {
     /// A fresh session at time zero.
     #[must_use]
     pub fn new(config: Config) -> Self {
