@@ -7,9 +7,9 @@
 pub mod checker;
 pub mod client;
 pub mod dice;
-pub mod foreign;
 mod monitor;
 mod network;
+pub mod raw_event;
 pub mod server;
 pub mod task;
 pub mod test_session;

@@ -13,7 +13,7 @@ use zerorpc_proto::{
 };
 use zerorpc_tests::{
     vectors::{self, Reference, Vector},
-    world::foreign::{Foreign, encode, read},
+    world::raw_event::{RawEvent, encode, read},
 };
 
 /// Where we answer otherwise than the reference, with the events that our server sends.
@@ -50,10 +50,10 @@ fn broken() -> Vec<Vector> {
         let payload: Bytes = match &*vector.name {
             "id-huge" => {
                 let id = Value::Binary(vec![0x69; 1_000_000]);
-                Foreign::request(id, "echo", vec![1.into()]).payload()
+                RawEvent::request(id, "echo", vec![1.into()]).payload()
             }
             "nest-100k" => {
-                let whole = Foreign::request("n", "echo", vec![]).payload();
+                let whole = RawEvent::request("n", "echo", vec![]).payload();
                 [&whole[..whole.len() - 1], &nested].concat().into()
             }
             "nest-header-100k" => {
@@ -124,7 +124,7 @@ impl Server {
     }
 
     fn call(&mut self, from: PeerId, id: &str, method: &str) {
-        self.hear(from, Foreign::request(id, method, vec![7.into()]).message());
+        self.hear(from, RawEvent::request(id, method, vec![7.into()]).message());
     }
 
     fn take(&mut self, to: PeerId, id: &str) -> Vec<String> {
@@ -194,7 +194,7 @@ fn a_client_survives_and_calls_on() {
         assert_eq!(client.open_channels(), 2, "{name}");
         for (peer, call, id) in calls {
             let id = rmpv::decode::read_value(&mut id.as_encoded()).expect("well-formed");
-            let answer = Foreign::on(id, "OK", Value::Array(vec![7.into()])).message();
+            let answer = RawEvent::on(id, "OK", Value::Array(vec![7.into()])).message();
             assert_eq!(client.handle_message(now, peer, answer), Ok(()), "{name}");
             let answer = client.call(call).and_then(|mut call| call.recv());
             assert_eq!(answer, Some(Answer::Value(Args::encode(&7).expect("a number"))), "{name}");
@@ -208,14 +208,14 @@ fn a_client_survives_and_calls_on() {
 #[test]
 fn a_broken_answer_costs_its_own_call_at_most() {
     for (what, answer) in [
-        ("OK without a value", Foreign::on("", "OK", Value::Array(vec![]))),
-        ("OK with nil", Foreign::on("", "OK", Value::Nil)),
-        ("ERR of nothing", Foreign::on("", "ERR", Value::Array(vec![]))),
-        ("ERR of a map", Foreign::on("", "ERR", Value::Map(vec![]))),
-        ("ERR of numbers", Foreign::on("", "ERR", Value::Array(vec![1.into(); 5]))),
-        ("an unknown name", Foreign::on("", "NOT_OK", Value::Nil)),
-        ("a name that is no text", Foreign::on("", "OK", Value::Nil).with_name(5)),
-        ("version of any type", Foreign::on("", "OK", Value::Nil).version("three")),
+        ("OK without a value", RawEvent::on("", "OK", Value::Array(vec![]))),
+        ("OK with nil", RawEvent::on("", "OK", Value::Nil)),
+        ("ERR of nothing", RawEvent::on("", "ERR", Value::Array(vec![]))),
+        ("ERR of a map", RawEvent::on("", "ERR", Value::Map(vec![]))),
+        ("ERR of numbers", RawEvent::on("", "ERR", Value::Array(vec![1.into(); 5]))),
+        ("an unknown name", RawEvent::on("", "NOT_OK", Value::Nil)),
+        ("a name that is no text", RawEvent::on("", "OK", Value::Nil).with_name(5)),
+        ("version of any type", RawEvent::on("", "OK", Value::Nil).version("three")),
     ] {
         let (mut client, now) = (Session::new(Config::client(1)), Instant::now());
         let mut open = || {
@@ -228,7 +228,7 @@ fn a_broken_answer_costs_its_own_call_at_most() {
         let _ = client.handle_message(now, HOSTILE, answer.with("response_to", bad_id).message());
         let answer = client.call(bad).and_then(|mut call| call.recv());
         assert!(matches!(answer, Some(Answer::Lost(_) | Answer::Failed(_))), "{what}: {answer:?}");
-        let fine = Foreign::on(good_id, "OK", Value::Array(vec![Value::Nil])).message();
+        let fine = RawEvent::on(good_id, "OK", Value::Array(vec![Value::Nil])).message();
         client.handle_message(now, HOSTILE, fine).expect("a sound event");
         let answer = client.call(good).and_then(|mut call| call.recv());
         assert_eq!(answer, Some(Answer::Value(Args::NIL)), "{what}");

@@ -9,7 +9,7 @@ use zerorpc_proto::{
 };
 use zerorpc_tests::{
     vectors::{self, Vector},
-    world::foreign::{Foreign, args, read, value},
+    world::raw_event::{RawEvent, args, read, value},
 };
 
 const PEER: PeerId = PeerId(1);
@@ -214,7 +214,7 @@ impl Serving {
                 self.send(Args::NIL);
                 assert!(self.session.poll_transmit().is_some(), "an item is sent at once");
             }
-            let grant = Foreign::grant(id.clone(), 3).message();
+            let grant = RawEvent::grant(id.clone(), 3).message();
             self.session.handle_message(self.now, PEER, grant).expect("a sound event");
             self.credit += 3;
         }
@@ -306,7 +306,7 @@ fn our_client_takes_what_the_recorded_server_says() {
         let (mut expected, mut grants, mut beats) = (Vec::new(), Vec::new(), 0);
         for step in steps(&conversation).into_iter().flatten() {
             let event = match step {
-                Step::Item(number) => decode(&Foreign::on("", "STREAM", number.into()).payload()),
+                Step::Item(number) => decode(&RawEvent::on("", "STREAM", number.into()).payload()),
                 Step::Recorded(vector) if vector.is_from_server() => decode(vector.payload()),
                 Step::Recorded(vector) => {
                     let says = vector.says();

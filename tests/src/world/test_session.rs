@@ -11,7 +11,7 @@ use zerorpc_proto::{
 use super::{
     checker::Checker,
     epoch,
-    foreign::{Foreign, read},
+    raw_event::{RawEvent, read},
 };
 
 /// An event that the session sent.
@@ -106,7 +106,7 @@ impl TestSession {
     ///
     /// # Errors
     /// What the session reports.
-    pub fn hear(&mut self, from: PeerId, event: &Foreign) -> Result<(), PeerMisbehaved> {
+    pub fn hear(&mut self, from: PeerId, event: &RawEvent) -> Result<(), PeerMisbehaved> {
         self.hear_message(from, event.message())
     }
 
@@ -124,7 +124,7 @@ impl TestSession {
     ///
     /// # Panics
     /// When it is not.
-    pub fn request(&mut self, from: PeerId, request: &Foreign) -> RequestId {
+    pub fn request(&mut self, from: PeerId, request: &RawEvent) -> RequestId {
         self.hear(from, request).expect("a sound request");
         match self.notices.pop() {
             Some((_, Notice::Requested(id))) => id,

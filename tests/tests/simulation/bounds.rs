@@ -6,7 +6,7 @@ use zerorpc_proto::{
     Args, Config, Limits, Multipart, Notice, PeerId, PeerMisbehaved, RemoteFailure, RequestId,
     Route, Session,
 };
-use zerorpc_tests::world::{epoch, foreign::Foreign, test_session::TestSession};
+use zerorpc_tests::world::{epoch, raw_event::RawEvent, test_session::TestSession};
 
 const GREEDY: PeerId = PeerId(1);
 const NEIGHBOUR: PeerId = PeerId(2);
@@ -21,8 +21,8 @@ fn server(peer_bytes: usize, total_bytes: usize) -> TestSession {
     TestSession::new(Config { limits, ..Config::server(1) })
 }
 
-fn request(id: u32, bytes: usize) -> Foreign {
-    Foreign::request(id, "f", vec![Value::Binary(vec![7; bytes])])
+fn request(id: u32, bytes: usize) -> RawEvent {
+    RawEvent::request(id, "f", vec![Value::Binary(vec![7; bytes])])
 }
 
 fn answer(bytes: usize) -> Args {
@@ -154,7 +154,7 @@ fn an_answer_alone_may_be_of_any_size() {
 fn large_items_wait_one_at_a_time_in_each_stream() {
     let mut server = server(100 * KILOBYTE, 1 << 30);
     let id = server.request(GREEDY, &request(0, 1));
-    server.hear(GREEDY, &Foreign::grant(0, 1000)).expect("credit");
+    server.hear(GREEDY, &RawEvent::grant(0, 1000)).expect("credit");
     server.session.handle_congestion(route(GREEDY), true);
     let sent = (0..64).take_while(|_| server.serve(id).send(answer(20 * KILOBYTE)).is_ok()).count();
     assert_eq!(sent, 3, "to half of what may be kept");
@@ -215,7 +215,7 @@ fn whoever_is_dismissed_is_told_for_each_request() {
 }
 
 /// A message that is a slice of a chunk, as transports deliver them.
-fn slice_of_chunk(event: &Foreign, chunk: usize) -> (Bytes, Multipart) {
+fn slice_of_chunk(event: &RawEvent, chunk: usize) -> (Bytes, Multipart) {
     let payload = event.payload();
     let mut whole = payload.to_vec();
     whole.resize(chunk, 0);
@@ -249,7 +249,7 @@ fn answers_that_wait_to_be_read_do_not_keep_the_chunks_they_came_in() {
     let (call, id) = client.open(GREEDY, &options);
     let mut chunks = Vec::new();
     for item in 0..1000 {
-        let event = Foreign::on(id.clone(), "STREAM", Value::from(item));
+        let event = RawEvent::on(id.clone(), "STREAM", Value::from(item));
         let (chunk, message) = slice_of_chunk(&event, 64 * KILOBYTE);
         client.hear_message(GREEDY, message).expect("an item");
         chunks.push(chunk);
@@ -282,14 +282,14 @@ fn notices_are_bounded_by_the_channels_that_are_open() {
     let now = epoch();
     for round in 0..10_000_u32 {
         for id in 0..10 {
-            let message = Foreign::request(round * 10 + id, "f", vec![]).message();
+            let message = RawEvent::request(round * 10 + id, "f", vec![]).message();
             session.handle_message(now, GREEDY, message).expect("a request");
         }
         session.handle_peer(now, GREEDY, false);
         assert!(session.retained_bytes() < 64 * KILOBYTE, "{}", session.retained_bytes());
     }
     assert_eq!(session.poll_notice(), None, "nothing is left of any of them");
-    let message = Foreign::request(0, "f", vec![]).message();
+    let message = RawEvent::request(0, "f", vec![]).message();
     session.handle_message(now, GREEDY, message).expect("a request");
     let Some(Notice::Requested(id)) = session.poll_notice() else { panic!("a request") };
     session.handle_peer(now, GREEDY, false);
@@ -301,12 +301,12 @@ fn notices_are_bounded_by_the_channels_that_are_open() {
 fn room_is_told_once_until_it_is_heard() {
     let mut session = Session::new(Config::server(1));
     let now = epoch();
-    let message = Foreign::request(0, "f", vec![]).message();
+    let message = RawEvent::request(0, "f", vec![]).message();
     session.handle_message(now, GREEDY, message).expect("a request");
     let Some(Notice::Requested(id)) = session.poll_notice() else { panic!("a request") };
     for _ in 0..1000 {
         while session.request(id).expect("open").send(Args::NIL).is_ok() {}
-        let grant = Foreign::grant(0, 1).message();
+        let grant = RawEvent::grant(0, 1).message();
         session.handle_message(now, GREEDY, grant).expect("credit");
         while session.poll_transmit().is_some() {}
     }
@@ -324,7 +324,7 @@ fn refusals_are_bounded_in_bytes_as_well() {
         Multipart::from_frames(None, frames).expect("frames").envelope
     };
     for id in 0..1000_u32 {
-        let payload = Foreign::request(id, "f", vec![]).payload();
+        let payload = RawEvent::request(id, "f", vec![]).payload();
         let message = Multipart { envelope: envelope(), payload };
         session.handle_message(now, GREEDY, message).expect("no fault of his");
     }

@@ -9,7 +9,7 @@ use zerorpc_proto::{
 };
 use zerorpc_tests::world::{
     dice::Dice,
-    foreign::{Foreign, value},
+    raw_event::{RawEvent, value},
     test_session::TestSession,
 };
 
@@ -22,7 +22,7 @@ fn server_with(limits: Limits) -> TestSession {
 /// A server that was asked for a stream by `"id"`.
 fn streaming(limits: Limits) -> (TestSession, RequestId) {
     let mut server = server_with(limits);
-    let id = server.request(PEER, &Foreign::request("id", "f", vec![]));
+    let id = server.request(PEER, &RawEvent::request("id", "f", vec![]));
     (server, id)
 }
 
@@ -42,7 +42,9 @@ fn send_all(server: &mut TestSession, id: RequestId, next: &mut u64) -> u64 {
 }
 
 fn grant(server: &mut TestSession, more: impl Into<Value>) {
-    server.hear(PEER, &Foreign::grant("id", more)).expect("grants of any kind are no misbehaviour");
+    server
+        .hear(PEER, &RawEvent::grant("id", more))
+        .expect("grants of any kind are no misbehaviour");
 }
 
 fn writable(server: &mut TestSession) -> bool {
@@ -90,11 +92,11 @@ fn grants_add_and_saturate() {
 fn version_2_grants_in_beats() {
     for (version, items) in [(1, 7), (2, 7), (3, 0), (4, 0)] {
         let mut server = server_with(Limits::default());
-        let request = Foreign::request("id", "f", vec![]).version(version);
+        let request = RawEvent::request("id", "f", vec![]).version(version);
         let id = server.request(PEER, &request);
         let mut next = 0;
         send_all(&mut server, id, &mut next);
-        let beat = Foreign::on("id", "_zpc_hb", Value::Array(vec![7.into()])).version(version);
+        let beat = RawEvent::on("id", "_zpc_hb", Value::Array(vec![7.into()])).version(version);
         server.hear(PEER, &beat).expect("a beat");
         assert_eq!(send_all(&mut server, id, &mut next), items, "version {version}");
     }
@@ -129,7 +131,7 @@ fn an_end_waits_for_credit_and_holds_nobody_up() {
     for (name, end) in ends {
         let (mut server, id) = streaming(Limits::default());
         send_all(&mut server, id, &mut 0);
-        let other = server.request(PEER, &Foreign::request("other", "f", vec![]));
+        let other = server.request(PEER, &RawEvent::request("other", "f", vec![]));
         server.sent.clear();
         end(&mut server, id);
         server.settle();
@@ -152,7 +154,7 @@ fn an_end_that_never_gets_credit_ends_with_its_caller() {
     send_all(&mut server, id, &mut 0);
     server.serve(id).finish();
     server.notices.clear();
-    server.hear(PEER, &Foreign::beat("id")).expect("a beat");
+    server.hear(PEER, &RawEvent::beat("id")).expect("a beat");
     server.pass(3 * zerorpc_proto::DEFAULT_HEARTBEAT);
     assert_eq!(server.session.open_channels(), 0);
     assert_eq!(server.notices, [], "the application was done with it");
@@ -163,7 +165,7 @@ fn a_stream_without_heartbeats_waits_for_credit_only_so_long() {
     let stalled = Duration::from_secs(600);
     for finish in [false, true] {
         let mut server = server_with(Limits { stalled, ..Limits::default() });
-        let id = server.request(PEER, &Foreign::request("id", "f", vec![]).version(1));
+        let id = server.request(PEER, &RawEvent::request("id", "f", vec![]).version(1));
         let mut next = 0;
         send_all(&mut server, id, &mut next);
         server.pass(stalled / 2);
@@ -265,7 +267,7 @@ fn a_stream_from_a_peer_that_adds_or_assigns_neither_stalls_nor_overruns() {
                 if dice.chance(50)
                     && let Some(number) = server.items.pop_front()
                 {
-                    let item = Foreign::on(id.clone(), "STREAM", number.into());
+                    let item = RawEvent::on(id.clone(), "STREAM", number.into());
                     client.hear(PEER, &item).expect("within its credit");
                 }
                 idle += 1;
@@ -297,7 +299,7 @@ fn reading_ahead_grants_the_same_at_the_same_time() {
         while consumed < 500 {
             for _ in 0..dice.below(credit + 1) {
                 for (reader, (_, id)) in readers.iter_mut().zip(&calls) {
-                    let item = Foreign::on(id.clone(), "STREAM", Value::from(sent));
+                    let item = RawEvent::on(id.clone(), "STREAM", Value::from(sent));
                     reader.hear(PEER, &item).expect("within its credit");
                 }
                 (credit, sent) = (credit - 1, sent + 1);
@@ -330,7 +332,7 @@ fn reading_ahead_grants_the_same_at_the_same_time() {
 fn a_reader_that_does_not_read_grants_nothing() {
     let mut client = TestSession::new(Config::client(1));
     let (call, id) = client.open(PEER, &CallOptions::default());
-    client.hear(PEER, &Foreign::on(id.clone(), "STREAM", Value::Nil)).expect("an item");
+    client.hear(PEER, &RawEvent::on(id.clone(), "STREAM", Value::Nil)).expect("an item");
     assert_eq!(client.take_names(), [""; 0]);
     client.recv(call).expect("the item");
     assert_eq!(client.take_names(), [""; 0], "not before the next one is asked for");
@@ -347,7 +349,7 @@ fn plain_answers_are_not_answered_by_grants() {
     ] {
         let mut client = TestSession::new(Config::client(1));
         let (call, id) = client.open(PEER, &CallOptions::default());
-        client.hear(PEER, &Foreign::on(id, name, args)).expect("an answer");
+        client.hear(PEER, &RawEvent::on(id, name, args)).expect("an answer");
         assert!(client.recv(call).is_some_and(|answer| answer.is_last()));
         assert_eq!(client.recv(call), None);
         assert_eq!(client.take_names(), [""; 0]);
@@ -362,7 +364,7 @@ fn a_server_that_ignores_credit_loses_that_call_alone() {
         let options = CallOptions::new().slots(slots);
         let (flooded, id) = client.open(PEER, &options);
         let (neighbour, other) = client.open(PEER, &options);
-        let flood = Foreign::on(id, "STREAM", Value::from("item"));
+        let flood = RawEvent::on(id, "STREAM", Value::from("item"));
         for _ in 0..most {
             client.hear(PEER, &flood).expect("within the limit");
         }
@@ -376,7 +378,7 @@ fn a_server_that_ignores_credit_loses_that_call_alone() {
 }
 
 fn good_answer(client: &mut TestSession, call: CallId, id: Value) {
-    client.hear(PEER, &Foreign::on(id, "OK", Value::Array(vec![Value::Nil]))).expect("an answer");
+    client.hear(PEER, &RawEvent::on(id, "OK", Value::Array(vec![Value::Nil]))).expect("an answer");
     assert_eq!(client.recv(call), Some(Answer::Value(Args::NIL)));
     assert_eq!((client.session.open_channels(), client.session.buffered_bytes()), (0, 0));
 }

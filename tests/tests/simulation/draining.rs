@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rmpv::Value;
 use zerorpc_proto::{Answer, Args, CallId, CallOptions, Config, Loss, Multipart, Notice, PeerId};
-use zerorpc_tests::world::{foreign::Foreign, test_session::TestSession};
+use zerorpc_tests::world::{raw_event::RawEvent, test_session::TestSession};
 
 const ONE: PeerId = PeerId(1);
 const TWO: PeerId = PeerId(2);
@@ -60,7 +60,7 @@ fn a_request_that_is_turned_down_goes_to_another_server_at_once() {
     client.hear_message(ONE, refusal).expect("a sound event");
     assert_eq!(requested(&mut client), [(0, 2)]);
     assert_eq!((client.notices.len(), client.recv(id)), (0, None), "nobody is told");
-    client.hear(TWO, &Foreign::on(asked, "OK", Value::Array(vec![7.into()]))).expect("an answer");
+    client.hear(TWO, &RawEvent::on(asked, "OK", Value::Array(vec![7.into()]))).expect("an answer");
     assert!(matches!(client.recv(id), Some(Answer::Value(_))));
 }
 
@@ -95,18 +95,18 @@ fn where_there_is_one_server_alone_it_is_tried_again_until_time_is_up() {
 fn errors_of_services_are_no_reason_to_try_again() {
     let error = |id: &Value| {
         let words = ["ServerStopping", "the service's own words", ""];
-        Foreign::on(id.clone(), "ERR", Value::Array(words.map(Value::from).to_vec()))
+        RawEvent::on(id.clone(), "ERR", Value::Array(words.map(Value::from).to_vec()))
     };
     let returned = |id: &Value| error(id).with("_zpc_returned", true);
     type Say<'a> = &'a dyn Fn(&mut TestSession, &Value);
-    let hear = |client: &mut TestSession, event: Foreign| client.hear(ONE, &event).expect("sound");
+    let hear = |client: &mut TestSession, event: RawEvent| client.hear(ONE, &event).expect("sound");
     let table: [(&str, PeerId, Say<'_>); 4] = [
         ("the name alone", PeerId::ANY, &|client, id| hear(client, error(id))),
         ("the key, but not true", PeerId::ANY, &|client, id| {
             hear(client, error(id).with("_zpc_returned", 1));
         }),
         ("behind an item", PeerId::ANY, &|client, id| {
-            hear(client, Foreign::on(id.clone(), "STREAM", Value::Nil));
+            hear(client, RawEvent::on(id.clone(), "STREAM", Value::Nil));
             hear(client, returned(id));
         }),
         ("a call to this server alone", ONE, &|client, id| hear(client, returned(id))),
@@ -137,7 +137,7 @@ fn a_server_that_goes_away_gets_no_new_calls_and_ends_those_it_has() {
     client.session.handle_going_away(now, TWO);
     call(&mut client, PeerId::ANY);
     assert_eq!(requested(&mut client), [], "nobody wants it");
-    client.hear(ONE, &Foreign::on(asked, "OK", Value::Array(vec![7.into()]))).expect("an answer");
+    client.hear(ONE, &RawEvent::on(asked, "OK", Value::Array(vec![7.into()]))).expect("an answer");
     assert!(matches!(client.recv(running), Some(Answer::Value(_))));
     let ended = client.session.poll_disconnect().map(|(peer, _)| peer);
     assert_eq!((ended, client.session.poll_disconnect()), (Some(ONE), None));
@@ -154,7 +154,7 @@ fn what_a_server_has_never_looked_at_goes_to_another_when_it_is_gone() {
         let id = call(&mut client, PeerId::ANY);
         (id, id_of_latest(&client))
     });
-    client.hear(ONE, &Foreign::beat(begun.1)).expect("a beat");
+    client.hear(ONE, &RawEvent::beat(begun.1)).expect("a beat");
     requested(&mut client);
     let now = client.now();
     client.session.handle_going_away(now, ONE);
@@ -165,7 +165,7 @@ fn what_a_server_has_never_looked_at_goes_to_another_when_it_is_gone() {
     client.session.handle_peer(now, TWO, true);
     client.settle();
     assert_eq!(requested(&mut client), [(0, 2)]);
-    client.hear(TWO, &Foreign::on(unseen.1, "OK", Value::Array(vec![7.into()]))).expect("sound");
+    client.hear(TWO, &RawEvent::on(unseen.1, "OK", Value::Array(vec![7.into()]))).expect("sound");
     assert!(matches!(client.recv(unseen.0), Some(Answer::Value(_))));
 }
 
@@ -184,7 +184,7 @@ fn a_request_that_was_not_begun_can_be_turned_down_later() {
         let Some((_, Notice::Requested(request))) = server.notices.pop() else { panic!("asked") };
         let asked = id_of_latest(&client);
         requested(&mut client);
-        client.hear(ONE, &Foreign::beat(asked)).expect("a beat");
+        client.hear(ONE, &RawEvent::beat(asked)).expect("a beat");
         server.serve(request).refuse();
         server.settle();
         assert_eq!(server.session.open_channels(), 0);

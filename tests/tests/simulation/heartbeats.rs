@@ -7,7 +7,7 @@ use zerorpc_proto::{
     Answer, Args, CallId, CallOptions, Config, Liveness, Loss, Multipart, Notice, PeerId,
     RemoteFailure,
 };
-use zerorpc_tests::world::{epoch, foreign::Foreign, test_session::TestSession};
+use zerorpc_tests::world::{epoch, raw_event::RawEvent, test_session::TestSession};
 
 const PEER: PeerId = PeerId(1);
 /// A caller of which nothing is known but what it says.
@@ -40,14 +40,14 @@ fn patient() -> CallOptions {
 }
 
 /// Any event on a channel is a sign of life, also for a server.
-fn signs(id: &Value) -> Vec<(&'static str, Foreign)> {
+fn signs(id: &Value) -> Vec<(&'static str, RawEvent)> {
     let id = || id.clone();
     vec![
-        ("a beat", Foreign::beat(id())),
-        ("a beat of nil", Foreign::on(id(), "_zpc_hb", Value::Nil)),
-        ("credit", Foreign::grant(id(), 1)),
-        ("useless credit", Foreign::grant(id(), "many")),
-        ("an item", Foreign::on(id(), "STREAM", Value::Nil)),
+        ("a beat", RawEvent::beat(id())),
+        ("a beat of nil", RawEvent::on(id(), "_zpc_hb", Value::Nil)),
+        ("credit", RawEvent::grant(id(), 1)),
+        ("useless credit", RawEvent::grant(id(), "many")),
+        ("an item", RawEvent::on(id(), "STREAM", Value::Nil)),
     ]
 }
 
@@ -94,9 +94,9 @@ fn what_was_slept_through_is_no_silence() {
             let mut client = client();
             let (call, id) = client.open(PEER, &patient());
             let mut server = server();
-            let request = server.request(PEER, &Foreign::request("id", "f", vec![]));
+            let request = server.request(PEER, &RawEvent::request("id", "f", vec![]));
             let beat = |test_session: &mut TestSession, id: &Value| {
-                test_session.hear(PEER, &Foreign::beat(id.clone())).expect("a sound event");
+                test_session.hear(PEER, &RawEvent::beat(id.clone())).expect("a sound event");
             };
             for (test_session, id) in [(&mut client, &id), (&mut server, &Value::from("id"))] {
                 for second in 1..4 {
@@ -158,7 +158,7 @@ fn a_call_that_was_given_time_has_it_when_it_was_stopped() {
     client.pass_to(seconds(1.0));
     client.sleep_through(seconds(10.0));
     assert_eq!(client.notices, [], "its answer may wait to be read");
-    client.hear(PEER, &Foreign::on(id, "OK", Value::Array(vec![1.into()]))).expect("an answer");
+    client.hear(PEER, &RawEvent::on(id, "OK", Value::Array(vec![1.into()]))).expect("an answer");
     assert!(matches!(client.recv(call), Some(Answer::Value(_))));
 }
 
@@ -177,7 +177,7 @@ fn an_unseen_caller_that_was_never_heard_has_three_intervals() {
                 continue;
             }
             let mut server = server();
-            let id = server.request(UNSEEN, &Foreign::request("id", "f", vec![]));
+            let id = server.request(UNSEEN, &RawEvent::request("id", "f", vec![]));
             if let Some(at) = heard {
                 server.pass_to(seconds(at));
                 server.hear(UNSEEN, &sign).expect("a sound event");
@@ -196,7 +196,7 @@ fn an_unseen_caller_that_was_never_heard_has_three_intervals() {
 fn a_caller_behind_a_queue_is_an_unseen_one() {
     let mut server = server();
     let envelope = [bytes::Bytes::from("caller")].into_iter().collect();
-    let payload = Foreign::request("id", "f", vec![]).payload();
+    let payload = RawEvent::request("id", "f", vec![]).payload();
     server.hear_message(PEER, Multipart { envelope, payload }).expect("a sound request");
     server.pass_to(seconds(100.0));
     let lost = server.notices.iter().filter(|(_, told)| matches!(told, Notice::RequestLost(..)));
@@ -208,14 +208,14 @@ fn a_caller_behind_a_queue_is_an_unseen_one() {
 fn a_caller_that_never_beats_is_kept_while_its_connection_lives() {
     let mut server = server();
     let [request, other] = ["id", "other"].map(|id| {
-        let id = server.request(PEER, &Foreign::request(id, "f", vec![]));
+        let id = server.request(PEER, &RawEvent::request(id, "f", vec![]));
         server.serve(id).send(Args::NIL).expect("every side may send one");
         id
     });
     for second in 1..=100 {
         server.pass_to(seconds(f64::from(second)));
         // What is no beat does not begin to count.
-        server.hear(PEER, &Foreign::grant("id", 1)).expect("credit");
+        server.hear(PEER, &RawEvent::grant("id", 1)).expect("credit");
     }
     assert_eq!((server.notices.len(), server.beats().len()), (0, 200));
     server.serve(request).finish();
@@ -232,12 +232,12 @@ fn a_caller_that_never_beats_is_kept_while_its_connection_lives() {
 fn a_peer_that_has_beaten_has_three_of_its_intervals_for_another_first_beat() {
     for (interval, lost) in [(0.4, 3.0), (1.0, 3.0), (20.0, 60.0)] {
         let mut server = server();
-        let first = server.request(PEER, &Foreign::request("first", "f", vec![]));
+        let first = server.request(PEER, &RawEvent::request("first", "f", vec![]));
         server.pass_to(seconds(interval));
-        server.hear(PEER, &Foreign::beat("first")).expect("a beat");
+        server.hear(PEER, &RawEvent::beat("first")).expect("a beat");
         server.serve(first).reply(Args::NIL).expect("no stream has begun");
-        let second = server.request(PEER, &Foreign::request("second", "f", vec![]));
-        let other = server.request(PeerId(2), &Foreign::request("other", "f", vec![]));
+        let second = server.request(PEER, &RawEvent::request("second", "f", vec![]));
+        let other = server.request(PeerId(2), &RawEvent::request("other", "f", vec![]));
         server.pass(seconds(1000.0));
         let after = 2 * seconds(interval).max(INTERVAL);
         let told = Notice::RequestLost(second, Loss::Silent { after });
@@ -250,13 +250,13 @@ fn a_peer_that_has_beaten_has_three_of_its_intervals_for_another_first_beat() {
 #[test]
 fn a_stream_whose_caller_never_beat_waits_for_credit_for_twenty_intervals() {
     let mut server = server();
-    let id = server.request(PEER, &Foreign::request("id", "f", vec![]));
+    let id = server.request(PEER, &RawEvent::request("id", "f", vec![]));
     for round in 0..3 {
         server.serve(id).send(Args::NIL).expect("credit");
         server.serve(id).send(Args::NIL).expect_err("no credit is left");
         server.pass(seconds(if round < 2 { 19.0 } else { 100.0 }));
         assert_eq!(server.notices.len(), usize::from(round == 2));
-        server.hear(PEER, &Foreign::grant("id", 1)).expect("credit, or late");
+        server.hear(PEER, &RawEvent::grant("id", 1)).expect("credit, or late");
         server.notices.retain(|(_, told)| !matches!(told, Notice::Writable(_)));
     }
     let lost = Notice::RequestLost(id, Loss::Stalled { after: 20 * INTERVAL });
@@ -268,11 +268,11 @@ fn a_stream_whose_caller_never_beat_waits_for_credit_for_twenty_intervals() {
 fn a_caller_with_slow_beats_has_two_of_its_own_intervals() {
     for (caller, first, lost) in [(PEER, 20.0, 140.0), (UNSEEN, 2.5, 17.5), (PEER, 0.7, 5.5)] {
         let mut server = server();
-        let id = server.request(caller, &Foreign::request("id", "f", vec![]));
+        let id = server.request(caller, &RawEvent::request("id", "f", vec![]));
         let interval = seconds(first);
         for beat in 1..=5 {
             server.pass_to(interval * beat);
-            server.hear(caller, &Foreign::beat("id")).expect("a beat");
+            server.hear(caller, &RawEvent::beat("id")).expect("a beat");
         }
         server.pass_to(seconds(1000.0));
         let after = (2 * interval).max(2 * INTERVAL);
@@ -288,9 +288,9 @@ fn a_passive_client_waits_for_the_first_beat_and_answers_it_at_once() {
     let (call, id) = client.open(PEER, &patient());
     client.pass_to(seconds(100.25));
     assert_eq!((client.wakes, client.sent.len(), client.notices.len()), (0, 0, 0));
-    client.hear(PEER, &Foreign::beat(id.clone())).expect("a beat");
+    client.hear(PEER, &RawEvent::beat(id.clone())).expect("a beat");
     assert_eq!(client.beats(), [100_250], "at once");
-    client.hear(PEER, &Foreign::beat(id)).expect("a beat");
+    client.hear(PEER, &RawEvent::beat(id)).expect("a beat");
     client.pass_to(seconds(200.0));
     assert_eq!(client.beats(), [100_250, 101_250], "once per interval from then on");
     assert_eq!(client.notices, [(seconds(102.25), Notice::CallLost(call))]);
@@ -298,7 +298,7 @@ fn a_passive_client_waits_for_the_first_beat_and_answers_it_at_once() {
 
 #[test]
 fn a_server_is_passive_with_callers_of_version_1() {
-    let request = Foreign::request("id", "f", vec![]);
+    let request = RawEvent::request("id", "f", vec![]);
     for request in [request.clone().version(1), request.without("v")] {
         let mut server = server();
         server.request(PEER, &request);
@@ -306,7 +306,7 @@ fn a_server_is_passive_with_callers_of_version_1() {
         assert_eq!((server.wakes, server.sent.len(), server.notices.len()), (0, 0, 0));
         let id = server.request(PEER, &request.with("message_id", "beating"));
         server.pass_to(seconds(100.0));
-        server.hear(PEER, &Foreign::beat("beating").version(1)).expect("a beat");
+        server.hear(PEER, &RawEvent::beat("beating").version(1)).expect("a beat");
         server.pass_to(seconds(200.0));
         assert_eq!(server.beats(), [100_000, 101_000], "a caller that beats is beaten back to");
         assert_eq!(server.notices, [(seconds(102.0), Notice::RequestLost(id, LOST))]);
@@ -320,7 +320,7 @@ fn only_the_silent_channels_of_a_peer_are_lost() {
     for second in 1..=10 {
         client.pass_to(seconds(f64::from(second) - 0.1));
         for (_, id) in calls.iter().step_by(2) {
-            client.hear(PEER, &Foreign::beat(id.clone())).expect("a beat");
+            client.hear(PEER, &RawEvent::beat(id.clone())).expect("a beat");
         }
     }
     let lost: Vec<_> = client.notices.iter().map(|(at, notice)| (*at, notice.clone())).collect();
@@ -335,13 +335,13 @@ fn only_the_silent_channels_of_a_peer_are_lost() {
 fn an_echo_of_every_beat_is_no_storm() {
     for mut end in [client(), passive_client()] {
         let (_, id) = end.open(PEER, &patient());
-        end.hear(PEER, &Foreign::beat(id.clone())).expect("a beat");
+        end.hear(PEER, &RawEvent::beat(id.clone())).expect("a beat");
         for _ in 0..1000 {
             let before = end.sent.len();
             end.pass(seconds(0.01));
             for _ in before..end.sent.len() {
                 for _ in 0..3 {
-                    end.hear(PEER, &Foreign::beat(id.clone())).expect("a beat");
+                    end.hear(PEER, &RawEvent::beat(id.clone())).expect("a beat");
                 }
             }
         }
@@ -356,9 +356,9 @@ fn without_heartbeats_silence_lasts() {
     let mut client = TestSession::new(Config { heartbeat: None, ..Config::client(1) });
     let mut server = TestSession::new(Config { heartbeat: None, ..Config::server(1) });
     let (_, id) = client.open(PEER, &patient());
-    client.hear(PEER, &Foreign::beat(id.clone())).expect("a beat");
-    server.request(UNSEEN, &Foreign::request("id", "f", vec![]));
-    server.hear(UNSEEN, &Foreign::beat("id")).expect("a beat");
+    client.hear(PEER, &RawEvent::beat(id.clone())).expect("a beat");
+    server.request(UNSEEN, &RawEvent::request("id", "f", vec![]));
+    server.hear(UNSEEN, &RawEvent::beat("id")).expect("a beat");
     for (mut end, peer, id) in [(client, PEER, id), (server, UNSEEN, "id".into())] {
         assert_eq!(end.beats(), [0], "a peer that counts would lose this side without an answer");
         end.pass(seconds(1e6));
@@ -367,9 +367,9 @@ fn without_heartbeats_silence_lasts() {
         // One for each beat, and none for what some peers make of the answer.
         for beat in 2..=4 {
             end.pass(INTERVAL);
-            end.hear(peer, &Foreign::beat(id.clone())).expect("a beat");
+            end.hear(peer, &RawEvent::beat(id.clone())).expect("a beat");
             end.pass(INTERVAL / 20);
-            end.hear(peer, &Foreign::beat(id.clone())).expect("an echo");
+            end.hear(peer, &RawEvent::beat(id.clone())).expect("an echo");
             assert_eq!(end.beats().len(), beat);
         }
         end.pass(seconds(1e6));
@@ -381,7 +381,7 @@ fn without_heartbeats_silence_lasts() {
 fn no_time_between_beats_is_no_heartbeat() {
     let mut server =
         TestSession::new(Config { heartbeat: Some(Duration::ZERO), ..Config::server(1) });
-    server.request(UNSEEN, &Foreign::request("id", "f", vec![]));
+    server.request(UNSEEN, &RawEvent::request("id", "f", vec![]));
     server.pass(seconds(1e6));
     assert_eq!((server.wakes, server.sent.len(), server.notices.len()), (0, 0, 0));
 }
@@ -394,13 +394,13 @@ fn the_timeout_is_for_the_first_answer_alone() {
         let (call, id) = client.open(PEER, &options);
         if let Some(first) = first {
             client.pass_to(seconds(0.5));
-            client.hear(PEER, &Foreign::on(id.clone(), first, Value::Nil)).expect("an item");
+            client.hear(PEER, &RawEvent::on(id.clone(), first, Value::Nil)).expect("an item");
             assert_eq!(client.recv(call), Some(Answer::Item(Args::NIL)));
         }
         client.notices.clear();
         for _ in 0..100 {
             client.pass(seconds(0.5));
-            client.hear(PEER, &Foreign::beat(id.clone())).expect("a beat does not extend it");
+            client.hear(PEER, &RawEvent::beat(id.clone())).expect("a beat does not extend it");
         }
         let lost: Vec<_> = client.notices.iter().map(|(at, _)| at.as_millis()).collect();
         assert_eq!(lost, then.into_iter().collect::<Vec<_>>(), "{first:?}");
@@ -442,14 +442,14 @@ fn what_was_not_transmitted_is_withdrawn() {
 fn a_server_learns_of_a_cancelled_call_by_silence() {
     let (mut client, mut server) = (client(), server());
     let (call, id) = client.open(PEER, &patient());
-    let request = server.request(PEER, &Foreign::request(id.clone(), "f", vec![]));
+    let request = server.request(PEER, &RawEvent::request(id.clone(), "f", vec![]));
     for second in 1..=3 {
         client.pass_to(seconds(f64::from(second)));
         server.pass_to(seconds(f64::from(second)));
         for _ in client.sent.drain(..) {
-            server.hear(PEER, &Foreign::beat(id.clone())).expect("a beat");
+            server.hear(PEER, &RawEvent::beat(id.clone())).expect("a beat");
         }
-        client.hear(PEER, &Foreign::beat(id.clone())).expect("a beat");
+        client.hear(PEER, &RawEvent::beat(id.clone())).expect("a beat");
     }
     client.session.call(call).expect("open").cancel();
     client.pass(seconds(10.0));
@@ -480,8 +480,8 @@ fn a_call_that_is_given_up_beats_once() {
         }
     }
     let mut server = server();
-    let id = server.request(PEER, &Foreign::request("id", "f", vec![]));
-    server.hear(PEER, &Foreign::beat("id")).expect("a last beat");
+    let id = server.request(PEER, &RawEvent::request("id", "f", vec![]));
+    server.hear(PEER, &RawEvent::beat("id")).expect("a last beat");
     server.pass(seconds(10.0));
     assert_eq!(server.notices, [(seconds(2.0), Notice::RequestLost(id, LOST))]);
 }
@@ -492,8 +492,8 @@ fn a_disconnected_peer_loses_its_channels_at_once_and_no_others() {
     let (lost, _) = client.open(PEER, &patient());
     let (kept, _) = client.open(PeerId(2), &patient());
     let mut server = server();
-    let gone = server.request(PEER, &Foreign::request("id", "f", vec![]));
-    let there = server.request(PeerId(2), &Foreign::request("id", "f", vec![]));
+    let gone = server.request(PEER, &RawEvent::request("id", "f", vec![]));
+    let there = server.request(PeerId(2), &RawEvent::request("id", "f", vec![]));
     for end in [&mut client, &mut server] {
         let now = end.now();
         end.session.handle_peer(now, PEER, false);
@@ -511,10 +511,10 @@ fn a_disconnected_peer_loses_its_channels_at_once_and_no_others() {
 fn an_older_time_counts_as_the_latest() {
     let mut server = server();
     server.pass_to(seconds(11.0));
-    let id = server.request(PEER, &Foreign::request("id", "f", vec![]));
+    let id = server.request(PEER, &RawEvent::request("id", "f", vec![]));
     server.pass_to(seconds(12.0));
     server.session.handle_timeout(epoch());
-    server.session.handle_message(epoch(), PEER, Foreign::beat("id").message()).expect("a beat");
+    server.session.handle_message(epoch(), PEER, RawEvent::beat("id").message()).expect("a beat");
     server.session.handle_peer(epoch(), PeerId(9), false);
     let options = CallOptions::new().timeout(seconds(1.5));
     let call = server.session.open(epoch(), PEER, "f", Args::NONE, &options).expect("few calls");
@@ -527,8 +527,8 @@ fn an_older_time_counts_as_the_latest() {
 #[test]
 fn beats_overtake_a_backlog() {
     let mut server = server();
-    let id = server.request(PEER, &Foreign::request("id", "f", vec![]));
-    server.hear(PEER, &Foreign::grant("id", 1000)).expect("credit");
+    let id = server.request(PEER, &RawEvent::request("id", "f", vec![]));
+    server.hear(PEER, &RawEvent::grant("id", 1000)).expect("credit");
     while server.serve(id).send(Args::NIL).is_ok() {}
     let now = server.now() + INTERVAL;
     server.session.handle_timeout(now);
@@ -548,7 +548,7 @@ fn open_channels_cost_nothing_between_beats() {
         if number % (CHANNELS / BATCHES) == 0 {
             server.pass(INTERVAL / (2 * BATCHES));
         }
-        let request = Foreign::request(number, "f", vec![]).message();
+        let request = RawEvent::request(number, "f", vec![]).message();
         server.session.handle_message(server.now(), PEER, request).expect("within the limits");
         ids.push(number);
     }
@@ -558,7 +558,7 @@ fn open_channels_cost_nothing_between_beats() {
     for interval in 0..2_u64 {
         let (wakes, sent) = (server.wakes, server.sent.len());
         for number in &ids {
-            let beat = Foreign::beat(*number).message();
+            let beat = RawEvent::beat(*number).message();
             server.session.handle_message(server.now(), PEER, beat).expect("a beat");
         }
         server.pass(INTERVAL);

@@ -7,7 +7,7 @@ use zerorpc_proto::{
     PeerMisbehaved, RemoteFailure, Session,
 };
 use zerorpc_tests::world::{
-    foreign::{Foreign, read, value},
+    raw_event::{RawEvent, read, value},
     test_session::TestSession,
 };
 
@@ -18,8 +18,8 @@ fn server(limits: Limits) -> TestSession {
     TestSession::new(Config { limits, ..Config::server(1) })
 }
 
-fn request(id: impl Into<Value>) -> Foreign {
-    Foreign::request(id, "f", vec![])
+fn request(id: impl Into<Value>) -> RawEvent {
+    RawEvent::request(id, "f", vec![])
 }
 
 /// What was sent to whom, and is forgotten: receiver, channel and name, with the class of errors.
@@ -136,7 +136,7 @@ fn no_requests_after_stop_accepting() {
     let open = server.request(HOSTILE, &request("before"));
     server.session.stop_accepting();
     server.hear(HOSTILE, &request("after")).expect("not the peer's fault");
-    server.hear(HOSTILE, &Foreign::beat("before")).expect("a beat");
+    server.hear(HOSTILE, &RawEvent::beat("before")).expect("a beat");
     assert_eq!(answers(&mut server), [(HOSTILE, "after".into(), "ERR \"ServerStopping\"".into())]);
     server.serve(open).reply(Args::NIL).expect("those that are open go on");
     server.settle();
@@ -147,7 +147,7 @@ fn no_requests_after_stop_accepting() {
 fn a_session_that_only_calls_takes_no_requests() {
     let mut client = TestSession::new(Config::client(1));
     assert_eq!(client.hear(HOSTILE, &request("id")), Err(PeerMisbehaved::NotAccepting));
-    client.hear(HOSTILE, &Foreign::beat("id").without("response_to")).expect("a habit of some");
+    client.hear(HOSTILE, &RawEvent::beat("id").without("response_to")).expect("a habit of some");
     assert_eq!((client.sent.len(), client.session.open_channels()), (0, 0));
 }
 
@@ -155,7 +155,7 @@ fn a_session_that_only_calls_takes_no_requests() {
 #[test]
 fn equal_ids_are_not_mixed_up() {
     let mut server = server(Limits::default());
-    let proxied = |event: Foreign| {
+    let proxied = |event: RawEvent| {
         let frames = vec![Bytes::from_static(b"far"), Bytes::new(), event.payload()];
         Multipart::from_frames(None, frames).expect("frames")
     };
@@ -169,9 +169,9 @@ fn equal_ids_are_not_mixed_up() {
     server.settle();
     server.sent.clear();
     for (id, grant) in [
-        (other, (NEIGHBOUR, Foreign::grant("id", 1).message())),
-        (far, (HOSTILE, proxied(Foreign::grant("id", 1)))),
-        (near, (HOSTILE, Foreign::grant("id", 1).message())),
+        (other, (NEIGHBOUR, RawEvent::grant("id", 1).message())),
+        (far, (HOSTILE, proxied(RawEvent::grant("id", 1)))),
+        (near, (HOSTILE, RawEvent::grant("id", 1).message())),
     ] {
         for id in [near, other, far] {
             server.serve(id).send(Args::NIL).expect_err("no credit");
@@ -193,10 +193,10 @@ fn equal_ids_are_not_mixed_up() {
 fn an_answer_from_elsewhere_is_nobodys() {
     let mut client = TestSession::new(Config::client(1));
     let (call, id) = client.open(NEIGHBOUR, &CallOptions::default());
-    let forged = Foreign::on(id.clone(), "OK", Value::Array(vec![7.into()]));
+    let forged = RawEvent::on(id.clone(), "OK", Value::Array(vec![7.into()]));
     client.hear(HOSTILE, &forged).expect("late or forged, it is ignored");
     assert_eq!(client.recv(call), None);
-    client.hear(NEIGHBOUR, &Foreign::on(id, "OK", Value::Array(vec![8.into()]))).expect("his own");
+    client.hear(NEIGHBOUR, &RawEvent::on(id, "OK", Value::Array(vec![8.into()]))).expect("his own");
     assert_eq!(
         client.recv(call).map(|a| matches!(a, Answer::Value(v) if value(&v) == 8.into())),
         Some(true)
@@ -232,7 +232,7 @@ fn ids_are_echoed_in_their_own_type() {
     ] {
         let mut server = server(Limits::default());
         let request = server.request(HOSTILE, &request(id.clone()));
-        server.hear(HOSTILE, &Foreign::grant(id.clone(), 1)).expect("credit");
+        server.hear(HOSTILE, &RawEvent::grant(id.clone(), 1)).expect("credit");
         server.serve(request).send(Args::NIL).expect("credit");
         server.serve(request).fail(RemoteFailure::new("E", "m"));
         server.settle();
@@ -252,15 +252,15 @@ fn ids_that_differ_in_their_type_alone_are_two_channels() {
         server.serve(request).send(Args::NIL).expect("every side may send one");
         request
     });
-    server.hear(HOSTILE, &Foreign::grant(twins[0].clone(), 2)).expect("credit");
+    server.hear(HOSTILE, &RawEvent::grant(twins[0].clone(), 2)).expect("credit");
     server.serve(bytes).send(Args::NIL).expect_err("it was for the other one");
     server.serve(text).send(Args::NIL).expect("credit");
     server.serve(text).finish();
     server.settle();
     // Its end is none to the other one, and what comes for it afterwards is late.
-    server.hear(HOSTILE, &Foreign::grant(twins[0].clone(), 2)).expect("late, but sound");
+    server.hear(HOSTILE, &RawEvent::grant(twins[0].clone(), 2)).expect("late, but sound");
     server.serve(bytes).send(Args::NIL).expect_err("this one was as well");
-    server.hear(HOSTILE, &Foreign::grant(twins[1].clone(), 2)).expect("credit");
+    server.hear(HOSTILE, &RawEvent::grant(twins[1].clone(), 2)).expect("credit");
     server.serve(bytes).send(Args::NIL).expect("credit");
     server.serve(bytes).finish();
     server.settle();
@@ -325,7 +325,7 @@ fn context_keys_travel_with_requests_and_answers_alone() {
     server.pass(zerorpc_proto::DEFAULT_HEARTBEAT);
     let response = read(&request).header.message_id.expect("requests have an id");
     let id_value = Value::Binary(response.content().to_vec());
-    server.hear(HOSTILE, &Foreign::grant(id_value, 1)).expect("credit");
+    server.hear(HOSTILE, &RawEvent::grant(id_value, 1)).expect("credit");
     server.serve(id).finish();
     server.settle();
     let with: Vec<_> = server

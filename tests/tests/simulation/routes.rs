@@ -5,7 +5,7 @@ use std::time::Duration;
 use rmpv::Value;
 use zerorpc_proto::{Answer, Args, CallId, CallOptions, Config, DEFAULT_HEARTBEAT, PeerId, Route};
 use zerorpc_tests::world::{
-    foreign::{Foreign, read},
+    raw_event::{RawEvent, read},
     test_session::TestSession,
 };
 
@@ -46,12 +46,12 @@ fn congestion_ends_with_its_connection() {
     let now = server.now();
     let route = Route { peer: PEER, identity: None };
     server.session.handle_congestion(route, true);
-    let held = server.request(PEER, &Foreign::request("id", "f", vec![]));
+    let held = server.request(PEER, &RawEvent::request("id", "f", vec![]));
     server.serve(held).reply(Args::NIL).expect("no stream has begun");
     assert_eq!(server.session.poll_transmit(), None, "held back");
     server.session.handle_peer(now, PEER, false);
     assert_eq!(server.session.open_channels(), 0);
-    let id = server.request(PEER, &Foreign::request("id", "f", vec![]));
+    let id = server.request(PEER, &RawEvent::request("id", "f", vec![]));
     server.serve(id).reply(Args::NIL).expect("no stream has begun");
     assert!(server.session.poll_transmit().is_some(), "what is gone is not congested");
 }
@@ -72,7 +72,7 @@ fn a_returned_request_is_sent_once_more_and_answered_there() {
     );
     assert_ne!(again.to, gone);
     let id = Value::Binary(id.content().to_vec());
-    let answer = Foreign::on(id, "OK", Value::Array(vec![Value::Nil]));
+    let answer = RawEvent::on(id, "OK", Value::Array(vec![Value::Nil]));
     client.hear(gone, &answer).expect("nobody's");
     assert_eq!(client.recv(call), None);
     client.hear(again.to, &answer).expect("an answer");
@@ -97,8 +97,8 @@ fn a_returned_request_of_any_size_is_sent_again() {
 #[test]
 fn a_route_may_be_congested_again_and_again() {
     let mut server = TestSession::new(Config::server(1));
-    let id = server.request(PEER, &Foreign::request("id", "f", vec![]));
-    server.hear(PEER, &Foreign::grant("id", 100)).expect("credit");
+    let id = server.request(PEER, &RawEvent::request("id", "f", vec![]));
+    server.hear(PEER, &RawEvent::grant("id", 100)).expect("credit");
     let route = Route { peer: PEER, identity: None };
     for _ in 0..3 {
         server.session.handle_congestion(route.clone(), true);
@@ -155,11 +155,11 @@ fn a_peer_that_is_heard_of_keeps_its_connection() {
         for interval in 1..=2 {
             client.pass(DEFAULT_HEARTBEAT);
             if interval == at {
-                client.hear(PEER, &Foreign::beat("nobody's")).expect("late, but sound");
+                client.hear(PEER, &RawEvent::beat("nobody's")).expect("late, but sound");
             }
         }
         if at == 3 {
-            client.hear(PEER, &Foreign::beat("nobody's")).expect("late, but sound");
+            client.hear(PEER, &RawEvent::beat("nobody's")).expect("late, but sound");
         }
         assert_eq!(client.session.open_channels(), 1, "the loss is to be read");
         // Of one among many it is not remembered when it was heard, and making a connection anew does no harm to a
@@ -173,8 +173,8 @@ fn a_peer_that_is_heard_of_keeps_its_connection() {
 fn servers_are_told_of_no_callers() {
     let mut server = TestSession::new(Config::server(1));
     come_up(&mut server, PEER, true);
-    server.request(PEER, &Foreign::request("id", "f", vec![]));
-    server.hear(PEER, &Foreign::beat("id")).expect("a beat");
+    server.request(PEER, &RawEvent::request("id", "f", vec![]));
+    server.hear(PEER, &RawEvent::beat("id")).expect("a beat");
     server.pass(4 * DEFAULT_HEARTBEAT);
     assert_eq!(server.session.open_channels(), 0);
     assert_eq!(ended(&mut server), None);

@@ -15,7 +15,7 @@ use zerorpc_proto::{
 };
 
 use super::super::tape::Tape;
-use crate::world::foreign::{self, read};
+use crate::world::raw_event::{self, read};
 
 pub(super) const SESSIONS: usize = 3;
 
@@ -203,7 +203,7 @@ impl World {
             for answer in iter::once(answer).chain(ahead.into_iter().map(Answer::Item)) {
                 match &answer {
                     Answer::Item(item) if !self.spoiled => {
-                        let item = foreign::value(item);
+                        let item = raw_event::value(item);
                         assert_eq!(item, Value::from(*next), "items keep their order");
                         *next += 1;
                     }
