@@ -1,14 +1,14 @@
 //! A simulated world: clients, servers and proxies on a network with faults, in virtual time.
 //!
 //! Nothing here looks at a clock (apart from one instant to count from), and chance comes from
-//! [`Dice`], so everything can be repeated. Beside the sessions stands a reference model: [`Task::answers`]
+//! [`Prng`], so everything can be repeated. Beside the sessions stands a reference model: [`Task::answers`]
 //! says what a call must end with, and a monitor on the wire watches credit and beats.
 
 pub mod checker;
 pub mod client;
-pub mod dice;
 mod monitor;
 mod network;
+pub mod prng;
 pub mod raw_event;
 pub mod server;
 pub mod task;
@@ -24,10 +24,10 @@ use zerorpc_proto::{Config, Multipart, PeerId, Session, Transmit};
 
 use checker::Checker;
 use client::{Client, Manner};
-use dice::Dice;
 use monitor::Monitor;
 pub use network::Weather;
 use network::{Flight, Network};
+use prng::Prng;
 use server::Server;
 use task::Task;
 
@@ -67,7 +67,7 @@ struct Node {
 #[derive(Debug)]
 pub struct World {
     /// Chance.
-    pub dice: Dice,
+    pub prng: Prng,
     /// How often a session was woken by its own deadline.
     pub wakes: u64,
     now: Instant,
@@ -80,9 +80,9 @@ pub struct World {
 impl World {
     /// An empty world.
     #[must_use]
-    pub fn new(dice: Dice) -> Self {
+    pub fn new(prng: Prng) -> Self {
         Self {
-            dice,
+            prng,
             wakes: 0,
             now: epoch(),
             nodes: Vec::new(),
@@ -341,7 +341,7 @@ impl World {
         };
         frames.extend([Bytes::new(), payload.to_bytes()]);
         if let Some(link) = link {
-            self.network.send(&mut self.dice, self.now, link, node, frames);
+            self.network.send(&mut self.prng, self.now, link, node, frames);
         }
     }
 
@@ -356,7 +356,7 @@ impl World {
                 Some(link_of(&frames.remove(0)))
             };
             if let Some(onward) = onward {
-                self.network.send(&mut self.dice, self.now, onward, to, frames);
+                self.network.send(&mut self.prng, self.now, onward, to, frames);
             }
             return;
         }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration, time::Instant};
 
 use bytes::Bytes;
 
-use super::dice::Dice;
+use super::prng::Prng;
 
 /// How a connection behaves.
 #[derive(Debug, Clone)]
@@ -56,7 +56,7 @@ impl Network {
 
     pub(super) fn send(
         &mut self,
-        dice: &mut Dice,
+        prng: &mut Prng,
         now: Instant,
         number: usize,
         from: usize,
@@ -67,7 +67,7 @@ impl Network {
             return;
         }
         let way = usize::from(link.ends[1] == from);
-        let jitter = dice.below(link.weather.jitter.as_micros() as u64 + 1);
+        let jitter = prng.below(link.weather.jitter.as_micros() as u64 + 1);
         let takes = link.weather.latency + Duration::from_micros(jitter);
         let arrival = (now.max(link.stalled_until) + takes).max(link.last[way]);
         link.last[way] = arrival;

@@ -8,7 +8,7 @@ use zerorpc_proto::{
     RemoteFailure, RequestId,
 };
 use zerorpc_tests::world::{
-    dice::Dice,
+    prng::Prng,
     raw_event::{RawEvent, value},
     test_session::TestSession,
 };
@@ -188,7 +188,7 @@ fn a_stream_without_heartbeats_waits_for_credit_only_so_long() {
 /// Node's rule: whenever less than half is queued, `100 - queued`, for every event that it handles.
 #[test]
 fn nodes_noisy_grants_lose_and_double_nothing() {
-    let mut dice = Dice::new();
+    let mut prng = Prng::new();
     for total in [1, 2, 100, 101, 260, 5000] {
         let (mut server, id) = streaming(Limits::default());
         let (mut next, mut queued, mut got) = (0, VecDeque::new(), Vec::new());
@@ -198,7 +198,7 @@ fn nodes_noisy_grants_lose_and_double_nothing() {
             }
             server.settle();
             queued.extend(server.sent.drain(..).map(|sent| sent.event.args));
-            for _ in 0..1 + dice.below(60) {
+            for _ in 0..1 + prng.below(60) {
                 got.extend(queued.pop_front());
                 if queued.len() < 50 {
                     grant(&mut server, 100 - queued.len() as u64);
@@ -228,8 +228,8 @@ struct ForeignServer {
 }
 
 impl ForeignServer {
-    fn step(&mut self, dice: &mut Dice, total: u64) {
-        if dice.chance(50)
+    fn step(&mut self, prng: &mut Prng, total: u64) {
+        if prng.chance(50)
             && let Some(more) = self.grants.pop_front()
         {
             self.credit = if self.assigns { more } else { self.credit + more };
@@ -252,7 +252,7 @@ fn collect_grants(client: &mut TestSession, server: &mut ForeignServer) {
 #[test]
 fn a_stream_from_a_peer_that_adds_or_assigns_neither_stalls_nor_overruns() {
     const TOTAL: u64 = 1500;
-    let mut dice = Dice::new();
+    let mut prng = Prng::new();
     for assigns in [false, true] {
         for slots in [1, 2, 3, 4, 7, 99, 100, 1000] {
             let mut client = TestSession::new(Config { heartbeat: None, ..Config::client(1) });
@@ -263,15 +263,15 @@ fn a_stream_from_a_peer_that_adds_or_assigns_neither_stalls_nor_overruns() {
             let mut consumed = 0;
             let mut idle = 0;
             while consumed < TOTAL {
-                server.step(&mut dice, TOTAL);
-                if dice.chance(50)
+                server.step(&mut prng, TOTAL);
+                if prng.chance(50)
                     && let Some(number) = server.items.pop_front()
                 {
                     let item = RawEvent::on(id.clone(), "STREAM", number.into());
                     client.hear(PEER, &item).expect("within its credit");
                 }
                 idle += 1;
-                if dice.chance(50)
+                if prng.chance(50)
                     && let Some(answer) = client.recv(call)
                 {
                     assert_eq!(answer, Answer::Item(item(consumed)));
@@ -289,7 +289,7 @@ fn a_stream_from_a_peer_that_adds_or_assigns_neither_stalls_nor_overruns() {
 /// Items taken ahead are granted for when they are asked for, and not before.
 #[test]
 fn reading_ahead_grants_the_same_at_the_same_time() {
-    let mut dice = Dice::new();
+    let mut prng = Prng::new();
     for slots in [1, 2, 3, 7, 100] {
         let options = CallOptions::new().slots(slots);
         let mut readers = [(); 2].map(|()| TestSession::new(Config::client(1)));
@@ -297,7 +297,7 @@ fn reading_ahead_grants_the_same_at_the_same_time() {
         let mut ahead = VecDeque::new();
         let (mut credit, mut sent, mut consumed) = (1, 0, 0);
         while consumed < 500 {
-            for _ in 0..dice.below(credit + 1) {
+            for _ in 0..prng.below(credit + 1) {
                 for (reader, (_, id)) in readers.iter_mut().zip(&calls) {
                     let item = RawEvent::on(id.clone(), "STREAM", Value::from(sent));
                     reader.hear(PEER, &item).expect("within its credit");
@@ -310,7 +310,7 @@ fn reading_ahead_grants_the_same_at_the_same_time() {
             let found = ahead.pop_front().map(Answer::Item).or_else(|| {
                 let found = other.recv(eager);
                 let mut call = other.session.call(eager).expect("the stream goes on");
-                call.recv_ahead(&mut ahead, dice.below(20) as usize);
+                call.recv_ahead(&mut ahead, prng.below(20) as usize);
                 found
             });
             assert_eq!(found, expected);
