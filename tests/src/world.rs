@@ -25,7 +25,7 @@ use zerorpc_proto::{Config, Multipart, PeerId, Session, Transmit};
 use checker::Checker;
 use client::{Client, Manner};
 use monitor::Monitor;
-pub use network::Weather;
+pub use network::LinkProfile;
 use network::{Flight, Network};
 use prng::Prng;
 use server::Server;
@@ -121,8 +121,8 @@ impl World {
     }
 
     /// Connects a client or a proxy to a proxy or a server.
-    pub fn connect(&mut self, from: NodeId, to: NodeId, weather: Weather) {
-        let link = self.network.connect(self.now, [from.0, to.0], weather);
+    pub fn connect(&mut self, from: NodeId, to: NodeId, profile: LinkProfile) {
+        let link = self.network.connect(self.now, [from.0, to.0], profile);
         self.nodes[from.0].uplink = Some(link);
         for (node, _) in [(from, to), (to, from)] {
             if let Some(session) = self.named_session(node.0) {

@@ -9,4 +9,4 @@ mod heartbeats;
 mod limits;
 mod memory;
 mod routes;
-mod weather;
+mod scenario;

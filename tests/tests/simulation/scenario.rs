@@ -1,10 +1,10 @@
-//! Many clients, servers and proxies, under every kind of weather (protocol section 11, last paragraph).
+//! Many clients, servers and proxies, under every kind of profile (protocol section 11, last paragraph).
 
 use std::time::Duration;
 
 use zerorpc_proto::{Answer, CallOptions, Config, Liveness, Loss};
 use zerorpc_tests::world::{
-    NodeId, Weather, World,
+    LinkProfile, NodeId, World,
     client::{Manner, Outcome},
     prng::Prng,
     task::Task,
@@ -13,7 +13,7 @@ use zerorpc_tests::world::{
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// A world of two servers, one of which is reached through two proxies, and their clients.
-struct Town {
+struct Scenario {
     world: World,
     servers: Vec<NodeId>,
     proxies: Vec<NodeId>,
@@ -29,12 +29,12 @@ struct Resident {
     plain: bool,
 }
 
-fn weather(prng: &mut Prng) -> Weather {
+fn profile(prng: &mut Prng) -> LinkProfile {
     let milliseconds = |range, prng: &mut Prng| Duration::from_millis(prng.below(range));
-    Weather { latency: milliseconds(60, prng), jitter: milliseconds(100, prng) }
+    LinkProfile { latency: milliseconds(60, prng), jitter: milliseconds(100, prng) }
 }
 
-fn town(seed: u64, faults: bool) -> Town {
+fn scenario(seed: u64, faults: bool) -> Scenario {
     let mut prng = Prng::with_seed(seed);
     let config = |config: Config| Config { heartbeat: Some(INTERVAL), ..config };
     let nameless = prng.chance(50);
@@ -43,8 +43,8 @@ fn town(seed: u64, faults: bool) -> Town {
         (0..2).map(|at| world.add_server(config(Config::server(at)), nameless)).collect();
     let proxies = vec![world.add_proxy(), world.add_proxy()];
     for (from, to) in [(proxies[0], proxies[1]), (proxies[1], servers[1])] {
-        let weather = weather(&mut world.prng);
-        world.connect(from, to, weather);
+        let profile = profile(&mut world.prng);
+        world.connect(from, to, profile);
     }
     let doors = [servers[0], servers[1], proxies[0], proxies[1]];
     let mut clients = Vec::new();
@@ -56,14 +56,14 @@ fn town(seed: u64, faults: bool) -> Town {
         let nameless = world.prng.chance(30);
         let client = world.add_client(settings, nameless);
         let door = *world.prng.pick(&doors);
-        let weather = weather(&mut world.prng);
-        world.connect(client, door, weather);
+        let profile = profile(&mut world.prng);
+        world.connect(client, door, profile);
         clients.push(Resident { client, door, plain: passive && faults });
     }
-    Town { world, servers, proxies, clients }
+    Scenario { world, servers, proxies, clients }
 }
 
-impl Town {
+impl Scenario {
     fn call(&mut self) {
         let Resident { client, plain, .. } = *self.world.prng.pick(&self.clients);
         let prng = &mut self.world.prng;
@@ -100,14 +100,14 @@ impl Town {
             0 => {
                 let proxy = self.proxies[1];
                 self.world.cut(proxy);
-                let weather = weather(&mut self.world.prng);
-                self.world.connect(proxy, self.servers[1], weather);
+                let profile = profile(&mut self.world.prng);
+                self.world.connect(proxy, self.servers[1], profile);
             }
             1..=3 => self.world.silence(client),
             _ => {
                 self.world.cut(client);
-                let weather = weather(&mut self.world.prng);
-                self.world.connect(client, door, weather);
+                let profile = profile(&mut self.world.prng);
+                self.world.connect(client, door, profile);
             }
         }
     }
@@ -129,7 +129,7 @@ impl Town {
             assert_eq!((session.open_channels(), session.buffered_bytes()), (0, 0));
             assert_eq!(session.poll_timeout(), None);
         }
-        let of_client = |town: &Resident| self.world.client(town.client).outcomes.clone();
+        let of_client = |scenario: &Resident| self.world.client(scenario.client).outcomes.clone();
         let outcomes: Vec<_> = self.clients.iter().flat_map(of_client).collect();
         for outcome in &outcomes {
             let executed = self.servers.iter();
@@ -173,18 +173,18 @@ fn check(outcome: &Outcome, executed: u32) {
 #[test]
 fn in_fair_weather_every_call_gets_exactly_its_answers() {
     for seed in 0..10 {
-        let mut town = town(seed, false);
+        let mut scenario = scenario(seed, false);
         for _ in 0..80 {
-            for _ in 0..town.world.prng.below(4) {
-                town.call();
+            for _ in 0..scenario.world.prng.below(4) {
+                scenario.call();
             }
-            if town.world.prng.chance(20) {
-                town.hiccup();
+            if scenario.world.prng.chance(20) {
+                scenario.hiccup();
             }
-            let time = Duration::from_millis(town.world.prng.below(700));
-            town.world.pass(time);
+            let time = Duration::from_millis(scenario.world.prng.below(700));
+            scenario.world.pass(time);
         }
-        let outcomes = town.end();
+        let outcomes = scenario.end();
         assert!(outcomes.len() > 50);
     }
 }
@@ -193,20 +193,20 @@ fn in_fair_weather_every_call_gets_exactly_its_answers() {
 fn faults_cost_only_those_calls_that_they_touch() {
     let (mut lost, mut fine) = (0, 0);
     for seed in 100..112 {
-        let mut town = town(seed, true);
+        let mut scenario = scenario(seed, true);
         for _ in 0..80 {
-            for _ in 0..town.world.prng.below(4) {
-                town.call();
+            for _ in 0..scenario.world.prng.below(4) {
+                scenario.call();
             }
-            match town.world.prng.below(100) {
-                0..15 => town.hiccup(),
-                15..30 => town.fault(),
+            match scenario.world.prng.below(100) {
+                0..15 => scenario.hiccup(),
+                15..30 => scenario.fault(),
                 _ => {}
             }
-            let time = Duration::from_millis(town.world.prng.below(700));
-            town.world.pass(time);
+            let time = Duration::from_millis(scenario.world.prng.below(700));
+            scenario.world.pass(time);
         }
-        for outcome in town.end() {
+        for outcome in scenario.end() {
             match outcome.got.last() {
                 Some(Answer::Lost(_)) => lost += 1,
                 _ => fine += 1,
