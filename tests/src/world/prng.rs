@@ -11,13 +11,13 @@ pub struct Prng {
 }
 
 impl Prng {
-    /// Prng with a seed that is always the same.
+    /// A generator with a seed that is always the same.
     #[must_use]
     pub fn new() -> Self {
         Self::with_seed(0x7a65_726f)
     }
 
-    /// Prng with this seed, unless the environment names another one.
+    /// A generator with this seed, unless the environment names another one.
     ///
     /// # Panics
     /// When `ZERORPC_SEED` is no number.

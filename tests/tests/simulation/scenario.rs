@@ -1,4 +1,4 @@
-//! Many clients, servers and proxies, under every kind of profile (protocol section 11, last paragraph).
+//! Many clients, servers and proxies, on links of every kind (protocol section 11, last paragraph).
 
 use std::time::Duration;
 
