@@ -8,10 +8,12 @@ mod responder;
 mod worker;
 
 use std::{
-    sync::mpsc::Sender,
+    sync::{Arc, mpsc::Sender},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
 use zerorpc_proto::{Config, Keepalive, Limits, MonitorEvent, Session, SocketKind, SocketOptions};
 
 pub(crate) use desk::Desk;
@@ -23,7 +25,6 @@ use crate::{
     live::LiveLinks,
     service::Service,
     socket::{Endpoints, Links, TransportKind, seed},
-    sync::{Arc, JoinHandle, Mutex},
     thread::join,
 };
 
@@ -101,14 +102,14 @@ impl Server {
         if !finished {
             let mut state = self.driver.lock();
             self.driver.give_back(&mut state);
-            drop(state);
+            self.driver.leave(state);
             finished = self.drain(grace / 2);
         }
         let mut state = self.driver.lock();
         if state.session.open_channels() == 0 {
             self.driver.finish(&mut state);
         }
-        drop(state);
+        self.driver.leave(state);
         self.driver.shut();
         join(self.keeper.lock().take());
         finished
@@ -129,13 +130,22 @@ impl Server {
         let mut state = self.driver.lock();
         self.driver.drain(&mut state);
         while state.session.open_channels() > 0 && state.closed.is_none() {
-            let timed_out;
-            (state, timed_out) = state.wait_until(&self.driver.quiet_bell, deadline);
+            let timed_out = match deadline {
+                Some(deadline) => {
+                    self.driver.quiet_bell.wait_until(&mut state, deadline).timed_out()
+                }
+                None => {
+                    self.driver.quiet_bell.wait(&mut state);
+                    false
+                }
+            };
             if timed_out {
                 break;
             }
         }
-        state.session.open_channels() == 0
+        let finished = state.session.open_channels() == 0;
+        self.driver.leave(state);
+        finished
     }
 
     /// Blocks until the server was shut down by another thread, or its socket failed.
@@ -145,8 +155,9 @@ impl Server {
         }
         let mut state = self.driver.lock();
         while state.closed.is_none() {
-            (state, _) = state.wait_until(&self.driver.closed_bell, None);
+            self.driver.closed_bell.wait(&mut state);
         }
+        self.driver.leave(state);
     }
 }
 
@@ -280,6 +291,7 @@ impl ServerBuilder {
             if let Some(desk) = &mut state.desk {
                 driver.hire(desk);
             }
+            driver.leave(state);
         }
         Ok(Server { driver, keeper: Mutex::new(Some(keeper)), endpoints })
     }

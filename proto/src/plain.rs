@@ -6,7 +6,7 @@ use crate::{
     error::{Malformed, OpenError},
     event::{Context, Event, Writer},
     multipart::{Envelope, Multipart, Transmit},
-    transport::PeerId,
+    peer::PeerId,
 };
 
 /// Makes the events that PUSH and PUB sockets send.

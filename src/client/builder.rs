@@ -6,8 +6,7 @@ use std::{
 };
 
 use zerorpc_proto::{
-    CallOptions, Config, Keepalive, Limits, Liveness, MonitorEvent, Session, SocketKind,
-    SocketOptions,
+    Config, Keepalive, Limits, Liveness, MonitorEvent, Session, SocketKind, SocketOptions,
 };
 
 use super::{Client, Shared};
@@ -22,7 +21,7 @@ use crate::{
 pub struct ClientBuilder {
     links: Links,
     config: Config,
-    options: CallOptions,
+    defaults: zerorpc_proto::CallOptions,
 }
 
 impl ClientBuilder {
@@ -32,7 +31,7 @@ impl ClientBuilder {
         Self {
             links: Links::default().socket_options(options),
             config: Config::client(0),
-            options: CallOptions::new(),
+            defaults: zerorpc_proto::CallOptions::default(),
         }
     }
 
@@ -55,10 +54,15 @@ impl ClientBuilder {
         self
     }
 
-    /// How long calls wait for their first answer, [30 s](crate::DEFAULT_TIMEOUT) by default; `None` lets them wait as long
-    /// as the server lives.
-    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.options = self.options.timeout(timeout);
+    /// How long calls wait for their first answer, 30 s by default.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.defaults.timeout = Some(timeout);
+        self
+    }
+
+    /// Lets calls wait for their first answer as long as the server lives.
+    pub fn no_timeout(mut self) -> Self {
+        self.defaults.timeout = None;
         self
     }
 
@@ -77,14 +81,9 @@ impl ClientBuilder {
         self
     }
 
-    /// How many items of a stream the server may send ahead, whatever its reader does: a small number where each item is
-    /// dear, so that none is made that nobody reads.
-    ///
-    /// By default it is 100 at first. It grows as long as the reader has to wait because its server had no credit, and
-    /// shrinks when items wait for the reader, within [`Limits::stream_items`](crate::Limits::stream_items) and
-    /// [`Limits::stream_bytes`](crate::Limits::stream_bytes).
+    /// How many items of a stream the server may send ahead, 100 by default.
     pub fn slots(mut self, slots: u32) -> Self {
-        self.options = self.options.slots(slots);
+        self.defaults.slots = slots;
         self
     }
 
@@ -135,7 +134,7 @@ impl ClientBuilder {
         self.config.seed = seed()?;
         let (driver, keeper) = Driver::start(Session::new(self.config), parts, None)
             .map_err(|error| Error::Thread(error.to_string()))?;
-        let shared = Shared { driver, keeper: Some(keeper), endpoints };
-        Ok(Client { shared: Arc::new(shared), options: self.options })
+        let shared = Shared { driver, keeper: Some(keeper), endpoints, defaults: self.defaults };
+        Ok(Client { shared: Arc::new(shared) })
     }
 }

@@ -9,10 +9,13 @@ use zerorpc_proto::{
 };
 use zerorpc_tests::{
     vectors::{self, Vector},
-    world::raw_event::{RawEvent, args, read, value},
+    world::{
+        foreign::{Foreign, args, read, value},
+        puppet::hear,
+    },
 };
 
-const PEER: PeerId = PeerId(1);
+const PEER: PeerId = PeerId::new(1);
 const INTERVAL: Duration = Duration::from_secs(1);
 
 fn config(mut config: Config) -> Config {
@@ -77,8 +80,7 @@ impl Serving {
             let more = value(&event.args);
             self.credit += more.as_array().map_or(0, |args| args[0].as_u64().unwrap_or(0));
         }
-        self.session
-            .handle_message(self.now, PEER, vector.multipart())
+        hear(&mut self.session, self.now, PEER, vector.multipart())
             .unwrap_or_else(|error| panic!("{}: {error}", vector.name));
         if let Some(Notice::Requested(id)) = self.session.poll_notice() {
             self.request = Some(id);
@@ -214,8 +216,8 @@ impl Serving {
                 self.send(Args::NIL);
                 assert!(self.session.poll_transmit().is_some(), "an item is sent at once");
             }
-            let grant = RawEvent::grant(id.clone(), 3).message();
-            self.session.handle_message(self.now, PEER, grant).expect("a sound event");
+            let grant = Foreign::grant(id.clone(), 3).message();
+            hear(&mut self.session, self.now, PEER, grant).expect("a sound event");
             self.credit += 3;
         }
     }
@@ -241,7 +243,7 @@ impl Calling {
         }
         let (mut session, now) = (Session::new(settings), Instant::now());
         let asked = decode(request.payload());
-        let options = CallOptions::new().context(asked.header.context.clone());
+        let options = CallOptions { context: asked.header.context.clone(), ..Default::default() };
         let call = session.open(now, PEER, &asked.name, asked.args.clone(), &options)?;
         let ours = read(&session.poll_transmit().expect("the request"));
         assert_eq!(ours.name, asked.name, "{}", request.name);
@@ -260,7 +262,7 @@ impl Calling {
             self.session.handle_timeout(self.now);
         }
         let message = Multipart::direct(event.encode());
-        self.session.handle_message(self.now, PEER, message).expect("a sound event");
+        hear(&mut self.session, self.now, PEER, message).expect("a sound event");
         let session = &mut self.session;
         while let Some(answer) = session.call(self.call).and_then(|mut call| call.recv()) {
             self.answers.push(answer);
@@ -306,7 +308,7 @@ fn our_client_takes_what_the_recorded_server_says() {
         let (mut expected, mut grants, mut beats) = (Vec::new(), Vec::new(), 0);
         for step in steps(&conversation).into_iter().flatten() {
             let event = match step {
-                Step::Item(number) => decode(&RawEvent::on("", "STREAM", number.into()).payload()),
+                Step::Item(number) => decode(&Foreign::on("", "STREAM", number.into()).payload()),
                 Step::Recorded(vector) if vector.is_from_server() => decode(vector.payload()),
                 Step::Recorded(vector) => {
                     let says = vector.says();

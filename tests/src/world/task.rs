@@ -3,7 +3,7 @@
 use rmpv::Value;
 use zerorpc_proto::{Answer, Args, RemoteFailure};
 
-use super::raw_event::args;
+use super::foreign::args;
 
 /// A method of the simulated servers. Every call has a token of its own, which its answers carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -52,9 +52,7 @@ impl MioTransport {
                 self.publish(&outgoing);
                 Ok(Flow::Clear)
             }
-            SocketKind::Dealer | SocketKind::Push
-                if matches!(to, PeerId::NAMELESS | PeerId::ANY) =>
-            {
+            SocketKind::Dealer | SocketKind::Push if to == PeerId::NAMELESS => {
                 self.waiting.push_back(outgoing);
                 self.send_waiting();
                 if self.waiting.is_empty() {

@@ -1,26 +1,22 @@
 //! What all these tests need.
 
-use std::{env, ffi::OsString, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use rmpv::Value;
 use zerorpc::Failure;
-use zerorpc_python::{
-    Concurrency, PythonAnswer, PythonCall, PythonItems, PythonOptions, PythonService,
-};
+use zerorpc_python::{Answer, Items, PythonCall, PythonOptions, PythonService};
 
 pub(crate) fn modules() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/modules")
 }
 
-/// The interpreter that is tested.
-pub(crate) fn python() -> OsString {
-    env::var_os("ZERORPC_PYTHON").unwrap_or_else(|| "python3".into())
-}
-
 pub(crate) fn options() -> PythonOptions {
-    let options = PythonOptions::new().directory(modules()).restart_wait(Duration::from_secs(60));
-    options.python(python())
+    PythonOptions {
+        directory: Some(modules()),
+        restart_wait: Duration::from_secs(60),
+        ..PythonOptions::default()
+    }
 }
 
 pub(crate) fn serve(target: &str) -> PythonService {
@@ -29,8 +25,7 @@ pub(crate) fn serve(target: &str) -> PythonService {
 
 /// As `--threads`.
 pub(crate) fn serve_in_threads(target: &str, threads: usize) -> PythonService {
-    let threads = NonZeroUsize::new(threads).expect("at least one");
-    let options = options().concurrency(Concurrency::Threads(threads));
+    let options = PythonOptions { threads: NonZeroUsize::new(threads), ..options() };
     PythonService::start_with(target, options).expect("the fixture loads")
 }
 
@@ -64,16 +59,16 @@ pub(crate) fn call(
 
 pub(crate) fn finish(call: PythonCall) -> Result<Value, Failure> {
     match call.wait()? {
-        PythonAnswer::Value(value) => Ok(decode(&value)),
-        PythonAnswer::Stream(_) => panic!("a stream came where a value was expected"),
+        Answer::Value(value) => Ok(decode(&value)),
+        Answer::Stream(_) => panic!("a stream came where a value was expected"),
     }
 }
 
 /// Calls a method whose result is a stream.
-pub(crate) fn stream(service: &PythonService, method: &str, args: &[Value]) -> PythonItems {
+pub(crate) fn stream(service: &PythonService, method: &str, args: &[Value]) -> Items {
     match begin(service, method, args).wait().expect("the method succeeds") {
-        PythonAnswer::Stream(items) => items,
-        PythonAnswer::Value(value) => panic!("{} came where a stream was expected", decode(&value)),
+        Answer::Stream(items) => items,
+        Answer::Value(value) => panic!("{} came where a stream was expected", decode(&value)),
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) const MIB: usize = 1 << 20;
 static ALONE: Mutex<()> = Mutex::new(());
 
 /// A server under attack.
-pub(crate) struct AttackHarness {
+pub(crate) struct Siege {
     _alone: MutexGuard<'static, ()>,
     pub(crate) server: Server,
     client: Client,
@@ -39,7 +39,7 @@ pub(crate) fn hear_handshake(stream: &mut TcpStream) {
     assert!(ready.starts_with(b"\x05READY"), "{}", ready.escape_ascii());
 }
 
-impl AttackHarness {
+impl Siege {
     pub(crate) fn new() -> Self {
         Self::with(|builder| builder)
     }
@@ -54,11 +54,11 @@ impl AttackHarness {
             .connect(&server.endpoints()[0])
             .build()
             .expect("a client");
-        let mut harness = Self { _alone: alone, server, client, told, memory: 0 };
+        let mut siege = Self { _alone: alone, server, client, told, memory: 0 };
         // What is needed once is there from here on.
-        harness.serves_others();
-        harness.memory = memory();
-        harness
+        siege.serves_others();
+        siege.memory = memory();
+        siege
     }
 
     /// A client that has been there all along, and one that has just come.

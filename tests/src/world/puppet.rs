@@ -9,10 +9,33 @@ use zerorpc_proto::{
 };
 
 use super::{
-    checker::Checker,
     epoch,
-    raw_event::{RawEvent, read},
+    foreign::{Foreign, read},
 };
+
+/// Hands a message to a session.
+///
+/// # Errors
+/// What its peer did wrong.
+///
+/// # Panics
+/// When that is not told.
+pub fn hear(
+    session: &mut Session,
+    now: Instant,
+    from: PeerId,
+    message: Multipart,
+) -> Result<(), PeerMisbehaved> {
+    let before = session.misbehaviours();
+    session.handle_message(now, from, message);
+    if session.misbehaviours() == before {
+        return Ok(());
+    }
+    match session.poll_notice() {
+        Some(Notice::Misbehaved { peer, how, times: 1 }) if peer == from => Err(how),
+        other => panic!("a misbehaviour of {from}, not {other:?}"),
+    }
+}
 
 /// An event that the session sent.
 #[derive(Debug, Clone)]
@@ -27,7 +50,7 @@ pub struct Sent {
 
 /// A session, its clock, and all that came out of it.
 #[derive(Debug)]
-pub struct TestSession {
+pub struct Puppet {
     /// The session.
     pub session: Session,
     /// What it sent.
@@ -37,21 +60,14 @@ pub struct TestSession {
     /// How often its own deadlines woke it.
     pub wakes: u64,
     now: Instant,
-    checker: Checker,
 }
 
-impl TestSession {
+impl Puppet {
     /// A fresh session at time zero.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self {
-            session: Session::new(config),
-            sent: Vec::new(),
-            notices: Vec::new(),
-            wakes: 0,
-            now: epoch(),
-            checker: Checker::default(),
-        }
+        let (sent, notices) = (Vec::new(), Vec::new());
+        Self { session: Session::new(config), sent, notices, wakes: 0, now: epoch() }
     }
 
     /// The present.
@@ -69,12 +85,10 @@ impl TestSession {
     /// Takes everything that the session has to say.
     pub fn settle(&mut self) {
         let at = self.clock();
-        self.checker.check(&self.session);
         self.notices.extend(std::iter::from_fn(|| self.session.poll_notice()).map(|n| (at, n)));
         while let Some(transmit) = self.session.poll_transmit() {
             self.sent.push(Sent { at, to: transmit.to, event: read(&transmit) });
         }
-        self.checker.check(&self.session);
     }
 
     /// Lets time pass in which nobody looks after the session, as if the process had been stopped.
@@ -105,17 +119,17 @@ impl TestSession {
     /// A peer says something.
     ///
     /// # Errors
-    /// What the session reports.
-    pub fn hear(&mut self, from: PeerId, event: &RawEvent) -> Result<(), PeerMisbehaved> {
+    /// What the peer did wrong.
+    pub fn hear(&mut self, from: PeerId, event: &Foreign) -> Result<(), PeerMisbehaved> {
         self.hear_message(from, event.message())
     }
 
     /// A message comes, with its envelope.
     ///
     /// # Errors
-    /// What the session reports.
+    /// What the peer did wrong.
     pub fn hear_message(&mut self, from: PeerId, message: Multipart) -> Result<(), PeerMisbehaved> {
-        let heard = self.session.handle_message(self.now, from, message);
+        let heard = hear(&mut self.session, self.now, from, message);
         self.settle();
         heard
     }
@@ -124,7 +138,7 @@ impl TestSession {
     ///
     /// # Panics
     /// When it is not.
-    pub fn request(&mut self, from: PeerId, request: &RawEvent) -> RequestId {
+    pub fn request(&mut self, from: PeerId, request: &Foreign) -> RequestId {
         self.hear(from, request).expect("a sound request");
         match self.notices.pop() {
             Some((_, Notice::Requested(id))) => id,
