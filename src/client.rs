@@ -1,18 +1,18 @@
 //! Calling: a socket that any number of threads may use at once.
 
+mod answer;
 mod builder;
-mod options;
 mod pending;
 mod stream;
 
 use std::{collections::VecDeque, sync::Arc, thread::JoinHandle, time::Instant};
 
-use serde::{Serialize, de::DeserializeOwned};
-use zerorpc_proto::{Args, CallId, Loss};
+use serde::de::DeserializeOwned;
+use zerorpc_proto::{Args, CallId, CallOptions, IntoArgs, Loss};
 
+pub use answer::{Answer, FromAnswer};
 pub use builder::ClientBuilder;
-pub use options::CallOptions;
-pub use pending::{Pending, PendingAnswer, PendingStream};
+pub use pending::{Pending, PendingStream};
 pub use stream::{RawStream, Stream};
 
 use crate::{
@@ -43,6 +43,8 @@ use crate::{
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
+    /// What is chosen for its calls.
+    options: CallOptions,
 }
 
 /// What the clones of a client and its streams share; with the last of them the socket is closed.
@@ -50,15 +52,6 @@ struct Shared {
     driver: Arc<Driver>,
     keeper: Option<JoinHandle<()>>,
     endpoints: Endpoints,
-    defaults: zerorpc_proto::CallOptions,
-}
-
-/// The answer to a call of a method of which it is not known how it answers.
-pub enum Answer {
-    /// One value.
-    Value(Args),
-    /// A stream of values.
-    Stream(RawStream),
 }
 
 impl Client {
@@ -87,33 +80,31 @@ impl Client {
         LiveLinks(&*self.shared.driver)
     }
 
-    /// Calls a method that answers with one value. `args` is a tuple or list; `()` is none.
+    /// The same client with other options: what is not set among them stays as it is here.
+    ///
+    /// ```no_run
+    /// # use zerorpc::Client;
+    /// use std::time::Duration;
+    /// use zerorpc::CallOptions;
+    ///
+    /// let client = Client::connect("tcp://127.0.0.1:4242")?;
+    /// let soon = CallOptions::new().timeout(Duration::from_secs(1));
+    /// let today: String = client.with(soon).call("strftime", ("%Y/%m/%d",))?;
+    /// # Ok::<(), zerorpc::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with(&self, options: CallOptions) -> Self {
+        Self { shared: Arc::clone(&self.shared), options: options.over(&self.options) }
+    }
+
+    /// Calls a method that answers with one value. `args` is a tuple or list, `()` for none, or encoded [`Args`]. Where it
+    /// is not known whether a value or a stream is the answer, an [`Answer`] takes both.
     ///
     /// # Errors
     /// [`Error::Remote`] when the method fails, [`Error::Timeout`] and [`Error::LostRemote`] when no answer
     /// comes, and others that say what is wrong with the arguments or the answer.
-    pub fn call<R: DeserializeOwned>(
-        &self,
-        method: &str,
-        args: impl Serialize,
-    ) -> Result<R, Error> {
-        self.call_with(&CallOptions::default(), method, args)
-    }
-
-    /// As [`call`](Self::call), with options for this call.
-    ///
-    /// # Errors
-    /// As [`call`](Self::call).
-    pub fn call_with<R: DeserializeOwned>(
-        &self,
-        options: &CallOptions,
-        method: &str,
-        args: impl Serialize,
-    ) -> Result<R, Error> {
-        match self.request(method, Args::encode_params(&args)?, options)? {
-            Answer::Value(value) => decode(method, &value),
-            Answer::Stream(_) => Err(Error::IsStream { method: method.to_owned() }),
-        }
+    pub fn call<R: FromAnswer>(&self, method: &str, args: impl IntoArgs) -> Result<R, Error> {
+        R::from_answer(self.answer(method, args.into_args()?)?, method)
     }
 
     /// Calls a method that answers with a stream. Returns when the stream begins.
@@ -123,51 +114,25 @@ impl Client {
     pub fn stream<T: DeserializeOwned>(
         &self,
         method: &str,
-        args: impl Serialize,
+        args: impl IntoArgs,
     ) -> Result<Stream<T>, Error> {
-        self.stream_with(&CallOptions::default(), method, args)
-    }
-
-    /// As [`stream`](Self::stream), with options for this call.
-    ///
-    /// # Errors
-    /// As [`stream`](Self::stream).
-    pub fn stream_with<T: DeserializeOwned>(
-        &self,
-        options: &CallOptions,
-        method: &str,
-        args: impl Serialize,
-    ) -> Result<Stream<T>, Error> {
-        match self.request(method, Args::encode_params(&args)?, options)? {
+        match self.answer(method, args.into_args()?)? {
             Answer::Stream(stream) => Ok(stream.typed()),
             Answer::Value(_) => Err(Error::NotStream { method: method.to_owned() }),
         }
     }
 
-    /// Begins to call a method that answers with one value, and does not wait for the answer. Requests that are
-    /// begun while answers are there to be read may wait for each other, to be sent together: a millisecond at most.
+    /// Begins to call a method that answers with one value, or with any [`Answer`], and does not wait for it. Requests that
+    /// are begun while answers are there to be read may wait for each other, to be sent together: a millisecond at most.
     ///
     /// # Errors
     /// When the arguments cannot be encoded, or the call cannot be made; later errors come with the answer.
-    pub fn start<R: DeserializeOwned>(
+    pub fn start<R: FromAnswer>(
         &self,
         method: &str,
-        args: impl Serialize,
+        args: impl IntoArgs,
     ) -> Result<Pending<R>, Error> {
-        self.start_with(&CallOptions::default(), method, args)
-    }
-
-    /// As [`start`](Self::start), with options for this call.
-    ///
-    /// # Errors
-    /// As [`start`](Self::start).
-    pub fn start_with<R: DeserializeOwned>(
-        &self,
-        options: &CallOptions,
-        method: &str,
-        args: impl Serialize,
-    ) -> Result<Pending<R>, Error> {
-        let id = self.shared.begin(method, Args::encode_params(&args)?, options)?;
+        let id = self.begin(method, args.into_args()?)?;
         Ok(Pending::new(Arc::clone(&self.shared), id, method))
     }
 
@@ -179,96 +144,43 @@ impl Client {
     pub fn start_stream<T: DeserializeOwned>(
         &self,
         method: &str,
-        args: impl Serialize,
+        args: impl IntoArgs,
     ) -> Result<PendingStream<T>, Error> {
-        self.start_stream_with(&CallOptions::default(), method, args)
-    }
-
-    /// As [`start_stream`](Self::start_stream), with options for this call.
-    ///
-    /// # Errors
-    /// As [`start_stream`](Self::start_stream).
-    pub fn start_stream_with<T: DeserializeOwned>(
-        &self,
-        options: &CallOptions,
-        method: &str,
-        args: impl Serialize,
-    ) -> Result<PendingStream<T>, Error> {
-        let id = self.shared.begin(method, Args::encode_params(&args)?, options)?;
+        let id = self.begin(method, args.into_args()?)?;
         Ok(PendingStream::new(RawStream::begin(Arc::clone(&self.shared), id, method, None)))
     }
 
-    /// Begins to call a method with encoded arguments, whichever way it answers. Does not wait for the answer.
-    ///
-    /// # Errors
-    /// As [`start`](Self::start).
-    pub fn start_request(
-        &self,
-        method: &str,
-        args: Args,
-        options: &CallOptions,
-    ) -> Result<PendingAnswer, Error> {
-        let id = self.shared.begin(method, args, options)?;
-        Ok(PendingAnswer::new(Arc::clone(&self.shared), id, method))
+    /// Makes a request, which is still to be sent.
+    fn open(&self, method: &str, args: Args) -> Result<(Guard<'_>, CallId), Error> {
+        let shared = &self.shared;
+        let now = Instant::now();
+        let mut state = shared.enter(now)?;
+        let opened = match &state.closed {
+            Some(closed) => Err(shared.closed(closed)),
+            None => {
+                let to = state.any_peer();
+                state.session.open(now, to, method, args, &self.options).map_err(Error::Open)
+            }
+        };
+        Ok((state, opened?))
     }
 
-    /// Calls a method with encoded arguments, whichever way it answers.
-    ///
-    /// # Errors
-    /// As [`call`](Self::call).
-    pub fn request(
-        &self,
-        method: &str,
-        args: Args,
-        options: &CallOptions,
-    ) -> Result<Answer, Error> {
-        use zerorpc_proto::Answer as First;
-        let shared = &self.shared;
-        let (state, id) = shared.open(method, args, options)?;
-        match shared.answer(state, id, method, None)? {
-            First::Value(value) => Ok(Answer::Value(value)),
-            first => {
-                Ok(Answer::Stream(RawStream::begin(Arc::clone(shared), id, method, Some(first))))
-            }
-        }
+    /// Makes a request and sends it, soon.
+    fn begin(&self, method: &str, args: Args) -> Result<CallId, Error> {
+        let (mut state, id) = self.open(method, args)?;
+        self.shared.driver.send_request(&mut state);
+        Ok(id)
+    }
+
+    /// Makes a request and waits for its first answer.
+    fn answer(&self, method: &str, args: Args) -> Result<Answer, Error> {
+        let (state, id) = self.open(method, args)?;
+        let first = self.shared.answer(state, id, method, None)?;
+        Ok(Answer::begin(&self.shared, id, method, first))
     }
 }
 
 impl Shared {
-    /// Makes a request, which is still to be sent.
-    fn open(
-        &self,
-        method: &str,
-        args: Args,
-        options: &CallOptions,
-    ) -> Result<(Guard<'_>, CallId), Error> {
-        let options = options.over(&self.defaults);
-        let now = Instant::now();
-        let mut state = self.enter(now)?;
-        let opened = match &state.closed {
-            Some(closed) => Err(self.closed(closed)),
-            None => {
-                let to = state.any_peer();
-                state.session.open(now, to, method, args, &options).map_err(Error::Open)
-            }
-        };
-        match opened {
-            Ok(id) => Ok((state, id)),
-            Err(error) => {
-                self.driver.leave(state);
-                Err(error)
-            }
-        }
-    }
-
-    /// Makes a request and sends it, soon.
-    fn begin(&self, method: &str, args: Args, options: &CallOptions) -> Result<CallId, Error> {
-        let (mut state, id) = self.open(method, args, options)?;
-        self.driver.send_request(&mut state);
-        self.driver.leave(state);
-        Ok(id)
-    }
-
     /// The lock on the driver, in the process that has it.
     fn enter(&self, now: Instant) -> Result<Guard<'_>, Error> {
         if self.driver.home.is_elsewhere_at(now) {
@@ -326,7 +238,7 @@ impl Shared {
             (Loss::TimedOut { after }, reason) => {
                 Error::Timeout { method, endpoint: self.place(reason), after }
             }
-            (loss @ (Loss::Silent { .. } | Loss::Disconnected { .. }), reason) => {
+            (loss @ (Loss::Silent { .. } | Loss::Disconnected), reason) => {
                 Error::LostRemote { method, endpoint: self.place(reason), loss }
             }
             (loss, _) => Error::BadAnswer { method, endpoint: self.endpoints.to_string(), loss },

@@ -12,11 +12,13 @@
 //!   under the lock. Nobody waits as long as something may be left to receive that they have heard of: readiness is
 //!   reported once, at the edge.
 //! - User code (methods, iterators, their destructors, callbacks) never runs under the lock.
-//! - A thread that leaves the driver calls [`Driver::leave`], so that somebody goes on waiting if needed.
+//! - Whoever gives the lock back makes sure that somebody goes on waiting for the socket if anything can come: [`Guard`]
+//!   does.
 //! - Nobody waits, for the socket or behind a leader, while something can be sent.
 
 mod answers;
 mod exchange;
+mod guard;
 mod keeper;
 mod leader;
 mod memory;
@@ -27,24 +29,26 @@ use std::{
     collections::VecDeque,
     mem::Discriminant,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, OnceLock, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::Sender,
-    },
-    thread::Thread,
+    sync::mpsc::Sender,
     time::{Duration, Instant},
 };
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use zerorpc_proto::{
     MonitorEvent, Notice, PeerId, PeerMisbehaved, RateLimited, Session, Transport, TransportError,
     Waiter, Waker,
 };
 
-use crate::{home::Home, server::Desk, socket::Parts};
+use crate::{
+    home::Home,
+    server::Desk,
+    socket::Parts,
+    sync::{
+        Arc, AtomicBool, AtomicU64, Condvar, JoinHandle, Mutex, OnceLock, Ordering, Thread, Weak,
+    },
+};
 use answers::Followers;
 pub(crate) use answers::Received;
+pub(crate) use guard::{Deferred, Guard};
 use leader::Leader;
 pub(crate) use memory::OnFreed;
 
@@ -71,14 +75,8 @@ pub(crate) struct Driver {
     pub(crate) closed_bell: Condvar,
 }
 
-/// The lock on a driver's state.
-pub(crate) type Guard<'a> = MutexGuard<'a, State>;
-
 /// So long may what is to be sent together with others wait for them.
 pub(crate) const LATEST: Duration = Duration::from_millis(1);
-
-/// Work that must not be done under the lock.
-pub(crate) type Deferred = Box<dyn FnOnce() + Send>;
 
 pub(crate) struct State {
     pub(crate) session: Session,
@@ -98,6 +96,8 @@ pub(crate) struct State {
     send_by: Option<Instant>,
     /// What may be kept for peers.
     pub(crate) bounds: memory::Bounds,
+    /// Why connections ended, of the latest that did.
+    departures: VecDeque<(PeerId, Arc<str>)>,
     /// Where connections led to that were given up for their silence.
     given_up: VecDeque<(PeerId, Arc<str>)>,
     /// What went wrong with the latest attempt to connect, as long as none went well.
@@ -139,7 +139,7 @@ impl Driver {
         session: Session,
         parts: Parts,
         desk: Option<Desk>,
-    ) -> std::io::Result<(Arc<Self>, std::thread::JoinHandle<()>)> {
+    ) -> std::io::Result<(Arc<Self>, JoinHandle<()>)> {
         let state = State {
             bounds: memory::Bounds::new(session.limits(), desk.is_some()),
             session,
@@ -151,6 +151,7 @@ impl Driver {
             keeper: keeper::Duty::default(),
             held_back: 0,
             send_by: None,
+            departures: VecDeque::new(),
             given_up: VecDeque::new(),
             trouble: None,
             complaints: RateLimited::default(),
@@ -178,10 +179,6 @@ impl Driver {
         // Set once, here.
         let _was_empty = driver.keeper.set(keeper.thread().clone());
         Ok((driver, keeper))
-    }
-
-    pub(crate) fn lock(&self) -> Guard<'_> {
-        self.state.lock()
     }
 
     /// Moves everything that can be moved: messages in, time, messages out, notices.
@@ -215,7 +212,6 @@ impl Driver {
             (closed, _) => Err(closed.clone().unwrap_or(Closed::ByUser)),
         };
         self.pump(&mut state);
-        self.leave(state);
         done
     }
 
@@ -282,20 +278,14 @@ impl Driver {
 
     /// The leader must not oversleep a deadline that came up while it waits.
     pub(crate) fn hurry(&self, state: &mut State) {
-        let Some(leader) = &state.leader else { return };
-        let until = leader.until;
+        let Some(until) = state.leader.as_ref().map(|leader| leader.until) else { return };
         if let Some(due) = state.due()
             && until.is_none_or(|until| due < until)
         {
-            let in_time = !leader.is_undisturbed;
             if let Some(leader) = &mut state.leader {
                 leader.until = Some(due);
             }
             self.waker.wake();
-            // The keeper sees to what such a leader comes too late for.
-            if !in_time && std::mem::take(&mut state.keeper.asleep) {
-                self.wake_keeper();
-            }
         }
     }
 
@@ -319,7 +309,6 @@ impl Driver {
                     let State { desk: Some(desk), deferred, .. } = &mut *state else { continue };
                     desk.note(notice, deferred);
                 }
-                Notice::Misbehaved { peer, how, times } => state.complain(peer, &how, times),
             }
         }
         if state.session.open_channels() == 0 {
@@ -355,7 +344,7 @@ impl Driver {
     }
 
     /// Leaves everything where it is, in a forked child: nothing of it may be touched there.
-    pub(crate) fn abandon(self: &Arc<Self>, keeper: Option<std::thread::JoinHandle<()>>) {
+    pub(crate) fn abandon(self: &Arc<Self>, keeper: Option<JoinHandle<()>>) {
         std::mem::forget((Arc::clone(self), keeper));
     }
 
@@ -364,7 +353,7 @@ impl Driver {
         let mut state = self.lock();
         self.close(&mut state, Closed::ByUser);
         let transport = state.transport.take();
-        self.leave(state);
+        drop(state);
         drop(transport);
     }
 }

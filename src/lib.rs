@@ -30,7 +30,8 @@
 //!
 //! - **Heartbeats** travel on every open channel. They depend on nothing that methods or callers do: a method may
 //!   compute for minutes. Two intervals of silence end a call with [`Error::LostRemote`].
-//! - **Streams** run at the pace of their reader: items are granted, [100](DEFAULT_SLOTS) by default.
+//! - **Streams** run at the pace of their reader: items are granted, [100](DEFAULT_SLOTS) at first, and more as long as
+//!   the reader has to wait for them.
 //! - **Time limits** are for the first answer only, [30 s](DEFAULT_TIMEOUT) by default.
 //! - **Limits** bound what peers can make this side remember; see [`Limits`].
 //! - **Threads**: a client has one of its own that sleeps while a call waits; a server has that one and its workers.
@@ -56,11 +57,11 @@ mod request;
 mod server;
 mod service;
 mod socket;
+mod sync;
 mod thread;
 
 pub use client::{
-    Answer, CallOptions, Client, ClientBuilder, Pending, PendingAnswer, PendingStream, RawStream,
-    Stream,
+    Answer, Client, ClientBuilder, FromAnswer, Pending, PendingStream, RawStream, Stream,
 };
 pub use error::{Error, RemoteError};
 pub use failure::Failure;
@@ -72,9 +73,9 @@ pub use server::{DEFAULT_POOL_SIZE, Responder, Server, ServerBuilder, send_toget
 pub use service::{Argument, Items, Method, Reply, Service, Signature};
 pub use socket::{Links, TransportKind};
 pub use zerorpc_proto::{
-    Args, Blocked, Context, DEFAULT_HEARTBEAT, DEFAULT_SLOTS, DEFAULT_TIMEOUT, DecodeError,
-    EncodeError, EndpointError, Keepalive, Limits, Loss, MonitorEvent, SocketOptions,
-    TransportError,
+    Args, Blocked, CallOptions, Context, DEFAULT_HEARTBEAT, DEFAULT_SLOTS, DEFAULT_TIMEOUT,
+    DecodeError, EncodeError, EndpointError, IntoArgs, Keepalive, Limits, Loss, MonitorEvent,
+    SocketOptions, TransportError,
 };
 
 /// The program that the README shows is compiled and run.

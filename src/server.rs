@@ -8,12 +8,10 @@ mod responder;
 mod worker;
 
 use std::{
-    sync::{Arc, mpsc::Sender},
-    thread::JoinHandle,
+    sync::mpsc::Sender,
     time::{Duration, Instant},
 };
 
-use parking_lot::Mutex;
 use zerorpc_proto::{Config, Keepalive, Limits, MonitorEvent, Session, SocketKind, SocketOptions};
 
 pub(crate) use desk::Desk;
@@ -25,6 +23,7 @@ use crate::{
     live::LiveLinks,
     service::Service,
     socket::{Endpoints, Links, TransportKind, seed},
+    sync::{Arc, JoinHandle, Mutex},
     thread::join,
 };
 
@@ -102,14 +101,14 @@ impl Server {
         if !finished {
             let mut state = self.driver.lock();
             self.driver.give_back(&mut state);
-            self.driver.leave(state);
+            drop(state);
             finished = self.drain(grace / 2);
         }
         let mut state = self.driver.lock();
         if state.session.open_channels() == 0 {
             self.driver.finish(&mut state);
         }
-        self.driver.leave(state);
+        drop(state);
         self.driver.shut();
         join(self.keeper.lock().take());
         finished
@@ -130,22 +129,13 @@ impl Server {
         let mut state = self.driver.lock();
         self.driver.drain(&mut state);
         while state.session.open_channels() > 0 && state.closed.is_none() {
-            let timed_out = match deadline {
-                Some(deadline) => {
-                    self.driver.quiet_bell.wait_until(&mut state, deadline).timed_out()
-                }
-                None => {
-                    self.driver.quiet_bell.wait(&mut state);
-                    false
-                }
-            };
+            let timed_out;
+            (state, timed_out) = state.wait_until(&self.driver.quiet_bell, deadline);
             if timed_out {
                 break;
             }
         }
-        let finished = state.session.open_channels() == 0;
-        self.driver.leave(state);
-        finished
+        state.session.open_channels() == 0
     }
 
     /// Blocks until the server was shut down by another thread, or its socket failed.
@@ -155,9 +145,8 @@ impl Server {
         }
         let mut state = self.driver.lock();
         while state.closed.is_none() {
-            self.driver.closed_bell.wait(&mut state);
+            (state, _) = state.wait_until(&self.driver.closed_bell, None);
         }
-        self.driver.leave(state);
     }
 }
 
@@ -291,7 +280,6 @@ impl ServerBuilder {
             if let Some(desk) = &mut state.desk {
                 driver.hire(desk);
             }
-            driver.leave(state);
         }
         Ok(Server { driver, keeper: Mutex::new(Some(keeper)), endpoints })
     }

@@ -6,7 +6,7 @@
 use std::io;
 
 use rmpv::Value;
-use zerorpc::{Answer, Args, CallOptions, Client, Keepalive};
+use zerorpc::{Answer, Args, Client, Keepalive};
 
 use crate::{
     exit::Stop,
@@ -72,7 +72,7 @@ fn request(client: &Client, method: &str, params: &[Value]) -> Result<Answer, St
     let params = Args::encode_params(params).map_err(|error| {
         Stop::failed(format!("the parameters of {method} cannot be sent: {error}"))
     })?;
-    Ok(client.request(method, params, &CallOptions::default())?)
+    Ok(client.call(method, params)?)
 }
 
 fn decode(args: &Args) -> Result<Value, Stop> {

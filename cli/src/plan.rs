@@ -4,6 +4,7 @@ use std::{ffi::OsString, num::NonZeroUsize, time::Duration};
 
 use rmpv::Value;
 use zerorpc::TransportKind;
+use zerorpc_python::Concurrency;
 
 use crate::{
     args::Flags,
@@ -77,10 +78,8 @@ pub(crate) struct ServerPlan {
     pub(crate) pool_size: NonZeroUsize,
     /// How many bytes may be kept for callers.
     pub(crate) max_memory: usize,
-    /// How many plain calls run at a time, in threads.
-    pub(crate) threads: Option<NonZeroUsize>,
-    /// Whether calls are greenlets; unless it is said, if the module imports gevent.
-    pub(crate) gevent: Option<bool>,
+    /// How plain calls run beside each other.
+    pub(crate) concurrency: Concurrency,
     /// Whether methods that raise are not logged.
     pub(crate) quiet: bool,
 }
@@ -131,8 +130,12 @@ impl Plan {
                 module,
                 pool_size: flags.pool_size,
                 max_memory: flags.max_memory.get().saturating_mul(1 << 20),
-                threads: flags.threads,
-                gevent: (flags.gevent || flags.no_gevent).then_some(flags.gevent),
+                concurrency: match flags.threads {
+                    Some(threads) => Concurrency::Threads(threads),
+                    None if flags.gevent => Concurrency::Greenlets,
+                    None if flags.no_gevent => Concurrency::Serial,
+                    None => Concurrency::Detect,
+                },
                 quiet: flags.quiet,
             })
         } else {

@@ -1,7 +1,7 @@
 //! The server's side: a Python module, served until a signal comes.
 
 use std::{
-    io,
+    env, io,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
@@ -12,7 +12,7 @@ use signal_hook::{
     iterator::Signals,
 };
 use zerorpc::{Keepalive, Limits, Server};
-use zerorpc_python::{PythonOptions, PythonService};
+use zerorpc_python::{PythonError, PythonOptions, PythonService};
 
 use crate::{
     exit::{Exit, Stop},
@@ -23,25 +23,16 @@ use crate::{
 /// How long running calls may take to end after the first signal; those that wait are begun in the first half of it.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// The environment variable that names the interpreter, where `python3` is not the one.
+const PYTHON: &str = "ZERORPC_PYTHON";
+
 /// Serves until SIGINT or SIGTERM, then lets running calls end; a second signal ends the process at once.
 ///
 /// # Errors
 /// When the module cannot be served or an address cannot be used.
 pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, Stop> {
     // Until the module is loaded, signals simply end the process: loading may take as long as the module likes.
-    let options = PythonOptions {
-        threads: role.threads,
-        gevent: role.gevent,
-        pool_size: role.pool_size.get(),
-        quiet: role.quiet,
-        ..PythonOptions::default()
-    };
-    let service = PythonService::start_with(&role.module, options).map_err(|error| {
-        if let Some(traceback) = error.traceback() {
-            notices::say(traceback.trim_end());
-        }
-        Stop::new(Exit::Module, error.to_string())
-    })?;
+    let service = PythonService::start_with(&role.module, options(role)).map_err(refused)?;
     let service = Arc::new(service);
     let mut signals =
         watch_signals().map_err(|error| Stop::failed(format!("cannot watch signals: {error}")))?;
@@ -74,9 +65,30 @@ pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, Stop> {
         server.drain(GRACE / 2);
     }
     // Not before it has ended, and all that it has started, does this process.
-    service.shutdown();
+    service.close();
     server.shutdown(Duration::ZERO);
     Ok(if signal == Some(SIGINT) { Exit::Interrupted } else { Exit::Success })
+}
+
+fn options(role: &ServerPlan) -> PythonOptions {
+    let mut options =
+        PythonOptions::new().concurrency(role.concurrency).pool_size(role.pool_size.get());
+    if let Some(python) = env::var_os(PYTHON).filter(|python| !python.is_empty()) {
+        options = options.python(python);
+    }
+    if role.quiet { options.quiet() } else { options }
+}
+
+/// Why the module cannot be served; where an import failed is said at once.
+fn refused(error: PythonError) -> Stop {
+    if let Some(traceback) = error.traceback() {
+        notices::say(traceback.trim_end());
+    }
+    let message = match error {
+        PythonError::NoPython { .. } => format!("{error}; install it, or name one in {PYTHON}"),
+        error => error.to_string(),
+    };
+    Stop::new(Exit::Module, message)
 }
 
 /// What may be kept for callers, of so many bytes for all of them.

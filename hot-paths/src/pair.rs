@@ -61,7 +61,7 @@ impl Pair {
     /// When one cannot be opened.
     pub fn hold(&mut self, calls: u32) -> Result<(), Error> {
         self.tick = DEFAULT_HEARTBEAT / calls;
-        let options = CallOptions { timeout: None, ..CallOptions::default() };
+        let options = CallOptions::new().timeout(None);
         for number in 0..calls {
             self.now += self.tick;
             self.client.open(self.now, "wait", number.into(), &options)?;

@@ -1,5 +1,6 @@
 //! Arguments and results: one msgpack value each, encoded once and carried as bytes.
 
+mod into;
 mod lenient;
 
 use std::{cell::Cell, fmt, ops::Range};
@@ -13,6 +14,7 @@ use crate::{
     error::{DecodeError, EncodeError, Malformed},
     msgpack::{self, Reader},
 };
+pub use into::IntoArgs;
 use lenient::Lenient;
 
 /// One well-formed msgpack value: the arguments of a call, its result, or an item of a stream.

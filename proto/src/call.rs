@@ -1,15 +1,18 @@
 //! The caller's handle on a channel.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
 use crate::{
     args::Args,
-    channel::{Channel, Side, phase::Phase},
+    channel::{self, ANSWER_COST, Channel, Side, phase::Phase},
     compat::RemoteFailure,
     error::Malformed,
-    peer::PeerId,
     session::{CallId, Session},
+    transport::PeerId,
 };
+
+/// No more items are taken ahead of their reader at once: how many wait when it asks tells how it keeps up.
+const MOST_AHEAD: usize = 64;
 
 /// What a call is answered with, in order. Everything but [`Item`](Self::Item) is the last.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,11 +56,8 @@ pub enum Loss {
         after: Duration,
     },
     /// The connection ended.
-    #[error("the connection was lost: {reason}")]
-    Disconnected {
-        /// Why, in the words of whoever told of it.
-        reason: Arc<str>,
-    },
+    #[error("the connection was lost")]
+    Disconnected,
     /// Time was up before any peer had taken the request: it was never sent, or came back.
     #[error("no peer for {}s", .after.as_secs_f64())]
     NotSent {
@@ -112,13 +112,15 @@ impl Call<'_> {
             return;
         };
         let was_unread = !caller.inbox.is_empty();
-        let mut taken = 0;
+        let (mut taken, mut count) = (0, 0);
         while taken <= bytes
+            && count < MOST_AHEAD
             && !caller.window.is_grant_due()
             && let Some(item) = caller.inbox.pop_item()
         {
-            caller.window.consume();
+            caller.window.consume(channel::weight(&item));
             taken += item.as_bytes().len();
+            count += 1;
             session.unread_answers -= 1;
             ahead.push_back(item);
         }
@@ -126,10 +128,10 @@ impl Call<'_> {
         session.unread_calls -= usize::from(was_unread && caller.inbox.is_empty());
     }
 
-    /// The peer that the call went to; `None` as long as none was found.
+    /// The peer that the call went to; [`PeerId::ANY`] as long as none was found.
     #[must_use]
-    pub fn peer(&self) -> Option<PeerId> {
-        self.session.table.get(self.id.0)?.peer
+    pub fn peer(&self) -> PeerId {
+        self.session.table.get(self.id.0).map_or(PeerId::ANY, |channel| channel.peer)
     }
 
     /// Whether [`recv`](Self::recv) would return an answer.
@@ -160,14 +162,15 @@ impl Session {
         let channel = self.table.get_mut(id.0)?;
         let open = channel.phase != Phase::Ended;
         let Side::Caller(caller) = &mut channel.side else { return None };
-        let grant = if open { caller.window.next_grant() } else { None };
-        if let Some(more) = grant {
-            caller.grant = caller.grant.saturating_add(more);
-        }
+        let grant = if open {
+            caller.ask(self.now, &self.config.limits, &mut self.grown_bytes)
+        } else {
+            None
+        };
         let answer = caller.inbox.pop();
         match &answer {
             Some(answer) => {
-                caller.window.consume();
+                caller.window.consume(answer.size() + ANSWER_COST);
                 self.unread_calls -= usize::from(caller.inbox.is_empty());
                 self.unread_answers -= 1;
                 self.buffered_bytes -= answer.size();

@@ -19,12 +19,12 @@ use crate::{
     event::Context,
     id::{MessageId, OwnId},
     multipart::{Envelope, Payload},
-    peer::PeerId,
     session::Wake,
+    transport::PeerId,
 };
 use heartbeat::Heartbeat;
 use phase::Phase;
-use window::{Credit, Window};
+use window::{Bounds, Credit, Window};
 
 /// So many intervals may a stream wait for credit whose caller has never beaten. It may have none to send, or may have
 /// dropped the stream before its first beat, which nobody can tell: long enough for a slow reader, and not for ever.
@@ -36,8 +36,7 @@ const SMALL: usize = 64 << 10;
 
 #[derive(Debug)]
 pub(crate) struct Channel {
-    /// Where it is; a call that is open to any peer is nowhere at first.
-    pub(crate) peer: Option<PeerId>,
+    pub(crate) peer: PeerId,
     pub(crate) envelope: Envelope,
     pub(crate) phase: Phase,
     pub(crate) heartbeat: Heartbeat,
@@ -135,7 +134,7 @@ pub(crate) enum Ending {
 }
 
 /// What it costs to keep an answer, beside its bytes.
-const ANSWER_COST: usize = 64;
+pub(crate) const ANSWER_COST: usize = 64;
 
 /// What an item counts while it waits to be sent.
 pub(crate) fn weight(item: &Args) -> usize {
@@ -181,6 +180,11 @@ impl Inbox {
         std::mem::replace(&mut self.first, next)
     }
 
+    /// Keeps no more memory than so many answers need.
+    fn shrink(&mut self, count: usize) {
+        self.rest.shrink_to(count);
+    }
+
     /// The next answer if it is an item.
     pub(crate) fn pop_item(&mut self) -> Option<Args> {
         if self.first.as_ref().is_none_or(Answer::is_last) {
@@ -198,6 +202,12 @@ impl Inbox {
 }
 
 impl Channel {
+    /// It does not wait for a congested route any more. Its place among those that do is left behind.
+    pub(crate) fn stop_holding(&mut self) {
+        self.held = false;
+        self.has_beaten_held = false;
+    }
+
     /// How the other side speaks, as far as it is known.
     pub(crate) fn dialect(&self) -> Dialect {
         self.dialect.unwrap_or(Dialect::CURRENT)
@@ -264,7 +274,31 @@ impl Channel {
     }
 }
 
+/// The part of [`Limits::total_bytes`] by which all windows together may grow.
+const SHARE_OF_WINDOWS: usize = 4;
+
 impl Caller {
+    /// The next answer is asked for: grants credit if it is time to. Windows have grown by so many bytes, all together.
+    pub(crate) fn ask(
+        &mut self,
+        now: Option<Instant>,
+        limits: &Limits,
+        grown: &mut usize,
+    ) -> Option<u32> {
+        let (size, reserved) = (self.window.size(), self.window.reserved());
+        let more = self.window.ask(self.inbox.len(), now, || Bounds {
+            items: limits.stream_items,
+            bytes: limits.stream_bytes,
+            room: (limits.total_bytes / SHARE_OF_WINDOWS).saturating_sub(*grown),
+        });
+        self.grant = self.grant.saturating_add(more.unwrap_or(0));
+        *grown = *grown - reserved + self.window.reserved();
+        if self.window.size() < size {
+            self.inbox.shrink(self.window.size() as usize);
+        }
+        more
+    }
+
     /// Whether the request is to be sent now.
     pub(crate) fn has_request(&self) -> bool {
         self.request.is_some() && !self.is_sent && self.retry.is_none()

@@ -8,7 +8,7 @@ use crate::event::Context;
 pub const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(5);
 /// The default time to wait for the first answer to a call (reference behaviour).
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
-/// The default number of stream items that a caller lets its server send ahead (reference behaviour).
+/// The number of stream items that a caller lets its server send ahead at first (reference behaviour).
 pub const DEFAULT_SLOTS: u32 = 100;
 
 /// How a session behaves.
@@ -96,6 +96,14 @@ pub struct Limits {
     /// that wait to be sent or to be read, and what the transport keeps of both. From seven eighths of it on, whoever
     /// drives the session cuts off the peer for which most is kept, so that there is room for all others.
     pub total_bytes: usize,
+    /// The most items that a caller lets the server of a stream send ahead where the number is not
+    /// [fixed](CallOptions::slots), 10,000 by default. It starts at [`DEFAULT_SLOTS`], if that is not more; it grows
+    /// when the reader has to wait for want of credit, and shrinks when items wait for the reader.
+    pub stream_items: u32,
+    /// The most bytes of items that a stream's server may so send ahead, 4 MiB by default, by the mean size of the items
+    /// that were read last. All streams together may have a quarter of [`total_bytes`](Self::total_bytes) ahead. The
+    /// first [`DEFAULT_SLOTS`] items may have any size.
+    pub stream_bytes: usize,
     /// The most items of one stream that were accepted for sending and have not been transmitted.
     pub unsent_items: usize,
     /// Credit saturates here.
@@ -116,6 +124,8 @@ impl Default for Limits {
             buffered_events: 1024,
             peer_bytes: 64 << 20,
             total_bytes: 1 << 30,
+            stream_items: 10_000,
+            stream_bytes: 4 << 20,
             unsent_items: 64,
             credit: 1 << 30,
             stalled: Duration::from_secs(600),
@@ -123,20 +133,77 @@ impl Default for Limits {
     }
 }
 
-/// What can be chosen for each call.
-#[derive(Debug, Clone, PartialEq)]
+/// What can be chosen for each call; what is not set is as by default, or [as for others](Self::over).
+///
+/// ```
+/// use std::time::Duration;
+/// use zerorpc_proto::CallOptions;
+///
+/// let patient = CallOptions::new().timeout(Duration::from_secs(300)).slots(10);
+/// let endless = CallOptions::new().timeout(None);
+/// assert_eq!(endless.over(&patient), CallOptions::new().timeout(None).slots(10));
+/// ```
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CallOptions {
-    /// How long to wait for the first answer; later items of a stream have no limit. `None` waits as long as
-    /// the remote lives.
-    pub timeout: Option<Duration>,
-    /// How many items of a stream the server may send ahead.
-    pub slots: u32,
-    /// Further header keys for the request, such as a trace id.
-    pub context: Context,
+    timeout: Option<Option<Duration>>,
+    slots: Option<u32>,
+    context: Context,
 }
 
-impl Default for CallOptions {
-    fn default() -> Self {
-        Self { timeout: Some(DEFAULT_TIMEOUT), slots: DEFAULT_SLOTS, context: Context::default() }
+impl CallOptions {
+    /// Nothing set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How long to wait for the first answer, [30 s](DEFAULT_TIMEOUT) by default; later items of a stream have no limit.
+    /// `None` waits as long as the remote lives.
+    #[must_use]
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.timeout = Some(timeout.into());
+        self
+    }
+
+    /// How many items of a stream the server may send ahead, whatever its reader does: a small number where each item is
+    /// dear, so that none is made that nobody reads.
+    ///
+    /// By default it is [100](DEFAULT_SLOTS) at first. It grows as long as the reader has to wait because its server has
+    /// no credit, and shrinks when items wait for the reader, within [`Limits::stream_items`] and
+    /// [`Limits::stream_bytes`].
+    #[must_use]
+    pub fn slots(mut self, slots: u32) -> Self {
+        self.slots = Some(slots);
+        self
+    }
+
+    /// Header keys for the request, such as a trace id; none by default. A method that calls on hands its own over here.
+    #[must_use]
+    pub fn context(mut self, context: Context) -> Self {
+        self.context = context;
+        self
+    }
+
+    /// These options, and what is not set among them from others.
+    #[must_use]
+    pub fn over(self, others: &Self) -> Self {
+        Self {
+            timeout: self.timeout.or(others.timeout),
+            slots: self.slots.or(others.slots),
+            context: if self.context.is_empty() { others.context.clone() } else { self.context },
+        }
+    }
+
+    pub(crate) fn chosen_timeout(&self) -> Option<Duration> {
+        self.timeout.unwrap_or(Some(DEFAULT_TIMEOUT))
+    }
+
+    /// A fixed number, if there is one.
+    pub(crate) fn chosen_slots(&self) -> Option<u32> {
+        self.slots
+    }
+
+    pub(crate) fn chosen_context(&self) -> &Context {
+        &self.context
     }
 }

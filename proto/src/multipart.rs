@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::peer::PeerId;
+use crate::transport::PeerId;
 
 /// The return address of a message: the identity frames that proxies and ROUTER sockets put in front.
 ///

@@ -6,7 +6,7 @@ use crate::{
     error::{Malformed, OpenError},
     event::{Context, Event, Writer},
     multipart::{Envelope, Multipart, Transmit},
-    peer::PeerId,
+    transport::PeerId,
 };
 
 /// Makes the events that PUSH and PUB sockets send.

@@ -4,10 +4,11 @@ mod accounts;
 mod clock;
 mod deadlines;
 mod inbound;
+#[cfg(feature = "invariants")]
+mod invariants;
 mod memory;
 mod notices;
 mod outbound;
-mod peer_events;
 mod peers;
 mod reassign;
 mod table;
@@ -23,18 +24,16 @@ use crate::{
     args::Args,
     call::{Answer, Call, Loss},
     channel::{Caller, Channel, Inbox, Side, heartbeat::Heartbeat, phase::Phase, window::Window},
-    config::{CallOptions, Config, Limits},
-    error::{OpenError, PeerMisbehaved},
+    config::{CallOptions, Config, DEFAULT_SLOTS, Limits},
+    error::OpenError,
     event::Writer,
     multipart::Envelope,
-    peer::{PeerId, Route, Target},
     request::Request,
+    transport::{PeerId, Route},
 };
 use deadlines::Deadlines;
 pub(crate) use deadlines::Wake;
-use notices::Misbehaviours;
 use outbound::{Held, Loose};
-use peer_events::Disconnected;
 use peers::Peers;
 use table::{At, Table};
 
@@ -59,17 +58,6 @@ pub enum Notice {
     CallLost(CallId),
     /// Nobody waits for the answer to this request any more; it is gone.
     RequestLost(RequestId, Loss),
-    /// A peer broke the protocol. That cost it a message or a channel, and nothing else: there is nothing to do about it.
-    ///
-    /// Peers decide how often they do so. Of each kind and peer one such notice waits at most, and few in all.
-    Misbehaved {
-        /// Who did.
-        peer: PeerId,
-        /// What it did, the last time.
-        how: PeerMisbehaved,
-        /// How often it did so since it was told of.
-        times: u64,
-    },
 }
 
 /// The protocol's state machine for one socket: every channel on it, in both roles.
@@ -105,6 +93,8 @@ pub struct Session {
     pub(crate) unread_calls: usize,
     /// and how many answers those are.
     pub(crate) unread_answers: usize,
+    /// By how many bytes the windows of all calls have grown.
+    pub(crate) grown_bytes: usize,
     writer: Writer,
     deadlines: Deadlines,
     /// Channels with something to send, each at most once.
@@ -115,12 +105,9 @@ pub struct Session {
     peers: Peers,
     /// Calls to any peer that no peer could take yet.
     unassigned: Vec<At>,
-    /// Calls that will be lost unless their requests come back.
-    disconnected: Vec<Disconnected>,
     /// Events that belong to no channel.
     loose: VecDeque<Loose>,
     notices: VecDeque<Notice>,
-    misbehaviours: Misbehaviours,
     /// How many of them are about channels that are gone.
     stale_notices: usize,
     /// Accounts of peers that may not keep up with their answers.
@@ -147,16 +134,15 @@ impl Session {
             shared_requests: 0,
             unread_calls: 0,
             unread_answers: 0,
+            grown_bytes: 0,
             writer: Writer::new(config.seed),
             deadlines: Deadlines::default(),
             ready: VecDeque::new(),
             congested: HashMap::with_hasher(FixedState::with_seed(hash_seed)),
             peers: Peers::new(hash_seed),
             unassigned: Vec::new(),
-            disconnected: Vec::new(),
             loose: VecDeque::new(),
             notices: VecDeque::new(),
-            misbehaviours: Misbehaviours::default(),
             stale_notices: 0,
             crowded: Vec::new(),
             stopping: false,
@@ -164,14 +150,14 @@ impl Session {
         }
     }
 
-    /// Calls a method of a peer, or of [`Target::Any`]. The answers are told by [`Notice::Readable`].
+    /// Calls a method of a peer, or of [`PeerId::ANY`]. The answers are told by [`Notice::Readable`].
     ///
     /// # Errors
     /// When the arguments are no array, or too many channels are open.
     pub fn open(
         &mut self,
         now: Instant,
-        to: impl Into<Target>,
+        to: PeerId,
         method: &str,
         args: Args,
         options: &CallOptions,
@@ -180,16 +166,17 @@ impl Session {
         if !args.is_array() {
             return Err(OpenError::ArgsNotArray);
         }
-        let peer = match to.into() {
-            Target::Any => None,
-            Target::Peer(peer) => Some(peer),
-        };
         if self.table.len() >= self.config.limits.channels {
             return Err(OpenError::TooManyChannels(self.table.len()));
         }
         let (slot, args) = (self.table.next_slot(), args.into_bytes());
-        let (own, request) = self.writer.request(slot, &options.context, method, args);
-        let timeout = options.timeout.and_then(|after| Some((now.checked_add(after)?, after)));
+        let (own, request) = self.writer.request(slot, options.chosen_context(), method, args);
+        let timeout =
+            options.chosen_timeout().and_then(|after| Some((now.checked_add(after)?, after)));
+        let window = match options.chosen_slots() {
+            Some(slots) => Window::fixed(slots),
+            None => Window::growing(DEFAULT_SLOTS.min(self.config.limits.stream_items)),
+        };
         let caller = Caller {
             own,
             assigned: false,
@@ -198,7 +185,7 @@ impl Session {
             is_heard: false,
             refusals: 0,
             retry: None,
-            window: Window::new(options.slots),
+            window,
             grant: 0,
             has_beaten: false,
             inbox: Inbox::default(),
@@ -206,7 +193,7 @@ impl Session {
             timeout,
         };
         let at = self.table.insert(Channel {
-            peer,
+            peer: to,
             envelope: Envelope::default(),
             phase: Phase::Asked,
             heartbeat: Heartbeat::idle(),
@@ -228,7 +215,6 @@ impl Session {
 
     /// The handle of a call; `None` once its last answer was taken or it was cancelled.
     pub fn call(&mut self, id: CallId) -> Option<Call<'_>> {
-        self.lose_disconnected();
         match self.table.get(id.0)?.side {
             Side::Caller(_) => Some(Call { session: self, id }),
             Side::Server(_) => None,
@@ -240,14 +226,64 @@ impl Session {
         Request::new(self, id)
     }
 
+    /// A peer came or went. With a peer that went, everything that was open with it ends at once.
+    pub fn handle_peer(&mut self, now: Instant, peer: PeerId, up: bool) {
+        self.advance(now);
+        if up {
+            self.peers.up(peer);
+            return self.resume_unassigned();
+        }
+        self.peers.down(peer);
+        let route = Route { peer, identity: None };
+        for at in self.table.of_route(&route) {
+            self.lose(at, Loss::Disconnected);
+        }
+        self.end_congestion(&route);
+        self.table.forget_peer(peer);
+        // Calls may have waited for this peer to have room; now they go to whoever is left.
+        self.resume_unassigned();
+    }
+
+    /// Calls that waited for a peer try again.
+    fn resume_unassigned(&mut self) {
+        for at in std::mem::take(&mut self.unassigned) {
+            self.enqueue(at);
+        }
+    }
+
+    /// A route is congested, or has room again. Meanwhile nothing but beats and grants is sent on it: items and
+    /// results wait here, where their number is bounded.
+    pub fn handle_congestion(&mut self, route: Route, congested: bool) {
+        if congested {
+            self.congested.entry(route).or_default();
+        } else if self.end_congestion(&route) {
+            self.resume_unassigned();
+        }
+    }
+
+    /// Channels that waited for this route go on; false when it was not congested.
+    fn end_congestion(&mut self, route: &Route) -> bool {
+        let Some(held) = self.congested.remove(route) else { return false };
+        for at in held.0 {
+            if let Some(channel) = self.table.get_mut(at)
+                // Meanwhile its call may have gone to another peer.
+                && *route == Route::of(channel.peer, &channel.envelope)
+            {
+                channel.stop_holding();
+                self.enqueue(at);
+            }
+        }
+        true
+    }
+
     /// From now on requests are answered with an error; those that are open go on.
     pub fn stop_accepting(&mut self) {
         self.stopping = true;
     }
 
     /// The next connection to be ended, and why. Either its peer has lost calls by its silence and was not heard since: it
-    /// may be dead without a word, and is to be made anew. Or its peer is [going away](crate::PeerEvent::GoingAway), and
-    /// nothing is open there any more. Tell of the end by [`PeerEvent::Down`](crate::PeerEvent::Down).
+    /// may be dead without a word, and is to be made anew. Or its peer is [going away](Self::handle_going_away), and
+    /// nothing is open there any more. Tell of the end by [`handle_peer`](Self::handle_peer).
     pub fn poll_disconnect(&mut self) -> Option<(PeerId, &'static str)> {
         self.peers.poll_disconnect()
     }
@@ -319,15 +355,15 @@ impl Session {
         channel.phase = Phase::Ended;
         channel.heartbeat = Heartbeat::idle();
         channel.beat = false;
+        channel.stop_holding();
         if let Side::Caller(caller) = &mut channel.side {
             caller.request = None;
             caller.grant = 0;
+            self.grown_bytes -= caller.window.close();
             caller.timeout = None;
             caller.retry = None;
-            if std::mem::take(&mut caller.assigned)
-                && let Some(peer) = channel.peer
-            {
-                self.peers.release(peer);
+            if std::mem::take(&mut caller.assigned) {
+                self.peers.release(channel.peer);
             }
         }
         self.deadlines.remove(at, &mut self.table);
@@ -341,13 +377,12 @@ impl Session {
             self.buffered_bytes -= channel.held_bytes();
             self.unsent_bytes -= channel.unsent;
             match channel.side {
-                Side::Caller(caller) => {
+                Side::Caller(mut caller) => {
+                    self.grown_bytes -= caller.window.close();
                     self.unread_calls -= usize::from(!caller.inbox.is_empty());
                     self.unread_answers -= caller.inbox.len();
-                    if caller.assigned
-                        && let Some(peer) = channel.peer
-                    {
-                        self.peers.release(peer);
+                    if caller.assigned {
+                        self.peers.release(channel.peer);
                     }
                 }
                 Side::Server(serving) => {

@@ -6,7 +6,8 @@ use std::{
 };
 
 use zerorpc_proto::{
-    Config, Keepalive, Limits, Liveness, MonitorEvent, Session, SocketKind, SocketOptions,
+    CallOptions, Config, Keepalive, Limits, Liveness, MonitorEvent, Session, SocketKind,
+    SocketOptions,
 };
 
 use super::{Client, Shared};
@@ -21,7 +22,7 @@ use crate::{
 pub struct ClientBuilder {
     links: Links,
     config: Config,
-    defaults: zerorpc_proto::CallOptions,
+    options: CallOptions,
 }
 
 impl ClientBuilder {
@@ -31,7 +32,7 @@ impl ClientBuilder {
         Self {
             links: Links::default().socket_options(options),
             config: Config::client(0),
-            defaults: zerorpc_proto::CallOptions::default(),
+            options: CallOptions::new(),
         }
     }
 
@@ -54,15 +55,10 @@ impl ClientBuilder {
         self
     }
 
-    /// How long calls wait for their first answer, 30 s by default.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.defaults.timeout = Some(timeout);
-        self
-    }
-
-    /// Lets calls wait for their first answer as long as the server lives.
-    pub fn no_timeout(mut self) -> Self {
-        self.defaults.timeout = None;
+    /// How long calls wait for their first answer, [30 s](crate::DEFAULT_TIMEOUT) by default; `None` lets them wait as long
+    /// as the server lives.
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.options = self.options.timeout(timeout);
         self
     }
 
@@ -81,9 +77,14 @@ impl ClientBuilder {
         self
     }
 
-    /// How many items of a stream the server may send ahead, 100 by default.
+    /// How many items of a stream the server may send ahead, whatever its reader does: a small number where each item is
+    /// dear, so that none is made that nobody reads.
+    ///
+    /// By default it is 100 at first. It grows as long as the reader has to wait because its server had no credit, and
+    /// shrinks when items wait for the reader, within [`Limits::stream_items`](crate::Limits::stream_items) and
+    /// [`Limits::stream_bytes`](crate::Limits::stream_bytes).
     pub fn slots(mut self, slots: u32) -> Self {
-        self.defaults.slots = slots;
+        self.options = self.options.slots(slots);
         self
     }
 
@@ -134,7 +135,7 @@ impl ClientBuilder {
         self.config.seed = seed()?;
         let (driver, keeper) = Driver::start(Session::new(self.config), parts, None)
             .map_err(|error| Error::Thread(error.to_string()))?;
-        let shared = Shared { driver, keeper: Some(keeper), endpoints, defaults: self.defaults };
-        Ok(Client { shared: Arc::new(shared) })
+        let shared = Shared { driver, keeper: Some(keeper), endpoints };
+        Ok(Client { shared: Arc::new(shared), options: self.options })
     }
 }

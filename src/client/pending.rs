@@ -10,9 +10,9 @@ use std::{
 };
 
 use serde::de::DeserializeOwned;
-use zerorpc_proto::{Answer, CallId};
+use zerorpc_proto::{Answer as First, CallId};
 
-use super::{Answer as Whole, RawStream, Shared, decode};
+use super::{Answer, FromAnswer, RawStream, Shared};
 use crate::error::Error;
 
 /// A call that has begun, and whose answer is still to come: [wait](Self::wait) for it, or await it in any
@@ -31,17 +31,21 @@ use crate::error::Error;
 /// ```
 #[must_use = "a call that nobody waits for is forgotten"]
 pub struct Pending<R> {
-    shared: Arc<Shared>,
-    id: CallId,
-    method: Box<str>,
-    /// There is nothing left of the call.
-    is_over: bool,
+    /// Gone once the answer was taken.
+    call: Option<Call>,
     value: PhantomData<fn() -> R>,
 }
 
-impl<R: DeserializeOwned> Pending<R> {
+/// A call that has begun.
+struct Call {
+    shared: Arc<Shared>,
+    id: CallId,
+    method: Box<str>,
+}
+
+impl<R: FromAnswer> Pending<R> {
     pub(super) fn new(shared: Arc<Shared>, id: CallId, method: &str) -> Self {
-        Self { shared, id, method: method.into(), is_over: false, value: PhantomData }
+        Self { call: Some(Call { shared, id, method: method.into() }), value: PhantomData }
     }
 
     /// Waits for the answer.
@@ -49,79 +53,22 @@ impl<R: DeserializeOwned> Pending<R> {
     /// # Errors
     /// As [`Client::call`](crate::Client::call).
     pub fn wait(mut self) -> Result<R, Error> {
-        let state = self.shared.enter(Instant::now())?;
-        let answer = self.shared.answer(state, self.id, &self.method, None);
-        // A stream goes on.
-        self.is_over = matches!(answer, Ok(Answer::Value(_)) | Err(_));
-        self.decode(answer)
-    }
-
-    fn decode(&self, answer: Result<Answer, Error>) -> Result<R, Error> {
-        match answer? {
-            Answer::Value(value) => decode(&self.method, &value),
-            _ => Err(Error::IsStream { method: self.method.to_string() }),
-        }
+        let call = self.call.take().expect("it is taken once");
+        let state = call.shared.enter(Instant::now())?;
+        call.conclude(call.shared.answer(state, call.id, &call.method, None))
     }
 }
 
-impl<R: DeserializeOwned> Future for Pending<R> {
+impl Call {
+    /// Makes of the first answer what the caller wants. If there is more to come, the stream forgets it.
+    fn conclude<R: FromAnswer>(&self, first: Result<First, Error>) -> Result<R, Error> {
+        let Self { shared, id, method } = self;
+        R::from_answer(Answer::begin(shared, *id, method, first?), method)
+    }
+}
+
+impl<R: FromAnswer> Future for Pending<R> {
     type Output = Result<R, Error>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let state = self.shared.enter(Instant::now())?;
-        self.shared.driver.poll_answer(state, self.id, context, None).map(|received| {
-            let answer = self.shared.understand(&self.method, received);
-            self.decode(answer)
-        })
-    }
-}
-
-impl<R> Drop for Pending<R> {
-    fn drop(&mut self) {
-        if !self.is_over {
-            self.shared.forget(self.id);
-        }
-    }
-}
-
-/// A call of a method of which it is not known how it answers, and whose answer is still to come: to be awaited in any
-/// async runtime. Dropping it forgets the call.
-///
-/// ```
-/// # use zerorpc::{Answer, Args, CallOptions, Client, Methods, Server};
-/// # let service = Methods::new("counter").stream("count", |n: u64| Ok(0..n));
-/// # let server = Server::builder().service(service).bind("tcp://127.0.0.1:*").build()?;
-/// # let client = Client::connect(&server.endpoints()[0])?;
-/// # futures_lite::future::block_on(async {
-/// let args = Args::encode_params(&(3,))?;
-/// match client.start_request("count", args, &CallOptions::default())?.await? {
-///     Answer::Value(value) => println!("{value:?}"),
-///     Answer::Stream(items) => assert_eq!(items.count(), 3),
-/// }
-/// # Ok::<(), zerorpc::Error>(())
-/// # })?;
-/// # Ok::<(), zerorpc::Error>(())
-/// ```
-#[must_use = "a call that nobody waits for is forgotten"]
-pub struct PendingAnswer {
-    /// Gone once the answer was taken.
-    call: Option<Begun>,
-}
-
-struct Begun {
-    shared: Arc<Shared>,
-    id: CallId,
-    method: Box<str>,
-}
-
-impl PendingAnswer {
-    pub(super) fn new(shared: Arc<Shared>, id: CallId, method: &str) -> Self {
-        Self { call: Some(Begun { shared, id, method: method.into() }) }
-    }
-}
-
-impl Future for PendingAnswer {
-    type Output = Result<Whole, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(call) = &self.call else { return Poll::Pending };
@@ -130,24 +77,15 @@ impl Future for PendingAnswer {
         else {
             return Poll::Pending;
         };
-        let answer = match call.shared.understand(&call.method, received) {
-            Ok(Answer::Value(value)) => Ok(Whole::Value(value)),
-            Err(error) => Err(error),
-            Ok(first) => {
-                let (shared, id) = (Arc::clone(&call.shared), call.id);
-                let stream = RawStream::begin(shared, id, &call.method, Some(first));
-                // The stream is who forgets the call now.
-                self.call = None;
-                return Poll::Ready(Ok(Whole::Stream(stream)));
-            }
-        };
+        let answer = call.conclude(call.shared.understand(&call.method, received));
+        self.call = None;
         Poll::Ready(answer)
     }
 }
 
-impl Drop for PendingAnswer {
+impl<R> Drop for Pending<R> {
     fn drop(&mut self) {
-        if let Some(Begun { shared, id, .. }) = &self.call {
+        if let Some(Call { shared, id, .. }) = &self.call {
             shared.forget(*id);
         }
     }

@@ -2,16 +2,15 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::Arc,
     task::{Context, Poll, Waker},
     time::Instant,
 };
 
 use foldhash::fast::RandomState;
-use parking_lot::{Condvar, Mutex};
 use zerorpc_proto::{Answer, Args, CallId};
 
 use super::{Closed, Driver, Guard, LATEST, State};
+use crate::sync::{Arc, Condvar, Mutex};
 
 /// An answer, and what is known of why there is none.
 pub(crate) type Received = (Answer, Option<Arc<str>>);
@@ -155,7 +154,6 @@ impl Driver {
             match self.take_answer(&mut state, id) {
                 Poll::Ready(taken) => {
                     take_along(&mut state, id, ahead);
-                    self.leave(state);
                     return taken;
                 }
                 Poll::Pending if self.may_lead(&mut state) => state = self.lead(state),
@@ -181,7 +179,6 @@ impl Driver {
         } else {
             state.followers.0.insert(id, Follower::Task(context.waker().clone()));
         }
-        self.leave(state);
         taken
     }
 
@@ -229,10 +226,7 @@ impl Driver {
         // Nobody gives anything any more.
         state.followers.0.remove(&id);
         match seat.given.lock().take() {
-            Some(Given::Answer(received)) => {
-                self.leave(state);
-                Ok(received)
-            }
+            Some(Given::Answer(received)) => Ok(received),
             Some(Given::Chance) | None => Err(state),
         }
     }
@@ -245,7 +239,6 @@ impl Driver {
             // The server is told, as far as it can be.
             self.send_out(&mut state);
         }
-        self.leave(state);
     }
 }
 

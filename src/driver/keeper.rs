@@ -1,12 +1,9 @@
 //! The thread that waits for the socket when nobody else does.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use super::{Driver, Guard};
+use crate::sync::{Arc, JoinHandle, Ordering, thread};
 
 /// How long nothing may be done before the keeper looks whether anything is to be done.
 const TICK: Duration = Duration::from_millis(1);
@@ -22,7 +19,7 @@ pub(super) struct Duty {
     pub(super) gives_way: bool,
 }
 
-pub(super) fn spawn(driver: Arc<Driver>) -> std::io::Result<thread::JoinHandle<()>> {
+pub(super) fn spawn(driver: Arc<Driver>) -> std::io::Result<JoinHandle<()>> {
     thread::Builder::new().name("zerorpc-keeper".into()).spawn(move || keep(&driver))
 }
 
@@ -36,16 +33,11 @@ fn keep(driver: &Driver) {
         if called || progress == seen {
             let mut state = driver.lock();
             if state.closed.is_some() {
-                return driver.let_go(state);
+                return;
             }
             if state.leader.is_none() && (state.must_be_polled() || state.session.has_output()) {
                 state = lead(driver, state);
                 seen = None;
-                uneventful = 0;
-            } else if state.leader.as_ref().is_some_and(|leader| leader.is_undisturbed)
-                && state.due().is_some_and(|due| due <= Instant::now())
-            {
-                driver.pump(&mut state);
                 uneventful = 0;
             } else {
                 uneventful += 1;
@@ -53,7 +45,7 @@ fn keep(driver: &Driver) {
             // Whoever needs the keeper from now on says so.
             state.keeper.asleep = uneventful > PATIENCE && state.closed.is_none();
             let asleep = state.keeper.asleep;
-            driver.let_go(state);
+            drop(state);
             if asleep {
                 thread::park();
                 uneventful = 0;
@@ -82,10 +74,6 @@ fn lead<'a>(driver: &'a Driver, mut state: Guard<'a>) -> Guard<'a> {
             driver.worker_bell.notify_one();
             // Whoever wanted to lead has a tick to begin.
             break;
-        }
-        if !state.deferred.is_empty() {
-            driver.let_go(state);
-            state = driver.lock();
         }
     }
     state

@@ -5,13 +5,10 @@ use std::time::Instant;
 use zerorpc_proto::TransportError;
 
 use super::{Closed, Driver, Guard, State, exchange};
-use crate::server::Desk;
 
 /// Who waits for the socket.
 pub(crate) struct Leader {
     pub(super) is_keeper: bool,
-    /// Hears of being woken late, since nobody was there who could have had a reason to wake it.
-    pub(super) is_undisturbed: bool,
     /// When it will come back without being woken.
     pub(super) until: Option<Instant>,
 }
@@ -31,21 +28,20 @@ impl Driver {
     }
 
     pub(super) fn wait_as<'a>(&'a self, mut state: Guard<'a>, is_keeper: bool) -> Guard<'a> {
+        if !state.deferred.is_empty() {
+            // It may take its time, and nobody would wait meanwhile.
+            return state.relock();
+        }
         if state.is_unfinished {
             self.progress();
             return state;
         }
         let until = state.due();
-        let is_alone = state.desk.as_ref().is_none_or(Desk::has_one_worker);
-        let is_undisturbed = !is_keeper && is_alone && !state.followers.has_any();
-        state.leader = Some(Leader { is_keeper, is_undisturbed, until });
+        state.leader = Some(Leader { is_keeper, until });
         self.progress();
         drop(state);
         let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
-        let mut waiter = self.waiter.lock();
-        let waited =
-            if is_undisturbed { waiter.wait_undisturbed(timeout) } else { waiter.wait(timeout) };
-        drop(waiter);
+        let waited = self.waiter.lock().wait(timeout);
         let mut state = self.lock();
         state.leader = None;
         if let Err(error) = waited {
@@ -67,29 +63,12 @@ impl Driver {
         }
     }
 
-    /// Lets go of the lock for good, or for a while: the wait for the socket goes on without this thread,
-    /// and what may not happen under the lock happens now.
-    pub(crate) fn leave(&self, mut state: Guard<'_>) {
-        if state.leader.is_none() && (state.followers.has_any() || state.keeper.asleep) {
-            self.pass_on(&mut state);
-        }
-        self.let_go(state);
-    }
-
-    /// Lets go of the lock, and does what may not happen under it.
-    pub(super) fn let_go(&self, mut state: Guard<'_>) {
-        if state.deferred.is_empty() {
+    /// Finds somebody to lead if nobody does: a caller that waits, else the keeper. (Unless he sleeps, he looks in by
+    /// himself.)
+    pub(super) fn pass_on(&self, state: &mut State) {
+        if state.leader.is_some() || !state.followers.has_any() && !state.keeper.asleep {
             return;
         }
-        let deferred = std::mem::take(&mut state.deferred);
-        drop(state);
-        for work in deferred {
-            work();
-        }
-    }
-
-    /// Finds somebody to lead: a caller that waits, else the keeper. (Unless he sleeps, he looks in by himself.)
-    fn pass_on(&self, state: &mut State) {
         if state.followers.wake_thread() || !state.must_be_polled() {
             return;
         }

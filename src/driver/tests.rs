@@ -172,8 +172,7 @@ impl Far for Hidden {
     fn take(&mut self, message: Transmit) {
         let now = Instant::now();
         let request = Multipart::direct(message.payload.to_bytes());
-        self.server.handle_message(now, PeerId::NAMELESS, request);
-        assert_eq!(self.server.misbehaviours(), 0, "a message of ours");
+        self.server.handle_message(now, PeerId::NAMELESS, request).expect("a message of ours");
         while let Some(notice) = self.server.poll_notice() {
             if let Notice::Requested(id) = notice {
                 let mut request = self.server.request(id).expect("it was asked just now");
@@ -237,7 +236,6 @@ fn what_sending_hides_is_not_waited_for() {
         let options = CallOptions::default();
         let id = state.session.open(Instant::now(), PeerId::NAMELESS, "echo", args, &options);
         driver.send_request(&mut state);
-        driver.leave(state);
         (number, id.expect("a call"))
     };
     let finish = |(number, id)| {
@@ -257,40 +255,40 @@ fn what_sending_hides_is_not_waited_for() {
     keeper.join().expect("no panic");
 }
 
-/// Whoever waits undisturbed hears nothing before the test ends.
-struct Deaf {
+/// Waits for no longer than it is told to, or until it is woken.
+struct Punctual {
     waits: mpsc::Sender<()>,
-    end: mpsc::Receiver<()>,
+    rung: mpsc::Receiver<()>,
 }
 
-impl Waiter for Deaf {
-    fn wait(&mut self, _: Option<Duration>) -> io::Result<()> {
-        Err(io::Error::other("this wait can be disturbed"))
-    }
-
-    fn wait_undisturbed(&mut self, _: Option<Duration>) -> io::Result<()> {
+impl Waiter for Punctual {
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         // Nobody listens where the test is over.
         let _ = self.waits.send(());
-        self.end.recv_timeout(Duration::from_secs(30)).map_err(io::Error::other)
+        let Some(timeout) = timeout else { return Err(io::Error::other("a wait without an end")) };
+        match self.rung.recv_timeout(timeout) {
+            Ok(()) | Err(mpsc::RecvTimeoutError::Timeout) => Ok(()),
+            Err(error) => Err(io::Error::other(error)),
+        }
     }
 }
 
-/// A leader that does not hear of what is due earlier than it expected makes nobody wait: the keeper sees to it.
+/// A leader is woken for what is due earlier than it expected when it began to wait.
 #[test]
-fn what_is_due_is_done_though_the_leader_is_deaf() {
+fn what_is_due_earlier_is_not_overslept() {
     let (waits, is_waiting) = mpsc::channel();
-    let (over, end) = mpsc::channel();
+    let (ring, rung) = mpsc::channel();
     let parts = Parts {
         transport: Box::new(Over(Slow(Arc::default()))),
-        waiter: Box::new(Deaf { waits, end }),
-        waker: Box::new(Nobody),
+        waiter: Box::new(Punctual { waits, rung }),
+        waker: Box::new(Ring(ring)),
         monitor: None,
     };
     let config = Config { heartbeat: None, ..Config::client(1) };
     let (driver, keeper) = Driver::start(Session::new(config), parts, None).expect("a thread");
     let call = |timeout| {
         let mut state = driver.lock();
-        let options = CallOptions { timeout: Some(timeout), ..CallOptions::default() };
+        let options = CallOptions::new().timeout(timeout);
         let to = PeerId::NAMELESS;
         let id = state.session.open(Instant::now(), to, "method", Args::NONE, &options);
         driver.await_answer(state, id.expect("a call"), None)
@@ -301,8 +299,42 @@ fn what_is_due_is_done_though_the_leader_is_deaf() {
         let answer = call(BEAT).expect("an open socket").expect("an answer");
         assert_eq!(answer.0, Answer::Lost(Loss::TimedOut { after: BEAT }));
         driver.shut();
-        over.send(()).expect("the leader waits");
         assert!(matches!(leader.join().expect("no panic"), Err(Closed::ByUser)));
     });
+    keeper.join().expect("no panic");
+}
+
+/// What is deferred runs without the lock, whatever becomes of what was deferred before it, and nobody waits for the socket
+/// or for a bell before it has run.
+#[test]
+fn what_is_deferred_is_done_without_the_lock() {
+    let parts = Parts {
+        transport: Box::new(Over(Slow(Arc::default()))),
+        waiter: Box::new(Early { slow: Arc::default(), waited: true }),
+        waker: Box::new(Nobody),
+        monitor: None,
+    };
+    let config = Config { heartbeat: None, ..Config::client(1) };
+    let (driver, keeper) = Driver::start(Session::new(config), parts, None).expect("a thread");
+    let done = Arc::new(AtomicUsize::new(0));
+    let defer = || {
+        let mut state = driver.lock();
+        state.deferred.push(Box::new(|| panic!("on purpose")));
+        let (driver, done) = (Arc::clone(&driver), Arc::clone(&done));
+        state.deferred.push(Box::new(move || {
+            drop(driver.lock());
+            done.fetch_add(1, Ordering::SeqCst);
+        }));
+        state
+    };
+    drop(defer());
+    assert_eq!(done.load(Ordering::SeqCst), 1);
+    let (state, timed_out) = defer().wait_until(&driver.quiet_bell, None);
+    assert!(!timed_out);
+    assert_eq!(done.load(Ordering::SeqCst), 2);
+    drop(state);
+    drop(driver.lead(defer()));
+    assert_eq!(done.load(Ordering::SeqCst), 3);
+    driver.shut();
     keeper.join().expect("no panic");
 }

@@ -137,11 +137,6 @@ impl Desk {
         self.busy -= 1;
     }
 
-    /// Whether no more than one worker can be at work.
-    pub(crate) fn has_one_worker(&self) -> bool {
-        self.workers.saturating_sub(self.idle) <= 1
-    }
-
     /// Whether its methods are short: then one worker does everything.
     pub(crate) fn is_brisk(&self) -> bool {
         self.pace.is_short()
@@ -176,7 +171,7 @@ impl Desk {
                     self.jobs.push_back(Job::Discard(stream));
                 }
             }
-            _ => {}
+            Notice::Requested(_) | Notice::Readable(_) | Notice::CallLost(_) => {}
         }
     }
 

@@ -136,7 +136,6 @@ impl Responder {
         if !is_put_off {
             driver.send_out(&mut state);
         }
-        driver.leave(state);
     }
 }
 
@@ -154,9 +153,7 @@ pub fn send_together<T>(action: impl FnOnce() -> T) -> T {
     impl Drop for Sending {
         fn drop(&mut self) {
             for driver in TOGETHER.take().into_iter().flatten().filter_map(|it| it.upgrade()) {
-                let mut state = driver.lock();
-                driver.send_out(&mut state);
-                driver.leave(state);
+                driver.send_out(&mut driver.lock());
             }
         }
     }

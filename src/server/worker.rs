@@ -54,18 +54,17 @@ pub(super) fn work(driver: &Driver) {
             unsent.send(driver, &mut state);
         } else if driver.may_lead(&mut state) {
             state = driver.lead(state);
-            if !state.deferred.is_empty() {
-                driver.leave(state);
-                state = driver.lock();
+        } else {
+            let is_superfluous;
+            (state, is_superfluous) = idle(driver, state);
+            if is_superfluous {
+                break;
             }
-        } else if idle(driver, &mut state) {
-            break;
         }
     }
     if let Some(desk) = &mut state.desk {
         desk.workers -= 1;
     }
-    driver.leave(state);
 }
 
 /// Answers that this worker has left to be sent together with others.
@@ -102,17 +101,19 @@ impl Unsent {
 }
 
 /// Waits for something to do; true when there is too little of it for this worker.
-fn idle(driver: &Driver, state: &mut Guard<'_>) -> bool {
+fn idle<'a>(driver: &Driver, mut state: Guard<'a>) -> (Guard<'a>, bool) {
     let count = |state: &mut Guard<'_>, change: isize| -> Option<()> {
         let desk = state.desk.as_mut()?;
         desk.idle = desk.idle.saturating_add_signed(change);
         Some(())
     };
-    count(state, 1);
-    let waited = driver.worker_bell.wait_for(state, IDLE);
-    count(state, -1);
-    waited.timed_out()
-        && state.desk.as_ref().is_some_and(|desk| !desk.has_job() && desk.workers > 1)
+    count(&mut state, 1);
+    let deadline = Instant::now() + IDLE;
+    let (mut state, timed_out) = state.wait_until(&driver.worker_bell, Some(deadline));
+    count(&mut state, -1);
+    let is_superfluous =
+        timed_out && state.desk.as_ref().is_some_and(|desk| !desk.has_job() && desk.workers > 1);
+    (state, is_superfluous)
 }
 
 /// Before something that may take long: sends what waits, and calls somebody for what is to be done beside it.
@@ -131,12 +132,12 @@ fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job, unsent: &mut Unse
     let id = match job {
         Job::Resume(id, stream) => {
             make_way(driver, &mut state, unsent);
-            driver.leave(state);
+            drop(state);
             return feed(driver, id, stream, unsent);
         }
         Job::Discard(stream) => {
             make_way(driver, &mut state, unsent);
-            driver.leave(state);
+            drop(state);
             drop(stream);
             return driver.lock();
         }
@@ -152,7 +153,7 @@ fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job, unsent: &mut Unse
         return state;
     };
     make_way(driver, &mut state, unsent);
-    driver.leave(state);
+    drop(state);
     let stretch = share.is_heavy().then(Stretch::begin);
     let start = Instant::now();
     let answer = guarded(|| builtin::answer(service.as_ref(), &request));
@@ -275,7 +276,7 @@ fn feed<'a>(
         match request.send(item) {
             Ok(()) => {
                 asked = unsent.add(driver, &mut state, asked);
-                driver.leave(state);
+                drop(state);
                 driver.progress();
             }
             Err(Blocked(item)) => {
@@ -291,7 +292,7 @@ fn feed<'a>(
 
 /// Drops a stream, which may take its time, without the lock.
 fn dropped<'a>(driver: &'a Driver, state: Guard<'a>, stream: Stream) -> Guard<'a> {
-    driver.leave(state);
+    drop(state);
     drop(stream);
     driver.lock()
 }

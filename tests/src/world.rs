@@ -1,17 +1,18 @@
 //! A simulated world: clients, servers and proxies on a network with faults, in virtual time.
 //!
 //! Nothing here looks at a clock (apart from one instant to count from), and chance comes from
-//! [`Dice`], so everything can be repeated. Beside the sessions stands a reference model: [`Task::answers`]
+//! [`Prng`], so everything can be repeated. Beside the sessions stands a reference model: [`Task::answers`]
 //! says what a call must end with, and a monitor on the wire watches credit and beats.
 
+pub mod checker;
 pub mod client;
-pub mod dice;
-pub mod foreign;
 mod monitor;
 mod network;
-pub mod puppet;
+pub mod prng;
+pub mod raw_event;
 pub mod server;
 pub mod task;
+pub mod test_session;
 
 use std::{
     sync::LazyLock,
@@ -19,13 +20,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use zerorpc_proto::{Config, Multipart, PeerEvent, PeerId, Session, Transmit};
+use zerorpc_proto::{Config, Multipart, PeerId, Session, Transmit};
 
+use checker::Checker;
 use client::{Client, Manner};
-use dice::Dice;
 use monitor::Monitor;
-pub use network::Weather;
+pub use network::LinkProfile;
 use network::{Flight, Network};
+use prng::Prng;
 use server::Server;
 use task::Task;
 
@@ -58,13 +60,14 @@ struct Node {
     interval: Option<Duration>,
     /// The connection that it made itself.
     uplink: Option<usize>,
+    checker: Checker,
 }
 
 /// Everything that there is.
 #[derive(Debug)]
 pub struct World {
     /// Chance.
-    pub dice: Dice,
+    pub prng: Prng,
     /// How often a session was woken by its own deadline.
     pub wakes: u64,
     now: Instant,
@@ -77,9 +80,9 @@ pub struct World {
 impl World {
     /// An empty world.
     #[must_use]
-    pub fn new(dice: Dice) -> Self {
+    pub fn new(prng: Prng) -> Self {
         Self {
-            dice,
+            prng,
             wakes: 0,
             now: epoch(),
             nodes: Vec::new(),
@@ -90,7 +93,13 @@ impl World {
     }
 
     fn add(&mut self, role: Role, interval: Option<Duration>, nameless: bool) -> NodeId {
-        self.nodes.push(Node { role, nameless, interval, uplink: None });
+        self.nodes.push(Node {
+            role,
+            nameless,
+            interval,
+            uplink: None,
+            checker: Checker::default(),
+        });
         NodeId(self.nodes.len() - 1)
     }
 
@@ -112,12 +121,12 @@ impl World {
     }
 
     /// Connects a client or a proxy to a proxy or a server.
-    pub fn connect(&mut self, from: NodeId, to: NodeId, weather: Weather) {
-        let link = self.network.connect(self.now, [from.0, to.0], weather);
+    pub fn connect(&mut self, from: NodeId, to: NodeId, profile: LinkProfile) {
+        let link = self.network.connect(self.now, [from.0, to.0], profile);
         self.nodes[from.0].uplink = Some(link);
         for (node, _) in [(from, to), (to, from)] {
             if let Some(session) = self.named_session(node.0) {
-                session.handle_peer_event(epoch(), PeerEvent::Up(peer(link)));
+                session.handle_peer(epoch(), peer(link), true);
             }
         }
     }
@@ -130,7 +139,7 @@ impl World {
         let now = self.now;
         for end in self.network.links[link].ends {
             if let Some(session) = self.named_session(end) {
-                session.handle_peer_event(now, PeerEvent::Down(peer(link), "gone".into()));
+                session.handle_peer(now, peer(link), false);
             }
         }
     }
@@ -254,7 +263,9 @@ impl World {
         while let Some(next) = self.next().filter(|next| *next <= end) {
             self.now = self.now.max(next);
             while let Some(flight) = self.network.arrived(self.now) {
+                let to = flight.to;
                 self.arrive(flight);
+                self.check(to);
             }
             for node in 0..self.nodes.len() {
                 self.wake(node);
@@ -285,6 +296,7 @@ impl World {
             session.handle_timeout(now);
             assert!(session.poll_timeout().is_none_or(|due| due > now), "what is due was done");
             self.wakes += 1;
+            self.check(node);
         }
     }
 
@@ -300,11 +312,21 @@ impl World {
             while let Some(transmit) = self.session(node).and_then(Session::poll_transmit) {
                 self.monitor.sent(now, node, &transmit, self.nodes[node].interval);
                 self.send(node, transmit);
+                self.check(node);
                 // What left makes room for more.
                 if let Role::Server(server) = &mut self.nodes[node].role {
                     server.settle(now);
                 }
             }
+        }
+    }
+
+    fn check(&mut self, node: usize) {
+        let Node { role, checker, .. } = &mut self.nodes[node];
+        match role {
+            Role::Client(client) => checker.check(&client.session),
+            Role::Server(server) => checker.check(&server.session),
+            Role::Proxy => {}
         }
     }
 
@@ -315,11 +337,11 @@ impl World {
         let link = match (self.nodes[node].nameless, is_client) {
             (true, true) => self.nodes[node].uplink,
             (true, false) => Some(link_of(&frames.remove(0))),
-            (false, _) => Some(connection(to)),
+            (false, _) => Some(usize::try_from(to.0 - 1).expect("a small number")),
         };
         frames.extend([Bytes::new(), payload.to_bytes()]);
         if let Some(link) = link {
-            self.network.send(&mut self.dice, self.now, link, node, frames);
+            self.network.send(&mut self.prng, self.now, link, node, frames);
         }
     }
 
@@ -334,7 +356,7 @@ impl World {
                 Some(link_of(&frames.remove(0)))
             };
             if let Some(onward) = onward {
-                self.network.send(&mut self.dice, self.now, onward, to, frames);
+                self.network.send(&mut self.prng, self.now, onward, to, frames);
             }
             return;
         }
@@ -345,20 +367,14 @@ impl World {
         self.monitor.received(to, from, &message.envelope, &message.payload);
         let now = self.now;
         if let Some(session) = self.session(to) {
-            puppet::hear(session, now, from, message).expect("nobody misbehaves here");
+            session.handle_message(now, from, message).expect("nobody misbehaves here");
         }
     }
 }
 
 /// How both ends of a connection call each other.
 fn peer(link: usize) -> PeerId {
-    PeerId::new(link as u64 + 1)
-}
-
-/// Which connection a peer is at the end of.
-fn connection(peer: PeerId) -> usize {
-    let number = peer.number().expect("it has a name");
-    usize::try_from(number - 1).expect("a small number")
+    PeerId(link as u64 + 1)
 }
 
 /// How a ROUTER names a connection.

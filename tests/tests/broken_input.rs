@@ -13,10 +13,7 @@ use zerorpc_proto::{
 };
 use zerorpc_tests::{
     vectors::{self, Reference, Vector},
-    world::{
-        foreign::{Foreign, encode, read},
-        puppet::hear,
-    },
+    world::raw_event::{RawEvent, encode, read},
 };
 
 /// Where we answer otherwise than the reference, with the events that our server sends.
@@ -42,8 +39,8 @@ const DIFFERENCES: [(&str, &[&str], &str); 19] = [
     ("more-opens-channel", &[], "the reference keeps and beats a channel that calls nothing"),
 ];
 
-const HOSTILE: PeerId = PeerId::new(1);
-const NEIGHBOUR: PeerId = PeerId::new(2);
+const HOSTILE: PeerId = PeerId(1);
+const NEIGHBOUR: PeerId = PeerId(2);
 
 /// The vectors, with those that were too long to store.
 fn broken() -> Vec<Vector> {
@@ -53,10 +50,10 @@ fn broken() -> Vec<Vector> {
         let payload: Bytes = match &*vector.name {
             "id-huge" => {
                 let id = Value::Binary(vec![0x69; 1_000_000]);
-                Foreign::request(id, "echo", vec![1.into()]).payload()
+                RawEvent::request(id, "echo", vec![1.into()]).payload()
             }
             "nest-100k" => {
-                let whole = Foreign::request("n", "echo", vec![]).payload();
+                let whole = RawEvent::request("n", "echo", vec![]).payload();
                 [&whole[..whole.len() - 1], &nested].concat().into()
             }
             "nest-header-100k" => {
@@ -87,7 +84,7 @@ impl Server {
 
     fn hear(&mut self, from: PeerId, message: Multipart) {
         // Whether that is reported as misbehaviour does not matter here.
-        let _ = hear(&mut self.session, self.now, from, message);
+        let _ = self.session.handle_message(self.now, from, message);
         self.settle();
     }
 
@@ -127,7 +124,7 @@ impl Server {
     }
 
     fn call(&mut self, from: PeerId, id: &str, method: &str) {
-        self.hear(from, Foreign::request(id, method, vec![7.into()]).message());
+        self.hear(from, RawEvent::request(id, method, vec![7.into()]).message());
     }
 
     fn take(&mut self, to: PeerId, id: &str) -> Vec<String> {
@@ -193,12 +190,12 @@ fn a_client_survives_and_calls_on() {
             let id = read(&client.poll_transmit().expect("the request")).header.message_id;
             calls.push((peer, call, id.expect("requests have an id")));
         }
-        let _ = hear(&mut client, now, HOSTILE, vector.multipart());
+        let _ = client.handle_message(now, HOSTILE, vector.multipart());
         assert_eq!(client.open_channels(), 2, "{name}");
         for (peer, call, id) in calls {
             let id = rmpv::decode::read_value(&mut id.as_encoded()).expect("well-formed");
-            let answer = Foreign::on(id, "OK", Value::Array(vec![7.into()])).message();
-            assert_eq!(hear(&mut client, now, peer, answer), Ok(()), "{name}");
+            let answer = RawEvent::on(id, "OK", Value::Array(vec![7.into()])).message();
+            assert_eq!(client.handle_message(now, peer, answer), Ok(()), "{name}");
             let answer = client.call(call).and_then(|mut call| call.recv());
             assert_eq!(answer, Some(Answer::Value(Args::encode(&7).expect("a number"))), "{name}");
         }
@@ -211,14 +208,14 @@ fn a_client_survives_and_calls_on() {
 #[test]
 fn a_broken_answer_costs_its_own_call_at_most() {
     for (what, answer) in [
-        ("OK without a value", Foreign::on("", "OK", Value::Array(vec![]))),
-        ("OK with nil", Foreign::on("", "OK", Value::Nil)),
-        ("ERR of nothing", Foreign::on("", "ERR", Value::Array(vec![]))),
-        ("ERR of a map", Foreign::on("", "ERR", Value::Map(vec![]))),
-        ("ERR of numbers", Foreign::on("", "ERR", Value::Array(vec![1.into(); 5]))),
-        ("an unknown name", Foreign::on("", "NOT_OK", Value::Nil)),
-        ("a name that is no text", Foreign::on("", "OK", Value::Nil).with_name(5)),
-        ("version of any type", Foreign::on("", "OK", Value::Nil).version("three")),
+        ("OK without a value", RawEvent::on("", "OK", Value::Array(vec![]))),
+        ("OK with nil", RawEvent::on("", "OK", Value::Nil)),
+        ("ERR of nothing", RawEvent::on("", "ERR", Value::Array(vec![]))),
+        ("ERR of a map", RawEvent::on("", "ERR", Value::Map(vec![]))),
+        ("ERR of numbers", RawEvent::on("", "ERR", Value::Array(vec![1.into(); 5]))),
+        ("an unknown name", RawEvent::on("", "NOT_OK", Value::Nil)),
+        ("a name that is no text", RawEvent::on("", "OK", Value::Nil).with_name(5)),
+        ("version of any type", RawEvent::on("", "OK", Value::Nil).version("three")),
     ] {
         let (mut client, now) = (Session::new(Config::client(1)), Instant::now());
         let mut open = || {
@@ -228,11 +225,11 @@ fn a_broken_answer_costs_its_own_call_at_most() {
             (call.expect("few calls"), Value::Binary(id))
         };
         let ((bad, bad_id), (good, good_id)) = (open(), open());
-        let _ = hear(&mut client, now, HOSTILE, answer.with("response_to", bad_id).message());
+        let _ = client.handle_message(now, HOSTILE, answer.with("response_to", bad_id).message());
         let answer = client.call(bad).and_then(|mut call| call.recv());
         assert!(matches!(answer, Some(Answer::Lost(_) | Answer::Failed(_))), "{what}: {answer:?}");
-        let fine = Foreign::on(good_id, "OK", Value::Array(vec![Value::Nil])).message();
-        hear(&mut client, now, HOSTILE, fine).expect("a sound event");
+        let fine = RawEvent::on(good_id, "OK", Value::Array(vec![Value::Nil])).message();
+        client.handle_message(now, HOSTILE, fine).expect("a sound event");
         let answer = client.call(good).and_then(|mut call| call.recv());
         assert_eq!(answer, Some(Answer::Value(Args::NIL)), "{what}");
         assert_eq!((client.open_channels(), client.buffered_bytes()), (0, 0), "{what}");

@@ -161,7 +161,7 @@ fn time_limits(pair: Pair) {
     let (server, _) = pair.serve();
     let client = pair.client_of(&server);
     let options = CallOptions::new().timeout(SECOND / 5);
-    let error = client.call_with::<()>(&options, "sleep", (1.0,)).expect_err("too slow");
+    let error = client.with(options).call::<()>("sleep", (1.0,)).expect_err("too slow");
     assert_eq!(
         error.to_string(),
         format!(
@@ -174,9 +174,9 @@ fn time_limits(pair: Pair) {
 
 /// By the end of the connection where that shows, otherwise by silence.
 fn a_server_that_vanishes_is_noticed(pair: Pair) {
-    let is_expected = |loss: &Loss| match pair.client {
-        TransportKind::Mio => matches!(loss, Loss::Disconnected { .. }),
-        _ => *loss == Loss::Silent { after: SECOND / 2 },
+    let expected = match pair.client {
+        TransportKind::Mio => Loss::Disconnected,
+        _ => Loss::Silent { after: SECOND / 2 },
     };
     let (server, seen) = pair.serve();
     let client = pair
@@ -194,7 +194,7 @@ fn a_server_that_vanishes_is_noticed(pair: Pair) {
         drop(server);
         match call.join().expect("no panic") {
             Err(Error::LostRemote { method, loss, .. }) => {
-                assert!(method == "sleep" && is_expected(&loss), "{method}: {loss}");
+                assert_eq!((method.as_str(), loss), ("sleep", expected));
             }
             other => panic!("{other:?}"),
         }
@@ -216,7 +216,7 @@ fn a_client_may_be_there_before_its_server(pair: Pair) {
 fn a_request_whose_caller_gave_up_is_never_run(pair: Pair) {
     let client = pair.client().bind("tcp://127.0.0.1:*").build().expect("a client");
     let options = CallOptions::new().timeout(SECOND / 5);
-    let given_up = client.call_with::<u64>(&options, "count", ());
+    let given_up = client.with(options).call::<u64>("count", ());
     assert!(matches!(given_up, Err(Error::Unreachable { .. })), "{given_up:?}");
     let (_worker, seen) = pair.serve_with(|builder| builder.connect(&client.endpoints()[0]));
     assert_eq!(client.call("count", ()), Ok(1), "the first request was withdrawn");
@@ -233,7 +233,7 @@ fn context_reaches_the_method(pair: Pair) {
     let mut context = Context::new();
     context.insert("trace_id", "abc-123").expect("encodes");
     let options = CallOptions::new().context(context);
-    let traced = pair.client_of(&server).call_with::<String>(&options, "trace", ());
+    let traced = pair.client_of(&server).with(options).call::<String>("trace", ());
     assert_eq!(traced.as_deref(), Ok("abc-123"));
 }
 
@@ -248,7 +248,7 @@ fn shutdown_lets_running_calls_finish_and_refuses_new_ones(pair: Pair) {
         let options = CallOptions::new().timeout(SECOND / 10);
         let mut refused = false;
         while !refused && !running.is_finished() {
-            let called = client.call_with::<u64>(&options, "count", ());
+            let called = client.with(options.clone()).call::<u64>("count", ());
             refused = matches!(called, Err(Error::Unreachable { .. }));
         }
         assert_eq!(running.join().expect("no panic"), Ok(()));
@@ -308,7 +308,7 @@ fn over_inproc() {
         drop(server);
     });
     let soon = CallOptions::new().timeout(Duration::from_millis(100));
-    assert!(client.call_with::<u64>(&soon, "add", (1, 2)).is_err(), "nobody is there any more");
+    assert!(client.with(soon).call::<u64>("add", (1, 2)).is_err(), "nobody is there any more");
 }
 
 fn links_come_and_go_while_calls_go_on(pair: Pair) {

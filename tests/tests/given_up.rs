@@ -16,7 +16,7 @@ const A_MOMENT: Duration = Duration::from_millis(200);
 /// Calls a method that is counted, and gives it up.
 fn give_up(client: &Client) {
     let soon = CallOptions::new().timeout(A_MOMENT);
-    let given_up = client.call_with::<u64>(&soon, "count", ());
+    let given_up = client.with(soon).call::<u64>("count", ());
     assert!(
         matches!(given_up, Err(Error::Unreachable { .. } | Error::Timeout { .. })),
         "{given_up:?}"
@@ -53,7 +53,7 @@ fn the_server_has_gone(pair: Pair) {
     assert_eq!(client.call("add", (1, 2)), Ok(3));
     drop(server);
     // The end of the connection is known by then.
-    let lost = client.call_with::<u64>(&CallOptions::new().timeout(A_MOMENT), "add", (1, 2));
+    let lost = client.with(CallOptions::new().timeout(A_MOMENT)).call::<u64>("add", (1, 2));
     assert!(lost.is_err(), "{lost:?}");
     give_up(&client);
     serve_only_what_is_asked_for_now(pair, &client, &endpoint);

@@ -7,7 +7,7 @@ use zerorpc_proto::{
 };
 use zerorpc_tests::{
     vectors::{self, Vector},
-    world::foreign::{encode, value},
+    world::raw_event::{encode, value},
 };
 
 /// Hand-made events whose writer had habits of its own, and which are therefore not written byte by byte as

@@ -9,13 +9,10 @@ use zerorpc_proto::{
 };
 use zerorpc_tests::{
     vectors::{self, Vector},
-    world::{
-        foreign::{Foreign, args, read, value},
-        puppet::hear,
-    },
+    world::raw_event::{RawEvent, args, read, value},
 };
 
-const PEER: PeerId = PeerId::new(1);
+const PEER: PeerId = PeerId(1);
 const INTERVAL: Duration = Duration::from_secs(1);
 
 fn config(mut config: Config) -> Config {
@@ -80,7 +77,8 @@ impl Serving {
             let more = value(&event.args);
             self.credit += more.as_array().map_or(0, |args| args[0].as_u64().unwrap_or(0));
         }
-        hear(&mut self.session, self.now, PEER, vector.multipart())
+        self.session
+            .handle_message(self.now, PEER, vector.multipart())
             .unwrap_or_else(|error| panic!("{}: {error}", vector.name));
         if let Some(Notice::Requested(id)) = self.session.poll_notice() {
             self.request = Some(id);
@@ -216,8 +214,8 @@ impl Serving {
                 self.send(Args::NIL);
                 assert!(self.session.poll_transmit().is_some(), "an item is sent at once");
             }
-            let grant = Foreign::grant(id.clone(), 3).message();
-            hear(&mut self.session, self.now, PEER, grant).expect("a sound event");
+            let grant = RawEvent::grant(id.clone(), 3).message();
+            self.session.handle_message(self.now, PEER, grant).expect("a sound event");
             self.credit += 3;
         }
     }
@@ -243,7 +241,7 @@ impl Calling {
         }
         let (mut session, now) = (Session::new(settings), Instant::now());
         let asked = decode(request.payload());
-        let options = CallOptions { context: asked.header.context.clone(), ..Default::default() };
+        let options = CallOptions::new().context(asked.header.context.clone());
         let call = session.open(now, PEER, &asked.name, asked.args.clone(), &options)?;
         let ours = read(&session.poll_transmit().expect("the request"));
         assert_eq!(ours.name, asked.name, "{}", request.name);
@@ -262,7 +260,7 @@ impl Calling {
             self.session.handle_timeout(self.now);
         }
         let message = Multipart::direct(event.encode());
-        hear(&mut self.session, self.now, PEER, message).expect("a sound event");
+        self.session.handle_message(self.now, PEER, message).expect("a sound event");
         let session = &mut self.session;
         while let Some(answer) = session.call(self.call).and_then(|mut call| call.recv()) {
             self.answers.push(answer);
@@ -308,7 +306,7 @@ fn our_client_takes_what_the_recorded_server_says() {
         let (mut expected, mut grants, mut beats) = (Vec::new(), Vec::new(), 0);
         for step in steps(&conversation).into_iter().flatten() {
             let event = match step {
-                Step::Item(number) => decode(&Foreign::on("", "STREAM", number.into()).payload()),
+                Step::Item(number) => decode(&RawEvent::on("", "STREAM", number.into()).payload()),
                 Step::Recorded(vector) if vector.is_from_server() => decode(vector.payload()),
                 Step::Recorded(vector) => {
                     let says = vector.says();

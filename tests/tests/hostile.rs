@@ -136,7 +136,7 @@ fn a_client_outlives_the_answers_of_a_broken_server(pair: Pair) {
     std::thread::scope(|scope| {
         let calls = scope.spawn(|| {
             let options = CallOptions::new().timeout(30 * SECOND);
-            answers.map(|_| client.call_with::<i64>(&options, "add", (1, 2)))
+            answers.map(|_| client.with(options.clone()).call::<i64>("add", (1, 2)))
         });
         for (_, answer, _) in &answers {
             let request = server.recv_multipart(0).expect("a request comes");
@@ -189,6 +189,6 @@ fn a_server_that_ignores_credit_ends_its_own_stream(pair: Pair) {
         });
         drop(stream);
         let options = CallOptions::new().timeout(SECOND / 10);
-        let _nobody_answers = client.call_with::<()>(&options, "end", ());
+        let _nobody_answers = client.with(options).call::<()>("end", ());
     });
 }

@@ -90,7 +90,7 @@ fn losses_and_errors_come_with_the_answer(pair: Pair) {
     let stream = client.start::<u64>("numbers", (3,)).expect("a call");
     assert!(matches!(stream.wait(), Err(Error::IsStream { .. })));
     let options = CallOptions::new().timeout(Duration::from_millis(100));
-    let late = client.start_with::<()>(&options, "sleep", (1.0,)).expect("a call");
+    let late = client.with(options).start::<()>("sleep", (1.0,)).expect("a call");
     assert!(matches!(block_on(late), Err(Error::Timeout { .. })));
     let beat = Duration::from_millis(50);
     let hasty = pair.client().connect(&server.endpoints()[0]).heartbeat(beat).build();
@@ -170,9 +170,8 @@ fn awaited_streams_that_are_dropped_end_their_producers(pair: Pair) {
 fn answers_of_either_kind_are_awaited(pair: Pair) {
     let (server, _) = pair.serve();
     let client = pair.client_of(&server);
-    let request = |method: &str, args: Args| {
-        block_on(client.start_request(method, args, &CallOptions::default()).expect("a call"))
-    };
+    let request =
+        |method: &str, args: Args| block_on(client.start::<Answer>(method, args).expect("a call"));
     for round in 0..50_i64 {
         let sum = request("add", Args::encode(&(round, 1)).expect("encodes"));
         assert!(matches!(sum, Ok(Answer::Value(sum)) if sum.decode() == Ok(round + 1)));
@@ -195,6 +194,6 @@ fn answers_of_either_kind_are_awaited(pair: Pair) {
     let failing = request("no_such_method", Args::NONE);
     assert!(matches!(failing, Err(Error::Remote(error)) if error.name == "NameError"));
     let slow = Args::encode(&("late", 60)).expect("encodes");
-    drop(client.start_request("slow_echo", slow, &CallOptions::default()));
+    drop(client.start::<Answer>("slow_echo", slow));
     assert_eq!(client.call("add", (1, 2)), Ok(3));
 }

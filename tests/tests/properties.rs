@@ -10,11 +10,11 @@ use zerorpc_proto::{
 };
 use zerorpc_tests::world::{
     epoch,
-    foreign::{self, Foreign, encode, read},
-    puppet::{Puppet, hear},
+    raw_event::{self, RawEvent, encode, read},
+    test_session::TestSession,
 };
 
-const PEER: PeerId = PeerId::new(1);
+const PEER: PeerId = PeerId(1);
 
 fn scalar() -> impl Strategy<Value = Value> {
     prop_oneof![
@@ -62,7 +62,7 @@ fn any_form(content: &[u8], form: usize) -> Vec<u8> {
 fn sound_payload() -> impl Strategy<Value = Bytes> {
     (any_id(), ".{0,20}", any_value(), vec((scalar(), any_value()), 0..4)).prop_map(
         |(id, name, args, keys)| {
-            let event = Foreign::request(id, &name, vec![]).with_args(args);
+            let event = RawEvent::request(id, &name, vec![]).with_args(args);
             keys.into_iter().fold(event, |event, (key, value)| event.with(key, value)).payload()
         },
     )
@@ -83,8 +83,8 @@ fn measure(value: &Value) -> (u32, u32) {
 proptest! {
     #[test]
     fn values_survive(value in any_value()) {
-        let args = foreign::args(&value);
-        prop_assert_eq!(encode(&foreign::value(&args)), encode(&value));
+        let args = raw_event::args(&value);
+        prop_assert_eq!(encode(&raw_event::value(&args)), encode(&value));
         // By serde in both directions.
         let decoded: Value = args.decode().expect("everything is a value");
         prop_assert_eq!(Args::encode(&decoded).expect("values can be encoded"), args);
@@ -117,7 +117,7 @@ proptest! {
 
     #[test]
     fn limits_are_exact(args in any_value()) {
-        let payload = Foreign::request("id", "f", vec![]).with_args(args.clone()).payload();
+        let payload = RawEvent::request("id", "f", vec![]).with_args(args.clone()).payload();
         let (depth, count) = measure(&args);
         // The event stands around its parts; the header is a map with two keys, then comes the name.
         let (depth, count) = (1 + depth.max(1), 5 + count);
@@ -155,7 +155,8 @@ proptest! {
         for damaged in [Bytes::from(bytes), part] {
             zerorpc_tests::fuzzing::event(&[&[0, 0], &damaged[..]].concat());
             let mut server = Session::new(Config::server(1));
-            let _ = hear(&mut server, epoch(), PEER, Multipart::direct(damaged));
+            let _ = server.handle_message(epoch(), PEER, Multipart::direct(damaged));
+            server.check_invariants();
             prop_assert!(server.open_channels() <= 1);
         }
     }
@@ -166,7 +167,7 @@ proptest! {
         let payload = [b"\x93\x81\xaamessage_id", &id[..], b"\xa1f\x90"].concat();
         let mut server = Session::new(Config::server(1));
         let message = Multipart::direct(payload.into());
-        hear(&mut server, epoch(), PEER, message).expect("a sound request");
+        server.handle_message(epoch(), PEER, message).expect("a sound request");
         let Some(Notice::Requested(request)) = server.poll_notice() else { panic!("a request") };
         let request = server.request(request).expect("it has just come");
         request.reply(Args::NIL).expect("no stream has begun");
@@ -185,9 +186,9 @@ proptest! {
     fn heartbeats_follow_the_rule(gaps in vec(1_u64..3000, 0..30), is_seen: bool) {
         const INTERVAL: u64 = 1000;
         let config = Config { heartbeat: Some(Duration::from_millis(INTERVAL)), ..Config::server(1) };
-        let mut server = Puppet::new(config);
+        let mut server = TestSession::new(config);
         let from = if is_seen { PEER } else { PeerId::NAMELESS };
-        server.request(from, &Foreign::request("id", "f", vec![]));
+        server.request(from, &RawEvent::request("id", "f", vec![]));
         let (mut clock, mut rhythm) = (0, INTERVAL);
         let mut lost = if is_seen { 100 * INTERVAL } else { 3 * INTERVAL };
         for gap in &gaps {
@@ -197,7 +198,7 @@ proptest! {
                 break;
             }
             server.pass_to(Duration::from_millis(clock));
-            server.hear(from, &Foreign::beat("id")).expect("a beat");
+            server.hear(from, &RawEvent::beat("id")).expect("a beat");
             let start = if is_seen { 0 } else { 3 * INTERVAL };
             lost = start.max(clock + 2 * rhythm);
         }
@@ -231,7 +232,7 @@ proptest! {
         for turn in 0..40 * (total as usize + 10) {
             pair.step((turn % 4) as u8);
         }
-        let items = (0..total).map(|n| Answer::Item(foreign::args(&n.into())));
+        let items = (0..total).map(|n| Answer::Item(raw_event::args(&n.into())));
         let expected: Vec<_> = items.chain([Answer::End]).collect();
         prop_assert_eq!(pair.got, expected);
         prop_assert_eq!((pair.client.open_channels(), pair.server.open_channels()), (0, 0));
@@ -254,7 +255,7 @@ struct Pair {
 impl Pair {
     fn new(slots: u32, total: u64) -> Self {
         let mut client = Session::new(Config::client(1));
-        let options = CallOptions { slots, ..CallOptions::default() };
+        let options = CallOptions::new().slots(slots);
         let call = client.open(epoch(), PEER, "f", Args::NONE, &options).expect("few calls");
         let (wire, got) = (Default::default(), Vec::new());
         let server = Session::new(Config::server(2));
@@ -280,7 +281,7 @@ impl Pair {
         let Some(mut request) = request else { return };
         if self.sent == self.total {
             request.finish();
-        } else if request.send(foreign::args(&self.sent.into())).is_ok() {
+        } else if request.send(raw_event::args(&self.sent.into())).is_ok() {
             self.sent += 1;
         }
         let ahead = self.sent - self.got.len() as u64;
@@ -299,7 +300,7 @@ impl Pair {
         for (wire, session) in [(to_server, &mut self.server), (to_client, &mut self.client)] {
             if let Some(payload) = wire.pop_front() {
                 let message = Multipart::direct(payload);
-                hear(session, epoch(), PEER, message).expect("within its credit");
+                session.handle_message(epoch(), PEER, message).expect("within its credit");
             }
         }
     }

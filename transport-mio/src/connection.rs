@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use zerorpc_proto::PeerId;
 
-use crate::{link::Stream, solo::Haul, topics::Topics};
+use crate::{link::Stream, topics::Topics};
 use zerorpc_zmtp::{Engine, EngineConfig, Foreign, OPENING, Violation, Want};
 
 /// What one read takes at most, and so what a fast peer gets done before it is somebody else's turn.
@@ -18,20 +18,10 @@ pub(crate) const SCRATCH: usize = 64 << 10;
 /// How many parts one write gathers at most.
 const SLICES: usize = 16;
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        if Arc::strong_count(&self.stream) > 1 {
-            // Somebody may be reading from it.
-            self.stream.shut_down();
-        }
-    }
-}
-
 /// One connection of a socket.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    /// Shared with a waiter that may read from it; see [`Solo`](crate::solo::Solo).
-    pub(crate) stream: Arc<Stream>,
+    pub(crate) stream: Stream,
     pub(crate) engine: Engine,
     pub(crate) origin: Origin,
     /// Set when the handshake is over.
@@ -151,7 +141,7 @@ impl Connection {
         now: Instant,
     ) -> Self {
         Self {
-            stream: Arc::new(stream),
+            stream,
             engine: Engine::new(Arc::clone(config), now),
             origin,
             peer: None,
@@ -209,19 +199,6 @@ impl Connection {
         Ok(Read { count, more: count == room || self.closing })
     }
 
-    /// As [`read`](Self::read), with what somebody else has read.
-    pub(crate) fn take(&mut self, now: Instant, haul: Haul) -> Result<Read, Ending> {
-        let Haul { chunk, more, .. } = haul;
-        let chunk = chunk.map_err(|error| Ending::Failed(error.to_string()))?;
-        let count = chunk.len();
-        if count == 0 {
-            return Err(Ending::Closed);
-        }
-        self.heard_at = now;
-        self.feed(now, chunk)?;
-        Ok(Read { count, more: more || self.closing })
-    }
-
     fn feed(&mut self, now: Instant, chunk: Bytes) -> Result<(), Ending> {
         if self.peer.is_none() {
             let filled = usize::from(self.opened);
@@ -254,15 +231,6 @@ impl Connection {
     /// Whether the other side has said anything at all.
     pub(crate) fn was_heard(&self) -> bool {
         self.opened > 0
-    }
-
-    /// Whether all that there is to wait for is something to read, in chunks.
-    pub(crate) fn only_reads(&mut self) -> bool {
-        !self.runnable
-            && !self.closing
-            && self.failed.is_none()
-            && !self.engine.has_output()
-            && matches!(self.engine.want(), Want::Chunk)
     }
 
     /// Whether so many messages or bytes wait to be sent; 0 messages is no limit.

@@ -111,10 +111,8 @@ pub struct MioTransport {
     /// how many waits there were before it, and how much may still be done before the next.
     round: u64,
     budget: usize,
-    /// What the waiter was told of when there is something to do,
+    /// What the waiter was told of when there is something to do.
     due: Option<Instant>,
-    /// and the peer that it may read from itself.
-    alone: Option<PeerId>,
     inbox: Inbox,
     /// No connection is accepted or made any more.
     is_draining: bool,
@@ -178,7 +176,6 @@ impl MioTransport {
             round: 0,
             budget: BUDGET,
             due: None,
-            alone: None,
             inbox: Inbox::default(),
             is_draining: false,
             is_finished: false,
@@ -195,12 +192,6 @@ impl MioTransport {
 
     /// Lets whoever waits know when there is something to do.
     fn announce(&mut self) {
-        let solo = self.solo();
-        let peer = solo.as_ref().map(|solo| solo.peer);
-        if peer != self.alone {
-            self.alone = peer;
-            self.mailbox.set_solo(solo);
-        }
         let due = self.poll_timeout();
         if due != self.due {
             self.due = due;

@@ -1,7 +1,7 @@
 //! Waiting for readiness, apart from moving bytes.
 
 use std::{
-    io, iter,
+    io,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -10,11 +10,7 @@ use mio::{Events, Poll, Registry, Token};
 use parking_lot::Mutex;
 use zerorpc_proto::{Waiter, Waker};
 
-use crate::{
-    connection::SCRATCH,
-    eagerness::{Eagerness, MOMENT},
-    solo::{BRISK, Haul, PATIENCE, Solo, UNWATCHED},
-};
+use crate::eagerness::{Eagerness, MOMENT};
 
 /// The token of the waker; no source has it.
 const WAKE: Token = Token(usize::MAX);
@@ -42,10 +38,6 @@ struct Mail {
     rounds: u64,
     /// When the transport has something to do on its own account.
     due: Option<Instant>,
-    /// The connection that there is nothing to watch besides.
-    solo: Option<Solo>,
-    /// What was read from it.
-    haul: Option<Haul>,
     sleep: Sleep,
     closed: bool,
 }
@@ -59,16 +51,11 @@ enum Sleep {
 }
 
 impl Mailbox {
-    /// Moves what was found into `into`, in order; how many waits there have been, and what the last one has read.
-    pub(crate) fn collect(&self, into: &mut Vec<Readiness>) -> (u64, Option<Haul>) {
+    /// Moves what was found into `into`, in order; how many waits there have been.
+    pub(crate) fn collect(&self, into: &mut Vec<Readiness>) -> u64 {
         let mut mail = self.0.lock();
         into.append(&mut mail.found);
-        (mail.rounds, mail.haul.take())
-    }
-
-    /// Tells which connection is the only one, and has nothing to say itself.
-    pub(crate) fn set_solo(&self, solo: Option<Solo>) {
-        self.0.lock().solo = solo;
+        mail.rounds
     }
 
     /// Adds something that no wait can find.
@@ -90,17 +77,11 @@ impl Mailbox {
 
     /// The transport is gone: waiting makes no sense any more.
     pub(crate) fn close(&self) {
-        let mut mail = self.0.lock();
-        mail.closed = true;
-        mail.solo = None;
+        self.0.lock().closed = true;
     }
 
-    /// Somebody begins to wait; for how long at most, and from what connection it may read meanwhile.
-    fn fall_asleep(
-        &self,
-        now: Instant,
-        timeout: Option<Duration>,
-    ) -> io::Result<(Option<Duration>, Option<Solo>)> {
+    /// Somebody begins to wait; for how long at most.
+    fn fall_asleep(&self, now: Instant, timeout: Option<Duration>) -> io::Result<Option<Duration>> {
         let mut mail = self.0.lock();
         if mail.closed {
             return Err(io::ErrorKind::NotConnected.into());
@@ -108,21 +89,14 @@ impl Mailbox {
         let until = timeout.and_then(|timeout| now.checked_add(timeout));
         let until = [until, mail.due].into_iter().flatten().min();
         mail.sleep = Sleep::Until(until);
-        if mail.haul.is_some() {
-            // What was read before has to be taken in first.
-            return Ok((Some(Duration::ZERO), None));
-        }
-        Ok((until.map(|until| until.saturating_duration_since(now)), mail.solo.clone()))
+        Ok(until.map(|until| until.saturating_duration_since(now)))
     }
 
-    fn wake_up(&self, found: impl Iterator<Item = Readiness>, haul: Option<Haul>) {
+    fn wake_up(&self, found: impl Iterator<Item = Readiness>) {
         let mut mail = self.0.lock();
         mail.sleep = Sleep::Awake;
         mail.rounds += 1;
         mail.found.extend(found);
-        if haul.is_some() {
-            mail.haul = haul;
-        }
     }
 }
 
@@ -136,12 +110,6 @@ pub struct MioWaiter {
     events: Events,
     mailbox: Arc<Mailbox>,
     eagerness: Eagerness,
-    /// The last wait was a short one.
-    brisk: bool,
-    /// When all sources were watched last.
-    watched: Option<Instant>,
-    /// What is read from a connection, between waits empty.
-    buffer: Vec<u8>,
 }
 
 /// Ends a wait of a [`MioWaiter`].
@@ -183,9 +151,6 @@ impl MioWaiter {
             events: Events::with_capacity(EVENTS),
             mailbox: Arc::clone(&mailbox),
             eagerness: Eagerness::default(),
-            brisk: false,
-            watched: None,
-            buffer: Vec::new(),
         };
         Ok((waiter, waker, registry, mailbox))
     }
@@ -194,8 +159,6 @@ impl MioWaiter {
 impl MioWaiter {
     /// Waits for events; eagerly at first where that pays.
     fn watch(&mut self, start: Instant, timeout: Option<Duration>) -> io::Result<()> {
-        self.watched = Some(start);
-        self.brisk = false;
         if self.eagerness.pays() && timeout.is_none_or(|timeout| timeout > MOMENT) {
             let mut looks = 0;
             while start.elapsed() < MOMENT {
@@ -203,7 +166,6 @@ impl MioWaiter {
                 looks += 1;
                 if !self.events.is_empty() {
                     self.eagerness.found(looks);
-                    self.brisk = true;
                     return Ok(());
                 }
                 std::hint::spin_loop();
@@ -212,62 +174,23 @@ impl MioWaiter {
         }
         self.poll.poll(&mut self.events, timeout)?;
         if !self.events.is_empty() {
-            let time = start.elapsed();
-            self.eagerness.slept(time);
-            self.brisk = time < BRISK;
+            self.eagerness.slept(start.elapsed());
         }
         Ok(())
     }
+}
 
-    /// Whether to wait in a read.
-    fn may_read(&self, now: Instant, timeout: Option<Duration>) -> bool {
-        let watched = self.watched.is_some_and(|watched| now.duration_since(watched) < UNWATCHED);
-        self.brisk && watched && timeout.is_none_or(|timeout| timeout > PATIENCE)
-    }
-
-    /// Waits for something to read from a connection; `None` when nothing has come in time.
-    fn read(&mut self, start: Instant, from: Solo) -> Option<Haul> {
-        self.buffer.reserve(SCRATCH);
-        let mut read = Err(io::ErrorKind::WouldBlock.into());
-        if self.eagerness.pays() {
-            let mut looks = 0;
-            while is_empty(&read) && start.elapsed() < MOMENT {
-                read = from.stream.read(&mut self.buffer);
-                looks += 1;
-            }
-            if is_empty(&read) {
-                self.eagerness.found_nothing();
-            } else {
-                self.eagerness.found(looks);
-            }
-        }
-        if is_empty(&read) {
-            read = from.stream.read_waiting(&mut self.buffer, PATIENCE / 2);
-            let time = start.elapsed();
-            self.brisk = !is_empty(&read) && time < BRISK;
-            if self.brisk {
-                self.eagerness.slept(time);
-            }
-        }
-        (!is_empty(&read)).then(|| Haul::new(from, read, &mut self.buffer))
-    }
-
-    fn wait_for(&mut self, timeout: Option<Duration>, undisturbed: bool) -> io::Result<()> {
+impl Waiter for MioWaiter {
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         let now = Instant::now();
-        let (timeout, solo) = self.mailbox.fall_asleep(now, timeout)?;
-        if let Some(solo) = solo.filter(|_| undisturbed && self.may_read(now, timeout))
-            && let Some(haul) = self.read(now, solo)
-        {
-            self.mailbox.wake_up(iter::empty(), Some(haul));
-            return Ok(());
-        }
+        let timeout = self.mailbox.fall_asleep(now, timeout)?;
         let mut watched = self.watch(now, timeout);
         if watched.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
             // A process that was stopped finds out what has come meanwhile before it looks at the clock.
             watched = self.poll.poll(&mut self.events, Some(Duration::ZERO));
         }
         if let Err(error) = watched {
-            self.mailbox.wake_up(iter::empty(), None);
+            self.mailbox.wake_up(std::iter::empty());
             return if error.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(error) };
         }
         let events = self.events.iter().filter(|event| event.token() != WAKE);
@@ -278,23 +201,7 @@ impl MioWaiter {
             closing: event.is_read_closed() || event.is_error(),
             writable: event.is_writable() || event.is_write_closed() || event.is_error(),
         });
-        self.mailbox.wake_up(found, None);
+        self.mailbox.wake_up(found);
         Ok(())
-    }
-}
-
-/// Whether a read has found nothing.
-fn is_empty(read: &io::Result<usize>) -> bool {
-    let kind = read.as_ref().map_err(io::Error::kind);
-    matches!(kind, Err(io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted))
-}
-
-impl Waiter for MioWaiter {
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.wait_for(timeout, false)
-    }
-
-    fn wait_undisturbed(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.wait_for(timeout, true)
     }
 }

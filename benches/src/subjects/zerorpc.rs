@@ -7,7 +7,7 @@ use futures::StreamExt;
 use serde_bytes::ByteBuf;
 use tokio::runtime::Runtime;
 use zerorpc::{
-    Answer, Args, CallOptions, Client, DEFAULT_SLOTS, Failure, Method, Methods, RawStream, Reply,
+    Answer, Args, Client, Failure, Method, Methods, RawStream, Reply,
     Request, Server, TransportKind,
 };
 use zerorpc_benches::{
@@ -26,9 +26,9 @@ struct Zerorpc {
     /// Awaits answers in tasks instead of waiting for them in threads.
     #[arg(long = "async")]
     is_async: bool,
-    /// How many items of a stream may come ahead of their reader.
-    #[arg(long, default_value_t = DEFAULT_SLOTS)]
-    slots: u32,
+    /// How many items of a stream may come ahead of their reader. Without it, their number follows the reader.
+    #[arg(long)]
+    slots: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -52,7 +52,11 @@ impl Zerorpc {
 
     fn connect(&self, address: &str) -> Result<Client> {
         let endpoint = format!("tcp://{address}");
-        Ok(Client::builder().connect(&endpoint).transport(self.kind()).slots(self.slots).build()?)
+        let builder = Client::builder().connect(&endpoint).transport(self.kind());
+        Ok(match self.slots {
+            Some(slots) => builder.slots(slots).build()?,
+            None => builder.build()?,
+        })
     }
 }
 
@@ -195,7 +199,7 @@ async fn measure_async(client: Client, mode: Mode, span: Span) -> Result<Tally> 
 
 /// One echo; what comes back is not taken apart, as little as what was sent is put together again.
 fn big(client: &Client, args: &Args) -> Result<()> {
-    match client.request("echo", args.clone(), &CallOptions::default())? {
+    match client.call("echo", args.clone())? {
         // An array of one costs one byte more than its element.
         Answer::Value(value) if value.as_bytes().len() + 1 == args.as_bytes().len() => Ok(()),
         Answer::Value(value) => Err(format!("{value:?} came back").into()),
@@ -211,7 +215,7 @@ fn channels(client: &Client, count: usize) -> Result<Tally> {
 }
 
 fn open(client: &Client, args: &Args) -> Result<RawStream> {
-    match client.request("numbers", args.clone(), &CallOptions::default())? {
+    match client.call("numbers", args.clone())? {
         Answer::Stream(mut stream) => {
             stream.next().ok_or("a stream without items")??;
             Ok(stream)

@@ -17,11 +17,11 @@ const BATCH_BYTES: u64 = 1 << 19;
 
 /// What a method gives back, still encoded.
 #[derive(Debug)]
-pub enum Answer {
+pub enum PythonAnswer {
     /// One value.
     Value(Bytes),
     /// Any number of values.
-    Stream(Items),
+    Stream(PythonItems),
 }
 
 /// A call in progress. Dropping it tells the child that nobody wants the answer.
@@ -72,10 +72,10 @@ impl PythonCall {
     ///
     /// # Errors
     /// What the method raised, `CancelledError`, or `WorkerDied`.
-    pub fn wait(self) -> Result<Answer, Failure> {
+    pub fn wait(self) -> Result<PythonAnswer, Failure> {
         match self.mailbox.next() {
-            Some(Message::Value(value)) => Ok(Answer::Value(value)),
-            Some(Message::Stream) => Ok(Answer::Stream(Items::new(self))),
+            Some(Message::Value(value)) => Ok(PythonAnswer::Value(value)),
+            Some(Message::Stream) => Ok(PythonAnswer::Stream(PythonItems::new(self))),
             Some(Message::Failure(failure)) => Err(failure),
             Some(Message::GivenBack) => Err(unbegun("the server is shutting down")),
             Some(Message::Item(_) | Message::Done) | None => {
@@ -113,14 +113,14 @@ impl Drop for PythonCall {
 
 /// The items of a stream. Dropping them closes the generator they come from.
 #[derive(Debug)]
-pub struct Items {
+pub struct PythonItems {
     call: PythonCall,
     /// Taken out of the mailbox, and not asked for yet.
     taken: VecDeque<Message>,
     ended: bool,
 }
 
-impl Items {
+impl PythonItems {
     fn new(call: PythonCall) -> Self {
         Self { call, taken: VecDeque::new(), ended: false }
     }
@@ -135,7 +135,7 @@ impl Items {
     }
 }
 
-impl Iterator for Items {
+impl Iterator for PythonItems {
     type Item = Result<Bytes, Failure>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -4,9 +4,11 @@ use std::{io, process::ExitStatus};
 
 /// Why a Python module cannot be served; displays as one line.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PythonError {
     /// The interpreter did not start.
-    #[error("cannot run {python}: {}; install Python 3.8 or newer, or name one in ZERORPC_PYTHON", reason(.source))]
+    #[error("cannot run {python}: {}; Python 3.8 or newer is needed", reason(.source))]
+    #[non_exhaustive]
     NoPython {
         /// The program that was looked for.
         python: String,
@@ -15,6 +17,7 @@ pub enum PythonError {
     },
     /// The interpreter runs, but there is nothing to serve: no such module, an error while importing it…
     #[error("cannot serve {target:?}: {reason}")]
+    #[non_exhaustive]
     Refused {
         /// What was to be served.
         target: String,
@@ -25,6 +28,7 @@ pub enum PythonError {
     },
     /// The interpreter ended before it had loaded the module.
     #[error("{python} ended while it loaded {target:?} ({status}); its output shows why")]
+    #[non_exhaustive]
     Ended {
         /// The program that ran.
         python: String,

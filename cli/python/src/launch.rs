@@ -2,27 +2,24 @@
 
 use std::{
     env,
-    ffi::OsString,
     fmt::Write as _,
     fs::File,
     io::{self, BufReader},
-    num::NonZeroUsize,
     os::{
         fd::{AsFd, AsRawFd},
         unix::process::CommandExt,
     },
-    path::PathBuf,
+    path::Path,
     process::{ChildStdout, Command, Stdio},
-    time::Duration,
 };
 
 use rustix::io::{FdFlags, fcntl_setfd};
-use zerorpc::DEFAULT_POOL_SIZE;
 
 use super::{
     catalogue::Catalogue,
     error::PythonError,
     frames::{self, Kind},
+    options::{Concurrency, PythonOptions},
     outgoing::Outgoing,
     process::Process,
     queue::Mode,
@@ -33,41 +30,6 @@ use super::{
 /// the loader, which comes first on that pipe behind its length.
 const BOOTSTRAP: &str =
     "import os; pipe = open(os.dup(0), 'rb'); exec(pipe.read(int(pipe.readline())))";
-
-/// How Python is run.
-#[derive(Debug, Clone)]
-pub struct PythonOptions {
-    /// The interpreter; the default is `ZERORPC_PYTHON` from the environment, else `python3`.
-    pub python: OsString,
-    /// Where it runs, and where modules are looked for first; the default is the current directory.
-    pub directory: Option<PathBuf>,
-    /// How long a call waits for a child that is being restarted; the default is 5 seconds.
-    pub restart_wait: Duration,
-    /// How many plain calls run at a time, in threads. The default is `None`: one at a time, in the main thread.
-    pub threads: Option<NonZeroUsize>,
-    /// Whether calls are greenlets of gevent. The default is `None`: if the module imports gevent.
-    pub gevent: Option<bool>,
-    /// How many calls are in progress at a time, streams not counted; the default is [`DEFAULT_POOL_SIZE`].
-    pub pool_size: usize,
-    /// Whether methods that raise are not logged; the default is that they are, as warnings.
-    pub quiet: bool,
-}
-
-impl Default for PythonOptions {
-    fn default() -> Self {
-        Self {
-            python: env::var_os("ZERORPC_PYTHON")
-                .filter(|python| !python.is_empty())
-                .unwrap_or_else(|| "python3".into()),
-            directory: None,
-            restart_wait: Duration::from_secs(5),
-            threads: None,
-            gevent: None,
-            pool_size: DEFAULT_POOL_SIZE,
-            quiet: false,
-        }
-    }
-}
 
 /// The child's end of the conversation, for one reader.
 pub(super) type Output = BufReader<ChildStdout>;
@@ -131,27 +93,35 @@ pub(super) fn load(
     }
 }
 
+/// How many threads plain methods have; 0 where they have none.
+fn threads(options: &PythonOptions) -> usize {
+    match options.concurrency {
+        Concurrency::Threads(threads) => threads.get(),
+        Concurrency::Detect | Concurrency::Serial | Concurrency::Greenlets => 0,
+    }
+}
+
 fn mode(told: u64, options: &PythonOptions) -> Option<Mode> {
     match told {
         0 => Some(Mode::Serial),
-        1 => Some(Mode::Threads(options.threads.map_or(1, NonZeroUsize::get))),
+        1 => Some(Mode::Threads(threads(options).max(1))),
         2 => Some(Mode::Greenlets),
         _ => None,
     }
 }
 
 /// What the loader reads: itself, the modules of the bridge and the package, and the options.
-fn hand_over(options: &PythonOptions, current: &File, folder: &std::path::Path) -> String {
+fn hand_over(options: &PythonOptions, current: &File, folder: &Path) -> String {
     let mut text = format!("{}\n{LOADER}", LOADER.len());
     for (name, source) in BRIDGE.iter().chain(PACKAGE) {
         // A String takes everything.
         let _never_fails = write!(text, "{name} {}\n{source}", source.len());
     }
-    let threads = options.threads.map_or(0, NonZeroUsize::get);
-    let gevent = match options.gevent {
-        None => "auto",
-        Some(true) => "yes",
-        Some(false) => "no",
+    let threads = threads(options);
+    let gevent = match options.concurrency {
+        Concurrency::Detect => "auto",
+        Concurrency::Greenlets => "yes",
+        Concurrency::Serial | Concurrency::Threads(_) => "no",
     };
     let current = current.as_fd().as_raw_fd();
     let _never_fails =

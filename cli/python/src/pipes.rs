@@ -178,7 +178,7 @@ fn deliver(supervisor: &Supervisor, frames: &mut Vec<Frame>) {
     let now = Instant::now();
     let mut state = supervisor.state.lock();
     for frame in frames.drain(..) {
-        deliveries.extend(accept(&mut state, frame, now, supervisor.options.quiet));
+        deliveries.extend(accept(&mut state, frame, now, supervisor.options.is_quiet));
     }
     // The child goes on while the answers leave.
     state.send_calls();
@@ -200,7 +200,7 @@ fn pass_on(deliveries: Vec<Delivery>) {
 }
 
 /// What a frame is to whom. A call that has ended meanwhile has no mailbox any more.
-fn accept(state: &mut State, frame: Frame, now: Instant, quiet: bool) -> Option<Delivery> {
+fn accept(state: &mut State, frame: Frame, now: Instant, is_quiet: bool) -> Option<Delivery> {
     let Frame { kind, call, body } = frame;
     let queue = &mut state.queue;
     match kind {
@@ -214,7 +214,7 @@ fn accept(state: &mut State, frame: Frame, now: Instant, quiet: bool) -> Option<
             let (failure, is_raised) = catalogue::failure(&body);
             let is_withdrawn = queue.is_withdrawn(call) && !is_raised;
             let (method, mailbox) = queue.end_with_method(call)?;
-            if is_raised && !quiet {
+            if is_raised && !is_quiet {
                 warn!(target: LOG, "{method}() failed\n{}", failure.traceback.trim_end());
             }
             if is_withdrawn && failure.name == "CancelledError" {

@@ -274,7 +274,7 @@ fn the_packages_middleware_is_the_packages() {
         let mut context = Context::new();
         context.insert("trace_id", "ours").expect("it can be encoded");
         let options = CallOptions::new().context(context);
-        let loaded = front.client().call_with::<Value>(&options, "loaded", ());
+        let loaded = front.client().with(options).call::<Value>("loaded", ());
         assert_eq!(loaded, Ok(json!(["ours", "loaded"])));
     }
 }
@@ -302,7 +302,7 @@ fn headers_travel_on(python: &Interpreter) {
         let mut context = Context::new();
         context.insert("trace_id", id).expect("it can be encoded");
         let options = CallOptions::new().context(context);
-        front.client().call_with::<Value>(&options, method, ())
+        front.client().with(options.clone()).call::<Value>(method, ())
     };
     for method in ["trace", "trace_later", "trace_at_backend"] {
         assert_eq!(traced(method, "ours"), Ok(json!("ours")), "{method}");
@@ -311,6 +311,6 @@ fn headers_travel_on(python: &Interpreter) {
     let mut context = Context::new();
     context.insert("trace_id", "streamed").expect("it can be encoded");
     let options = CallOptions::new().context(context);
-    let traces = front.client().stream_with::<Value>(&options, "traces", ()).expect("it streams");
+    let traces = front.client().with(options).stream::<Value>("traces", ()).expect("it streams");
     assert_eq!(traces.collect::<Result<Vec<_>, _>>(), Ok(vec![json!("streamed")]));
 }

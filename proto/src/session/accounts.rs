@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::table::At;
 use crate::{
     config::Limits,
-    peer::{PeerId, Route},
+    transport::{PeerId, Route},
 };
 
 /// Stands for no account.

@@ -6,6 +6,9 @@
 //! Channels stand in buckets by time. To put one in and to take one out takes the same short time however many there
 //! are.
 
+#[cfg(feature = "invariants")]
+mod invariants;
+
 use std::time::{Duration, Instant};
 
 use super::{
@@ -249,7 +252,7 @@ impl Session {
         let Some(channel) = self.table.get_mut(at) else { return };
         let (peer, is_call) = (channel.peer, matches!(channel.side, Side::Caller(_)));
         if let Some(loss) = channel.expired(now, &self.config) {
-            if let Some(peer) = peer.filter(|_| is_call) {
+            if is_call {
                 let longest = self.config.interval().saturating_mul(2);
                 let counts_silence = self.config.liveness == Liveness::Active;
                 self.peers.lost_by_timeout(peer, now, longest, counts_silence);
@@ -265,7 +268,7 @@ impl Session {
         }
         match channel.heartbeat.poll(now, self.config.interval()) {
             Some(Due::Lost(after)) => {
-                if let Some(peer) = peer.filter(|_| is_call) {
+                if is_call {
                     self.peers.lost_by_silence(peer, now, after);
                     self.resume_unassigned();
                 }

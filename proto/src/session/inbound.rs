@@ -25,8 +25,8 @@ use crate::{
     event::{Broken, Context, Event, Glance, Kind, Version},
     id::{self, MessageId},
     multipart::{Envelope, Multipart},
-    peer::PeerId,
     request::stopping,
+    transport::PeerId,
 };
 
 /// From this size on, the small parts of a message are copied instead of keeping all of it alive.
@@ -47,15 +47,10 @@ const SHOWN_NAME: usize = 100;
 impl Session {
     /// Takes a message from a peer.
     ///
-    /// A peer that breaks the protocol loses this message by it, or the channel that it belongs to, and is answered with
-    /// `ERR` where that is possible. Nothing else is affected; [`Notice::Misbehaved`] tells of it.
-    pub fn handle_message(&mut self, now: Instant, from: PeerId, message: Multipart) {
-        if let Err(how) = self.take_message(now, from, message) {
-            self.tell_misbehaved(from, how);
-        }
-    }
-
-    fn take_message(
+    /// # Errors
+    /// When the peer broke the protocol. That has cost it this message, or the channel it belongs to, and
+    /// was answered with `ERR` where that is possible; nothing else is affected. Report it and go on.
+    pub fn handle_message(
         &mut self,
         now: Instant,
         from: PeerId,
@@ -182,7 +177,7 @@ impl Session {
         let patience = self.patience(from, &envelope);
         let liveness = if dialect.version_1 { Liveness::Passive } else { Liveness::Active };
         let at = self.table.insert(Channel {
-            peer: Some(from),
+            peer: from,
             envelope,
             phase: Phase::Asked,
             heartbeat: self.heartbeat(now, liveness, patience),
@@ -302,15 +297,21 @@ impl Session {
             }
             Meaning::Nothing => return Ok(()),
         };
-        self.deliver(at, phase, answer)
+        self.deliver(now, at, phase, answer)
     }
 
     /// Puts an answer where its reader finds it.
-    fn deliver(&mut self, at: At, phase: Phase, answer: Answer) -> Result<(), PeerMisbehaved> {
+    fn deliver(
+        &mut self,
+        now: Instant,
+        at: At,
+        phase: Phase,
+        answer: Answer,
+    ) -> Result<(), PeerMisbehaved> {
         let limits = &self.config.limits;
         let Some(channel) = self.table.get_mut(at) else { return Ok(()) };
         let Side::Caller(caller) = &mut channel.side else { return Ok(()) };
-        let most = limits.buffered_events.max(caller.window.size() as usize + 1);
+        let most = limits.buffered_events.max(caller.window.most_unread() as usize + 1);
         let size = answer.size();
         let too_many = caller.inbox.len() >= most && !answer.is_last();
         let too_large = self.buffered_bytes.saturating_add(size) > limits.total_bytes;
@@ -321,6 +322,7 @@ impl Session {
         let last = answer.is_last();
         channel.phase = phase;
         caller.timeout = None;
+        caller.window.arrived(now);
         self.unread_calls += usize::from(caller.inbox.is_empty());
         self.unread_answers += 1;
         caller.inbox.push(answer);

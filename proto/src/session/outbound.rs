@@ -13,13 +13,13 @@ use crate::{
     id::{MessageId, OwnId},
     msgpack,
     multipart::{Envelope, Payload, Transmit},
-    peer::{PeerId, Route},
+    transport::{PeerId, Route},
 };
 
 /// How many events may wait that belong to no channel,
-const MOST_LOOSE: usize = 1024;
+pub(super) const MOST_LOOSE: usize = 1024;
 /// and how many bytes of them.
-const MOST_LOOSE_BYTES: usize = 1 << 20;
+pub(super) const MOST_LOOSE_BYTES: usize = 1 << 20;
 
 /// An event that belongs to no channel.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(super) enum Loose {
 
 impl Loose {
     /// How many bytes are kept with it.
-    fn weight(&self) -> usize {
+    pub(super) fn weight(&self) -> usize {
         match self {
             Self::Refusal(Refusal { envelope, id, failure, .. }) => {
                 size_of::<Self>() + envelope.size() + id.as_encoded().len() + failure.size()
@@ -102,9 +102,7 @@ impl Session {
             let Some(channel) = self.table.get_mut(at) else { continue };
             let held = match &mut self.congested {
                 congested if congested.is_empty() => None,
-                congested => channel
-                    .peer
-                    .and_then(|peer| congested.get_mut(&Route::of(peer, &channel.envelope))),
+                congested => congested.get_mut(&Route::of(channel.peer, &channel.envelope)),
             };
             channel.queued = false;
             let next = channel.take_output(held.is_some());
@@ -112,13 +110,11 @@ impl Session {
                 held.hold(at, channel);
                 // Channels that ended while they were held leave their places behind.
                 if held.0.len() > 2 * self.table.len() + 64 {
-                    held.0.retain(|at| self.table.get(*at).is_some());
+                    held.0.retain(|at| self.table.get(*at).is_some_and(|channel| channel.held));
                 }
             }
-            if let Some(next) = next
-                && let Some(transmit) = self.encode(at, next)
-            {
-                return Some(transmit);
+            if let Some(next) = next {
+                return self.encode(at, next);
             }
         }
     }
@@ -126,7 +122,7 @@ impl Session {
     /// Finds a peer for a call to any; without one the call waits.
     fn is_assigned(&mut self, at: At) -> bool {
         let Some(channel) = self.table.get_mut(at) else { return false };
-        let Channel { peer: None, side: Side::Caller(caller), .. } = channel else {
+        let Channel { peer: PeerId::ANY, side: Side::Caller(caller), .. } = channel else {
             return true;
         };
         if !caller.has_request() {
@@ -134,11 +130,11 @@ impl Session {
             return true;
         }
         let congested = &self.congested;
-        let has_room = |peer| !congested.contains_key(&Route::from(peer));
+        let has_room = |peer| !congested.contains_key(&Route { peer, identity: None });
         match self.peers.assign(self.now, has_room) {
             Some(peer) => {
                 caller.assigned = true;
-                self.table.move_call(at, Some(peer));
+                self.table.move_call(at, peer);
                 true
             }
             None => {
@@ -155,7 +151,7 @@ impl Session {
     fn encode(&mut self, at: At, next: Next) -> Option<Transmit> {
         let writer = &mut self.writer;
         let (channel, number, account) = self.table.get_with_account(at)?;
-        let (to, envelope) = (channel.peer?, channel.envelope.clone());
+        let (to, envelope) = (channel.peer, channel.envelope.clone());
         let ended = matches!(next, Next::Ending(_));
         let mut waited_for = false;
         if let Next::Item(item) = &next {
@@ -210,13 +206,12 @@ impl Session {
 
     /// A call is given up that its server may be at work on.
     pub(crate) fn take_leave(&mut self, at: At) {
-        if let Some(Channel { peer: Some(to), phase, side: Side::Caller(caller), .. }) =
-            self.table.get(at)
+        if let Some(Channel { peer, phase, side: Side::Caller(caller), .. }) = self.table.get(at)
             && *phase != Phase::Ended
             && caller.is_sent
             && !caller.has_beaten
         {
-            let (to, own) = (*to, caller.own);
+            let (to, own) = (*peer, caller.own);
             self.say_loosely(Loose::Farewell { to, own });
         }
     }

@@ -1,5 +1,8 @@
 //! Which peers are there, and which of them a call goes to.
 
+#[cfg(feature = "invariants")]
+mod invariants;
+
 use std::{
     collections::{BTreeSet, HashMap},
     time::{Duration, Instant},
@@ -7,7 +10,7 @@ use std::{
 
 use foldhash::quality::FixedState;
 
-use crate::peer::PeerId;
+use crate::transport::PeerId;
 
 /// The peers that are up, those with the fewest open calls first; among equals, the one that has waited longest.
 ///
@@ -73,7 +76,8 @@ impl Peers {
         }
         self.forget_times();
         self.turn += 1;
-        let load = Load { is_silent: false, calls: 0, last_turn: self.turn };
+        let calls = self.stays(peer);
+        let load = Load { is_silent: false, calls, last_turn: self.turn };
         self.loads.insert(peer, load);
         match self.loads.len() {
             1 => {}
@@ -81,6 +85,13 @@ impl Peers {
             2 => self.order.extend(self.loads.iter().map(|(peer, load)| (*load, *peer))),
             _ => drop(self.order.insert((load, peer))),
         }
+    }
+
+    /// A peer that was going away is told of anew, so it stays after all; how many calls it has.
+    fn stays(&mut self, peer: PeerId) -> usize {
+        let Some(place) = self.going_away.iter().position(|(it, _)| *it == peer) else { return 0 };
+        self.disconnects.retain(|(other, _)| *other != peer);
+        self.going_away.swap_remove(place).1
     }
 
     pub(crate) fn down(&mut self, peer: PeerId) {

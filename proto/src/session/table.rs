@@ -1,5 +1,8 @@
 //! Which channels are open, and how each kind of event finds its own.
 
+#[cfg(feature = "invariants")]
+mod invariants;
+
 use std::{collections::HashMap, hash::BuildHasher, time::Duration};
 
 use bytes::Bytes;
@@ -12,7 +15,7 @@ use crate::{
     channel::{Channel, Side, phase::Phase},
     id::{OwnId, TheirId},
     multipart::Envelope,
-    peer::{PeerId, Route},
+    transport::{PeerId, Route},
 };
 
 /// Names one channel for ever: slots are used again, serials are not.
@@ -126,7 +129,7 @@ impl Table {
         self.next_serial += 1;
         let (peer, hash) = (channel.peer, Key::of(&channel).map(|key| key.hash(&self.hasher)));
         let account = match (hash, peer) {
-            (Some(_), Some(PeerId::NAMELESS)) => self.open_route(identity(&channel.envelope)),
+            (Some(_), PeerId::NAMELESS) => self.open_route(identity(&channel.envelope)),
             _ => self.open_account(peer),
         };
         self.channels.insert(Entry { serial: at.serial, account, place: 0, channel });
@@ -167,9 +170,7 @@ impl Table {
         let Entry { serial, channel, .. } = self.channels.get(slot as usize)?;
         match &channel.side {
             Side::Caller(caller)
-                if channel.peer == Some(from)
-                    && channel.phase != Phase::Ended
-                    && caller.own.is(echo) =>
+                if channel.peer == from && channel.phase != Phase::Ended && caller.own.is(echo) =>
             {
                 Some(At { serial: *serial, slot })
             }
@@ -189,7 +190,7 @@ impl Table {
     }
 
     /// Gives a call that is open to any peer to one, or takes it back.
-    pub(crate) fn move_call(&mut self, at: At, to: Option<PeerId>) {
+    pub(crate) fn move_call(&mut self, at: At, to: PeerId) {
         let Some(channel) = self.get_mut(at) else { return };
         channel.peer = to;
         self.part(at.slot);
@@ -212,18 +213,6 @@ impl Table {
         Some((channel, account))
     }
 
-    /// All channels of a peer, the oldest first.
-    pub(crate) fn of_peer(&self, peer: PeerId) -> Vec<At> {
-        if peer.is_named() {
-            return self.of_route(&Route::from(peer));
-        }
-        let all = self.channels.iter().filter(|(_, entry)| entry.channel.peer == Some(peer));
-        let mut channels: Vec<At> =
-            all.map(|(slot, entry)| At { serial: entry.serial, slot: slot as u32 }).collect();
-        channels.sort_unstable();
-        channels
-    }
-
     /// All channels of a peer that has a name, or of a route, the oldest first.
     pub(crate) fn of_route(&self, route: &Route) -> Vec<At> {
         let account = self.number_of(route).and_then(|number| self.account(number));
@@ -238,8 +227,10 @@ impl Table {
     }
 
     /// The number of a peer's account; [`NOBODY`] where it has no name.
-    fn open_account(&mut self, peer: Option<PeerId>) -> u32 {
-        let Some(peer) = peer.filter(|peer| peer.is_named()) else { return NOBODY };
+    fn open_account(&mut self, peer: PeerId) -> u32 {
+        if !peer.is_named() {
+            return NOBODY;
+        }
         let Self { accounts, peers, .. } = self;
         *peers.entry(peer).or_insert_with(|| open(accounts, Account::new(peer, None)))
     }
@@ -333,7 +324,7 @@ impl<'a> Key<'a> {
     fn of(channel: &'a Channel) -> Option<Self> {
         match &channel.side {
             Side::Server(serving) => Some(Self {
-                peer: channel.peer?,
+                peer: channel.peer,
                 envelope: &channel.envelope,
                 id: TheirId(serving.id.as_encoded()),
             }),

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::peer::PeerId;
+use super::PeerId;
 
 /// Something that happened to a connection or an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]

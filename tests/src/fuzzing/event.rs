@@ -7,7 +7,7 @@ use rmpv::Value;
 use zerorpc_proto::{Args, Event, Limits, Malformed, Multipart};
 
 use super::tape::Tape;
-use crate::world::foreign;
+use crate::world::raw_event;
 
 /// Reads the bytes as frames, as an event and as a value, and what it reads again after writing it.
 ///
@@ -47,7 +47,7 @@ fn envelope(mut frames: Vec<Bytes>, payload: &Bytes) {
 }
 
 fn sound(event: &Event, payload: &Bytes, limits: &Limits) {
-    let depth = 1 + depth(&foreign::value(&event.args));
+    let depth = 1 + depth(&raw_event::value(&event.args));
     assert!(depth <= limits.depth, "{depth} levels");
     any(&event.args);
     for (key, value) in event.header.context.iter() {
@@ -76,7 +76,7 @@ fn sound(event: &Event, payload: &Bytes, limits: &Limits) {
 /// Any type may be asked for.
 fn any(value: &Args) {
     let whole = value.decode::<Value>().expect("everything is a value");
-    assert_eq!(foreign::encode(&whole), foreign::encode(&foreign::value(value)));
+    assert_eq!(raw_event::encode(&whole), raw_event::encode(&raw_event::value(value)));
     assert!(!format!("{value:?}").is_empty());
     let _ = value.decode::<Vec<i64>>();
     let _ = value.decode::<(String, Option<u8>, f32)>();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rmpv::Value;
 
 use super::tape::Tape;
-use crate::world::foreign::Foreign;
+use crate::world::raw_event::RawEvent;
 use world::{SESSIONS, World};
 
 /// Lets three sessions live through the steps that the bytes stand for, and then end.
@@ -58,21 +58,21 @@ fn hostile(world: &mut World, at: usize, tape: &mut Tape<'_>) {
     let id = world.known_id(tape);
     let number = Value::from(i64::from(tape.wide()) - 1000);
     let event = match tape.below(15) {
-        0 => Foreign::beat(id),
-        1 => Foreign::grant(id, number),
-        2 => Foreign::on(id, "OK", Value::Array(vec![number])),
-        3 => Foreign::on(id, "STREAM", number),
-        4 => Foreign::on(id, "STREAM_DONE", Value::Nil),
-        5 => Foreign::on(id, "ERR", Value::Array(vec![number; 2])),
-        6 => Foreign::on(id, "ERR", Value::Nil).version(1),
-        7 => Foreign::on(id, "OK", Value::Array(vec![])),
-        8 => Foreign::on(id, "strange", number),
-        9 => Foreign::request(id, "hostile", vec![Value::Binary(vec![0; 500])]),
-        10 => Foreign::request(id, "hostile", vec![]).version(number),
-        11 => Foreign::request(id, "hostile", vec![]).without("v"),
-        12 => Foreign::request(id, "hostile", vec![]).with_name(5),
-        13 => Foreign::on(id, "ERR", Value::Array(vec![number; 3])).with("_zpc_returned", true),
-        _ => Foreign::beat(id).version(2).with_args(Value::Array(vec![number])),
+        0 => RawEvent::beat(id),
+        1 => RawEvent::grant(id, number),
+        2 => RawEvent::on(id, "OK", Value::Array(vec![number])),
+        3 => RawEvent::on(id, "STREAM", number),
+        4 => RawEvent::on(id, "STREAM_DONE", Value::Nil),
+        5 => RawEvent::on(id, "ERR", Value::Array(vec![number; 2])),
+        6 => RawEvent::on(id, "ERR", Value::Nil).version(1),
+        7 => RawEvent::on(id, "OK", Value::Array(vec![])),
+        8 => RawEvent::on(id, "strange", number),
+        9 => RawEvent::request(id, "hostile", vec![Value::Binary(vec![0; 500])]),
+        10 => RawEvent::request(id, "hostile", vec![]).version(number),
+        11 => RawEvent::request(id, "hostile", vec![]).without("v"),
+        12 => RawEvent::request(id, "hostile", vec![]).with_name(5),
+        13 => RawEvent::on(id, "ERR", Value::Array(vec![number; 3])).with("_zpc_returned", true),
+        _ => RawEvent::beat(id).version(2).with_args(Value::Array(vec![number])),
     };
     world.inject(at, from, event.message());
 }

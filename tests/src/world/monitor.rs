@@ -7,7 +7,7 @@ use std::{
 
 use zerorpc_proto::{Envelope, Event, Limits, MessageId, PeerId, Transmit};
 
-use super::foreign::{read, value};
+use super::raw_event::{read, value};
 
 /// A channel as one of its ends sees it.
 type Channel = (usize, PeerId, Envelope, Vec<u8>);

@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, time::Duration, time::Instant};
 
 use bytes::Bytes;
 
-use super::dice::Dice;
+use super::prng::Prng;
 
 /// How a connection behaves.
 #[derive(Debug, Clone)]
-pub struct Weather {
+pub struct LinkProfile {
     /// How long a message is on its way at least.
     pub latency: Duration,
     /// How much longer it may be.
@@ -25,7 +25,7 @@ pub(super) struct Link {
     pub(super) silent: bool,
     /// Nothing moves before.
     pub(super) stalled_until: Instant,
-    weather: Weather,
+    profile: LinkProfile,
     /// When the last message arrives, in either direction.
     last: [Instant; 2],
 }
@@ -47,16 +47,21 @@ pub(super) struct Network {
 }
 
 impl Network {
-    pub(super) fn connect(&mut self, now: Instant, ends: [usize; 2], weather: Weather) -> usize {
+    pub(super) fn connect(
+        &mut self,
+        now: Instant,
+        ends: [usize; 2],
+        profile: LinkProfile,
+    ) -> usize {
         let link =
-            Link { ends, up: true, silent: false, stalled_until: now, weather, last: [now; 2] };
+            Link { ends, up: true, silent: false, stalled_until: now, profile, last: [now; 2] };
         self.links.push(link);
         self.links.len() - 1
     }
 
     pub(super) fn send(
         &mut self,
-        dice: &mut Dice,
+        prng: &mut Prng,
         now: Instant,
         number: usize,
         from: usize,
@@ -67,8 +72,8 @@ impl Network {
             return;
         }
         let way = usize::from(link.ends[1] == from);
-        let jitter = dice.below(link.weather.jitter.as_micros() as u64 + 1);
-        let takes = link.weather.latency + Duration::from_micros(jitter);
+        let jitter = prng.below(link.profile.jitter.as_micros() as u64 + 1);
+        let takes = link.profile.latency + Duration::from_micros(jitter);
         let arrival = (now.max(link.stalled_until) + takes).max(link.last[way]);
         link.last[way] = arrival;
         self.sent += 1;

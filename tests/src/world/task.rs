@@ -3,7 +3,7 @@
 use rmpv::Value;
 use zerorpc_proto::{Answer, Args, RemoteFailure};
 
-use super::foreign::args;
+use super::raw_event::args;
 
 /// A method of the simulated servers. Every call has a token of its own, which its answers carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

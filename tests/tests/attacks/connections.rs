@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use zerorpc_proto::SocketOptions;
 use zerorpc_tests::service::eventually;
 
-use crate::siege::{MIB, Noise, Siege, files, handshake, hear_handshake};
+use crate::harness::{AttackHarness, MIB, Noise, files, handshake, hear_handshake};
 
 /// Tells the child process where to connect, and how often.
 const TARGET: &str = "ZERORPC_TESTS_ATTACK";
@@ -59,12 +59,12 @@ impl Drop for Hostile {
 
 #[test]
 fn ten_thousand_idle_connections() {
-    let siege = Siege::new();
+    let harness = AttackHarness::new();
     let count = MANY.min(raise_limit().saturating_sub(500));
     let before = files();
     let child = Command::new(std::env::current_exe().expect("a test has a file"))
         .args(["--exact", "connections::in_another_process", "--nocapture"])
-        .env(TARGET, format!("{} {count}", siege.address()))
+        .env(TARGET, format!("{} {count}", harness.address()))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -74,24 +74,24 @@ fn ten_thousand_idle_connections() {
     let connected = output.lines().map_while(Result::ok).any(|line| line == "connected");
     assert!(connected, "the other process failed");
     assert!(files() >= before + count);
-    siege.serves_others();
-    let each = siege.growth() / count;
+    harness.serves_others();
+    let each = harness.growth() / count;
     assert!(each < 8 << 10, "{each} bytes for each idle connection");
     drop(hostile);
     eventually("all of them are gone", || files() <= before + 2);
-    siege.serves_others();
+    harness.serves_others();
 }
 
 #[test]
 fn connections_that_come_and_go_leave_nothing() {
     let options =
         SocketOptions { handshake_timeout: Duration::from_millis(400), ..SocketOptions::default() };
-    let siege = Siege::with(|builder| builder.socket_options(options));
+    let harness = AttackHarness::with(|builder| builder.socket_options(options));
     let before = files();
     let mut noise = Noise(7);
     let whole = handshake();
     for number in 0..3000 {
-        let mut stream = siege.connect();
+        let mut stream = harness.connect();
         match number % 4 {
             0 => {}
             1 => stream.write_all(&whole).expect("there is room"),
@@ -102,10 +102,10 @@ fn connections_that_come_and_go_leave_nothing() {
             }
         }
         if number % 300 == 0 {
-            siege.serves_others();
+            harness.serves_others();
         }
     }
-    siege.serves_others();
+    harness.serves_others();
     eventually("all of them are gone", || files() <= before);
-    siege.stays_below(16 * MIB);
+    harness.stays_below(16 * MIB);
 }

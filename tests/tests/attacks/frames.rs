@@ -4,15 +4,15 @@ use std::io::Write;
 
 use zerorpc_proto::SocketOptions;
 
-use crate::siege::{MIB, Noise, Siege, is_closed};
+use crate::harness::{AttackHarness, MIB, Noise, is_closed};
 
 #[test]
 fn announced_lengths_cost_nothing() {
-    let siege = Siege::new();
+    let harness = AttackHarness::new();
     // Beyond all limits: closed at once.
     for length in [1_u64 << 62, (1 << 63) - 1, 1 << 63, u64::MAX, (1 << 30) + 1, 1 << 40] {
         for flags in [2, 3, 6] {
-            let mut stream = siege.intrude();
+            let mut stream = harness.intrude();
             let bytes = [&[flags][..], &length.to_be_bytes(), b"and so on"].concat();
             stream.write_all(&bytes).expect("there is room");
             is_closed(&mut stream);
@@ -21,21 +21,21 @@ fn announced_lengths_cost_nothing() {
     // Within the limits: waited for, but not paid in advance.
     let waiting: Vec<_> = (0..200)
         .map(|_| {
-            let mut stream = siege.intrude();
+            let mut stream = harness.intrude();
             let bytes = [&[2][..], &(1_u64 << 30).to_be_bytes(), b"and so on"].concat();
             stream.write_all(&bytes).expect("there is room");
             stream
         })
         .collect();
-    siege.serves_others();
-    siege.stays_below(32 * MIB);
+    harness.serves_others();
+    harness.stays_below(32 * MIB);
     drop(waiting);
 }
 
 #[test]
 fn messages_without_end_are_cut_off() {
     let options = SocketOptions { max_frame: 1 << 20, ..SocketOptions::default() };
-    let siege = Siege::with(|builder| builder.socket_options(options));
+    let harness = AttackHarness::with(|builder| builder.socket_options(options));
     let table = [
         ("empty frames", b"\x01\0".repeat(10_000)),
         ("small frames", b"\x01\x05hello".repeat(10_000)),
@@ -46,35 +46,35 @@ fn messages_without_end_are_cut_off() {
         }),
     ];
     for (what, bytes) in table {
-        let mut streams: Vec<_> = (0..10).map(|_| siege.intrude()).collect();
+        let mut streams: Vec<_> = (0..10).map(|_| harness.intrude()).collect();
         let mut rounds = 0;
         while !streams.is_empty() {
             streams.retain_mut(|stream| stream.write_all(&bytes).is_ok());
-            siege.serves_others();
+            harness.serves_others();
             rounds += 1;
             assert!(rounds < 100, "{what} without end");
         }
     }
-    siege.stays_below(64 * MIB);
+    harness.stays_below(64 * MIB);
 }
 
 #[test]
 fn a_million_empty_frames() {
-    let siege = Siege::new();
-    let mut stream = siege.intrude();
+    let harness = AttackHarness::new();
+    let mut stream = harness.intrude();
     for _ in 0..100 {
         stream.write_all(&b"\0\0".repeat(10_000)).expect("the server reads");
-        siege.serves_others();
+        harness.serves_others();
     }
-    siege.stays_below(64 * MIB);
+    harness.stays_below(64 * MIB);
 }
 
 #[test]
 fn random_frames() {
-    let siege = Siege::new();
+    let harness = AttackHarness::new();
     let mut noise = Noise(0xf4a3);
     for number in 0..300 {
-        let mut stream = siege.intrude();
+        let mut stream = harness.intrude();
         for _ in 0..20 {
             let count = usize::try_from(noise.number() % 200).expect("small");
             let flags = noise.number().to_le_bytes()[0] & 0x07;
@@ -84,9 +84,9 @@ fn random_frames() {
             let _ = stream.write_all(&bytes);
         }
         if number % 30 == 0 {
-            siege.serves_others();
+            harness.serves_others();
         }
     }
-    siege.serves_others();
-    siege.stays_below(32 * MIB);
+    harness.serves_others();
+    harness.stays_below(32 * MIB);
 }

@@ -7,39 +7,39 @@ use std::{
 
 use zerorpc_proto::SocketOptions;
 
-use crate::siege::{MIB, Noise, PATIENCE, Siege, handshake, is_closed};
+use crate::harness::{AttackHarness, MIB, Noise, PATIENCE, handshake, is_closed};
 
-fn impatient() -> Siege {
+fn impatient() -> AttackHarness {
     let handshake_timeout = Duration::from_millis(400);
     let options = SocketOptions { handshake_timeout, ..SocketOptions::default() };
-    Siege::with(|builder| builder.socket_options(options))
+    AttackHarness::with(|builder| builder.socket_options(options))
 }
 
 #[test]
 fn half_open_connections_end_with_their_time() {
-    let siege = impatient();
+    let harness = impatient();
     let whole = handshake();
     let mut streams: Vec<_> = (0..200)
         .map(|number| {
-            let mut stream = siege.connect();
+            let mut stream = harness.connect();
             stream.write_all(&whole[..number % whole.len()]).expect("there is room");
             stream
         })
         .collect();
-    siege.serves_others();
-    siege.stays_below(16 * MIB);
+    harness.serves_others();
+    harness.stays_below(16 * MIB);
     streams.iter_mut().for_each(is_closed);
-    siege.serves_others();
-    let reasons = siege.reasons();
+    harness.serves_others();
+    let reasons = harness.reasons();
     let late = reasons.iter().filter(|reason| reason.contains("within 400 ms")).count();
     assert_eq!(late, 200, "{} reasons", reasons.len());
 }
 
 #[test]
 fn bytes_one_at_a_time_win_no_time() {
-    let siege = impatient();
+    let harness = impatient();
     let whole = handshake();
-    let mut streams: Vec<_> = (0..20).map(|_| siege.connect()).collect();
+    let mut streams: Vec<_> = (0..20).map(|_| harness.connect()).collect();
     let start = Instant::now();
     // At this pace they would be through in seconds.
     'drip: for byte in &whole[..whole.len() - 1] {
@@ -48,20 +48,20 @@ fn bytes_one_at_a_time_win_no_time() {
                 break 'drip;
             }
         }
-        siege.serves_others();
+        harness.serves_others();
         assert!(start.elapsed() < PATIENCE, "nobody stops them");
     }
     streams.iter_mut().for_each(is_closed);
-    siege.stays_below(16 * MIB);
+    harness.stays_below(16 * MIB);
 }
 
 #[test]
 fn bytes_one_at_a_time_are_served_after_the_handshake() {
-    let siege = impatient();
-    let mut slow = siege.intrude();
-    for byte in crate::siege::call(1, "echo", b"\x91\xa5hello") {
+    let harness = impatient();
+    let mut slow = harness.intrude();
+    for byte in crate::harness::call(1, "echo", b"\x91\xa5hello") {
         slow.write_all(&[byte]).expect("the connection stands");
-        siege.serves_others();
+        harness.serves_others();
     }
     let mut heard = [0; 16];
     std::io::Read::read_exact(&mut slow, &mut heard).expect("an answer");
@@ -70,27 +70,27 @@ fn bytes_one_at_a_time_are_served_after_the_handshake() {
 
 #[test]
 fn random_bytes_lead_nowhere() {
-    let siege = impatient();
+    let harness = impatient();
     let mut noise = Noise(0x5eed);
     let whole = handshake();
     for number in 0..400 {
-        let mut stream = siege.connect();
+        let mut stream = harness.connect();
         let known = number % (whole.len() + 1);
         let count = usize::try_from(noise.number() % 4000).expect("small");
         let bytes = [&whole[..known], &noise.bytes(count)].concat();
         // The server may close in the middle of it.
         let _ = stream.write_all(&bytes);
         if number % 50 == 0 {
-            siege.serves_others();
+            harness.serves_others();
         }
     }
-    siege.serves_others();
-    siege.stays_below(32 * MIB);
+    harness.serves_others();
+    harness.stays_below(32 * MIB);
 }
 
 #[test]
 fn those_who_speak_http_or_tls_are_shown_out() {
-    let siege = impatient();
+    let harness = impatient();
     for greeting in [
         &b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..],
         b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03",
@@ -98,9 +98,9 @@ fn those_who_speak_http_or_tls_are_shown_out() {
         b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\0",
         b"SSH-2.0-OpenSSH_9.0\r\n",
     ] {
-        let mut stream = siege.connect();
+        let mut stream = harness.connect();
         stream.write_all(greeting).expect("there is room");
         is_closed(&mut stream);
-        siege.serves_others();
+        harness.serves_others();
     }
 }

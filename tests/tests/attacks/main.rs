@@ -6,4 +6,4 @@ mod connections;
 mod floods;
 mod frames;
 mod handshakes;
-mod siege;
+mod harness;

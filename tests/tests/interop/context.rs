@@ -16,7 +16,7 @@ fn from_our_client_to_python(kind: TransportKind) {
     context.insert("trace_id", "t-1").expect("it can be encoded");
     context.insert("other", &(1, "two")).expect("it can be encoded");
     let options = CallOptions::new().context(context);
-    assert_eq!(client.call_with(&options, "trace_id", ()), Ok(Some("t-1".to_owned())));
+    assert_eq!(client.with(options).call("trace_id", ()), Ok(Some("t-1".to_owned())));
     assert_eq!(client.call("trace_id", ()), Ok(None::<String>), "it is not kept");
 }
 

@@ -63,7 +63,7 @@ fn misuse(peer: &dyn Peer, client: &Client) {
         assert_eq!(failure(client, "unpackable", &[]).name, "TypeError");
     } else {
         let soon = CallOptions::new().timeout(SECOND);
-        let unknown = client.call_with::<Value>(&soon, "nothing", ());
+        let unknown = client.with(soon).call::<Value>("nothing", ());
         assert!(matches!(unknown, Err(Error::Timeout { .. })), "Node says nothing: {unknown:?}");
         let crashed = failure(client, "crash", &[]);
         assert_eq!((&*crashed.name, &*crashed.message), ("TypeError", "thrown, not replied"));

@@ -190,7 +190,7 @@ fn requests_that_were_given_up_never_reach_their_server(kind: TransportKind) {
         let endpoint = endpoints::tcp();
         let client = connect(kind, &endpoint);
         let soon = CallOptions::new().timeout(SECOND / 5);
-        let given_up = client.call_with::<u64>(&soon, "add", (1, 2));
+        let given_up = client.with(soon).call::<u64>("add", (1, 2));
         // libzmq does not tell why nobody could be reached.
         assert!(
             matches!(given_up, Err(Error::Unreachable { .. } | Error::Timeout { .. })),

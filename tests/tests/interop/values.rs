@@ -222,7 +222,7 @@ fn integer_keys_go_as_far_as_the_peer_lets_them(kind: TransportKind) {
         let server = Theirs::serve(peer);
         let client = &server.clients(kind)[0];
         let soon = CallOptions::new().timeout(Duration::from_secs(1));
-        let echoed = client.call_with::<Value>(&soon, "echo", (&keyed,));
+        let echoed = client.with(soon).call::<Value>("echo", (&keyed,));
         let their_client = &ours.clients(peer)[0];
         if is_python(peer) {
             assert!(matches!(echoed, Err(Error::Timeout { .. })), "{echoed:?}");

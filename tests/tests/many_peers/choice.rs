@@ -59,7 +59,7 @@ fn with_none_up_a_call_waits_for_one() {
     let (absent, late) = (endpoints::ipc(&folder), endpoints::ipc(&folder));
     let client = builder().connect(&absent).connect(&late).build().expect("a client");
     let soon = CallOptions::new().timeout(SECOND / 5);
-    match client.call_with::<String>(&soon, "note", (1, 0)) {
+    match client.with(soon).call::<String>("note", (1, 0)) {
         Err(Error::Unreachable { after, reason, .. }) => {
             assert_eq!(after, SECOND / 5);
             assert!(reason.contains(&absent) || reason.contains(&late), "{reason}");

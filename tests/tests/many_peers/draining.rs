@@ -151,9 +151,9 @@ fn where_no_other_server_is_the_call_waits_as_long_as_it_has_time() {
         eventually("it is running", || site.ran() == 1);
         let stopped = scope.spawn(|| site.server.shutdown(GRACE));
         let options = CallOptions::new().timeout(SECOND / 4);
-        let mut outcome = client.call_with::<String>(&options, "note", (2, 0));
+        let mut outcome = client.with(options.clone()).call::<String>("note", (2, 0));
         while outcome.is_ok() {
-            outcome = client.call_with::<String>(&options, "note", (2, 0));
+            outcome = client.with(options.clone()).call::<String>("note", (2, 0));
         }
         match outcome {
             Err(Error::Unreachable { reason, .. }) => {

@@ -5,7 +5,7 @@ use std::{thread, time::Duration};
 use rmpv::Value;
 use zerorpc::{Client, ClientBuilder, Error, Limits, Loss};
 use zerorpc_proto::Event;
-use zerorpc_tests::{proxy::Proxy, service::eventually, world::foreign::Foreign};
+use zerorpc_tests::{proxy::Proxy, service::eventually, world::raw_event::RawEvent};
 
 use crate::support::{Site, builder, until_up};
 
@@ -120,7 +120,7 @@ fn a_connection_with_other_news_is_kept() {
         };
         let say = |name, args| {
             let id = Value::Binary(stream.content().to_vec());
-            let answer = Foreign::on(id, name, args).payload();
+            let answer = RawEvent::on(id, name, args).payload();
             socket.send_multipart([&caller[..], b"", &answer], 0).expect("it is sent");
         };
         // The stream hears something for each beat of it, the other call nothing at all.

@@ -143,6 +143,6 @@ fn a_stop_takes_as_long_as_what_runs() {
     assert!(server.shutdown(PATIENCE), "nothing runs");
     assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
     let soon = CallOptions::new().timeout(Duration::from_millis(300));
-    let error = client.call_with::<String>(&soon, "note", (1, 0)).expect_err("it has ended");
+    let error = client.with(soon).call::<String>("note", (1, 0)).expect_err("it has ended");
     assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
 }

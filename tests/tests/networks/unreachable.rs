@@ -19,7 +19,7 @@ fn a_call_that_nobody_shook_hands_for_has_never_left() {
         let soon = CallOptions::new().timeout(SECOND);
         for number in 0..3 {
             let began = Instant::now();
-            let error = client.call_with::<String>(&soon, "note", (number, 0));
+            let error = client.with(soon.clone()).call::<String>("note", (number, 0));
             let error = error.expect_err("nobody is there");
             assert!(matches!(error, Error::Unreachable { .. }), "{service:?}: {error:?}");
             let text = error.to_string();

@@ -3,30 +3,26 @@
 use bytes::Bytes;
 use rmpv::Value;
 use zerorpc_proto::{
-    Args, Config, Limits, Multipart, Notice, PeerEvent, PeerId, PeerMisbehaved, RemoteFailure,
-    RequestId, Route, Session,
+    Args, Config, Limits, Multipart, Notice, PeerId, PeerMisbehaved, RemoteFailure, RequestId,
+    Route, Session,
 };
-use zerorpc_tests::world::{
-    epoch,
-    foreign::Foreign,
-    puppet::{Puppet, hear},
-};
+use zerorpc_tests::world::{epoch, raw_event::RawEvent, test_session::TestSession};
 
-const GREEDY: PeerId = PeerId::new(1);
-const NEIGHBOUR: PeerId = PeerId::new(2);
+const GREEDY: PeerId = PeerId(1);
+const NEIGHBOUR: PeerId = PeerId(2);
 const KILOBYTE: usize = 1 << 10;
 
 fn route(peer: PeerId) -> Route {
     Route { peer, identity: None }
 }
 
-fn server(peer_bytes: usize, total_bytes: usize) -> Puppet {
+fn server(peer_bytes: usize, total_bytes: usize) -> TestSession {
     let limits = Limits { peer_bytes, total_bytes, ..Limits::default() };
-    Puppet::new(Config { limits, ..Config::server(1) })
+    TestSession::new(Config { limits, ..Config::server(1) })
 }
 
-fn request(id: u32, bytes: usize) -> Foreign {
-    Foreign::request(id, "f", vec![Value::Binary(vec![7; bytes])])
+fn request(id: u32, bytes: usize) -> RawEvent {
+    RawEvent::request(id, "f", vec![Value::Binary(vec![7; bytes])])
 }
 
 fn answer(bytes: usize) -> Args {
@@ -34,7 +30,7 @@ fn answer(bytes: usize) -> Args {
 }
 
 /// Runs what may run of these requests, each with an answer of so many bytes; how many.
-fn run(server: &mut Puppet, ids: impl IntoIterator<Item = RequestId>, bytes: usize) -> usize {
+fn run(server: &mut TestSession, ids: impl IntoIterator<Item = RequestId>, bytes: usize) -> usize {
     let mut count = 0;
     for id in ids {
         if server.serve(id).start() {
@@ -48,14 +44,14 @@ fn run(server: &mut Puppet, ids: impl IntoIterator<Item = RequestId>, bytes: usi
 }
 
 /// A peer has read everything: what waits for it leaves, and what follows from that is told.
-fn drain(server: &mut Puppet) {
-    server.session.handle_peer_event(server.now(), PeerEvent::Drained(route(GREEDY)));
+fn drain(server: &mut TestSession) {
+    server.session.handle_congestion(route(GREEDY), false);
     server.settle();
     server.settle();
 }
 
 /// The requests that were told of, and are not again.
-fn requested(server: &mut Puppet) -> Vec<RequestId> {
+fn requested(server: &mut TestSession) -> Vec<RequestId> {
     let told = server.notices.drain(..).filter_map(|(_, notice)| match notice {
         Notice::Requested(id) => Some(id),
         _ => None,
@@ -89,7 +85,7 @@ fn requests_of_one_peer_that_wait() {
     server.request(GREEDY, &request(6, 4 * KILOBYTE));
     let now = server.now();
     for peer in [GREEDY, NEIGHBOUR] {
-        server.session.handle_peer_event(now, PeerEvent::Down(peer, "gone".into()));
+        server.session.handle_peer(now, peer, false);
     }
     server.settle();
     assert_eq!(server.session.retained_bytes(), 0);
@@ -98,7 +94,7 @@ fn requests_of_one_peer_that_wait() {
 #[test]
 fn answers_that_pile_up_hold_requests_back_until_they_have_left() {
     let mut server = server(80 * KILOBYTE, 1 << 30);
-    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
+    server.session.handle_congestion(route(GREEDY), true);
     let ids: Vec<_> = (0..100).map(|id| server.request(GREEDY, &request(id, 1))).collect();
     // Each is answered before the next one begins: to half of what may be kept.
     assert_eq!(run(&mut server, ids.clone(), 10 * KILOBYTE), 4);
@@ -127,7 +123,7 @@ fn answers_that_pile_up_hold_requests_back_until_they_have_left() {
 fn few_run_at_a_time_where_answers_pile_up() {
     let mut server = server(80 * KILOBYTE, 1 << 30);
     let ids: Vec<_> = (0..10).map(|id| server.request(GREEDY, &request(id, 1))).collect();
-    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
+    server.session.handle_congestion(route(GREEDY), true);
     assert_eq!(run(&mut server, ids[..1].to_vec(), 20 * KILOBYTE), 1);
     let started = ids[1..].iter().filter(|id| server.serve(**id).start()).count();
     assert_eq!(started, 2);
@@ -142,7 +138,7 @@ fn few_run_at_a_time_where_answers_pile_up() {
 #[test]
 fn an_answer_alone_may_be_of_any_size() {
     let mut server = server(10 * KILOBYTE, 1 << 30);
-    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
+    server.session.handle_congestion(route(GREEDY), true);
     let id = server.request(GREEDY, &request(0, 1));
     assert_eq!(run(&mut server, [id], 100 * KILOBYTE), 1);
     assert_eq!(server.session.crowded_routes(), []);
@@ -158,8 +154,8 @@ fn an_answer_alone_may_be_of_any_size() {
 fn large_items_wait_one_at_a_time_in_each_stream() {
     let mut server = server(100 * KILOBYTE, 1 << 30);
     let id = server.request(GREEDY, &request(0, 1));
-    server.hear(GREEDY, &Foreign::grant(0, 1000)).expect("credit");
-    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
+    server.hear(GREEDY, &RawEvent::grant(0, 1000)).expect("credit");
+    server.session.handle_congestion(route(GREEDY), true);
     let sent = (0..64).take_while(|_| server.serve(id).send(answer(20 * KILOBYTE)).is_ok()).count();
     assert_eq!(sent, 3, "to half of what may be kept");
     drain(&mut server);
@@ -171,7 +167,7 @@ fn large_items_wait_one_at_a_time_in_each_stream() {
 fn whatever_an_answer_is_made_of_is_counted() {
     let long = "x".repeat(10 * KILOBYTE);
     let failure = RemoteFailure { traceback: long.clone(), ..RemoteFailure::new(&*long, &*long) };
-    type Answer<'a> = &'a dyn Fn(&mut Puppet, RequestId);
+    type Answer<'a> = &'a dyn Fn(&mut TestSession, RequestId);
     let cases: [(&str, usize, Answer<'_>); 3] = [
         ("a value", 10, &|server, id| {
             server.serve(id).reply(answer(10 * KILOBYTE)).expect("no stream has begun");
@@ -183,7 +179,7 @@ fn whatever_an_answer_is_made_of_is_counted() {
     ];
     for (what, kilobytes, give) in cases {
         let mut server = server(1 << 20, 1 << 30);
-        server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
+        server.session.handle_congestion(route(GREEDY), true);
         let id = server.request(GREEDY, &request(0, 1));
         let before = server.session.retained_bytes();
         give(&mut server, id);
@@ -196,7 +192,7 @@ fn whatever_an_answer_is_made_of_is_counted() {
         let of_peer: Vec<_> = server.session.retained_by_route().collect();
         assert!(of_peer[0].1 >= more && of_peer[0].0 == route(GREEDY), "{what}: {of_peer:?}");
         let now = server.now();
-        server.session.handle_peer_event(now, PeerEvent::Down(GREEDY, "gone".into()));
+        server.session.handle_peer(now, GREEDY, false);
         server.settle();
         assert_eq!(server.session.retained_bytes(), 0, "{what}");
     }
@@ -219,7 +215,7 @@ fn whoever_is_dismissed_is_told_for_each_request() {
 }
 
 /// A message that is a slice of a chunk, as transports deliver them.
-fn slice_of_chunk(event: &Foreign, chunk: usize) -> (Bytes, Multipart) {
+fn slice_of_chunk(event: &RawEvent, chunk: usize) -> (Bytes, Multipart) {
     let payload = event.payload();
     let mut whole = payload.to_vec();
     whole.resize(chunk, 0);
@@ -241,19 +237,19 @@ fn requests_that_wait_do_not_keep_the_chunks_they_came_in() {
         let kept = chunks.iter().filter(|chunk| !chunk.is_unique()).count();
         assert!(kept <= 256, "{bytes}: {kept} chunks are kept, which nobody has counted");
         let now = server.now();
-        server.session.handle_peer_event(now, PeerEvent::Down(GREEDY, "gone".into()));
+        server.session.handle_peer(now, GREEDY, false);
         assert!(chunks.iter().all(Bytes::is_unique), "{bytes}: some stay for ever");
     }
 }
 
 #[test]
 fn answers_that_wait_to_be_read_do_not_keep_the_chunks_they_came_in() {
-    let mut client = Puppet::new(Config::client(1));
-    let options = zerorpc_proto::CallOptions { slots: 1000, ..Default::default() };
+    let mut client = TestSession::new(Config::client(1));
+    let options = zerorpc_proto::CallOptions::new().slots(1000);
     let (call, id) = client.open(GREEDY, &options);
     let mut chunks = Vec::new();
     for item in 0..1000 {
-        let event = Foreign::on(id.clone(), "STREAM", Value::from(item));
+        let event = RawEvent::on(id.clone(), "STREAM", Value::from(item));
         let (chunk, message) = slice_of_chunk(&event, 64 * KILOBYTE);
         client.hear_message(GREEDY, message).expect("an item");
         chunks.push(chunk);
@@ -268,7 +264,7 @@ fn answers_that_wait_to_be_read_do_not_keep_the_chunks_they_came_in() {
 #[test]
 fn answers_that_wait_keep_no_memory_that_they_share() {
     let mut server = server(64 << 20, 1 << 30);
-    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
+    server.session.handle_congestion(route(GREEDY), true);
     let chunk = Bytes::from(vec![1; 4 * KILOBYTE]);
     let id = server.request(GREEDY, &request(0, 1));
     let value = Args::from_bytes(chunk.slice(..1)).expect("the number one");
@@ -286,17 +282,17 @@ fn notices_are_bounded_by_the_channels_that_are_open() {
     let now = epoch();
     for round in 0..10_000_u32 {
         for id in 0..10 {
-            let message = Foreign::request(round * 10 + id, "f", vec![]).message();
-            hear(&mut session, now, GREEDY, message).expect("a request");
+            let message = RawEvent::request(round * 10 + id, "f", vec![]).message();
+            session.handle_message(now, GREEDY, message).expect("a request");
         }
-        session.handle_peer_event(now, PeerEvent::Down(GREEDY, "gone".into()));
+        session.handle_peer(now, GREEDY, false);
         assert!(session.retained_bytes() < 64 * KILOBYTE, "{}", session.retained_bytes());
     }
     assert_eq!(session.poll_notice(), None, "nothing is left of any of them");
-    let message = Foreign::request(0, "f", vec![]).message();
-    hear(&mut session, now, GREEDY, message).expect("a request");
+    let message = RawEvent::request(0, "f", vec![]).message();
+    session.handle_message(now, GREEDY, message).expect("a request");
     let Some(Notice::Requested(id)) = session.poll_notice() else { panic!("a request") };
-    session.handle_peer_event(now, PeerEvent::Down(GREEDY, "gone".into()));
+    session.handle_peer(now, GREEDY, false);
     assert!(matches!(session.poll_notice(), Some(Notice::RequestLost(lost, _)) if lost == id));
 }
 
@@ -305,13 +301,13 @@ fn notices_are_bounded_by_the_channels_that_are_open() {
 fn room_is_told_once_until_it_is_heard() {
     let mut session = Session::new(Config::server(1));
     let now = epoch();
-    let message = Foreign::request(0, "f", vec![]).message();
-    hear(&mut session, now, GREEDY, message).expect("a request");
+    let message = RawEvent::request(0, "f", vec![]).message();
+    session.handle_message(now, GREEDY, message).expect("a request");
     let Some(Notice::Requested(id)) = session.poll_notice() else { panic!("a request") };
     for _ in 0..1000 {
         while session.request(id).expect("open").send(Args::NIL).is_ok() {}
-        let grant = Foreign::grant(0, 1).message();
-        hear(&mut session, now, GREEDY, grant).expect("credit");
+        let grant = RawEvent::grant(0, 1).message();
+        session.handle_message(now, GREEDY, grant).expect("credit");
         while session.poll_transmit().is_some() {}
     }
     assert_eq!(session.poll_notice(), Some(Notice::Writable(id)));
@@ -328,9 +324,9 @@ fn refusals_are_bounded_in_bytes_as_well() {
         Multipart::from_frames(None, frames).expect("frames").envelope
     };
     for id in 0..1000_u32 {
-        let payload = Foreign::request(id, "f", vec![]).payload();
+        let payload = RawEvent::request(id, "f", vec![]).payload();
         let message = Multipart { envelope: envelope(), payload };
-        hear(&mut session, now, GREEDY, message).expect("no fault of his");
+        session.handle_message(now, GREEDY, message).expect("no fault of his");
     }
     assert!(session.retained_bytes() <= 1 << 20, "{}", session.retained_bytes());
     let told = std::iter::from_fn(|| session.poll_transmit()).count();
@@ -340,15 +336,15 @@ fn refusals_are_bounded_in_bytes_as_well() {
 
 #[test]
 fn a_congested_channel_beats_once() {
-    let mut server = Puppet::new(Config::server(1));
+    let mut server = TestSession::new(Config::server(1));
     for id in 0..10 {
         server.request(GREEDY, &request(id, 1));
     }
     server.request(NEIGHBOUR, &request(0, 1));
-    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
+    server.session.handle_congestion(route(GREEDY), true);
     let interval = zerorpc_proto::DEFAULT_HEARTBEAT;
-    let beats = |server: &mut Puppet| {
-        let to = |sent: &zerorpc_tests::world::puppet::Sent| sent.to;
+    let beats = |server: &mut TestSession| {
+        let to = |sent: &zerorpc_tests::world::test_session::Sent| sent.to;
         let (greedy, others): (Vec<_>, Vec<_>) =
             server.sent.drain(..).partition(|sent| to(sent) == GREEDY);
         (greedy.len(), others.len())

@@ -8,21 +8,21 @@ use zerorpc_proto::{
     RemoteFailure, RequestId,
 };
 use zerorpc_tests::world::{
-    dice::Dice,
-    foreign::{Foreign, value},
-    puppet::Puppet,
+    prng::Prng,
+    raw_event::{RawEvent, value},
+    test_session::TestSession,
 };
 
-const PEER: PeerId = PeerId::new(1);
+const PEER: PeerId = PeerId(1);
 
-fn server_with(limits: Limits) -> Puppet {
-    Puppet::new(Config { limits, ..Config::server(1) })
+fn server_with(limits: Limits) -> TestSession {
+    TestSession::new(Config { limits, ..Config::server(1) })
 }
 
 /// A server that was asked for a stream by `"id"`.
-fn streaming(limits: Limits) -> (Puppet, RequestId) {
+fn streaming(limits: Limits) -> (TestSession, RequestId) {
     let mut server = server_with(limits);
-    let id = server.request(PEER, &Foreign::request("id", "f", vec![]));
+    let id = server.request(PEER, &RawEvent::request("id", "f", vec![]));
     (server, id)
 }
 
@@ -31,7 +31,7 @@ fn item(number: u64) -> Args {
 }
 
 /// Sends as many items as are taken, with a look at what was transmitted after each.
-fn send_all(server: &mut Puppet, id: RequestId, next: &mut u64) -> u64 {
+fn send_all(server: &mut TestSession, id: RequestId, next: &mut u64) -> u64 {
     let before = *next;
     while server.serve(id).send(item(*next)).is_ok() {
         *next += 1;
@@ -41,11 +41,13 @@ fn send_all(server: &mut Puppet, id: RequestId, next: &mut u64) -> u64 {
     *next - before
 }
 
-fn grant(server: &mut Puppet, more: impl Into<Value>) {
-    server.hear(PEER, &Foreign::grant("id", more)).expect("grants of any kind are no misbehaviour");
+fn grant(server: &mut TestSession, more: impl Into<Value>) {
+    server
+        .hear(PEER, &RawEvent::grant("id", more))
+        .expect("grants of any kind are no misbehaviour");
 }
 
-fn writable(server: &mut Puppet) -> bool {
+fn writable(server: &mut TestSession) -> bool {
     std::mem::take(&mut server.notices).iter().any(|(_, n)| matches!(n, Notice::Writable(_)))
 }
 
@@ -90,11 +92,11 @@ fn grants_add_and_saturate() {
 fn version_2_grants_in_beats() {
     for (version, items) in [(1, 7), (2, 7), (3, 0), (4, 0)] {
         let mut server = server_with(Limits::default());
-        let request = Foreign::request("id", "f", vec![]).version(version);
+        let request = RawEvent::request("id", "f", vec![]).version(version);
         let id = server.request(PEER, &request);
         let mut next = 0;
         send_all(&mut server, id, &mut next);
-        let beat = Foreign::on("id", "_zpc_hb", Value::Array(vec![7.into()])).version(version);
+        let beat = RawEvent::on("id", "_zpc_hb", Value::Array(vec![7.into()])).version(version);
         server.hear(PEER, &beat).expect("a beat");
         assert_eq!(send_all(&mut server, id, &mut next), items, "version {version}");
     }
@@ -121,7 +123,7 @@ fn accepted_items_are_bounded_whatever_is_granted() {
 
 #[test]
 fn an_end_waits_for_credit_and_holds_nobody_up() {
-    type End = fn(&mut Puppet, RequestId);
+    type End = fn(&mut TestSession, RequestId);
     let ends: [(&str, End); 2] = [
         ("STREAM_DONE", |server, id| server.serve(id).finish()),
         ("ERR", |server, id| server.serve(id).fail(RemoteFailure::new("E", "m"))),
@@ -129,7 +131,7 @@ fn an_end_waits_for_credit_and_holds_nobody_up() {
     for (name, end) in ends {
         let (mut server, id) = streaming(Limits::default());
         send_all(&mut server, id, &mut 0);
-        let other = server.request(PEER, &Foreign::request("other", "f", vec![]));
+        let other = server.request(PEER, &RawEvent::request("other", "f", vec![]));
         server.sent.clear();
         end(&mut server, id);
         server.settle();
@@ -152,7 +154,7 @@ fn an_end_that_never_gets_credit_ends_with_its_caller() {
     send_all(&mut server, id, &mut 0);
     server.serve(id).finish();
     server.notices.clear();
-    server.hear(PEER, &Foreign::beat("id")).expect("a beat");
+    server.hear(PEER, &RawEvent::beat("id")).expect("a beat");
     server.pass(3 * zerorpc_proto::DEFAULT_HEARTBEAT);
     assert_eq!(server.session.open_channels(), 0);
     assert_eq!(server.notices, [], "the application was done with it");
@@ -163,7 +165,7 @@ fn a_stream_without_heartbeats_waits_for_credit_only_so_long() {
     let stalled = Duration::from_secs(600);
     for finish in [false, true] {
         let mut server = server_with(Limits { stalled, ..Limits::default() });
-        let id = server.request(PEER, &Foreign::request("id", "f", vec![]).version(1));
+        let id = server.request(PEER, &RawEvent::request("id", "f", vec![]).version(1));
         let mut next = 0;
         send_all(&mut server, id, &mut next);
         server.pass(stalled / 2);
@@ -186,7 +188,7 @@ fn a_stream_without_heartbeats_waits_for_credit_only_so_long() {
 /// Node's rule: whenever less than half is queued, `100 - queued`, for every event that it handles.
 #[test]
 fn nodes_noisy_grants_lose_and_double_nothing() {
-    let mut dice = Dice::new();
+    let mut prng = Prng::new();
     for total in [1, 2, 100, 101, 260, 5000] {
         let (mut server, id) = streaming(Limits::default());
         let (mut next, mut queued, mut got) = (0, VecDeque::new(), Vec::new());
@@ -196,7 +198,7 @@ fn nodes_noisy_grants_lose_and_double_nothing() {
             }
             server.settle();
             queued.extend(server.sent.drain(..).map(|sent| sent.event.args));
-            for _ in 0..1 + dice.below(60) {
+            for _ in 0..1 + prng.below(60) {
                 got.extend(queued.pop_front());
                 if queued.len() < 50 {
                     grant(&mut server, 100 - queued.len() as u64);
@@ -226,8 +228,8 @@ struct ForeignServer {
 }
 
 impl ForeignServer {
-    fn step(&mut self, dice: &mut Dice, total: u64) {
-        if dice.chance(50)
+    fn step(&mut self, prng: &mut Prng, total: u64) {
+        if prng.chance(50)
             && let Some(more) = self.grants.pop_front()
         {
             self.credit = if self.assigns { more } else { self.credit + more };
@@ -240,7 +242,7 @@ impl ForeignServer {
     }
 }
 
-fn collect_grants(client: &mut Puppet, server: &mut ForeignServer) {
+fn collect_grants(client: &mut TestSession, server: &mut ForeignServer) {
     for sent in client.sent.drain(..).filter(|sent| sent.event.name == *"_zpc_more") {
         let args = value(&sent.event.args);
         server.grants.extend(args.as_array().and_then(|args| args[0].as_u64()));
@@ -250,26 +252,26 @@ fn collect_grants(client: &mut Puppet, server: &mut ForeignServer) {
 #[test]
 fn a_stream_from_a_peer_that_adds_or_assigns_neither_stalls_nor_overruns() {
     const TOTAL: u64 = 1500;
-    let mut dice = Dice::new();
+    let mut prng = Prng::new();
     for assigns in [false, true] {
         for slots in [1, 2, 3, 4, 7, 99, 100, 1000] {
-            let mut client = Puppet::new(Config { heartbeat: None, ..Config::client(1) });
-            let options = CallOptions { slots, ..CallOptions::default() };
+            let mut client = TestSession::new(Config { heartbeat: None, ..Config::client(1) });
+            let options = CallOptions::new().slots(slots);
             let (call, id) = client.open(PEER, &options);
             let (grants, items) = (VecDeque::new(), VecDeque::new());
             let mut server = ForeignServer { assigns, credit: 1, sent: 0, grants, items };
             let mut consumed = 0;
             let mut idle = 0;
             while consumed < TOTAL {
-                server.step(&mut dice, TOTAL);
-                if dice.chance(50)
+                server.step(&mut prng, TOTAL);
+                if prng.chance(50)
                     && let Some(number) = server.items.pop_front()
                 {
-                    let item = Foreign::on(id.clone(), "STREAM", number.into());
+                    let item = RawEvent::on(id.clone(), "STREAM", number.into());
                     client.hear(PEER, &item).expect("within its credit");
                 }
                 idle += 1;
-                if dice.chance(50)
+                if prng.chance(50)
                     && let Some(answer) = client.recv(call)
                 {
                     assert_eq!(answer, Answer::Item(item(consumed)));
@@ -287,17 +289,17 @@ fn a_stream_from_a_peer_that_adds_or_assigns_neither_stalls_nor_overruns() {
 /// Items taken ahead are granted for when they are asked for, and not before.
 #[test]
 fn reading_ahead_grants_the_same_at_the_same_time() {
-    let mut dice = Dice::new();
+    let mut prng = Prng::new();
     for slots in [1, 2, 3, 7, 100] {
-        let options = CallOptions { slots, ..CallOptions::default() };
-        let mut readers = [(); 2].map(|()| Puppet::new(Config::client(1)));
+        let options = CallOptions::new().slots(slots);
+        let mut readers = [(); 2].map(|()| TestSession::new(Config::client(1)));
         let calls = readers.each_mut().map(|reader| reader.open(PEER, &options));
         let mut ahead = VecDeque::new();
         let (mut credit, mut sent, mut consumed) = (1, 0, 0);
         while consumed < 500 {
-            for _ in 0..dice.below(credit + 1) {
+            for _ in 0..prng.below(credit + 1) {
                 for (reader, (_, id)) in readers.iter_mut().zip(&calls) {
-                    let item = Foreign::on(id.clone(), "STREAM", Value::from(sent));
+                    let item = RawEvent::on(id.clone(), "STREAM", Value::from(sent));
                     reader.hear(PEER, &item).expect("within its credit");
                 }
                 (credit, sent) = (credit - 1, sent + 1);
@@ -308,7 +310,7 @@ fn reading_ahead_grants_the_same_at_the_same_time() {
             let found = ahead.pop_front().map(Answer::Item).or_else(|| {
                 let found = other.recv(eager);
                 let mut call = other.session.call(eager).expect("the stream goes on");
-                call.recv_ahead(&mut ahead, dice.below(20) as usize);
+                call.recv_ahead(&mut ahead, prng.below(20) as usize);
                 found
             });
             assert_eq!(found, expected);
@@ -328,9 +330,9 @@ fn reading_ahead_grants_the_same_at_the_same_time() {
 
 #[test]
 fn a_reader_that_does_not_read_grants_nothing() {
-    let mut client = Puppet::new(Config::client(1));
+    let mut client = TestSession::new(Config::client(1));
     let (call, id) = client.open(PEER, &CallOptions::default());
-    client.hear(PEER, &Foreign::on(id.clone(), "STREAM", Value::Nil)).expect("an item");
+    client.hear(PEER, &RawEvent::on(id.clone(), "STREAM", Value::Nil)).expect("an item");
     assert_eq!(client.take_names(), [""; 0]);
     client.recv(call).expect("the item");
     assert_eq!(client.take_names(), [""; 0], "not before the next one is asked for");
@@ -345,9 +347,9 @@ fn plain_answers_are_not_answered_by_grants() {
         ("ERR", Value::Array(vec!["E".into(), "m".into(), "t".into()])),
         ("STREAM_DONE", Value::Nil),
     ] {
-        let mut client = Puppet::new(Config::client(1));
+        let mut client = TestSession::new(Config::client(1));
         let (call, id) = client.open(PEER, &CallOptions::default());
-        client.hear(PEER, &Foreign::on(id, name, args)).expect("an answer");
+        client.hear(PEER, &RawEvent::on(id, name, args)).expect("an answer");
         assert!(client.recv(call).is_some_and(|answer| answer.is_last()));
         assert_eq!(client.recv(call), None);
         assert_eq!(client.take_names(), [""; 0]);
@@ -358,11 +360,11 @@ fn plain_answers_are_not_answered_by_grants() {
 fn a_server_that_ignores_credit_loses_that_call_alone() {
     for (slots, most) in [(100, 150), (500, 501)] {
         let limits = Limits { buffered_events: 150, ..Limits::default() };
-        let mut client = Puppet::new(Config { limits, ..Config::client(1) });
-        let options = CallOptions { slots, ..CallOptions::default() };
+        let mut client = TestSession::new(Config { limits, ..Config::client(1) });
+        let options = CallOptions::new().slots(slots);
         let (flooded, id) = client.open(PEER, &options);
         let (neighbour, other) = client.open(PEER, &options);
-        let flood = Foreign::on(id, "STREAM", Value::from("item"));
+        let flood = RawEvent::on(id, "STREAM", Value::from("item"));
         for _ in 0..most {
             client.hear(PEER, &flood).expect("within the limit");
         }
@@ -375,8 +377,8 @@ fn a_server_that_ignores_credit_loses_that_call_alone() {
     }
 }
 
-fn good_answer(client: &mut Puppet, call: CallId, id: Value) {
-    client.hear(PEER, &Foreign::on(id, "OK", Value::Array(vec![Value::Nil]))).expect("an answer");
+fn good_answer(client: &mut TestSession, call: CallId, id: Value) {
+    client.hear(PEER, &RawEvent::on(id, "OK", Value::Array(vec![Value::Nil]))).expect("an answer");
     assert_eq!(client.recv(call), Some(Answer::Value(Args::NIL)));
     assert_eq!((client.session.open_channels(), client.session.buffered_bytes()), (0, 0));
 }

@@ -1,6 +1,6 @@
 //! The fuzz targets' bodies over a few random inputs: a change that breaks them is seen at once.
 
-use zerorpc_tests::{fuzzing, vectors, world::dice::Dice};
+use zerorpc_tests::{fuzzing, vectors, world::prng::Prng};
 
 #[test]
 fn events() {
@@ -11,24 +11,24 @@ fn events() {
             }
         }
     }
-    let mut dice = Dice::new();
+    let mut prng = Prng::new();
     let sound: Vec<_> = vectors::load("values").iter().map(|v| v.payload().to_vec()).collect();
     for _ in 0..20_000 {
-        let mut data = dice.pick(&sound).clone();
-        for _ in 0..dice.below(4) {
-            let at = dice.below(data.len() as u64) as usize;
-            data[at] = dice.below(256) as u8;
+        let mut data = prng.pick(&sound).clone();
+        for _ in 0..prng.below(4) {
+            let at = prng.below(data.len() as u64) as usize;
+            data[at] = prng.below(256) as u8;
         }
-        fuzzing::event(&[&[dice.below(2) as u8, 0], &data[..]].concat());
+        fuzzing::event(&[&[prng.below(2) as u8, 0], &data[..]].concat());
     }
 }
 
 #[test]
 fn sessions() {
-    let mut dice = Dice::new();
+    let mut prng = Prng::new();
     for _ in 0..1500 {
-        let len = dice.below(1500) as usize;
-        let data: Vec<u8> = (0..len).map(|_| dice.below(256) as u8).collect();
+        let len = prng.below(1500) as usize;
+        let data: Vec<u8> = (0..len).map(|_| prng.below(256) as u8).collect();
         fuzzing::session(&data);
     }
 }

@@ -4,16 +4,12 @@ use std::time::Duration;
 
 use rmpv::Value;
 use zerorpc_proto::{
-    Answer, Args, CallId, CallOptions, Config, Liveness, Loss, Multipart, Notice, PeerEvent,
-    PeerId, RemoteFailure,
+    Answer, Args, CallId, CallOptions, Config, Liveness, Loss, Multipart, Notice, PeerId,
+    RemoteFailure,
 };
-use zerorpc_tests::world::{
-    epoch,
-    foreign::Foreign,
-    puppet::{Puppet, hear},
-};
+use zerorpc_tests::world::{epoch, raw_event::RawEvent, test_session::TestSession};
 
-const PEER: PeerId = PeerId::new(1);
+const PEER: PeerId = PeerId(1);
 /// A caller of which nothing is known but what it says.
 const UNSEEN: PeerId = PeerId::NAMELESS;
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -27,31 +23,31 @@ fn config(config: Config) -> Config {
     Config { heartbeat: Some(INTERVAL), ..config }
 }
 
-fn client() -> Puppet {
-    Puppet::new(config(Config::client(1)))
+fn client() -> TestSession {
+    TestSession::new(config(Config::client(1)))
 }
 
-fn passive_client() -> Puppet {
-    Puppet::new(Config { liveness: Liveness::Passive, ..config(Config::client(1)) })
+fn passive_client() -> TestSession {
+    TestSession::new(Config { liveness: Liveness::Passive, ..config(Config::client(1)) })
 }
 
-fn server() -> Puppet {
-    Puppet::new(config(Config::server(1)))
+fn server() -> TestSession {
+    TestSession::new(config(Config::server(1)))
 }
 
 fn patient() -> CallOptions {
-    CallOptions { timeout: None, ..CallOptions::default() }
+    CallOptions::new().timeout(None)
 }
 
 /// Any event on a channel is a sign of life, also for a server.
-fn signs(id: &Value) -> Vec<(&'static str, Foreign)> {
+fn signs(id: &Value) -> Vec<(&'static str, RawEvent)> {
     let id = || id.clone();
     vec![
-        ("a beat", Foreign::beat(id())),
-        ("a beat of nil", Foreign::on(id(), "_zpc_hb", Value::Nil)),
-        ("credit", Foreign::grant(id(), 1)),
-        ("useless credit", Foreign::grant(id(), "many")),
-        ("an item", Foreign::on(id(), "STREAM", Value::Nil)),
+        ("a beat", RawEvent::beat(id())),
+        ("a beat of nil", RawEvent::on(id(), "_zpc_hb", Value::Nil)),
+        ("credit", RawEvent::grant(id(), 1)),
+        ("useless credit", RawEvent::grant(id(), "many")),
+        ("an item", RawEvent::on(id(), "STREAM", Value::Nil)),
     ]
 }
 
@@ -78,7 +74,7 @@ fn silence_counts_from_the_last_event_of_any_kind() {
         let (_, sign) = signs(&id).into_iter().find(|(sign, _)| *sign == what).expect(what);
         client.hear(PEER, &sign).expect("a sound event");
         client.pass_to(seconds(3.699));
-        let lost = |client: &Puppet| {
+        let lost = |client: &TestSession| {
             client.notices.iter().any(|(_, notice)| *notice == Notice::CallLost(call))
         };
         assert!(!lost(&client), "{what}");
@@ -98,23 +94,23 @@ fn what_was_slept_through_is_no_silence() {
             let mut client = client();
             let (call, id) = client.open(PEER, &patient());
             let mut server = server();
-            let request = server.request(PEER, &Foreign::request("id", "f", vec![]));
-            let beat = |puppet: &mut Puppet, id: &Value| {
-                puppet.hear(PEER, &Foreign::beat(id.clone())).expect("a sound event");
+            let request = server.request(PEER, &RawEvent::request("id", "f", vec![]));
+            let beat = |test_session: &mut TestSession, id: &Value| {
+                test_session.hear(PEER, &RawEvent::beat(id.clone())).expect("a sound event");
             };
-            for (puppet, id) in [(&mut client, &id), (&mut server, &Value::from("id"))] {
+            for (test_session, id) in [(&mut client, &id), (&mut server, &Value::from("id"))] {
                 for second in 1..4 {
-                    puppet.pass_to(seconds(f64::from(second)));
-                    beat(puppet, id);
+                    test_session.pass_to(seconds(f64::from(second)));
+                    beat(test_session, id);
                 }
-                puppet.pass(seconds(awake));
-                puppet.sleep_through(seconds(pause));
-                assert_eq!(lost(puppet), 0, "stopped {awake} s after a beat, for {pause} s");
-                beat(puppet, id);
-                puppet.pass(seconds(1.99));
-                assert_eq!(lost(puppet), 0, "nothing was missed");
-                puppet.pass(seconds(2.0));
-                assert_eq!(lost(puppet), 1, "and then silence counts as before");
+                test_session.pass(seconds(awake));
+                test_session.sleep_through(seconds(pause));
+                assert_eq!(lost(test_session), 0, "stopped {awake} s after a beat, for {pause} s");
+                beat(test_session, id);
+                test_session.pass(seconds(1.99));
+                assert_eq!(lost(test_session), 0, "nothing was missed");
+                test_session.pass(seconds(2.0));
+                assert_eq!(lost(test_session), 1, "and then silence counts as before");
             }
             assert!(client.notices.iter().any(|(_, told)| *told == Notice::CallLost(call)));
             assert!(server.session.request(request).is_none());
@@ -123,9 +119,9 @@ fn what_was_slept_through_is_no_silence() {
 }
 
 /// Calls and requests that were lost.
-fn lost(puppet: &Puppet) -> usize {
+fn lost(test_session: &TestSession) -> usize {
     let is_lost = |told: &Notice| matches!(told, Notice::CallLost(_) | Notice::RequestLost(..));
-    puppet.notices.iter().filter(|(_, told)| is_lost(told)).count()
+    test_session.notices.iter().filter(|(_, told)| is_lost(told)).count()
 }
 
 /// Whoever drives a session may be some milliseconds late each time, so that beats leave together.
@@ -134,7 +130,7 @@ fn time_goes_on_with_the_shortest_heartbeats() {
     for interval in [1, 5, 20] {
         let interval = Duration::from_millis(interval);
         let config = Config { heartbeat: Some(interval), ..Config::client(1) };
-        let mut client = Puppet::new(config);
+        let mut client = TestSession::new(config);
         let (call, _) = client.open(PEER, &patient());
         for _ in 0..20 {
             client.sleep_through(interval.max(Duration::from_millis(10)));
@@ -156,13 +152,13 @@ fn a_pause_does_not_hide_that_a_peer_is_gone() {
 
 #[test]
 fn a_call_that_was_given_time_has_it_when_it_was_stopped() {
-    let mut client = Puppet::new(config(Config::client(1)));
-    let options = CallOptions { timeout: Some(seconds(4.0)), ..CallOptions::default() };
+    let mut client = TestSession::new(config(Config::client(1)));
+    let options = CallOptions::new().timeout(seconds(4.0));
     let (call, id) = client.open(PEER, &options);
     client.pass_to(seconds(1.0));
     client.sleep_through(seconds(10.0));
     assert_eq!(client.notices, [], "its answer may wait to be read");
-    client.hear(PEER, &Foreign::on(id, "OK", Value::Array(vec![1.into()]))).expect("an answer");
+    client.hear(PEER, &RawEvent::on(id, "OK", Value::Array(vec![1.into()]))).expect("an answer");
     assert!(matches!(client.recv(call), Some(Answer::Value(_))));
 }
 
@@ -181,7 +177,7 @@ fn an_unseen_caller_that_was_never_heard_has_three_intervals() {
                 continue;
             }
             let mut server = server();
-            let id = server.request(UNSEEN, &Foreign::request("id", "f", vec![]));
+            let id = server.request(UNSEEN, &RawEvent::request("id", "f", vec![]));
             if let Some(at) = heard {
                 server.pass_to(seconds(at));
                 server.hear(UNSEEN, &sign).expect("a sound event");
@@ -200,7 +196,7 @@ fn an_unseen_caller_that_was_never_heard_has_three_intervals() {
 fn a_caller_behind_a_queue_is_an_unseen_one() {
     let mut server = server();
     let envelope = [bytes::Bytes::from("caller")].into_iter().collect();
-    let payload = Foreign::request("id", "f", vec![]).payload();
+    let payload = RawEvent::request("id", "f", vec![]).payload();
     server.hear_message(PEER, Multipart { envelope, payload }).expect("a sound request");
     server.pass_to(seconds(100.0));
     let lost = server.notices.iter().filter(|(_, told)| matches!(told, Notice::RequestLost(..)));
@@ -212,21 +208,21 @@ fn a_caller_behind_a_queue_is_an_unseen_one() {
 fn a_caller_that_never_beats_is_kept_while_its_connection_lives() {
     let mut server = server();
     let [request, other] = ["id", "other"].map(|id| {
-        let id = server.request(PEER, &Foreign::request(id, "f", vec![]));
+        let id = server.request(PEER, &RawEvent::request(id, "f", vec![]));
         server.serve(id).send(Args::NIL).expect("every side may send one");
         id
     });
     for second in 1..=100 {
         server.pass_to(seconds(f64::from(second)));
         // What is no beat does not begin to count.
-        server.hear(PEER, &Foreign::grant("id", 1)).expect("credit");
+        server.hear(PEER, &RawEvent::grant("id", 1)).expect("credit");
     }
     assert_eq!((server.notices.len(), server.beats().len()), (0, 200));
     server.serve(request).finish();
     let now = server.now();
-    server.session.handle_peer_event(now, PeerEvent::Down(PEER, "gone".into()));
+    server.session.handle_peer(now, PEER, false);
     server.settle();
-    let lost = Notice::RequestLost(other, Loss::Disconnected { reason: "gone".into() });
+    let lost = Notice::RequestLost(other, Loss::Disconnected);
     assert_eq!(server.notices, [(seconds(100.0), lost)]);
     assert_eq!(server.session.open_channels(), 0);
 }
@@ -236,12 +232,12 @@ fn a_caller_that_never_beats_is_kept_while_its_connection_lives() {
 fn a_peer_that_has_beaten_has_three_of_its_intervals_for_another_first_beat() {
     for (interval, lost) in [(0.4, 3.0), (1.0, 3.0), (20.0, 60.0)] {
         let mut server = server();
-        let first = server.request(PEER, &Foreign::request("first", "f", vec![]));
+        let first = server.request(PEER, &RawEvent::request("first", "f", vec![]));
         server.pass_to(seconds(interval));
-        server.hear(PEER, &Foreign::beat("first")).expect("a beat");
+        server.hear(PEER, &RawEvent::beat("first")).expect("a beat");
         server.serve(first).reply(Args::NIL).expect("no stream has begun");
-        let second = server.request(PEER, &Foreign::request("second", "f", vec![]));
-        let other = server.request(PeerId::new(2), &Foreign::request("other", "f", vec![]));
+        let second = server.request(PEER, &RawEvent::request("second", "f", vec![]));
+        let other = server.request(PeerId(2), &RawEvent::request("other", "f", vec![]));
         server.pass(seconds(1000.0));
         let after = 2 * seconds(interval).max(INTERVAL);
         let told = Notice::RequestLost(second, Loss::Silent { after });
@@ -254,13 +250,13 @@ fn a_peer_that_has_beaten_has_three_of_its_intervals_for_another_first_beat() {
 #[test]
 fn a_stream_whose_caller_never_beat_waits_for_credit_for_twenty_intervals() {
     let mut server = server();
-    let id = server.request(PEER, &Foreign::request("id", "f", vec![]));
+    let id = server.request(PEER, &RawEvent::request("id", "f", vec![]));
     for round in 0..3 {
         server.serve(id).send(Args::NIL).expect("credit");
         server.serve(id).send(Args::NIL).expect_err("no credit is left");
         server.pass(seconds(if round < 2 { 19.0 } else { 100.0 }));
         assert_eq!(server.notices.len(), usize::from(round == 2));
-        server.hear(PEER, &Foreign::grant("id", 1)).expect("credit, or late");
+        server.hear(PEER, &RawEvent::grant("id", 1)).expect("credit, or late");
         server.notices.retain(|(_, told)| !matches!(told, Notice::Writable(_)));
     }
     let lost = Notice::RequestLost(id, Loss::Stalled { after: 20 * INTERVAL });
@@ -272,11 +268,11 @@ fn a_stream_whose_caller_never_beat_waits_for_credit_for_twenty_intervals() {
 fn a_caller_with_slow_beats_has_two_of_its_own_intervals() {
     for (caller, first, lost) in [(PEER, 20.0, 140.0), (UNSEEN, 2.5, 17.5), (PEER, 0.7, 5.5)] {
         let mut server = server();
-        let id = server.request(caller, &Foreign::request("id", "f", vec![]));
+        let id = server.request(caller, &RawEvent::request("id", "f", vec![]));
         let interval = seconds(first);
         for beat in 1..=5 {
             server.pass_to(interval * beat);
-            server.hear(caller, &Foreign::beat("id")).expect("a beat");
+            server.hear(caller, &RawEvent::beat("id")).expect("a beat");
         }
         server.pass_to(seconds(1000.0));
         let after = (2 * interval).max(2 * INTERVAL);
@@ -292,9 +288,9 @@ fn a_passive_client_waits_for_the_first_beat_and_answers_it_at_once() {
     let (call, id) = client.open(PEER, &patient());
     client.pass_to(seconds(100.25));
     assert_eq!((client.wakes, client.sent.len(), client.notices.len()), (0, 0, 0));
-    client.hear(PEER, &Foreign::beat(id.clone())).expect("a beat");
+    client.hear(PEER, &RawEvent::beat(id.clone())).expect("a beat");
     assert_eq!(client.beats(), [100_250], "at once");
-    client.hear(PEER, &Foreign::beat(id)).expect("a beat");
+    client.hear(PEER, &RawEvent::beat(id)).expect("a beat");
     client.pass_to(seconds(200.0));
     assert_eq!(client.beats(), [100_250, 101_250], "once per interval from then on");
     assert_eq!(client.notices, [(seconds(102.25), Notice::CallLost(call))]);
@@ -302,7 +298,7 @@ fn a_passive_client_waits_for_the_first_beat_and_answers_it_at_once() {
 
 #[test]
 fn a_server_is_passive_with_callers_of_version_1() {
-    let request = Foreign::request("id", "f", vec![]);
+    let request = RawEvent::request("id", "f", vec![]);
     for request in [request.clone().version(1), request.without("v")] {
         let mut server = server();
         server.request(PEER, &request);
@@ -310,7 +306,7 @@ fn a_server_is_passive_with_callers_of_version_1() {
         assert_eq!((server.wakes, server.sent.len(), server.notices.len()), (0, 0, 0));
         let id = server.request(PEER, &request.with("message_id", "beating"));
         server.pass_to(seconds(100.0));
-        server.hear(PEER, &Foreign::beat("beating").version(1)).expect("a beat");
+        server.hear(PEER, &RawEvent::beat("beating").version(1)).expect("a beat");
         server.pass_to(seconds(200.0));
         assert_eq!(server.beats(), [100_000, 101_000], "a caller that beats is beaten back to");
         assert_eq!(server.notices, [(seconds(102.0), Notice::RequestLost(id, LOST))]);
@@ -324,7 +320,7 @@ fn only_the_silent_channels_of_a_peer_are_lost() {
     for second in 1..=10 {
         client.pass_to(seconds(f64::from(second) - 0.1));
         for (_, id) in calls.iter().step_by(2) {
-            client.hear(PEER, &Foreign::beat(id.clone())).expect("a beat");
+            client.hear(PEER, &RawEvent::beat(id.clone())).expect("a beat");
         }
     }
     let lost: Vec<_> = client.notices.iter().map(|(at, notice)| (*at, notice.clone())).collect();
@@ -339,13 +335,13 @@ fn only_the_silent_channels_of_a_peer_are_lost() {
 fn an_echo_of_every_beat_is_no_storm() {
     for mut end in [client(), passive_client()] {
         let (_, id) = end.open(PEER, &patient());
-        end.hear(PEER, &Foreign::beat(id.clone())).expect("a beat");
+        end.hear(PEER, &RawEvent::beat(id.clone())).expect("a beat");
         for _ in 0..1000 {
             let before = end.sent.len();
             end.pass(seconds(0.01));
             for _ in before..end.sent.len() {
                 for _ in 0..3 {
-                    end.hear(PEER, &Foreign::beat(id.clone())).expect("a beat");
+                    end.hear(PEER, &RawEvent::beat(id.clone())).expect("a beat");
                 }
             }
         }
@@ -357,12 +353,12 @@ fn an_echo_of_every_beat_is_no_storm() {
 
 #[test]
 fn without_heartbeats_silence_lasts() {
-    let mut client = Puppet::new(Config { heartbeat: None, ..Config::client(1) });
-    let mut server = Puppet::new(Config { heartbeat: None, ..Config::server(1) });
+    let mut client = TestSession::new(Config { heartbeat: None, ..Config::client(1) });
+    let mut server = TestSession::new(Config { heartbeat: None, ..Config::server(1) });
     let (_, id) = client.open(PEER, &patient());
-    client.hear(PEER, &Foreign::beat(id.clone())).expect("a beat");
-    server.request(UNSEEN, &Foreign::request("id", "f", vec![]));
-    server.hear(UNSEEN, &Foreign::beat("id")).expect("a beat");
+    client.hear(PEER, &RawEvent::beat(id.clone())).expect("a beat");
+    server.request(UNSEEN, &RawEvent::request("id", "f", vec![]));
+    server.hear(UNSEEN, &RawEvent::beat("id")).expect("a beat");
     for (mut end, peer, id) in [(client, PEER, id), (server, UNSEEN, "id".into())] {
         assert_eq!(end.beats(), [0], "a peer that counts would lose this side without an answer");
         end.pass(seconds(1e6));
@@ -371,9 +367,9 @@ fn without_heartbeats_silence_lasts() {
         // One for each beat, and none for what some peers make of the answer.
         for beat in 2..=4 {
             end.pass(INTERVAL);
-            end.hear(peer, &Foreign::beat(id.clone())).expect("a beat");
+            end.hear(peer, &RawEvent::beat(id.clone())).expect("a beat");
             end.pass(INTERVAL / 20);
-            end.hear(peer, &Foreign::beat(id.clone())).expect("an echo");
+            end.hear(peer, &RawEvent::beat(id.clone())).expect("an echo");
             assert_eq!(end.beats().len(), beat);
         }
         end.pass(seconds(1e6));
@@ -383,27 +379,28 @@ fn without_heartbeats_silence_lasts() {
 
 #[test]
 fn no_time_between_beats_is_no_heartbeat() {
-    let mut server = Puppet::new(Config { heartbeat: Some(Duration::ZERO), ..Config::server(1) });
-    server.request(UNSEEN, &Foreign::request("id", "f", vec![]));
+    let mut server =
+        TestSession::new(Config { heartbeat: Some(Duration::ZERO), ..Config::server(1) });
+    server.request(UNSEEN, &RawEvent::request("id", "f", vec![]));
     server.pass(seconds(1e6));
     assert_eq!((server.wakes, server.sent.len(), server.notices.len()), (0, 0, 0));
 }
 
 #[test]
 fn the_timeout_is_for_the_first_answer_alone() {
-    let options = CallOptions { timeout: Some(seconds(5.5)), ..CallOptions::default() };
+    let options = CallOptions::new().timeout(seconds(5.5));
     for (first, then) in [(None, Some(5500)), (Some("STREAM"), None)] {
         let mut client = client();
         let (call, id) = client.open(PEER, &options);
         if let Some(first) = first {
             client.pass_to(seconds(0.5));
-            client.hear(PEER, &Foreign::on(id.clone(), first, Value::Nil)).expect("an item");
+            client.hear(PEER, &RawEvent::on(id.clone(), first, Value::Nil)).expect("an item");
             assert_eq!(client.recv(call), Some(Answer::Item(Args::NIL)));
         }
         client.notices.clear();
         for _ in 0..100 {
             client.pass(seconds(0.5));
-            client.hear(PEER, &Foreign::beat(id.clone())).expect("a beat does not extend it");
+            client.hear(PEER, &RawEvent::beat(id.clone())).expect("a beat does not extend it");
         }
         let lost: Vec<_> = client.notices.iter().map(|(at, _)| at.as_millis()).collect();
         assert_eq!(lost, then.into_iter().collect::<Vec<_>>(), "{first:?}");
@@ -415,8 +412,8 @@ fn the_timeout_is_for_the_first_answer_alone() {
 
 #[test]
 fn what_was_not_transmitted_is_withdrawn() {
-    let options = CallOptions { timeout: Some(seconds(3.5)), ..CallOptions::default() };
-    let open = |client: &mut Puppet| -> CallId {
+    let options = CallOptions::new().timeout(seconds(3.5));
+    let open = |client: &mut TestSession| -> CallId {
         let now = client.now();
         client.session.open(now, PEER, "f", Args::NONE, &options).expect("few calls")
     };
@@ -436,23 +433,23 @@ fn what_was_not_transmitted_is_withdrawn() {
 
     let gone = open(&mut client);
     let now = client.now();
-    client.session.handle_peer_event(now, PeerEvent::Down(PEER, "gone".into()));
+    client.session.handle_peer(now, PEER, false);
     assert_eq!(client.session.poll_transmit(), None, "disconnected before");
-    assert_eq!(client.recv(gone), Some(Answer::Lost(Loss::Disconnected { reason: "gone".into() })));
+    assert_eq!(client.recv(gone), Some(Answer::Lost(Loss::Disconnected)));
 }
 
 #[test]
 fn a_server_learns_of_a_cancelled_call_by_silence() {
     let (mut client, mut server) = (client(), server());
     let (call, id) = client.open(PEER, &patient());
-    let request = server.request(PEER, &Foreign::request(id.clone(), "f", vec![]));
+    let request = server.request(PEER, &RawEvent::request(id.clone(), "f", vec![]));
     for second in 1..=3 {
         client.pass_to(seconds(f64::from(second)));
         server.pass_to(seconds(f64::from(second)));
         for _ in client.sent.drain(..) {
-            server.hear(PEER, &Foreign::beat(id.clone())).expect("a beat");
+            server.hear(PEER, &RawEvent::beat(id.clone())).expect("a beat");
         }
-        client.hear(PEER, &Foreign::beat(id.clone())).expect("a beat");
+        client.hear(PEER, &RawEvent::beat(id.clone())).expect("a beat");
     }
     client.session.call(call).expect("open").cancel();
     client.pass(seconds(10.0));
@@ -464,7 +461,7 @@ fn a_server_learns_of_a_cancelled_call_by_silence() {
 /// Without having beaten it would not be missed.
 #[test]
 fn a_call_that_is_given_up_beats_once() {
-    let options = CallOptions { timeout: Some(seconds(0.5)), ..CallOptions::default() };
+    let options = CallOptions::new().timeout(seconds(0.5));
     for (cancel_at, beats) in [(0.2, &[200][..]), (0.7, &[500]), (1.5, &[1000])] {
         for mut client in [client(), passive_client()] {
             let options = if cancel_at == 0.7 { options.clone() } else { patient() };
@@ -483,8 +480,8 @@ fn a_call_that_is_given_up_beats_once() {
         }
     }
     let mut server = server();
-    let id = server.request(PEER, &Foreign::request("id", "f", vec![]));
-    server.hear(PEER, &Foreign::beat("id")).expect("a last beat");
+    let id = server.request(PEER, &RawEvent::request("id", "f", vec![]));
+    server.hear(PEER, &RawEvent::beat("id")).expect("a last beat");
     server.pass(seconds(10.0));
     assert_eq!(server.notices, [(seconds(2.0), Notice::RequestLost(id, LOST))]);
 }
@@ -493,19 +490,19 @@ fn a_call_that_is_given_up_beats_once() {
 fn a_disconnected_peer_loses_its_channels_at_once_and_no_others() {
     let mut client = client();
     let (lost, _) = client.open(PEER, &patient());
-    let (kept, _) = client.open(PeerId::new(2), &patient());
+    let (kept, _) = client.open(PeerId(2), &patient());
     let mut server = server();
-    let gone = server.request(PEER, &Foreign::request("id", "f", vec![]));
-    let there = server.request(PeerId::new(2), &Foreign::request("id", "f", vec![]));
+    let gone = server.request(PEER, &RawEvent::request("id", "f", vec![]));
+    let there = server.request(PeerId(2), &RawEvent::request("id", "f", vec![]));
     for end in [&mut client, &mut server] {
         let now = end.now();
-        end.session.handle_peer_event(now, PeerEvent::Down(PEER, "gone".into()));
+        end.session.handle_peer(now, PEER, false);
         end.settle();
     }
     assert_eq!(client.notices, [(Duration::ZERO, Notice::CallLost(lost))]);
-    assert_eq!(client.recv(lost), Some(Answer::Lost(Loss::Disconnected { reason: "gone".into() })));
+    assert_eq!(client.recv(lost), Some(Answer::Lost(Loss::Disconnected)));
     assert!(client.session.call(kept).is_some());
-    let notice = Notice::RequestLost(gone, Loss::Disconnected { reason: "gone".into() });
+    let notice = Notice::RequestLost(gone, Loss::Disconnected);
     assert_eq!(server.notices, [(Duration::ZERO, notice)]);
     assert!(server.session.request(there).is_some());
 }
@@ -514,12 +511,12 @@ fn a_disconnected_peer_loses_its_channels_at_once_and_no_others() {
 fn an_older_time_counts_as_the_latest() {
     let mut server = server();
     server.pass_to(seconds(11.0));
-    let id = server.request(PEER, &Foreign::request("id", "f", vec![]));
+    let id = server.request(PEER, &RawEvent::request("id", "f", vec![]));
     server.pass_to(seconds(12.0));
     server.session.handle_timeout(epoch());
-    hear(&mut server.session, epoch(), PEER, Foreign::beat("id").message()).expect("a beat");
-    server.session.handle_peer_event(epoch(), PeerEvent::Down(PeerId::new(9), "gone".into()));
-    let options = CallOptions { timeout: Some(seconds(1.5)), ..CallOptions::default() };
+    server.session.handle_message(epoch(), PEER, RawEvent::beat("id").message()).expect("a beat");
+    server.session.handle_peer(epoch(), PeerId(9), false);
+    let options = CallOptions::new().timeout(seconds(1.5));
     let call = server.session.open(epoch(), PEER, "f", Args::NONE, &options).expect("few calls");
     server.pass_to(seconds(100.0));
     let lost =
@@ -530,8 +527,8 @@ fn an_older_time_counts_as_the_latest() {
 #[test]
 fn beats_overtake_a_backlog() {
     let mut server = server();
-    let id = server.request(PEER, &Foreign::request("id", "f", vec![]));
-    server.hear(PEER, &Foreign::grant("id", 1000)).expect("credit");
+    let id = server.request(PEER, &RawEvent::request("id", "f", vec![]));
+    server.hear(PEER, &RawEvent::grant("id", 1000)).expect("credit");
     while server.serve(id).send(Args::NIL).is_ok() {}
     let now = server.now() + INTERVAL;
     server.session.handle_timeout(now);
@@ -551,9 +548,8 @@ fn open_channels_cost_nothing_between_beats() {
         if number % (CHANNELS / BATCHES) == 0 {
             server.pass(INTERVAL / (2 * BATCHES));
         }
-        let request = Foreign::request(number, "f", vec![]).message();
-        let now = server.now();
-        hear(&mut server.session, now, PEER, request).expect("within the limits");
+        let request = RawEvent::request(number, "f", vec![]).message();
+        server.session.handle_message(server.now(), PEER, request).expect("within the limits");
         ids.push(number);
     }
     server.settle();
@@ -562,9 +558,8 @@ fn open_channels_cost_nothing_between_beats() {
     for interval in 0..2_u64 {
         let (wakes, sent) = (server.wakes, server.sent.len());
         for number in &ids {
-            let beat = Foreign::beat(*number).message();
-            let now = server.now();
-            hear(&mut server.session, now, PEER, beat).expect("a beat");
+            let beat = RawEvent::beat(*number).message();
+            server.session.handle_message(server.now(), PEER, beat).expect("a beat");
         }
         server.pass(INTERVAL);
         assert_eq!(server.sent.len() - sent, CHANNELS as usize, "one beat each");

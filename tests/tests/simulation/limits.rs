@@ -3,28 +3,28 @@
 use bytes::Bytes;
 use rmpv::Value;
 use zerorpc_proto::{
-    Answer, Args, CallOptions, Config, Limits, Malformed, Multipart, Notice, OpenError, PeerEvent,
-    PeerId, PeerMisbehaved, RemoteFailure, Session,
+    Answer, Args, CallOptions, Config, Limits, Malformed, Multipart, Notice, OpenError, PeerId,
+    PeerMisbehaved, RemoteFailure, Session,
 };
 use zerorpc_tests::world::{
-    foreign::{Foreign, read, value},
-    puppet::{Puppet, hear},
+    raw_event::{RawEvent, read, value},
+    test_session::TestSession,
 };
 
-const HOSTILE: PeerId = PeerId::new(1);
-const NEIGHBOUR: PeerId = PeerId::new(2);
+const HOSTILE: PeerId = PeerId(1);
+const NEIGHBOUR: PeerId = PeerId(2);
 
-fn server(limits: Limits) -> Puppet {
-    Puppet::new(Config { limits, ..Config::server(1) })
+fn server(limits: Limits) -> TestSession {
+    TestSession::new(Config { limits, ..Config::server(1) })
 }
 
-fn request(id: impl Into<Value>) -> Foreign {
-    Foreign::request(id, "f", vec![])
+fn request(id: impl Into<Value>) -> RawEvent {
+    RawEvent::request(id, "f", vec![])
 }
 
 /// What was sent to whom, and is forgotten: receiver, channel and name, with the class of errors.
-fn answers(server: &mut Puppet) -> Vec<(PeerId, Value, String)> {
-    let answer = |sent: zerorpc_tests::world::puppet::Sent| {
+fn answers(server: &mut TestSession) -> Vec<(PeerId, Value, String)> {
+    let answer = |sent: zerorpc_tests::world::test_session::Sent| {
         let id = sent.event.header.response_to.expect("servers only answer");
         let id = rmpv::decode::read_value(&mut id.as_encoded()).expect("ids are well-formed");
         let class = match value(&sent.event.args) {
@@ -37,7 +37,7 @@ fn answers(server: &mut Puppet) -> Vec<(PeerId, Value, String)> {
 }
 
 /// A call from a neighbour is served to its end.
-fn neighbour_is_served(server: &mut Puppet) {
+fn neighbour_is_served(server: &mut TestSession) {
     let id = server.request(NEIGHBOUR, &request("neighbour"));
     server.serve(id).reply(Args::NIL).expect("no stream has begun");
     server.settle();
@@ -76,8 +76,7 @@ fn channels_of_one_routing_id_behind_a_router() {
 fn channels_in_total() {
     let limits = Limits { channels: 4, ..Limits::default() };
     let mut server = server(limits);
-    let open: Vec<_> =
-        (0..4).map(|n| server.request(PeerId::new(10 + n), &request("id"))).collect();
+    let open: Vec<_> = (0..4).map(|n| server.request(PeerId(10 + n), &request("id"))).collect();
     assert_eq!(server.hear(HOSTILE, &request("id")), Err(PeerMisbehaved::TooManyChannels(4)));
     assert_eq!(answers(&mut server), [(HOSTILE, "id".into(), "ERR \"ServerBusy\"".into())]);
     let now = server.now();
@@ -137,7 +136,7 @@ fn no_requests_after_stop_accepting() {
     let open = server.request(HOSTILE, &request("before"));
     server.session.stop_accepting();
     server.hear(HOSTILE, &request("after")).expect("not the peer's fault");
-    server.hear(HOSTILE, &Foreign::beat("before")).expect("a beat");
+    server.hear(HOSTILE, &RawEvent::beat("before")).expect("a beat");
     assert_eq!(answers(&mut server), [(HOSTILE, "after".into(), "ERR \"ServerStopping\"".into())]);
     server.serve(open).reply(Args::NIL).expect("those that are open go on");
     server.settle();
@@ -146,9 +145,9 @@ fn no_requests_after_stop_accepting() {
 
 #[test]
 fn a_session_that_only_calls_takes_no_requests() {
-    let mut client = Puppet::new(Config::client(1));
+    let mut client = TestSession::new(Config::client(1));
     assert_eq!(client.hear(HOSTILE, &request("id")), Err(PeerMisbehaved::NotAccepting));
-    client.hear(HOSTILE, &Foreign::beat("id").without("response_to")).expect("a habit of some");
+    client.hear(HOSTILE, &RawEvent::beat("id").without("response_to")).expect("a habit of some");
     assert_eq!((client.sent.len(), client.session.open_channels()), (0, 0));
 }
 
@@ -156,7 +155,7 @@ fn a_session_that_only_calls_takes_no_requests() {
 #[test]
 fn equal_ids_are_not_mixed_up() {
     let mut server = server(Limits::default());
-    let proxied = |event: Foreign| {
+    let proxied = |event: RawEvent| {
         let frames = vec![Bytes::from_static(b"far"), Bytes::new(), event.payload()];
         Multipart::from_frames(None, frames).expect("frames")
     };
@@ -170,9 +169,9 @@ fn equal_ids_are_not_mixed_up() {
     server.settle();
     server.sent.clear();
     for (id, grant) in [
-        (other, (NEIGHBOUR, Foreign::grant("id", 1).message())),
-        (far, (HOSTILE, proxied(Foreign::grant("id", 1)))),
-        (near, (HOSTILE, Foreign::grant("id", 1).message())),
+        (other, (NEIGHBOUR, RawEvent::grant("id", 1).message())),
+        (far, (HOSTILE, proxied(RawEvent::grant("id", 1)))),
+        (near, (HOSTILE, RawEvent::grant("id", 1).message())),
     ] {
         for id in [near, other, far] {
             server.serve(id).send(Args::NIL).expect_err("no credit");
@@ -185,19 +184,19 @@ fn equal_ids_are_not_mixed_up() {
         assert_eq!((sent.to, sent.envelope), (peer, envelope));
     }
     let now = server.now();
-    server.session.handle_peer_event(now, PeerEvent::Down(HOSTILE, "gone".into()));
+    server.session.handle_peer(now, HOSTILE, false);
     assert!(server.session.request(near).is_none() && server.session.request(far).is_none());
     assert!(server.session.request(other).is_some());
 }
 
 #[test]
 fn an_answer_from_elsewhere_is_nobodys() {
-    let mut client = Puppet::new(Config::client(1));
+    let mut client = TestSession::new(Config::client(1));
     let (call, id) = client.open(NEIGHBOUR, &CallOptions::default());
-    let forged = Foreign::on(id.clone(), "OK", Value::Array(vec![7.into()]));
+    let forged = RawEvent::on(id.clone(), "OK", Value::Array(vec![7.into()]));
     client.hear(HOSTILE, &forged).expect("late or forged, it is ignored");
     assert_eq!(client.recv(call), None);
-    client.hear(NEIGHBOUR, &Foreign::on(id, "OK", Value::Array(vec![8.into()]))).expect("his own");
+    client.hear(NEIGHBOUR, &RawEvent::on(id, "OK", Value::Array(vec![8.into()]))).expect("his own");
     assert_eq!(
         client.recv(call).map(|a| matches!(a, Answer::Value(v) if value(&v) == 8.into())),
         Some(true)
@@ -233,7 +232,7 @@ fn ids_are_echoed_in_their_own_type() {
     ] {
         let mut server = server(Limits::default());
         let request = server.request(HOSTILE, &request(id.clone()));
-        server.hear(HOSTILE, &Foreign::grant(id.clone(), 1)).expect("credit");
+        server.hear(HOSTILE, &RawEvent::grant(id.clone(), 1)).expect("credit");
         server.serve(request).send(Args::NIL).expect("credit");
         server.serve(request).fail(RemoteFailure::new("E", "m"));
         server.settle();
@@ -253,15 +252,15 @@ fn ids_that_differ_in_their_type_alone_are_two_channels() {
         server.serve(request).send(Args::NIL).expect("every side may send one");
         request
     });
-    server.hear(HOSTILE, &Foreign::grant(twins[0].clone(), 2)).expect("credit");
+    server.hear(HOSTILE, &RawEvent::grant(twins[0].clone(), 2)).expect("credit");
     server.serve(bytes).send(Args::NIL).expect_err("it was for the other one");
     server.serve(text).send(Args::NIL).expect("credit");
     server.serve(text).finish();
     server.settle();
     // Its end is none to the other one, and what comes for it afterwards is late.
-    server.hear(HOSTILE, &Foreign::grant(twins[0].clone(), 2)).expect("late, but sound");
+    server.hear(HOSTILE, &RawEvent::grant(twins[0].clone(), 2)).expect("late, but sound");
     server.serve(bytes).send(Args::NIL).expect_err("this one was as well");
-    server.hear(HOSTILE, &Foreign::grant(twins[1].clone(), 2)).expect("credit");
+    server.hear(HOSTILE, &RawEvent::grant(twins[1].clone(), 2)).expect("credit");
     server.serve(bytes).send(Args::NIL).expect("credit");
     server.serve(bytes).finish();
     server.settle();
@@ -285,7 +284,7 @@ fn methods_come_in_any_order() {
     let mut server = server(Limits::default());
     let now = server.now();
     for number in 0..50_u32 {
-        hear(&mut server.session, now, HOSTILE, request(number).message()).expect("a request");
+        server.session.handle_message(now, HOSTILE, request(number).message()).expect("a request");
         server.session.handle_timeout(now);
     }
     let ids: Vec<_> = std::iter::from_fn(|| server.session.poll_notice())
@@ -297,7 +296,7 @@ fn methods_come_in_any_order() {
     for id in ids.iter().step_by(2) {
         server.serve(*id).finish();
     }
-    server.session.handle_peer_event(now, PeerEvent::Down(HOSTILE, "gone".into()));
+    server.session.handle_peer(now, HOSTILE, false);
     assert!(ids.iter().all(|id| server.session.request(*id).is_none()));
     assert_eq!(server.session.poll_transmit(), None, "what was queued went with its peer");
     let lost = std::iter::from_fn(|| server.session.poll_notice()).count();
@@ -312,7 +311,7 @@ fn methods_come_in_any_order() {
 fn context_keys_travel_with_requests_and_answers_alone() {
     let mut context = zerorpc_proto::Context::new();
     context.insert("trace_id", "t").expect("a text");
-    let options = CallOptions { context: context.clone(), ..CallOptions::default() };
+    let options = CallOptions::new().context(context.clone());
     let mut client = Session::new(Config::client(1));
     let mut server = server(Limits::default());
     client.open(server.now(), HOSTILE, "f", Args::NONE, &options).expect("few calls");
@@ -326,7 +325,7 @@ fn context_keys_travel_with_requests_and_answers_alone() {
     server.pass(zerorpc_proto::DEFAULT_HEARTBEAT);
     let response = read(&request).header.message_id.expect("requests have an id");
     let id_value = Value::Binary(response.content().to_vec());
-    server.hear(HOSTILE, &Foreign::grant(id_value, 1)).expect("credit");
+    server.hear(HOSTILE, &RawEvent::grant(id_value, 1)).expect("credit");
     server.serve(id).finish();
     server.settle();
     let with: Vec<_> = server

@@ -8,6 +8,5 @@ mod fuzzing;
 mod heartbeats;
 mod limits;
 mod memory;
-mod peers;
 mod routes;
-mod weather;
+mod scenario;

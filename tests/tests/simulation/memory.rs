@@ -6,12 +6,11 @@ use bytes::Bytes;
 use rmpv::Value;
 use zerorpc_proto::{
     Answer, Args, CallId, CallOptions, Config, Event, Limits, Loss, Malformed, Multipart, Notice,
-    PeerEvent, PeerId, PeerMisbehaved, RemoteFailure, Session,
+    PeerId, PeerMisbehaved, RemoteFailure, Session,
 };
-use zerorpc_tests::world::foreign::{Foreign, read};
-use zerorpc_tests::world::puppet::hear;
+use zerorpc_tests::world::raw_event::{RawEvent, read};
 
-const PEER: PeerId = PeerId::new(1);
+const PEER: PeerId = PeerId(1);
 const MEGABYTE: usize = 1 << 20;
 
 fn limits() -> Limits {
@@ -44,12 +43,12 @@ fn whatever_part_of_a_request_is_large_is_counted() {
         let frames = vec![Bytes::from(vec![1; frame]), Bytes::new(), Bytes::new()];
         Multipart::from_frames(None, frames).expect("frames").envelope
     };
-    let with_args = |n: u32| Foreign::request(n, "f", vec![junk()]).message();
-    let with_key = |n: u32| Foreign::request(n, "f", vec![]).with("k", junk()).message();
-    let with_name = |n: u32| Foreign::request(n, &"f".repeat(MEGABYTE), vec![]).message();
+    let with_args = |n: u32| RawEvent::request(n, "f", vec![junk()]).message();
+    let with_key = |n: u32| RawEvent::request(n, "f", vec![]).with("k", junk()).message();
+    let with_name = |n: u32| RawEvent::request(n, &"f".repeat(MEGABYTE), vec![]).message();
     let with_envelope = |n: u32| Multipart {
         envelope: identities(MEGABYTE),
-        ..Foreign::request(n, "f", vec![]).message()
+        ..RawEvent::request(n, "f", vec![]).message()
     };
     let cases: [(&str, &dyn Fn(u32) -> Multipart); 4] = [
         ("arguments", &with_args),
@@ -59,13 +58,14 @@ fn whatever_part_of_a_request_is_large_is_counted() {
     ];
     for (what, message) in cases {
         let (mut session, now) = (server(), Instant::now());
-        let results: Vec<_> = (0..20).map(|n| hear(&mut session, now, PEER, message(n))).collect();
+        let results: Vec<_> =
+            (0..20).map(|n| session.handle_message(now, PEER, message(n))).collect();
         let refused = results.iter().position(Result::is_err).expect(what);
         assert!((9..=10).contains(&refused), "{what}: refused after {refused}");
         assert!(matches!(results[refused], Err(PeerMisbehaved::TooManyBytes(_))), "{what}");
         assert!(session.buffered_bytes() <= limits().total_bytes, "{what}");
         assert_eq!(session.open_channels(), refused, "{what}");
-        session.handle_peer_event(now, PeerEvent::Down(PEER, "gone".into()));
+        session.handle_peer(now, PEER, false);
         assert_eq!((session.open_channels(), session.buffered_bytes()), (0, 0), "{what}");
     }
 }
@@ -74,10 +74,12 @@ fn whatever_part_of_a_request_is_large_is_counted() {
 fn a_small_part_does_not_keep_a_large_message() {
     let (mut session, now) = (server(), Instant::now());
     let with_tail: Bytes =
-        [&Foreign::request(1, "f", vec![]).payload()[..], &[0; MEGABYTE]].concat().into();
-    let with_args = Foreign::request(2, "f", vec![junk()]).with("k", 1).payload();
+        [&RawEvent::request(1, "f", vec![]).payload()[..], &[0; MEGABYTE]].concat().into();
+    let with_args = RawEvent::request(2, "f", vec![junk()]).with("k", 1).payload();
     for payload in [with_tail, with_args] {
-        hear(&mut session, now, PEER, Multipart::direct(payload.clone())).expect("a sound request");
+        session
+            .handle_message(now, PEER, Multipart::direct(payload.clone()))
+            .expect("a sound request");
         let Some(Notice::Requested(id)) = session.poll_notice() else { panic!("a request") };
         let mut request = session.request(id).expect("it has just come");
         assert_eq!(request.method(), "f");
@@ -89,8 +91,8 @@ fn a_small_part_does_not_keep_a_large_message() {
 
     let (mut session, now) = (client(), Instant::now());
     let (call, id) = open(&mut session, now);
-    let item = Foreign::on(id, "STREAM", Value::Nil).with("k", junk()).payload();
-    hear(&mut session, now, PEER, Multipart::direct(item.clone())).expect("a sound item");
+    let item = RawEvent::on(id, "STREAM", Value::Nil).with("k", junk()).payload();
+    session.handle_message(now, PEER, Multipart::direct(item.clone())).expect("a sound item");
     assert!(item.is_unique(), "a small item does not keep its large header");
     assert_eq!(session.buffered_bytes(), 1);
     assert_eq!(session.call(call).and_then(|mut call| call.recv()), Some(Answer::Item(Args::NIL)));
@@ -100,10 +102,11 @@ fn a_small_part_does_not_keep_a_large_message() {
 fn a_refusal_does_not_keep_its_request() {
     let (mut session, now) = (server(), Instant::now());
     session.stop_accepting();
-    let refused = Foreign::request(1, "f", vec![junk()]).payload();
-    hear(&mut session, now, PEER, Multipart::direct(refused.clone())).expect("no fault of his");
-    let unnamed = Foreign::request(2, "f", vec![junk()]).with_name(5).payload();
-    hear(&mut session, now, PEER, Multipart::direct(unnamed.clone()))
+    let refused = RawEvent::request(1, "f", vec![junk()]).payload();
+    session.handle_message(now, PEER, Multipart::direct(refused.clone())).expect("no fault of his");
+    let unnamed = RawEvent::request(2, "f", vec![junk()]).with_name(5).payload();
+    session
+        .handle_message(now, PEER, Multipart::direct(unnamed.clone()))
         .expect_err("a request without a name");
     assert!(refused.is_unique() && unnamed.is_unique());
     let answers: Vec<_> = std::iter::from_fn(|| session.poll_transmit()).collect();
@@ -115,8 +118,8 @@ fn refusals_are_bounded() {
     let (mut session, now) = (server(), Instant::now());
     session.stop_accepting();
     for n in 0..5000_u32 {
-        let request = Foreign::request(n, "f", vec![]).message();
-        hear(&mut session, now, PEER, request).expect("no fault of his");
+        let request = RawEvent::request(n, "f", vec![]).message();
+        session.handle_message(now, PEER, request).expect("no fault of his");
     }
     let answers = std::iter::from_fn(|| session.poll_transmit()).count();
     assert!((1..=1024).contains(&answers), "{answers}");
@@ -127,8 +130,8 @@ fn results_are_bounded_over_all_calls() {
     let (mut session, now) = (client(), Instant::now());
     let calls: Vec<_> = (0..20).map(|_| open(&mut session, now)).collect();
     for (_, id) in &calls {
-        let result = Foreign::on(id.clone(), "OK", Value::Array(vec![junk()])).message();
-        let _ = hear(&mut session, now, PEER, result);
+        let result = RawEvent::on(id.clone(), "OK", Value::Array(vec![junk()])).message();
+        let _ = session.handle_message(now, PEER, result);
         assert!(session.buffered_bytes() <= limits().total_bytes);
     }
     let mut lost = 0;
@@ -149,9 +152,9 @@ fn an_end_that_says_little_always_has_room() {
     let (call, id) = open(&mut session, now);
     let fill = Value::Binary(vec![7; limits().total_bytes - 5]);
     for event in
-        [Foreign::on(id.clone(), "STREAM", fill), Foreign::on(id, "STREAM_DONE", Value::Nil)]
+        [RawEvent::on(id.clone(), "STREAM", fill), RawEvent::on(id, "STREAM_DONE", Value::Nil)]
     {
-        hear(&mut session, now, PEER, event.message()).expect("a sound event");
+        session.handle_message(now, PEER, event.message()).expect("a sound event");
     }
     assert_eq!(session.buffered_bytes(), limits().total_bytes);
     let mut answers = std::iter::from_fn(|| session.call(call)?.recv());
@@ -163,8 +166,8 @@ fn an_end_that_says_little_always_has_room() {
 fn a_strange_event_is_not_quoted_at_length() {
     let (mut session, now) = (client(), Instant::now());
     let (call, id) = open(&mut session, now);
-    let strange = Foreign::on(id, &"é".repeat(MEGABYTE), Value::Nil).message();
-    hear(&mut session, now, PEER, strange).expect("the reference calls that a pattern");
+    let strange = RawEvent::on(id, &"é".repeat(MEGABYTE), Value::Nil).message();
+    session.handle_message(now, PEER, strange).expect("the reference calls that a pattern");
     let Some(Answer::Lost(Loss::NoPattern { event })) =
         session.call(call).and_then(|mut call| call.recv())
     else {
@@ -179,8 +182,8 @@ fn a_failure_of_millions_of_elements_costs_three() {
     let (call, id) = open(&mut session, now);
     let mut elements = vec![Value::Nil; 2_000_000];
     elements[..3].clone_from_slice(&["E".into(), "m".into(), "t".into()]);
-    let failure = Foreign::on(id, "ERR", Value::Array(elements)).message();
-    hear(&mut session, now, PEER, failure).expect("a sound event");
+    let failure = RawEvent::on(id, "ERR", Value::Array(elements)).message();
+    session.handle_message(now, PEER, failure).expect("a sound event");
     assert_eq!(session.buffered_bytes(), 3);
     let expected = RemoteFailure { traceback: "t".into(), ..RemoteFailure::new("E", "m") };
     let answer = session.call(call).and_then(|mut call| call.recv());
@@ -190,7 +193,7 @@ fn a_failure_of_millions_of_elements_costs_three() {
 #[test]
 fn a_header_has_a_thousand_keys_at_most() {
     let header = |keys: u32| {
-        let event = Foreign::request("id", "f", vec![]);
+        let event = RawEvent::request("id", "f", vec![]);
         let event = (0..keys).fold(event, |event, key| event.with(key, key));
         Event::decode(&event.payload(), &Limits::default())
     };
@@ -206,8 +209,8 @@ fn answers_may_be_as_deep_as_the_limits_allow() {
     let now = Instant::now();
     let (call, id) = open(&mut session, now);
     let deep = (0..1500).fold(Value::Nil, |inner, _| Value::Array(vec![inner]));
-    let result = Foreign::on(id, "OK", Value::Array(vec![deep])).message();
-    hear(&mut session, now, PEER, result).expect("within the limits");
+    let result = RawEvent::on(id, "OK", Value::Array(vec![deep])).message();
+    session.handle_message(now, PEER, result).expect("within the limits");
     let answer = session.call(call).and_then(|mut call| call.recv());
     assert!(matches!(answer, Some(Answer::Value(_))), "{answer:?}");
 }

@@ -5,7 +5,7 @@ use std::{
     io::{self, ErrorKind, IoSlice},
     net::SocketAddr,
     os::fd::{AsFd, BorrowedFd},
-    sync::{Arc, OnceLock},
+    sync::Arc,
     time::Duration,
 };
 
@@ -24,19 +24,11 @@ use rustix::{
 const MOST_SLICES: usize = 1024;
 
 /// A peer that is gone is told by an error, not by a signal that would end the process.
-#[cfg(all(not(target_os = "linux"), not(target_vendor = "apple")))]
+#[cfg(not(target_vendor = "apple"))]
 const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
-/// Nothing waits but [`Stream::read_waiting`].
-#[cfg(target_os = "linux")]
-const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
 /// Here the sockets are told instead; see [`Stream::tcp`] and [`Stream::unix`].
 #[cfg(target_vendor = "apple")]
 const SEND_FLAGS: SendFlags = SendFlags::empty();
-
-#[cfg(target_os = "linux")]
-const RECV_FLAGS: RecvFlags = RecvFlags::DONTWAIT;
-#[cfg(not(target_os = "linux"))]
-const RECV_FLAGS: RecvFlags = RecvFlags::empty();
 
 /// A tcp or unix connection: non-blocking, closed on `exec`, without signals. Displays as where it leads to.
 ///
@@ -46,8 +38,6 @@ const RECV_FLAGS: RecvFlags = RecvFlags::empty();
 pub(crate) struct Stream {
     socket: Socket,
     peer: Peer,
-    /// Whether reads can wait; found out by the first that wants to.
-    waits: OnceLock<bool>,
 }
 
 #[derive(Debug)]
@@ -74,17 +64,13 @@ impl Stream {
         no_signal(&socket)?;
         // A socket for both families shows IPv4 addresses in their IPv6 form.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        Ok(Self { socket: Socket::Tcp(socket), peer: Peer::Address(peer), waits: OnceLock::new() })
+        Ok(Self { socket: Socket::Tcp(socket), peer: Peer::Address(peer) })
     }
 
     /// A unix connection at `endpoint`.
     pub(crate) fn unix(socket: UnixStream, endpoint: Arc<str>) -> io::Result<Self> {
         no_signal(&socket)?;
-        Ok(Self {
-            socket: Socket::Unix(socket),
-            peer: Peer::Endpoint(endpoint),
-            waits: OnceLock::new(),
-        })
+        Ok(Self { socket: Socket::Unix(socket), peer: Peer::Endpoint(endpoint) })
     }
 
     /// Whether both ends are on this machine, of which the system tells either when the other has gone.
@@ -145,42 +131,8 @@ impl Stream {
     /// # Errors
     /// [`WouldBlock`](ErrorKind::WouldBlock) when nothing has arrived; else the connection is lost.
     pub(crate) fn read(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {
-        let (count, _) = retry_on_intr(|| recv(self, spare_capacity(buffer), RECV_FLAGS))?;
+        let (count, _) = retry_on_intr(|| recv(self, spare_capacity(buffer), RecvFlags::empty()))?;
         Ok(count)
-    }
-
-    /// As [`read`](Self::read), but waits for something to arrive: for about `time`, which is the same with every call.
-    ///
-    /// # Errors
-    /// [`WouldBlock`](ErrorKind::WouldBlock) when nothing has arrived, or this system cannot wait like that;
-    /// [`Interrupted`](ErrorKind::Interrupted) by a signal; else the connection is lost.
-    pub(crate) fn read_waiting(&self, buffer: &mut Vec<u8>, time: Duration) -> io::Result<usize> {
-        if !self.waits.get_or_init(|| self.begin_to_wait(time).is_ok()) {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        let (count, _) = recv(self, spare_capacity(buffer), RecvFlags::empty())?;
-        Ok(count)
-    }
-
-    /// From now on, only what says so does not wait.
-    #[cfg(target_os = "linux")]
-    fn begin_to_wait(&self, time: Duration) -> io::Result<()> {
-        let socket = socket2::SockRef::from(self);
-        socket.set_read_timeout(Some(time))?;
-        socket.set_nonblocking(false)
-    }
-
-    /// Elsewhere nothing can say so.
-    #[cfg(not(target_os = "linux"))]
-    fn begin_to_wait(&self, _time: Duration) -> io::Result<()> {
-        Err(ErrorKind::Unsupported.into())
-    }
-
-    /// Ends the connection at once, and with it every wait for something to arrive.
-    pub(crate) fn shut_down(&self) {
-        if let Err(error) = rustix::net::shutdown(self, rustix::net::Shutdown::Both) {
-            tracing::debug!(%error, "{self} was gone already");
-        }
     }
 
     /// Says that nothing more will be written; what was is still delivered.
@@ -192,7 +144,7 @@ impl Stream {
 
     /// As [`read`](Self::read), into a slice.
     pub(crate) fn read_into(&self, slice: &mut [u8]) -> io::Result<usize> {
-        let (count, _) = retry_on_intr(|| recv(self, &mut *slice, RECV_FLAGS))?;
+        let (count, _) = retry_on_intr(|| recv(self, &mut *slice, RecvFlags::empty()))?;
         Ok(count)
     }
 

@@ -219,7 +219,7 @@ mod tests {
     fn an_end_after_silence_has_a_likely_cause() {
         let start = Instant::now();
         let (_listener, mut connection) = connection(Origin::Dialed, start);
-        connection.peer = Some(PeerId::new(1));
+        connection.peer = Some(PeerId(1));
         let reset = || Ending::Failed("Connection reset by peer (os error 104)".into());
         // How it ended, after how long, and whether there is a likely cause.
         let table = [
@@ -269,7 +269,7 @@ mod tests {
             assert_eq!(complaint.is_some(), expected, "{ending:?}");
         }
         let mut peer = connection;
-        peer.peer = Some(PeerId::new(1));
+        peer.peer = Some(PeerId(1));
         let complains = |peer: &Connection, after: u64| {
             Complaint::about(&silent, peer, now + Duration::from_secs(after)).is_some()
         };

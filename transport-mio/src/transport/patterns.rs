@@ -52,7 +52,9 @@ impl MioTransport {
                 self.publish(&outgoing);
                 Ok(Flow::Clear)
             }
-            SocketKind::Dealer | SocketKind::Push if to == PeerId::NAMELESS => {
+            SocketKind::Dealer | SocketKind::Push
+                if matches!(to, PeerId::NAMELESS | PeerId::ANY) =>
+            {
                 self.waiting.push_back(outgoing);
                 self.send_waiting();
                 if self.waiting.is_empty() {

@@ -12,7 +12,6 @@ use super::{BUDGET, MioTransport, endings::Complaint, groups::Group};
 use crate::{
     connection::{Connection, Origin},
     link::{Burst, Dial, Dialer, Listener, Stream},
-    solo::Solo,
     waiter::Readiness,
 };
 
@@ -108,13 +107,10 @@ impl MioTransport {
         let now = Instant::now();
         self.worked = now;
         let mut ready = std::mem::take(&mut self.ready);
-        let (round, haul) = self.mailbox.collect(&mut ready);
+        let round = self.mailbox.collect(&mut ready);
         if round != self.round {
             self.round = round;
             self.budget = BUDGET;
-        }
-        if let Some(haul) = haul {
-            self.take(haul, now);
         }
         for readiness in ready.drain(..) {
             self.note(readiness, now);
@@ -141,30 +137,6 @@ impl MioTransport {
         }
         self.look_after_pool(now);
         self.partings.work(now);
-    }
-
-    /// The only connection, if nothing but what it has to say is waited for.
-    pub(super) fn solo(&mut self) -> Option<Solo> {
-        /// Among so many sources it is looked for.
-        const FEW: usize = 4;
-        if self.peers.len() != 1 || self.slots.len() > FEW || !self.runnable.is_empty() {
-            return None;
-        }
-        let mut solo = None;
-        for (slot, source) in &mut self.slots {
-            if matches!(source, Slot::Listener(_) | Slot::Group(_)) {
-                continue;
-            }
-            let connection = source.connection_mut()?;
-            if !connection.only_reads() {
-                return None;
-            }
-            let stream = Arc::clone(&connection.stream);
-            if solo.replace(Solo { slot, peer: connection.peer?, stream }).is_some() {
-                return None;
-            }
-        }
-        solo
     }
 
     /// Gives memory back that was not needed for a while.

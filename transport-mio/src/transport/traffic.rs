@@ -8,10 +8,7 @@ use zerorpc_proto::{
 };
 
 use super::{MioTransport, sources::Slot};
-use crate::{
-    connection::{Connection, Ending, Origin, Read},
-    solo::{Haul, Solo},
-};
+use crate::connection::{Connection, Ending, Origin, Read};
 use zerorpc_zmtp::{Frames, Outgoing, PeerInfo, Violation, ZmtpEvent};
 
 impl MioTransport {
@@ -27,20 +24,6 @@ impl MioTransport {
         scratch.clear();
         self.scratch = scratch;
         self.follow_up(slot, read)
-    }
-
-    /// Takes in what a waiter has read, if that connection is still there.
-    pub(super) fn take(&mut self, haul: Haul, now: Instant) {
-        let Solo { mut slot, peer, .. } = haul.from;
-        if self.connection(slot).is_none_or(|connection| connection.peer != Some(peer)) {
-            // It has been given another slot meanwhile, or is gone.
-            let Some(place) = self.peers.get(&peer) else { return };
-            slot = *place;
-        }
-        if let Some(connection) = self.connection(slot) {
-            let read = connection.take(now, haul);
-            self.follow_up(slot, read);
-        }
     }
 
     /// Does what follows from a read; how many bytes.
@@ -114,9 +97,9 @@ impl MioTransport {
             if let Err(ending) = self.claim(slot, &info.identity) {
                 return self.end(slot, &ending);
             }
-            self.identities.insert(info.identity.clone(), PeerId::new(self.next_peer));
+            self.identities.insert(info.identity.clone(), PeerId(self.next_peer));
         }
-        let peer = PeerId::new(self.next_peer);
+        let peer = PeerId(self.next_peer);
         let kind = self.kind;
         let Some(connection) = self.connection(slot) else { return };
         connection.peer = Some(peer);

@@ -2,7 +2,7 @@
 
 use zerorpc_proto::SocketKind::Router;
 
-use crate::judge::{Of, command, frame, handshake, is_closed, peer, stands, until};
+use crate::target::{Of, command, frame, handshake, is_closed, peer, stands, until};
 
 #[test]
 fn frames_that_are_read() {
@@ -34,15 +34,15 @@ fn frames_that_are_read() {
         (Of::Both, "READY once more", command("READY", b""), &[]),
     ];
     for (of, what, says, expected) in table {
-        for (mut judge, address) in of.judges(Router) {
+        for (mut target, address) in of.targets(Router) {
             for pieces in [says.len(), 1] {
-                let mut raw = peer(&mut judge, &address, 1, "DEALER");
-                let before = judge.payloads().len();
+                let mut raw = peer(&mut target, &address, 1, "DEALER");
+                let before = target.payloads().len();
                 for piece in says.chunks(pieces) {
                     raw.say(piece);
                 }
-                let payloads = stands(what, &mut judge, &mut raw);
-                assert_eq!(payloads[before..], *expected, "{}: {what}", judge.name());
+                let payloads = stands(what, &mut target, &mut raw);
+                assert_eq!(payloads[before..], *expected, "{}: {what}", target.name());
             }
         }
     }
@@ -59,13 +59,13 @@ fn envelopes_and_delimiters() {
         ("empty frames", b"\x01\0\x01\0\0\0", &[b""], b""),
     ];
     for (what, says, envelope, payload) in table {
-        for (mut judge, address) in Of::Both.judges(Router) {
-            let mut raw = peer(&mut judge, &address, 1, "DEALER");
+        for (mut target, address) in Of::Both.targets(Router) {
+            let mut raw = peer(&mut target, &address, 1, "DEALER");
             raw.say(says);
-            until(what, &mut judge, &mut raw, |judge, _| judge.messages().len() == 1);
-            let message = &judge.messages()[0];
-            assert_eq!(message.envelope.frames(), envelope, "{}: {what}", judge.name());
-            assert_eq!(message.payload, payload, "{}: {what}", judge.name());
+            until(what, &mut target, &mut raw, |target, _| target.messages().len() == 1);
+            let message = &target.messages()[0];
+            assert_eq!(message.envelope.frames(), envelope, "{}: {what}", target.name());
+            assert_eq!(message.payload, payload, "{}: {what}", target.name());
         }
     }
 }
@@ -79,41 +79,41 @@ fn frames_that_end_a_connection() {
         (Of::Both, "2^62", announced(2, 1 << 62)),
         // libzmq sets none of these limits, and does not look at reserved bits.
         (Of::Ours, "more than the limit", announced(2, (1 << 30) + 1)),
-        (Of::Ours, "a large command", announced(6, 70_000)),
+        (Of::Ours, "a large command", [&announced(6, 70_000)[..], b"\x04PING"].concat()),
         (Of::Ours, "a reserved bit", frame(8, b"hello")),
         (Of::Ours, "all reserved bits", frame(0xf8, b"hello")),
         (Of::Ours, "too many frames", b"\x01\0".repeat(1025)),
     ];
     for (of, what, says) in table {
-        for (mut judge, address) in of.judges(Router) {
-            let mut raw = peer(&mut judge, &address, 1, "DEALER");
+        for (mut target, address) in of.targets(Router) {
+            let mut raw = peer(&mut target, &address, 1, "DEALER");
             raw.say(&says);
-            is_closed(what, &mut judge, &mut raw);
-            assert!(judge.payloads().is_empty(), "{}: {what}", judge.name());
+            is_closed(what, &mut target, &mut raw);
+            assert!(target.payloads().is_empty(), "{}: {what}", target.name());
         }
     }
 }
 
 #[test]
 fn messages_are_delivered_whole_or_not_at_all() {
-    for (mut judge, address) in Of::Both.judges(Router) {
+    for (mut target, address) in Of::Both.targets(Router) {
         for cut in [&b"\x01\0"[..], b"\x01\0\0\x05hel", b"\x01\0\x01\x05hello", b"\x01"] {
-            let mut raw = peer(&mut judge, &address, 1, "DEALER");
+            let mut raw = peer(&mut target, &address, 1, "DEALER");
             raw.say(cut);
             drop(raw);
-            let mut raw = peer(&mut judge, &address, 1, "DEALER");
-            stands("the next connection", &mut judge, &mut raw);
+            let mut raw = peer(&mut target, &address, 1, "DEALER");
+            stands("the next connection", &mut target, &mut raw);
         }
-        assert_eq!(judge.payloads(), [b"last"; 4], "{}", judge.name());
+        assert_eq!(target.payloads(), [b"last"; 4], "{}", target.name());
     }
 }
 
 #[test]
 fn messages_with_the_handshake_are_accepted() {
     // libzmq takes an early message for a second command of the handshake, and closes.
-    for (mut judge, address) in Of::Ours.judges(Router) {
-        let mut raw = crate::judge::Raw::connect(&address);
+    for (mut target, address) in Of::Ours.targets(Router) {
+        let mut raw = crate::target::Raw::connect(&address);
         raw.say(&[&handshake(1, "DEALER")[..], b"\x01\0\0\x05early"].concat());
-        assert_eq!(stands("early", &mut judge, &mut raw), [b"early"]);
+        assert_eq!(stands("early", &mut target, &mut raw), [b"early"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use zerorpc_proto::SocketKind::Router;
 
-use crate::judge::{
+use crate::target::{
     Of, Raw, SIGNATURE, greeting, handshake, hears, is_closed, ready, stands, until,
 };
 
@@ -11,35 +11,35 @@ const READY: &[u8] = b"\x04\x29\x05READY\x0bSocket-Type\0\0\0\x06ROUTER\x08Ident
 
 #[test]
 fn nobody_says_more_than_the_other_can_understand() {
-    for (mut judge, address) in Of::Both.judges(Router) {
+    for (mut target, address) in Of::Both.targets(Router) {
         let mut raw = Raw::connect(&address);
-        hears("unasked", &mut judge, &mut raw, SIGNATURE);
+        hears("unasked", &mut target, &mut raw, SIGNATURE);
         raw.say(SIGNATURE);
-        hears("after ten bytes", &mut judge, &mut raw, &[SIGNATURE, &[3]].concat());
+        hears("after ten bytes", &mut target, &mut raw, &[SIGNATURE, &[3]].concat());
         raw.say(&[3]);
         let mut whole = greeting([3, 1], "NULL");
-        hears("after eleven", &mut judge, &mut raw, &whole);
+        hears("after eleven", &mut target, &mut raw, &whole);
         raw.say(&greeting([3, 1], "NULL")[11..]);
         whole.extend_from_slice(READY);
-        hears("after all", &mut judge, &mut raw, &whole);
+        hears("after all", &mut target, &mut raw, &whole);
         raw.say(&ready("DEALER"));
-        assert_eq!(stands("messages", &mut judge, &mut raw), [b""; 0]);
+        assert_eq!(stands("messages", &mut target, &mut raw), [b""; 0]);
     }
 }
 
 #[test]
 fn greetings_in_any_split() {
     let whole = handshake(1, "DEALER");
-    for (mut judge, address) in Of::Both.judges(Router) {
+    for (mut target, address) in Of::Both.targets(Router) {
         for size in [1, 3, 10, 11, 12, 64] {
             let mut raw = Raw::connect(&address);
             for piece in whole.chunks(size) {
                 raw.say(piece);
-                judge.turn();
+                target.turn();
             }
-            stands("in pieces", &mut judge, &mut raw);
+            stands("in pieces", &mut target, &mut raw);
         }
-        assert_eq!(judge.payloads().len(), 6, "{}", judge.name());
+        assert_eq!(target.payloads().len(), 6, "{}", target.name());
     }
 }
 
@@ -77,12 +77,12 @@ fn versions() {
         ),
     ];
     for (what, says, expected, message) in table {
-        for (mut judge, address) in Of::Both.judges(Router) {
+        for (mut target, address) in Of::Both.targets(Router) {
             let mut raw = Raw::connect(&address);
             raw.say(&says);
-            hears(what, &mut judge, &mut raw, &expected);
+            hears(what, &mut target, &mut raw, &expected);
             raw.say(&message);
-            until(what, &mut judge, &mut raw, |judge, _| judge.payloads() == [b"hello"]);
+            until(what, &mut target, &mut raw, |target, _| target.payloads() == [b"hello"]);
         }
     }
 }
@@ -101,10 +101,10 @@ fn what_is_not_looked_at() {
         ("the filler", change(33..64, 0xcd)),
     ];
     for (what, says) in table {
-        for (mut judge, address) in Of::Both.judges(Router) {
+        for (mut target, address) in Of::Both.targets(Router) {
             let mut raw = Raw::connect(&address);
             raw.say(&says);
-            stands(what, &mut judge, &mut raw);
+            stands(what, &mut target, &mut raw);
         }
     }
 }
@@ -126,10 +126,10 @@ fn what_is_refused() {
         (Of::Both, "an endless identity", b"\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0".to_vec()),
     ];
     for (of, what, says) in table {
-        for (mut judge, address) in of.judges(Router) {
+        for (mut target, address) in of.targets(Router) {
             let mut raw = Raw::connect(&address);
             raw.say(&says);
-            is_closed(what, &mut judge, &mut raw);
+            is_closed(what, &mut target, &mut raw);
         }
     }
 }

@@ -5,7 +5,7 @@ mod connections;
 mod frames;
 mod greeting;
 mod identities;
-mod judge;
 mod plain;
 mod ready;
 mod sockets;
+mod target;

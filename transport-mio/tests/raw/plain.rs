@@ -6,44 +6,44 @@ use zerorpc_proto::SocketKind::{Dealer, Router};
 use zerorpc_zmtp::{Credentials, Mechanism};
 
 use crate::connections::{accept, is_reported_and_retried};
-use crate::judge::{
-    Judge, Of, Raw, SIGNATURE, command, frame, greeting, handshake, hears, is_closed, property,
+use crate::target::{
+    Of, Raw, SIGNATURE, Target, command, frame, greeting, handshake, hears, is_closed, property,
     stands, until,
 };
 
 const HELLO: &[u8] = b"\x05admin\x06secret";
 
 /// Sockets that are bound and want `admin` to say `secret`.
-fn servers(of: Of) -> Vec<(Judge, String)> {
+fn servers(of: Of) -> Vec<(Target, String)> {
     let check = |username: &[u8], password: &[u8]| username == b"admin" && password == b"secret";
-    let mut judges = vec![Judge::ours_with(Router, Mechanism::PlainServer(Arc::new(check)))];
+    let mut targets = vec![Target::ours_with(Router, Mechanism::PlainServer(Arc::new(check)))];
     if of == Of::Both {
-        let judge = Judge::libzmq(Router);
-        let Judge::Libzmq { socket, .. } = &judge else { panic!("it is libzmq") };
+        let target = Target::libzmq(Router);
+        let Target::Libzmq { socket, .. } = &target else { panic!("it is libzmq") };
         socket.set_plain_server(true).expect("an option");
-        judges.push(judge);
+        targets.push(target);
     }
-    judges.into_iter().map(Judge::bound).collect()
+    targets.into_iter().map(Target::bound).collect()
 }
 
 /// Sockets that connect as `admin`, with their first connection.
-fn clients(of: Of) -> Vec<(Judge, TcpListener, Raw)> {
+fn clients(of: Of) -> Vec<(Target, TcpListener, Raw)> {
     let credentials = Credentials::new("admin", "secret").expect("short");
-    let mut judges = vec![Judge::ours_with(Dealer, Mechanism::PlainClient(credentials))];
+    let mut targets = vec![Target::ours_with(Dealer, Mechanism::PlainClient(credentials))];
     if of == Of::Both {
-        let judge = Judge::libzmq(Dealer);
-        let Judge::Libzmq { socket, .. } = &judge else { panic!("it is libzmq") };
+        let target = Target::libzmq(Dealer);
+        let Target::Libzmq { socket, .. } = &target else { panic!("it is libzmq") };
         socket.set_plain_username(Some("admin")).expect("an option");
         socket.set_plain_password(Some("secret")).expect("an option");
-        judges.push(judge);
+        targets.push(target);
     }
-    let with_connection = |mut judge: Judge| {
+    let with_connection = |mut target: Target| {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        judge.connect(&listener.local_addr().expect("bound").to_string());
-        let raw = accept(&mut judge, &listener);
-        (judge, listener, raw)
+        target.connect(&listener.local_addr().expect("bound").to_string());
+        let raw = accept(&mut target, &listener);
+        (target, listener, raw)
     };
-    judges.into_iter().map(with_connection).collect()
+    targets.into_iter().map(with_connection).collect()
 }
 
 fn properties(socket_type: &str) -> Vec<u8> {
@@ -52,35 +52,35 @@ fn properties(socket_type: &str) -> Vec<u8> {
 
 /// Waits until exactly these commands were heard behind the greeting, in which libzmq's server does not say that it
 /// is one.
-fn answers(what: &str, judge: &mut Judge, raw: &mut Raw, expected: &[u8]) {
-    until(what, judge, raw, |judge, raw| judge.common(&raw.heard).len() >= 64 + expected.len());
-    let (heard, expected) = (judge.common(&raw.heard), expected.escape_ascii());
+fn answers(what: &str, target: &mut Target, raw: &mut Raw, expected: &[u8]) {
+    until(what, target, raw, |target, raw| target.common(&raw.heard).len() >= 64 + expected.len());
+    let (heard, expected) = (target.common(&raw.heard), expected.escape_ascii());
     let heard = heard[64..].escape_ascii();
-    assert_eq!(heard.to_string(), expected.to_string(), "{}: {what}", judge.name());
+    assert_eq!(heard.to_string(), expected.to_string(), "{}: {what}", target.name());
 }
 
 #[test]
 fn who_has_the_password_comes_in() {
-    for (mut judge, address) in servers(Of::Both) {
+    for (mut target, address) in servers(Of::Both) {
         let mut raw = Raw::connect(&address);
         raw.say(&[greeting([3, 1], "PLAIN"), command("HELLO", HELLO)].concat());
         let welcome = command("WELCOME", b"");
-        answers("HELLO", &mut judge, &mut raw, &welcome);
+        answers("HELLO", &mut target, &mut raw, &welcome);
         raw.say(&command("INITIATE", &properties("DEALER")));
         let ready = command("READY", &properties("ROUTER"));
-        answers("INITIATE", &mut judge, &mut raw, &[welcome, ready].concat());
-        assert_eq!(stands("messages", &mut judge, &mut raw), [b""; 0]);
+        answers("INITIATE", &mut target, &mut raw, &[welcome, ready].concat());
+        assert_eq!(stands("messages", &mut target, &mut raw), [b""; 0]);
     }
 }
 
 #[test]
 fn our_server_says_that_it_is_one() {
-    for (mut judge, address) in servers(Of::Ours) {
+    for (mut target, address) in servers(Of::Ours) {
         let mut raw = Raw::connect(&address);
         raw.say(&greeting([3, 1], "PLAIN"));
         let mut expected = greeting([3, 1], "PLAIN");
         expected[32] = 1;
-        hears("a greeting", &mut judge, &mut raw, &expected);
+        hears("a greeting", &mut target, &mut raw, &expected);
     }
 }
 
@@ -88,11 +88,11 @@ fn our_server_says_that_it_is_one() {
 #[test]
 fn who_has_not_is_told() {
     for hello in [&b"\x05admin\x05wrong"[..], b"\x05admin\0", b"\0\0"] {
-        for (mut judge, address) in servers(Of::Ours) {
+        for (mut target, address) in servers(Of::Ours) {
             let mut raw = Raw::connect(&address);
             raw.say(&[greeting([3, 1], "PLAIN"), command("HELLO", hello)].concat());
-            answers("an error", &mut judge, &mut raw, &command("ERROR", b"\x03400"));
-            is_closed("the end", &mut judge, &mut raw);
+            answers("an error", &mut target, &mut raw, &command("ERROR", b"\x03400"));
+            is_closed("the end", &mut target, &mut raw);
         }
     }
 }
@@ -122,31 +122,31 @@ fn what_the_server_refuses() {
         (Of::Both, "1.0", b"\x01\0".to_vec()),
     ];
     for (of, what, says) in table {
-        for (mut judge, address) in servers(of) {
+        for (mut target, address) in servers(of) {
             let mut raw = Raw::connect(&address);
             raw.say(&says);
             // Behind the door nobody listens.
             raw.say(b"\x01\0\0\x05hello");
-            is_closed(what, &mut judge, &mut raw);
-            assert!(judge.payloads().is_empty(), "{}: {what}", judge.name());
+            is_closed(what, &mut target, &mut raw);
+            assert!(target.payloads().is_empty(), "{}: {what}", target.name());
         }
     }
 }
 
 #[test]
 fn the_client_says_who_it_is() {
-    for (mut judge, _listener, mut raw) in clients(Of::Both) {
+    for (mut target, _listener, mut raw) in clients(Of::Both) {
         raw.say(&greeting([3, 1], "PLAIN"));
         let mut expected = [greeting([3, 1], "PLAIN"), command("HELLO", HELLO)].concat();
-        hears("HELLO", &mut judge, &mut raw, &expected);
+        hears("HELLO", &mut target, &mut raw, &expected);
         raw.say(&command("WELCOME", b""));
         expected.extend_from_slice(&command("INITIATE", &properties("DEALER")));
-        hears("INITIATE", &mut judge, &mut raw, &expected);
+        hears("INITIATE", &mut target, &mut raw, &expected);
         raw.say(&command("READY", &properties("ROUTER")));
-        assert_eq!(stands("messages", &mut judge, &mut raw), [b""; 0]);
+        assert_eq!(stands("messages", &mut target, &mut raw), [b""; 0]);
         raw.heard.clear();
-        judge.send("hello");
-        hears("a message", &mut judge, &mut raw, b"\x01\0\0\x05hello");
+        target.send("hello");
+        hears("a message", &mut target, &mut raw, b"\x01\0\0\x05hello");
     }
 }
 
@@ -173,12 +173,12 @@ fn what_the_client_refuses() {
         (Of::Both, "1.0", b"\x01\0".to_vec(), "speaks ZMTP 1.0"),
     ];
     for (of, what, says, reason) in table {
-        for (mut judge, listener, mut raw) in clients(of) {
+        for (mut target, listener, mut raw) in clients(of) {
             raw.say(&says);
-            is_closed(what, &mut judge, &mut raw);
-            if matches!(judge, Judge::Ours { .. }) {
-                let _again = accept(&mut judge, &listener);
-                is_reported_and_retried(what, reason, &mut judge);
+            is_closed(what, &mut target, &mut raw);
+            if matches!(target, Target::Ours { .. }) {
+                let _again = accept(&mut target, &listener);
+                is_reported_and_retried(what, reason, &mut target);
             }
         }
     }

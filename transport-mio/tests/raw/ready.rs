@@ -2,7 +2,7 @@
 
 use zerorpc_proto::SocketKind::Router;
 
-use crate::judge::{Of, Raw, command, frame, greeting, is_closed, property, ready, stands};
+use crate::target::{Of, Raw, command, frame, greeting, is_closed, property, ready, stands};
 
 #[test]
 fn handshakes_that_pass() {
@@ -27,24 +27,24 @@ fn handshakes_that_pass() {
         } else {
             command("READY", &properties)
         };
-        for (mut judge, address) in of.judges(Router) {
+        for (mut target, address) in of.targets(Router) {
             let mut raw = Raw::connect(&address);
             raw.say(&greeting([3, 1], "NULL"));
             raw.say(&says);
-            stands(what, &mut judge, &mut raw);
+            stands(what, &mut target, &mut raw);
         }
     }
 }
 
 #[test]
 fn ready_need_not_be_a_command() {
-    for (mut judge, address) in Of::Both.judges(Router) {
+    for (mut target, address) in Of::Both.targets(Router) {
         let mut says = ready("DEALER");
         says[0] = 0;
         let mut raw = Raw::connect(&address);
         raw.say(&greeting([3, 1], "NULL"));
         raw.say(&says);
-        stands("READY in a message", &mut judge, &mut raw);
+        stands("READY in a message", &mut target, &mut raw);
     }
 }
 
@@ -84,23 +84,23 @@ fn handshakes_that_fail() {
         }),
     ];
     for (of, what, says) in table {
-        for (mut judge, address) in of.judges(Router) {
+        for (mut target, address) in of.targets(Router) {
             let mut raw = Raw::connect(&address);
             raw.say(&greeting([3, 1], "NULL"));
             raw.say(&says);
-            is_closed(what, &mut judge, &mut raw);
-            assert!(judge.payloads().is_empty(), "{}: {what}", judge.name());
+            is_closed(what, &mut target, &mut raw);
+            assert!(target.payloads().is_empty(), "{}: {what}", target.name());
         }
     }
 }
 
 #[test]
 fn a_peer_that_does_not_fit_is_told() {
-    let (mut judge, address) = crate::judge::Judge::ours(Router).bound();
+    let (mut target, address) = crate::target::Target::ours(Router).bound();
     let mut raw = Raw::connect(&address);
     raw.say(&greeting([3, 1], "NULL"));
     raw.say(&ready("PUSH"));
-    is_closed("the end", &mut judge, &mut raw);
+    is_closed("the end", &mut target, &mut raw);
     let words = b"\x05ERROR\x18Incompatible socket type";
     assert!(raw.heard.ends_with(words), "{}", raw.heard.escape_ascii());
 }

@@ -2,8 +2,8 @@
 
 use zerorpc_proto::SocketKind::{self, Dealer, Pub, Pull, Push, Router, Sub};
 
-use crate::judge::{
-    Judge, Of, Raw, SIGNATURE, command, frame, greeting, handshake, hears, is_closed, peer, shake,
+use crate::target::{
+    Of, Raw, SIGNATURE, Target, command, frame, greeting, handshake, hears, is_closed, peer, shake,
     until,
 };
 
@@ -21,22 +21,22 @@ fn the_matrix() {
         (Sub, "SUB", &["PUB", "XPUB"]),
     ];
     for (kind, name, allowed) in matrix {
-        for (mut judge, address) in Of::Both.judges(kind) {
+        for (mut target, address) in Of::Both.targets(kind) {
             for theirs in ALL {
                 let mut raw = Raw::connect(&address);
                 raw.say(&handshake(1, theirs));
                 if allowed.contains(&theirs) {
                     // An answer to a PING shows that the handshake has passed.
                     let what = format!("{name} {theirs}");
-                    shake(&what, &mut judge, &mut raw);
+                    shake(&what, &mut target, &mut raw);
                     raw.say(&command("PING", b"\0\0"));
-                    until(&what, &mut judge, &mut raw, |judge, raw| {
-                        assert!(!raw.ended, "{}: {what}: closed", judge.name());
+                    until(&what, &mut target, &mut raw, |target, raw| {
+                        assert!(!raw.ended, "{}: {what}: closed", target.name());
                         // A SUB has something of its own to say.
                         raw.heard.windows(7).any(|heard| heard == command("PONG", b""))
                     });
                 } else {
-                    is_closed(&format!("{name} {theirs}"), &mut judge, &mut raw);
+                    is_closed(&format!("{name} {theirs}"), &mut target, &mut raw);
                 }
             }
         }
@@ -67,15 +67,15 @@ fn what_each_says_of_itself() {
             modern.extend_from_slice(&command("SUBSCRIBE", b""));
             old.extend_from_slice(b"\0\x01\x01");
         }
-        for (mut judge, address) in Of::Both.judges(kind) {
+        for (mut target, address) in Of::Both.targets(kind) {
             let mut raw = Raw::connect(&address);
             raw.say(&handshake(1, theirs));
-            hears(name, &mut judge, &mut raw, &modern);
+            hears(name, &mut target, &mut raw, &modern);
             let announces = raw.heard.windows(8).any(|part| part == b"X-Goaway");
-            assert_eq!(announces, has_identity && judge.name() == "ours", "{name}");
+            assert_eq!(announces, has_identity && target.name() == "ours", "{name}");
             let mut raw = Raw::connect(&address);
             raw.say(&[SIGNATURE, b"\x01\x05\0\0"].concat());
-            hears(name, &mut judge, &mut raw, &old);
+            hears(name, &mut target, &mut raw, &old);
         }
     }
 }
@@ -85,25 +85,25 @@ fn messages_as_they_leave() {
     let table: [(SocketKind, &str, &[u8]); 2] =
         [(Dealer, "ROUTER", b"\x01\0\0\x05hello"), (Push, "PULL", b"\0\x05hello")];
     for (kind, theirs, expected) in table {
-        for (mut judge, address) in Of::Both.judges(kind) {
-            let mut raw = peer(&mut judge, &address, 1, theirs);
+        for (mut target, address) in Of::Both.targets(kind) {
+            let mut raw = peer(&mut target, &address, 1, theirs);
             // The other side knows of us when it answers.
             raw.say(&command("PING", b"\0\0"));
-            hears("a peer", &mut judge, &mut raw, &command("PONG", b""));
+            hears("a peer", &mut target, &mut raw, &command("PONG", b""));
             raw.heard.clear();
-            judge.send("hello");
-            hears("a message", &mut judge, &mut raw, expected);
+            target.send("hello");
+            hears("a message", &mut target, &mut raw, expected);
         }
     }
 }
 
 /// Waits until everything that was said is read, and has its effect.
-fn settle(judge: &mut Judge, raw: &mut Raw) {
+fn settle(target: &mut Target, raw: &mut Raw) {
     for _ in 0..2 {
         raw.say(&command("PING", b"\0\0"));
-        hears("an answer", judge, raw, &command("PONG", b""));
+        hears("an answer", target, raw, &command("PONG", b""));
         raw.heard.clear();
-        judge.turn();
+        target.turn();
     }
 }
 
@@ -115,21 +115,21 @@ fn subscriptions_in_both_forms_from_all_versions() {
     ];
     for minor in [0, 1] {
         for (begin, end) in &forms {
-            for (mut judge, address) in Of::Both.judges(Pub) {
-                let mut raw = peer(&mut judge, &address, minor, "SUB");
+            for (mut target, address) in Of::Both.targets(Pub) {
+                let mut raw = peer(&mut target, &address, minor, "SUB");
                 raw.say(&[&begin[..], begin].concat());
-                settle(&mut judge, &mut raw);
+                settle(&mut target, &mut raw);
                 for text in ["new", "news", "other", "news today"] {
-                    judge.send(text);
+                    target.send(text);
                 }
                 let expected = [frame(0, b"news"), frame(0, b"news today")].concat();
-                hears("what was asked for", &mut judge, &mut raw, &expected);
+                hears("what was asked for", &mut target, &mut raw, &expected);
                 raw.heard.clear();
                 // One end is enough for two beginnings.
                 raw.say(end);
-                settle(&mut judge, &mut raw);
-                judge.send("news");
-                settle(&mut judge, &mut raw);
+                settle(&mut target, &mut raw);
+                target.send("news");
+                settle(&mut target, &mut raw);
             }
         }
     }
@@ -137,13 +137,13 @@ fn subscriptions_in_both_forms_from_all_versions() {
 
 #[test]
 fn subscribers_that_cannot_ask_get_everything() {
-    for (mut judge, address) in Of::Both.judges(Pub) {
+    for (mut target, address) in Of::Both.targets(Pub) {
         let mut raw = Raw::connect(&address);
         raw.say(b"\x01\0");
-        hears("a signature", &mut judge, &mut raw, SIGNATURE);
+        hears("a signature", &mut target, &mut raw, SIGNATURE);
         raw.heard.clear();
-        until("news", &mut judge, &mut raw, |judge, raw| {
-            judge.send("news");
+        until("news", &mut target, &mut raw, |target, raw| {
+            target.send("news");
             raw.turn();
             raw.heard.starts_with(b"\x05\0news")
         });
@@ -153,11 +153,11 @@ fn subscribers_that_cannot_ask_get_everything() {
 #[test]
 fn subscribers_tell_older_publishers_in_their_way() {
     for (minor, expected) in [(0, frame(0, b"\x01")), (1, command("SUBSCRIBE", b""))] {
-        for (mut judge, address) in Of::Both.judges(Sub) {
-            let mut raw = peer(&mut judge, &address, minor, "PUB");
-            hears("a subscription", &mut judge, &mut raw, &expected);
+        for (mut target, address) in Of::Both.targets(Sub) {
+            let mut raw = peer(&mut target, &address, minor, "PUB");
+            hears("a subscription", &mut target, &mut raw, &expected);
             raw.say(&frame(0, b"news"));
-            until("news", &mut judge, &mut raw, |judge, _| judge.payloads() == [b"news"]);
+            until("news", &mut target, &mut raw, |target, _| target.payloads() == [b"news"]);
         }
     }
 }
@@ -165,11 +165,11 @@ fn subscribers_tell_older_publishers_in_their_way() {
 #[test]
 fn what_publishers_and_pushers_are_told_reaches_nobody() {
     for (kind, theirs) in [(Pub, "SUB"), (Push, "PULL")] {
-        let (mut judge, address) = Judge::ours(kind).bound();
-        let mut raw = peer(&mut judge, &address, 1, theirs);
+        let (mut target, address) = Target::ours(kind).bound();
+        let mut raw = peer(&mut target, &address, 1, theirs);
         raw.say(&frame(0, b"hello"));
         raw.say(&command("PING", b"\0\0"));
-        hears("an answer", &mut judge, &mut raw, &command("PONG", b""));
-        assert!(judge.payloads().is_empty());
+        hears("an answer", &mut target, &mut raw, &command("PONG", b""));
+        assert!(target.payloads().is_empty());
     }
 }

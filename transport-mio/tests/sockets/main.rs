@@ -10,7 +10,7 @@ mod libzmq;
 mod names;
 mod namespaces;
 mod patterns;
+mod spinning;
 mod support;
-mod undisturbed;
 mod waiting;
 mod words;

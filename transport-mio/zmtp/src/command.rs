@@ -45,6 +45,13 @@ impl<'a> Command<'a> {
     }
 }
 
+/// Whether the command that begins like this is one that ZMTP has, or we do.
+pub(super) fn is_known(body: &[u8]) -> bool {
+    const KNOWN: [&[u8]; 7] =
+        [b"READY", b"ERROR", b"SUBSCRIBE", b"CANCEL", b"PING", b"PONG", b"GOAWAY"];
+    split(body).is_some_and(|(name, _)| KNOWN.contains(&name))
+}
+
 /// The name of a command and its data; `None` when the name goes beyond the end.
 pub(super) fn split(body: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&length, rest) = body.split_first()?;

@@ -198,7 +198,8 @@ pub struct WireLimits {
     pub frames: usize,
     /// Bytes of a command during the handshake.
     pub handshake_command_bytes: u64,
-    /// Bytes of a command after the handshake, and of a message to a socket that does not receive any.
+    /// Bytes of a command after the handshake, and of a message to a socket that does not receive any. (Commands that
+    /// are unknown may be of any size: they are skipped as they come.)
     pub command_bytes: u64,
     /// Bytes of PONGs that wait for the peer to read; PINGs beyond that stay unanswered.
     pub pong_bytes: usize,

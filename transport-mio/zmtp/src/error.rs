@@ -40,7 +40,7 @@ pub enum Violation {
         /// As configured.
         limit: usize,
     },
-    /// A command over its limit.
+    /// A command over its limit; after the handshake, one that is known.
     #[error("the peer announced a command of {size} bytes, the limit is {limit}")]
     CommandTooLarge {
         /// As announced.

@@ -44,7 +44,16 @@ pub(super) struct Header {
     pub(super) size: u64,
 }
 
-/// A whole frame.
+/// What is to be done with a frame of which the header is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// All of it is wanted.
+    Whole,
+    /// What its body begins with is wanted: a short string, with its length in front. The rest is to be skipped.
+    Name,
+}
+
+/// A frame: whole, or what is wanted of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Frame {
     pub(super) more: bool,
@@ -138,8 +147,24 @@ pub(super) struct Decoder {
 
 #[derive(Debug)]
 enum State {
-    Header { bytes: [u8; HEADER_MAX], filled: usize },
-    Body { header: Header, body: Body },
+    Header {
+        bytes: [u8; HEADER_MAX],
+        filled: usize,
+    },
+    Body {
+        header: Header,
+        body: Body,
+    },
+    /// In the name of a frame that is going to be skipped.
+    Name {
+        header: Header,
+        bytes: Vec<u8>,
+    },
+    /// In the rest of such a frame, of `size` bytes in all.
+    Skip {
+        size: u64,
+        missing: u64,
+    },
 }
 
 /// A body that has begun to arrive.
@@ -175,12 +200,12 @@ impl Decoder {
         Self { state, ..Self::new(framing) }
     }
 
-    /// The next whole frame; `None` when all of `input` is read. `admit` sees each header before anything
-    /// is done for its body.
+    /// The next frame; `None` when all of `input` is read. `admit` sees each header before anything is done for its
+    /// body.
     pub(super) fn next(
         &mut self,
         input: &mut Input,
-        mut admit: impl FnMut(Header) -> Result<(), Violation>,
+        mut admit: impl FnMut(Header) -> Result<Admission, Violation>,
     ) -> Result<Option<Frame>, Violation> {
         if let State::Header { filled: 0, .. } = self.state
             && self.framing != Framing::V1
@@ -197,7 +222,10 @@ impl Decoder {
                     let Some(header) = read_header(self.framing, bytes, filled, input)? else {
                         return Ok(None);
                     };
-                    admit(header)?;
+                    if admit(header)? == Admission::Name {
+                        self.state = State::Name { header, bytes: Vec::new() };
+                        continue;
+                    }
                     let size = usize::try_from(header.size)
                         .map_err(|_| Violation::FrameLength(header.size))?;
                     if size == 0 {
@@ -220,7 +248,32 @@ impl Decoder {
                     self.state = State::START;
                     return Ok(Some(frame));
                 }
+                State::Name { header, bytes } => {
+                    if !read_name(header.size, bytes, input) {
+                        return Ok(None);
+                    }
+                    let (size, name) = (header.size, std::mem::take(bytes));
+                    let frame = header.with(name.into());
+                    self.state = State::Skip { size, missing: size - frame.body.len() as u64 };
+                    return Ok(Some(frame));
+                }
+                State::Skip { missing, .. } => {
+                    let count = usize::try_from(*missing).unwrap_or(usize::MAX);
+                    *missing -= input.read(count).len() as u64;
+                    if *missing > 0 {
+                        return Ok(None);
+                    }
+                    self.state = State::START;
+                }
             }
+        }
+    }
+
+    /// The size of the frame that is being skipped, if one is.
+    pub(super) fn skipped(&self) -> Option<u64> {
+        match self.state {
+            State::Skip { size, .. } => Some(size),
+            State::Header { .. } | State::Body { .. } | State::Name { .. } => None,
         }
     }
 
@@ -228,7 +281,9 @@ impl Decoder {
     pub(super) fn direct(&mut self) -> Option<&mut [u8]> {
         match &mut self.state {
             State::Body { body, .. } if body.missing() >= DIRECT => Some(body.room()),
-            State::Body { .. } | State::Header { .. } => None,
+            State::Body { .. } | State::Header { .. } | State::Name { .. } | State::Skip { .. } => {
+                None
+            }
         }
     }
 
@@ -242,8 +297,9 @@ impl Decoder {
     /// Bytes reserved for a frame of which not all has arrived.
     pub(super) fn held_bytes(&self) -> usize {
         match &self.state {
-            State::Header { .. } => 0,
+            State::Header { .. } | State::Skip { .. } => 0,
             State::Body { body, .. } => body.buffer.capacity(),
+            State::Name { bytes, .. } => bytes.capacity(),
         }
     }
 }
@@ -274,6 +330,22 @@ fn read_header(
         let &[byte] = input.read(1) else { return Ok(None) };
         bytes[*filled] = byte;
         *filled += 1;
+    }
+}
+
+/// Reads what a body of `size` bytes begins with: a length, and a string of that length; whether it is all there.
+fn read_name(size: u64, bytes: &mut Vec<u8>, input: &mut Input) -> bool {
+    loop {
+        let length = 1 + bytes.first().copied().map_or(0, usize::from);
+        let missing = usize::try_from(size).unwrap_or(usize::MAX).min(length) - bytes.len();
+        if missing == 0 {
+            return true;
+        }
+        let read = input.read(missing);
+        if read.is_empty() {
+            return false;
+        }
+        bytes.extend_from_slice(read);
     }
 }
 

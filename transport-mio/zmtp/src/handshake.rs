@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{
     EngineConfig, Identity, PeerInfo, SocketType, Violation, ZmtpVersion,
-    frame::{Decoder, Framing},
+    frame::{Admission, Decoder, Framing},
     greeting::{Greeted, Greeting},
     input::Input,
     mechanism::{Dialogue, Turn},
@@ -136,7 +136,7 @@ fn identity(decoder: &mut Decoder, input: &mut Input) -> Result<Option<Bytes>, V
         if header.size > Identity::MAX_LEN as u64 {
             return Err(Violation::IdentityTooLong(header.size));
         }
-        Ok(())
+        Ok(Admission::Whole)
     })?;
     Ok(frame.map(|frame| Bytes::copy_from_slice(&frame.body)))
 }
@@ -151,7 +151,7 @@ fn command(
         if header.size > limit {
             return Err(Violation::CommandTooLarge { size: header.size, limit });
         }
-        Ok(())
+        Ok(Admission::Whole)
     })?;
     Ok(frame.map(|frame| frame.body))
 }

@@ -11,8 +11,15 @@ use zerorpc_proto::SocketKind;
 
 use super::{
     EngineConfig, Frames, PeerInfo, Violation, WireLimits, ZmtpEvent, ZmtpVersion,
-    assembly::Assembly, command::Command, error::quote, frame::Decoder, input::Input,
-    liveness::Liveness, outbox::Outbox, socket_type,
+    assembly::Assembly,
+    command,
+    command::Command,
+    error::quote,
+    frame::{Admission, Decoder},
+    input::Input,
+    liveness::Liveness,
+    outbox::Outbox,
+    socket_type,
 };
 
 /// A connection that carries messages.
@@ -60,17 +67,21 @@ impl Traffic {
         loop {
             let frame = decoder.next(input, |header| {
                 if !header.command {
-                    return assembly.admit(header, limits);
+                    return assembly.admit(header, limits).map(|()| Admission::Whole);
                 }
-                if header.size > limits.command_bytes {
-                    let (size, limit) = (header.size, limits.command_bytes);
-                    return Err(Violation::CommandTooLarge { size, limit });
-                }
-                Ok(())
+                let is_small = header.size <= limits.command_bytes;
+                Ok(if is_small { Admission::Whole } else { Admission::Name })
             })?;
             let Some(frame) = frame else { break };
             liveness.heard(now);
             if frame.command {
+                if let Some(size) = decoder.skipped() {
+                    if command::is_known(&frame.body) {
+                        let limit = limits.command_bytes;
+                        return Err(Violation::CommandTooLarge { size, limit });
+                    }
+                    continue;
+                }
                 match Command::read(&frame.body) {
                     Command::Ping { ttl, context } => {
                         liveness.promised(now, ttl);

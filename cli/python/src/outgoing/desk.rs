@@ -15,7 +15,7 @@ use std::{
 
 use bytes::Bytes;
 use tracing::warn;
-use zerorpc::{Answer, Error, PendingAnswer, RawStream};
+use zerorpc::{Answer, Error, Pending, RawStream};
 
 use super::{
     answers,
@@ -61,7 +61,7 @@ struct Request {
 }
 
 enum Stage {
-    Asked(PendingAnswer),
+    Asked(Pending<Answer>),
     Streaming(RawStream),
 }
 

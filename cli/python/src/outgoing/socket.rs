@@ -2,7 +2,7 @@
 
 use std::{sync::mpsc::Sender, thread::JoinHandle};
 
-use zerorpc::{Client, Error, Links, LiveLinks, PendingAnswer, Publisher, Pusher};
+use zerorpc::{Answer, Client, Error, Links, LiveLinks, Pending, Publisher, Pusher};
 
 use super::{
     desk::Event,
@@ -73,11 +73,9 @@ impl Socket {
     fn client(&self, endpoint: &str, binds: bool) -> Result<Client, Error> {
         let Choices { timeout, heartbeat, passive, slots, .. } = &self.choices;
         let mut builder = Client::builder().passive_heartbeat(*passive);
-        builder = match timeout {
-            Some(Some(timeout)) => builder.timeout(*timeout),
-            Some(None) => builder.no_timeout(),
-            None => builder,
-        };
+        if let Some(timeout) = timeout {
+            builder = builder.timeout(*timeout);
+        }
         if let Some(heartbeat) = heartbeat {
             builder = builder.heartbeat(*heartbeat);
         }
@@ -88,10 +86,10 @@ impl Socket {
     }
 
     /// Begins a call.
-    pub(super) fn request(&self, call: &Message) -> Result<PendingAnswer, Error> {
+    pub(super) fn request(&self, call: &Message) -> Result<Pending<Answer>, Error> {
         match &self.open {
             Some(Open::Client(client)) => {
-                client.start_request(&call.method, call.args.clone(), &call.options)
+                client.with(call.options.clone()).start(&call.method, call.args.clone())
             }
             Some(Open::Emitter(_)) | None => Err(Error::NoEndpoint),
         }

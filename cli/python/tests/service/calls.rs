@@ -3,7 +3,7 @@
 use std::thread;
 
 use rmpv::Value;
-use zerorpc_python::Answer;
+use zerorpc_python::PythonAnswer;
 
 use crate::support::{begin, call, decode, encode, finish, serve, serve_in_threads};
 
@@ -193,7 +193,7 @@ fn a_thousand_calls_at_once() {
     for call in calls {
         assert_eq!(finish(call), Ok(true.into()));
     }
-    assert_eq!(service.running_calls(), 0);
+    assert_eq!(service.open_calls(), 0);
     // Threads are kept for later calls, but not all of them.
     crate::support::until("the threads to end", || {
         let threads = call(&service, "thread_count", &[]).expect("answers");
@@ -246,8 +246,8 @@ fn an_abandoned_async_method_is_cancelled() {
     running.cancel_handle().cancel();
     assert_eq!(call(&service, "release", &[1.into()]), Ok(Value::Nil));
     match running.wait().expect("answers") {
-        Answer::Value(value) => assert_eq!(decode(&value), true.into()),
-        Answer::Stream(_) => panic!("it does not stream"),
+        PythonAnswer::Value(value) => assert_eq!(decode(&value), true.into()),
+        PythonAnswer::Stream(_) => panic!("it does not stream"),
     }
-    assert_eq!(service.running_calls(), 0);
+    assert_eq!(service.open_calls(), 0);
 }

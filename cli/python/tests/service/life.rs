@@ -9,7 +9,7 @@ use std::{
 };
 
 use rmpv::Value;
-use zerorpc_python::{PythonOptions, PythonService};
+use zerorpc_python::PythonService;
 
 use crate::support::{
     begin, call, finish, modules, options, serve, serve_in_threads, stream, until,
@@ -59,7 +59,7 @@ fn a_stream_fails_when_the_process_ends() {
     let service = serve("streams");
     let mut items = stream(&service, "endless", &[]);
     items.next().expect("is endless").expect("never fails");
-    service.shutdown();
+    service.close();
     // Closed by the ending process, or cut off: in no case does it look complete.
     assert!(items.find_map(Result::err).is_some());
     assert!(items.next().is_none());
@@ -69,7 +69,7 @@ fn a_stream_fails_when_the_process_ends() {
 fn a_restart_that_fails_is_told_and_tried_again() {
     let directory = scratch("restart");
     fs::copy(modules().join("restarted.py"), directory.join("restarted.py")).expect("can copy");
-    let options = PythonOptions { directory: Some(directory.clone()), ..options() };
+    let options = options().directory(&directory);
     let service = PythonService::start_with("restarted", options).expect("loads at first");
     let before = pid(&service);
     fs::write(directory.join("broken"), "").expect("can write");
@@ -85,7 +85,7 @@ fn a_restart_that_fails_is_told_and_tried_again() {
 
 #[test]
 fn calls_that_cannot_wait_for_a_restart_fail_and_hold_nothing_up() {
-    let options = PythonOptions { restart_wait: Duration::from_millis(150), ..options() };
+    let options = options().restart_wait(Duration::from_millis(150));
     let service = PythonService::start_with("together", options).expect("loads");
     // The pauses become longer than calls wait.
     for _ in 0..4 {
@@ -101,7 +101,7 @@ fn calls_that_cannot_wait_for_a_restart_fail_and_hold_nothing_up() {
         }
     }
     until("a process", || call(&service, "pid", &[]).is_ok());
-    assert_eq!(service.running_calls(), 0);
+    assert_eq!(service.open_calls(), 0);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_stopped_process_is_killed_in_bounded_time() {
     let child = pid(&service);
     assert!(signal("-STOP", child));
     let began = Instant::now();
-    service.shutdown();
+    service.close();
     assert!(began.elapsed() < Duration::from_secs(30));
     assert!(!runs(child));
     let failure = call(&service, "pid", &[]).expect_err("is shut down");

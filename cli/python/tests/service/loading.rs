@@ -4,9 +4,9 @@ use std::process::Command;
 
 use rmpv::Value;
 use zerorpc::{Method, Service};
-use zerorpc_python::{PythonOptions, PythonService};
+use zerorpc_python::PythonService;
 
-use crate::support::{call, modules, options, serve, stream};
+use crate::support::{call, modules, options, python, serve, stream};
 
 fn methods(service: &PythonService) -> Vec<Method> {
     service.methods().expect("the process told")
@@ -120,7 +120,7 @@ fn what_cannot_be_served_is_told_in_one_line() {
 #[test]
 fn the_interpreter_may_be_missing() {
     let run = |python: &str| {
-        let options = PythonOptions { python: python.into(), ..options() };
+        let options = options().python(python);
         PythonService::start_with("values", options).expect_err("is no Python").to_string()
     };
     let error = run("/nowhere/python3");
@@ -141,7 +141,7 @@ fn the_bridge_passes_its_own_tests() {
         "test_wire.py",
     ] {
         let tests = modules().join("..").join(name);
-        let output = Command::new(options().python).arg("-B").arg(tests).output().expect("runs");
+        let output = Command::new(python()).arg("-B").arg(tests).output().expect("runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }

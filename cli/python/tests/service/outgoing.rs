@@ -1,11 +1,11 @@
 //! Modules that call other services, with the `zerorpc` that is here where the package is not installed.
 
-use std::{num::NonZeroUsize, path::PathBuf, sync::mpsc::channel, time::Duration};
+use std::{num::NonZeroUsize, sync::mpsc::channel, time::Duration};
 
 use rmpv::Value;
 use tempfile::TempDir;
 use zerorpc::{Args, CallOptions, Client, Context, Failure, Methods, Reply, Server};
-use zerorpc_python::{PythonOptions, PythonService};
+use zerorpc_python::{Concurrency, PythonService};
 
 use crate::support::{modules, options};
 
@@ -43,11 +43,8 @@ fn chain(target: &str, threads: usize) -> Chain {
     std::fs::write(folder.path().join("address"), &back.endpoints()[0]).expect("a file");
     let module = "calls_others.py";
     std::fs::copy(modules().join(module), folder.path().join(module)).expect("a file");
-    let options = PythonOptions {
-        directory: Some(PathBuf::from(folder.path())),
-        threads: NonZeroUsize::new(threads),
-        ..options()
-    };
+    let concurrency = NonZeroUsize::new(threads).map_or(Concurrency::Detect, Concurrency::Threads);
+    let options = options().directory(folder.path()).concurrency(concurrency);
     let service = PythonService::start_with(target, options).expect("it loads");
     let front = Server::builder().service(service).bind("tcp://127.0.0.1:*").build();
     let front = front.expect("a server");
@@ -129,7 +126,7 @@ fn header_keys_travel_on() {
     let mut context = Context::new();
     context.insert("trace", "t-1").expect("it can be sent");
     let options = CallOptions::new().context(context);
-    let seen: Value = chain.client.call_with(&options, "trace", ()).expect("no error");
+    let seen: Value = chain.client.with(options).call("trace", ()).expect("no error");
     let header = Value::Map(vec![("trace".into(), "t-1".into())]);
     assert_eq!(seen, array([header, "t-1".into()]));
     assert_eq!(chain.call("trace", &[]), array([Value::Map(vec![]), Value::Nil]));

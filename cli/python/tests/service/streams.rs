@@ -4,11 +4,11 @@ use std::thread;
 
 use rmpv::Value;
 use zerorpc::Failure;
-use zerorpc_python::{Items, PythonService};
+use zerorpc_python::{PythonItems, PythonService};
 
 use crate::support::{begin, call, decode, serve, serve_both, serve_in_threads, stream, until};
 
-fn all(items: Items) -> Result<Vec<Value>, Failure> {
+fn all(items: PythonItems) -> Result<Vec<Value>, Failure> {
     items.map(|item| item.map(|item| decode(&item))).collect()
 }
 
@@ -18,7 +18,7 @@ fn numbers(n: u64) -> Vec<Value> {
 
 fn assert_closed(service: &PythonService) {
     assert_eq!(call(service, "wait_closed", &[]), Ok(true.into()));
-    assert_eq!(service.running_calls(), 0);
+    assert_eq!(service.open_calls(), 0);
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn iterators_stream_and_containers_do_not() {
         assert_eq!(call(&service, "container", &[3.into()]), Ok(Value::Array(numbers(3))));
         let failure = call(&service, "kept", &[3.into()]).expect_err("an iterator is no value");
         assert!(failure.message.contains("can not serialize"), "{failure}");
-        assert_eq!(service.running_calls(), 0);
+        assert_eq!(service.open_calls(), 0);
     }
 }
 
@@ -122,7 +122,7 @@ fn dropped_streams_are_closed() {
         // Before the first item was asked for.
         drop(stream(&service, "endless", &[]));
         drop(begin(&service, "endless", &[]));
-        until("both to end", || service.running_calls() == 0);
+        until("both to end", || service.open_calls() == 0);
         // An error while closing is nobody's answer.
         drop(stream(&service, "bad_close", &[]));
         assert_eq!(call(&service, "made_so_far", &[]).map(|_| ()), Ok(()));
@@ -135,7 +135,7 @@ fn a_lost_caller_ends_a_stream_that_has_nothing_to_give() {
     let lose = |method: &str| {
         let call = begin(&service, method, &[]);
         let cancel = call.cancel_handle();
-        let zerorpc_python::Answer::Stream(mut items) = call.wait().expect("streams") else {
+        let zerorpc_python::PythonAnswer::Stream(mut items) = call.wait().expect("streams") else {
             panic!("a stream was expected");
         };
         items.next().expect("yields once").expect("never fails");
@@ -162,7 +162,7 @@ fn many_abandoned_streams_leave_no_thread() {
             let threads = call(&service, "thread_count", &[]).expect("answers");
             threads.as_u64().expect("is a number") < 40
         });
-        assert_eq!(service.running_calls(), 0);
+        assert_eq!(service.open_calls(), 0);
     }
 }
 

@@ -1,22 +1,26 @@
 //! What all these tests need.
 
-use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{env, ffi::OsString, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use rmpv::Value;
 use zerorpc::Failure;
-use zerorpc_python::{Answer, Items, PythonCall, PythonOptions, PythonService};
+use zerorpc_python::{
+    Concurrency, PythonAnswer, PythonCall, PythonItems, PythonOptions, PythonService,
+};
 
 pub(crate) fn modules() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/modules")
 }
 
+/// The interpreter that is tested.
+pub(crate) fn python() -> OsString {
+    env::var_os("ZERORPC_PYTHON").unwrap_or_else(|| "python3".into())
+}
+
 pub(crate) fn options() -> PythonOptions {
-    PythonOptions {
-        directory: Some(modules()),
-        restart_wait: Duration::from_secs(60),
-        ..PythonOptions::default()
-    }
+    let options = PythonOptions::new().directory(modules()).restart_wait(Duration::from_secs(60));
+    options.python(python())
 }
 
 pub(crate) fn serve(target: &str) -> PythonService {
@@ -25,7 +29,8 @@ pub(crate) fn serve(target: &str) -> PythonService {
 
 /// As `--threads`.
 pub(crate) fn serve_in_threads(target: &str, threads: usize) -> PythonService {
-    let options = PythonOptions { threads: NonZeroUsize::new(threads), ..options() };
+    let threads = NonZeroUsize::new(threads).expect("at least one");
+    let options = options().concurrency(Concurrency::Threads(threads));
     PythonService::start_with(target, options).expect("the fixture loads")
 }
 
@@ -59,16 +64,16 @@ pub(crate) fn call(
 
 pub(crate) fn finish(call: PythonCall) -> Result<Value, Failure> {
     match call.wait()? {
-        Answer::Value(value) => Ok(decode(&value)),
-        Answer::Stream(_) => panic!("a stream came where a value was expected"),
+        PythonAnswer::Value(value) => Ok(decode(&value)),
+        PythonAnswer::Stream(_) => panic!("a stream came where a value was expected"),
     }
 }
 
 /// Calls a method whose result is a stream.
-pub(crate) fn stream(service: &PythonService, method: &str, args: &[Value]) -> Items {
+pub(crate) fn stream(service: &PythonService, method: &str, args: &[Value]) -> PythonItems {
     match begin(service, method, args).wait().expect("the method succeeds") {
-        Answer::Stream(items) => items,
-        Answer::Value(value) => panic!("{} came where a stream was expected", decode(&value)),
+        PythonAnswer::Stream(items) => items,
+        PythonAnswer::Value(value) => panic!("{} came where a stream was expected", decode(&value)),
     }
 }
 

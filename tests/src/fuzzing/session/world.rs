@@ -11,14 +11,11 @@ use bytes::Bytes;
 use rmpv::Value;
 use zerorpc_proto::{
     Answer, Args, CallId, CallOptions, Config, Event, Limits, Liveness, Multipart, Notice, Payload,
-    PeerEvent, PeerId, RequestId, Route, Session, Target, Transmit,
+    PeerId, RequestId, Route, Session, Transmit,
 };
 
 use super::super::tape::Tape;
-use crate::world::{
-    foreign::{self, read},
-    puppet::hear,
-};
+use crate::world::raw_event::{self, read};
 
 pub(super) const SESSIONS: usize = 3;
 
@@ -52,37 +49,22 @@ pub(super) struct World {
     /// Ids of requests that were seen on the wire.
     ids: Vec<Bytes>,
     used: BTreeSet<(usize, Bytes)>,
-    /// Connections that have ended, by both ends: nobody says anything more on them.
-    broken: BTreeSet<(usize, usize)>,
     /// Somebody broke the protocol on purpose: answers may be anything.
     pub(super) spoiled: bool,
     /// Somebody takes no requests any more: calls without a time limit may wait for another server for ever.
     pub(super) stopped: bool,
 }
 
-/// How a session sees another one. Peers are counted from zero, as anybody may count them.
+/// How a session sees another one.
 fn peer(of: usize) -> PeerId {
-    PeerId::new(of as u64)
-}
-
-fn number(peer: PeerId) -> usize {
-    peer.number().and_then(|number| usize::try_from(number).ok()).expect("a small number")
+    PeerId(of as u64 + 1)
 }
 
 impl World {
     pub(super) fn new(tape: &mut Tape<'_>) -> Self {
         let apps = (0..SESSIONS).map(|at| app(at, tape)).collect();
         let (wire, ids, used) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
-        let mut world = Self {
-            now: *EPOCH,
-            apps,
-            wire,
-            ids,
-            used,
-            broken: BTreeSet::new(),
-            spoiled: false,
-            stopped: false,
-        };
+        let mut world = Self { now: *EPOCH, apps, wire, ids, used, spoiled: false, stopped: false };
         for one in 0..SESSIONS {
             (0..=one).for_each(|other| world.come_up(one, other));
         }
@@ -91,14 +73,16 @@ impl World {
 
     pub(super) fn open(&mut self, at: usize, tape: &mut Tape<'_>) {
         let to = match tape.below(SESSIONS) {
-            MIDDLE => Target::Any,
-            to if at == MIDDLE => peer(to).into(),
-            _ => peer(MIDDLE).into(),
+            MIDDLE => PeerId::ANY,
+            to if at == MIDDLE => peer(to),
+            _ => peer(MIDDLE),
         };
-        let options = CallOptions {
-            timeout: tape.flag().then(|| Duration::from_millis(u64::from(tape.wide()))),
-            slots: u32::from(tape.byte()),
-            ..CallOptions::default()
+        let options = CallOptions::new()
+            .timeout(tape.flag().then(|| Duration::from_millis(u64::from(tape.wide()))));
+        let options = match tape.byte() {
+            // The window follows its reader.
+            200.. => options,
+            slots => options.slots(slots.into()),
         };
         let args = Args::encode_params(&(u64::from(tape.byte()),)).expect("a number");
         let app = &mut self.apps[at];
@@ -124,7 +108,7 @@ impl World {
         if event.header.response_to.is_none() {
             self.ids.push(Bytes::copy_from_slice(id.as_encoded()));
         }
-        let to = number(transmit.to);
+        let to = usize::try_from(transmit.to.0 - 1).expect("a small number");
         let payload = transmit.payload.to_bytes();
         let message = Multipart { envelope: transmit.envelope.clone(), payload };
         self.wire.entry((at, to)).or_default().push_back(message);
@@ -141,7 +125,7 @@ impl World {
     fn hear(&mut self, at: usize, from: usize, message: Multipart) {
         self.forgive_return(at, &message.payload);
         let app = &mut self.apps[at];
-        let heard = hear(&mut app.session, self.now, peer(from), message);
+        let heard = app.session.handle_message(self.now, peer(from), message);
         let full = matches!(
             heard,
             Err(zerorpc_proto::PeerMisbehaved::TooManyChannels(_)
@@ -219,7 +203,7 @@ impl World {
             for answer in iter::once(answer).chain(ahead.into_iter().map(Answer::Item)) {
                 match &answer {
                     Answer::Item(item) if !self.spoiled => {
-                        let item = foreign::value(item);
+                        let item = raw_event::value(item);
                         assert_eq!(item, Value::from(*next), "items keep their order");
                         *next += 1;
                     }
@@ -282,7 +266,7 @@ impl World {
     pub(super) fn look(&mut self, at: usize) {
         let app = &mut self.apps[at];
         while let Some((silent, _)) = app.session.poll_disconnect() {
-            assert!(are_connected(at, number(silent)), "there are no others");
+            assert!(are_connected(at, silent.0 as usize - 1), "there are no others");
         }
         while let Some(notice) = app.session.poll_notice() {
             match notice {
@@ -294,7 +278,6 @@ impl World {
                     assert!(app.requests.remove(&id).is_some(), "a request is lost once");
                 }
                 Notice::CallLost(_) | Notice::Readable(_) | Notice::Writable(_) => {}
-                Notice::Misbehaved { .. } => panic!("{notice:?} was not heard"),
             }
         }
     }
@@ -312,9 +295,8 @@ impl World {
 
     /// A connection takes nothing but beats for a while, or everything again.
     pub(super) fn congest(&mut self, at: usize, to: usize, congested: bool) {
-        let route = Route::from(peer(to));
-        let event = if congested { PeerEvent::Congested(route) } else { PeerEvent::Drained(route) };
-        self.apps[at].session.handle_peer_event(self.now, event);
+        let route = Route { peer: peer(to), identity: None };
+        self.apps[at].session.handle_congestion(route, congested);
     }
 
     /// A connection breaks before the last message on it was written.
@@ -328,7 +310,7 @@ impl World {
             }
             let payload = Payload { head: payload, body: Bytes::new() };
             let unsent = Transmit { to: peer(to), envelope, payload };
-            self.apps[at].session.handle_peer_event(self.now, PeerEvent::Returned(unsent));
+            self.apps[at].session.handle_returned(self.now, unsent);
         }
         self.disconnect(at, to);
     }
@@ -336,10 +318,10 @@ impl World {
     /// One side of a connection wants no new calls there; or it says, as its last word, that it has answered everything
     /// that it has looked at.
     pub(super) fn go_away(&mut self, at: usize, from: usize, is_last: bool) {
-        if !are_connected(at, from) || self.broken.contains(&(at, from)) {
+        if !are_connected(at, from) {
             return;
         }
-        self.apps[at].session.handle_peer_event(self.now, PeerEvent::GoingAway(peer(from)));
+        self.apps[at].session.handle_going_away(self.now, peer(from));
         self.transmit(from, usize::MAX - 1);
         self.carry(from, at, usize::MAX - 1);
         if is_last && self.apps[from].session.open_channels() == 0 {
@@ -351,7 +333,7 @@ impl World {
                     self.used.remove(&(at, Bytes::copy_from_slice(id.as_encoded())));
                 }
             }
-            self.apps[at].session.handle_peer_event(self.now, PeerEvent::Gone(peer(from)));
+            self.apps[at].session.handle_gone(self.now, peer(from));
             self.disconnect(at, from);
         }
     }
@@ -361,21 +343,15 @@ impl World {
         if !are_connected(one, other) {
             return;
         }
-        for ends in [(one, other), (other, one)] {
-            self.broken.remove(&ends);
-        }
-        self.apps[one].session.handle_peer_event(self.now, PeerEvent::Up(peer(other)));
-        self.apps[other].session.handle_peer_event(self.now, PeerEvent::Up(peer(one)));
+        self.apps[one].session.handle_peer(self.now, peer(other), true);
+        self.apps[other].session.handle_peer(self.now, peer(one), true);
     }
 
     /// A connection breaks: what was on it is gone, and both ends hear of it.
     pub(super) fn disconnect(&mut self, one: usize, other: usize) {
         for (at, from) in [(one, other), (other, one)] {
             self.wire.remove(&(from, at));
-            self.broken.insert((at, from));
-            self.apps[at]
-                .session
-                .handle_peer_event(self.now, PeerEvent::Down(peer(from), "gone".into()));
+            self.apps[at].session.handle_peer(self.now, peer(from), false);
         }
     }
 
@@ -406,6 +382,7 @@ impl World {
     /// What holds after every step.
     pub(super) fn check(&self) {
         for app in &self.apps {
+            app.session.check_invariants();
             assert!(app.session.open_channels() <= app.limits.channels);
             assert!(app.session.buffered_bytes() <= app.limits.total_bytes);
             let of_peers = app.session.retained_by_route().map(|(_, bytes)| bytes).sum::<usize>();
@@ -427,6 +404,8 @@ fn app(at: usize, tape: &mut Tape<'_>) -> App {
         buffered_events: 8,
         peer_bytes: 2000,
         total_bytes: 3000,
+        stream_items: 40,
+        stream_bytes: 1000,
         unsent_items: 4,
         credit: 300,
         stalled: Duration::from_secs(60),
@@ -439,8 +418,7 @@ fn app(at: usize, tape: &mut Tape<'_>) -> App {
         _ => Some(Duration::from_secs(5)),
     };
     let config = Config {
-        // Low bits alone would give ids that meet: seeds are random.
-        seed: ((at / MIDDLE) as u128) << 64,
+        seed: (at / MIDDLE) as u128,
         accept: true,
         heartbeat,
         liveness,

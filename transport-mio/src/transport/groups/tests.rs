@@ -1,10 +1,4 @@
-use std::time::Duration;
-
-use bytes::Bytes;
-use zerorpc_proto::{Envelope, Payload, SocketOptions, Transmit, Transport, Waiter};
-
 use super::*;
-use crate::{Parts, open, solo::Haul};
 
 fn address(number: u8) -> SocketAddr {
     ([127, 0, 0, number], 80).into()
@@ -61,41 +55,4 @@ fn what_is_connected_goes_before_what_could_be() {
     assert_eq!(assign(&two, &lanes(&[&[a, y], &[b, x]])), (vec![Some(0), Some(1)], vec![]));
     // Where it could go does not count once it is somewhere.
     assert_eq!(assign(&two, &lanes(&[&[b]])), (vec![None], vec![0, 1]));
-}
-
-/// Waiting in the read itself is for connections by name as well, and what has been read by then is not lost when the name
-/// loses its address.
-#[test]
-fn the_only_address_of_a_name_can_be_waited_for_alone() {
-    let mut server = open(SocketKind::Router, &SocketOptions::default()).expect("a socket");
-    let endpoint = server.transport.bind("tcp://127.0.0.1:*").expect("a free port");
-    let mut client = open(SocketKind::Dealer, &SocketOptions::default()).expect("a socket");
-    client.transport.connect(&endpoint.replace("127.0.0.1", "localhost")).expect("an endpoint");
-    let turn = |Parts { transport, waiter, .. }: &mut Parts| {
-        waiter.wait(Some(Duration::from_millis(1))).expect("it works");
-        while transport.receive().expect("it works").is_some() {}
-    };
-    let patience = Instant::now() + Duration::from_secs(20);
-    while client.transport.solo().is_none() {
-        turn(&mut client);
-        turn(&mut server);
-        assert!(Instant::now() < patience, "nobody to wait for alone");
-    }
-
-    let from = client.transport.solo().expect("the loop has ended");
-    let caller = *server.transport.peers.keys().next().expect("there is one");
-    let payload = Payload { head: "read by a waiter".into(), body: Bytes::new() };
-    let message = Transmit { to: caller, envelope: Envelope::default(), payload };
-    server.transport.send(message).expect("it works");
-    server.transport.flush_all();
-    let mut buffer = Vec::with_capacity(1000);
-    while let Err(error) = from.stream.read(&mut buffer) {
-        assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
-        assert!(Instant::now() < patience, "nothing to read");
-    }
-    client.transport.dismiss(from.slot);
-    let read = Ok(buffer.len());
-    client.transport.take(Haul::new(from, read, &mut buffer), Instant::now());
-    let (_, message) = client.transport.receive().expect("it works").expect("a message");
-    assert_eq!(message.payload, "read by a waiter");
 }

@@ -82,7 +82,18 @@ fn huge_commands() {
         let expected = Err(Violation::CommandTooLarge { size, limit: 65_536 });
         assert_eq!(feed(&mut engine, &announce(4, size)), expected);
         let mut engine = ready(&config(Router), &modern(1, "DEALER"));
-        assert_eq!(feed(&mut engine, &announce(4, size)), expected);
+        let known = [announce(4, size), b"\x04PING".to_vec()].concat();
+        assert_eq!(feed(&mut engine, &known), expected);
+        // What nobody knows is passed over, for as long as it comes, and nothing is kept of it.
+        let mut engine = ready(&config(Router), &modern(1, "DEALER"));
+        feed(&mut engine, &announce(4, size)).expect("it may be anything yet");
+        feed(&mut engine, b"\x05LATER").expect("it is nothing that is known");
+        for _ in 0..100 {
+            assert!(matches!(engine.want(), Want::Chunk));
+            assert_eq!(engine.held_bytes(), 0);
+            let piece = vec![0; usize::try_from(size - 6).expect("64 bits").min(600)];
+            feed(&mut engine, &piece).expect("of no meaning");
+        }
     }
 }
 

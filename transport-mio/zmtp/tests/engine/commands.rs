@@ -82,6 +82,36 @@ fn commands_between_frames_are_obeyed_and_what_is_unknown_is_not() {
     assert_eq!(outcome.output, command("PONG", b"x"));
 }
 
+#[test]
+fn unknown_commands_of_any_size_are_passed_over() {
+    for size in [65_536, 65_537, 70_000, 200_000] {
+        let script = [
+            frame(1, b"a"),
+            command("LATER", &vec![b'x'; size - 6]),
+            command("PING", b"\0\0x"),
+            frame(4, &vec![0; size]),
+            frame(4, &vec![255; size]),
+            frame(0, b"b"),
+        ];
+        for minor in [0, 1] {
+            let outcome = play_after(&config(Router), &modern(minor, "DEALER"), &script.concat());
+            assert_eq!((&outcome.end, outcome.messages()), (&Ok(()), vec![vec![&b"a"[..], b"b"]]));
+            assert_eq!(outcome.output, command("PONG", b"x"));
+        }
+    }
+}
+
+#[test]
+fn known_commands_keep_their_bounds() {
+    let size = 65_537;
+    let refused = Violation::CommandTooLarge { size, limit: 65_536 };
+    for name in ["PING", "PONG", "SUBSCRIBE", "CANCEL", "GOAWAY", "ERROR", "READY"] {
+        let script = command(name, &vec![0; size as usize - name.len() - 1]);
+        let outcome = play_after(&config(Router), &modern(1, "DEALER"), &script);
+        assert_eq!(outcome.end, Err(refused.clone()), "{name}");
+    }
+}
+
 fn at(engine: &mut Engine, now: Instant, bytes: &[u8]) {
     engine.handle_chunk(now, Bytes::copy_from_slice(bytes)).expect("sound");
 }

@@ -62,7 +62,11 @@ fn frames_that_are_refused() {
         (&v3, huge(2, u64::MAX), Violation::FrameLength(u64::MAX)),
         (&v3, huge(2, 1 << 62), Violation::FrameTooLarge { size: 1 << 62, limit }),
         (&v3, huge(3, limit + 1), Violation::FrameTooLarge { size: limit + 1, limit }),
-        (&v3, huge(6, 65537), Violation::CommandTooLarge { size: 65537, limit: 65536 }),
+        (
+            &v3,
+            [&huge(6, 65537)[..], b"\x04PING"].concat(),
+            Violation::CommandTooLarge { size: 65537, limit: 65536 },
+        ),
         (&v2(5), vec![0x04, 0], Violation::UnknownFlags(4)),
         (V1, vec![0], Violation::NoLength),
         (V1, vec![1, 2], Violation::UnknownFlags(2)),

@@ -1,4 +1,4 @@
-//! Waiting by those who do not mind to hear of other things late: nothing is missed for all that.
+//! Waits that look again before they sleep, since the peer answers at once: nothing is missed for all that.
 
 use std::{
     sync::{
@@ -37,7 +37,7 @@ impl Echo {
                 }
                 transport.flush().expect("the socket works");
                 events.extend(std::iter::from_fn(|| transport.poll_peer()));
-                waiter.wait_undisturbed(None).expect("the transport lives");
+                waiter.wait(None).expect("the transport lives");
             }
             events
         });
@@ -61,7 +61,7 @@ fn call(client: &mut Node, to: PeerId, payload: &Bytes) {
             break answer;
         }
         assert!(start.elapsed() < PATIENCE, "no answer");
-        client.parts.waiter.wait_undisturbed(Some(PATIENCE)).expect("the socket works");
+        client.parts.waiter.wait(Some(PATIENCE)).expect("the socket works");
         client.drain();
     };
     assert_eq!(answer.payload, payload);
@@ -107,7 +107,7 @@ fn a_newcomer_is_heard() -> Outcome {
     }
     over.store(true, Ordering::SeqCst);
     let mut talker = talk.join().expect("no panic");
-    // And alone again, it goes on.
+    // And when they have gone, it goes on.
     call(&mut talker, called, &Bytes::from_static(b"still there"));
     let events = echo.end();
     let ups = events.iter().filter(|event| matches!(event, PeerEvent::Up(_))).count();
@@ -115,7 +115,7 @@ fn a_newcomer_is_heard() -> Outcome {
     Ok(())
 }
 
-/// While its owner waits in a read, the other side goes.
+/// While its owner looks for the next answer, the other side goes.
 #[test]
 fn the_end_of_the_only_connection_is_heard() -> Outcome {
     let (mut server, endpoint) = Node::bound(Router);
@@ -129,13 +129,13 @@ fn the_end_of_the_only_connection_is_heard() -> Outcome {
     let start = Instant::now();
     while client.down().is_none() {
         assert!(start.elapsed() < PATIENCE, "the loss was not heard");
-        client.parts.waiter.wait_undisturbed(Some(PATIENCE))?;
+        client.parts.waiter.wait(Some(PATIENCE))?;
         client.drain();
     }
     Ok(())
 }
 
-/// The transport is dropped while somebody reads from its connection.
+/// The transport is dropped while somebody waits for its connection.
 #[test]
 fn the_end_of_the_transport_ends_the_wait() -> Outcome {
     let (mut server, endpoint) = Node::bound(Router);
@@ -146,7 +146,7 @@ fn the_end_of_the_transport_ends_the_wait() -> Outcome {
         call(&mut client, called, &Bytes::from_static(b"brisk"));
     }
     let Parts { transport, mut waiter, waker: _ } = client.parts;
-    let thread = thread::spawn(move || while waiter.wait_undisturbed(None).is_ok() {});
+    let thread = thread::spawn(move || while waiter.wait(None).is_ok() {});
     drop(transport);
     thread.join().expect("no panic");
     echo.end();

@@ -1,19 +1,19 @@
-//! Many clients, servers and proxies, under every kind of weather (protocol section 11, last paragraph).
+//! Many clients, servers and proxies, on links of every kind (protocol section 11, last paragraph).
 
 use std::time::Duration;
 
 use zerorpc_proto::{Answer, CallOptions, Config, Liveness, Loss};
 use zerorpc_tests::world::{
-    NodeId, Weather, World,
+    LinkProfile, NodeId, World,
     client::{Manner, Outcome},
-    dice::Dice,
+    prng::Prng,
     task::Task,
 };
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// A world of two servers, one of which is reached through two proxies, and their clients.
-struct Town {
+struct Scenario {
     world: World,
     servers: Vec<NodeId>,
     proxies: Vec<NodeId>,
@@ -29,83 +29,85 @@ struct Resident {
     plain: bool,
 }
 
-fn weather(dice: &mut Dice) -> Weather {
-    let milliseconds = |range, dice: &mut Dice| Duration::from_millis(dice.below(range));
-    Weather { latency: milliseconds(60, dice), jitter: milliseconds(100, dice) }
+fn profile(prng: &mut Prng) -> LinkProfile {
+    let milliseconds = |range, prng: &mut Prng| Duration::from_millis(prng.below(range));
+    LinkProfile { latency: milliseconds(60, prng), jitter: milliseconds(100, prng) }
 }
 
-fn town(seed: u64, faults: bool) -> Town {
-    let mut dice = Dice::with_seed(seed);
+fn scenario(seed: u64, faults: bool) -> Scenario {
+    let mut prng = Prng::with_seed(seed);
     let config = |config: Config| Config { heartbeat: Some(INTERVAL), ..config };
-    let nameless = dice.chance(50);
-    let mut world = World::new(dice);
+    let nameless = prng.chance(50);
+    let mut world = World::new(prng);
     let servers: Vec<_> =
         (0..2).map(|at| world.add_server(config(Config::server(at)), nameless)).collect();
     let proxies = vec![world.add_proxy(), world.add_proxy()];
     for (from, to) in [(proxies[0], proxies[1]), (proxies[1], servers[1])] {
-        let weather = weather(&mut world.dice);
-        world.connect(from, to, weather);
+        let profile = profile(&mut world.prng);
+        world.connect(from, to, profile);
     }
     let doors = [servers[0], servers[1], proxies[0], proxies[1]];
     let mut clients = Vec::new();
     for _ in 0..12 {
-        let passive = world.dice.chance(30);
+        let passive = world.prng.chance(30);
         let liveness = if passive { Liveness::Passive } else { Liveness::Active };
         // All draw the same ids.
         let settings = Config { liveness, ..config(Config::client(77)) };
-        let nameless = world.dice.chance(30);
+        let nameless = world.prng.chance(30);
         let client = world.add_client(settings, nameless);
-        let door = *world.dice.pick(&doors);
-        let weather = weather(&mut world.dice);
-        world.connect(client, door, weather);
+        let door = *world.prng.pick(&doors);
+        let profile = profile(&mut world.prng);
+        world.connect(client, door, profile);
         clients.push(Resident { client, door, plain: passive && faults });
     }
-    Town { world, servers, proxies, clients }
+    Scenario { world, servers, proxies, clients }
 }
 
-impl Town {
+impl Scenario {
     fn call(&mut self) {
-        let Resident { client, plain, .. } = *self.world.dice.pick(&self.clients);
-        let dice = &mut self.world.dice;
-        let task = match dice.below(if plain { 6 } else { 10 }) {
+        let Resident { client, plain, .. } = *self.world.prng.pick(&self.clients);
+        let prng = &mut self.world.prng;
+        let task = match prng.below(if plain { 6 } else { 10 }) {
             0..=3 => Task::Echo,
-            4 => Task::Late(dice.below(8000)),
+            4 => Task::Late(prng.below(8000)),
             5 => Task::Fail,
-            6..=8 => Task::Items(dice.below(400)),
-            _ => Task::Break(dice.below(150)),
+            6..=8 => Task::Items(prng.below(400)),
+            _ => Task::Break(prng.below(150)),
         };
-        let slots = [1, 2, 3, 10, 100, 100, 100];
+        let slots = [Some(1), Some(2), Some(3), Some(10), Some(100), None, None];
         let manner = Manner {
-            options: CallOptions { slots: *dice.pick(&slots), ..CallOptions::default() },
-            pace: Duration::from_millis(if dice.chance(30) { dice.below(40) } else { 0 }),
-            ahead: dice.chance(50),
-            quit_after: dice.chance(10).then(|| 1 + dice.below(50) as usize),
+            options: prng
+                .pick(&slots)
+                .map_or_else(CallOptions::new, |n| CallOptions::new().slots(n)),
+            pace: Duration::from_millis(if prng.chance(30) { prng.below(40) } else { 0 }),
+            ahead: prng.chance(50),
+            quit_after: prng.chance(10).then(|| 1 + prng.below(50) as usize),
         };
         self.world.call(client, task, manner);
     }
 
     /// Something that loses nothing.
     fn hiccup(&mut self) {
-        let Resident { client, .. } = *self.world.dice.pick(&self.clients);
-        let time = Duration::from_millis(self.world.dice.below(300));
+        let Resident { client, .. } = *self.world.prng.pick(&self.clients);
+        let time = Duration::from_millis(self.world.prng.below(300));
         self.world.stall(client, time);
     }
 
     /// Something that loses what is on its way, and perhaps the way itself.
     fn fault(&mut self) {
-        let Resident { client, door, .. } = *self.world.dice.pick(&self.clients);
-        match self.world.dice.below(10) {
+        let Resident { client, door, .. } = *self.world.prng.pick(&self.clients);
+        match self.world.prng.below(10) {
             0 => {
                 let proxy = self.proxies[1];
                 self.world.cut(proxy);
-                let weather = weather(&mut self.world.dice);
-                self.world.connect(proxy, self.servers[1], weather);
+                let profile = profile(&mut self.world.prng);
+                self.world.connect(proxy, self.servers[1], profile);
             }
             1..=3 => self.world.silence(client),
             _ => {
                 self.world.cut(client);
-                let weather = weather(&mut self.world.dice);
-                self.world.connect(client, door, weather);
+                let profile = profile(&mut self.world.prng);
+                self.world.connect(client, door, profile);
             }
         }
     }
@@ -127,7 +129,7 @@ impl Town {
             assert_eq!((session.open_channels(), session.buffered_bytes()), (0, 0));
             assert_eq!(session.poll_timeout(), None);
         }
-        let of_client = |town: &Resident| self.world.client(town.client).outcomes.clone();
+        let of_client = |scenario: &Resident| self.world.client(scenario.client).outcomes.clone();
         let outcomes: Vec<_> = self.clients.iter().flat_map(of_client).collect();
         for outcome in &outcomes {
             let executed = self.servers.iter();
@@ -159,7 +161,7 @@ fn check(outcome: &Outcome, executed: u32) {
     assert!(outcome.disturbed, "an undisturbed call: {outcome:?}, expected {expected:?}");
     assert_eq!(*before, expected[..before.len()], "what came before the loss");
     match last {
-        Answer::Lost(Loss::Silent { .. } | Loss::Disconnected { .. }) => {}
+        Answer::Lost(Loss::Silent { .. } | Loss::Disconnected) => {}
         // Passive clients hear no silence before the first beat.
         Answer::Lost(Loss::TimedOut { .. } | Loss::NotSent { .. }) => {
             assert!(before.is_empty(), "{outcome:?}");
@@ -171,18 +173,18 @@ fn check(outcome: &Outcome, executed: u32) {
 #[test]
 fn in_fair_weather_every_call_gets_exactly_its_answers() {
     for seed in 0..10 {
-        let mut town = town(seed, false);
+        let mut scenario = scenario(seed, false);
         for _ in 0..80 {
-            for _ in 0..town.world.dice.below(4) {
-                town.call();
+            for _ in 0..scenario.world.prng.below(4) {
+                scenario.call();
             }
-            if town.world.dice.chance(20) {
-                town.hiccup();
+            if scenario.world.prng.chance(20) {
+                scenario.hiccup();
             }
-            let time = Duration::from_millis(town.world.dice.below(700));
-            town.world.pass(time);
+            let time = Duration::from_millis(scenario.world.prng.below(700));
+            scenario.world.pass(time);
         }
-        let outcomes = town.end();
+        let outcomes = scenario.end();
         assert!(outcomes.len() > 50);
     }
 }
@@ -191,20 +193,20 @@ fn in_fair_weather_every_call_gets_exactly_its_answers() {
 fn faults_cost_only_those_calls_that_they_touch() {
     let (mut lost, mut fine) = (0, 0);
     for seed in 100..112 {
-        let mut town = town(seed, true);
+        let mut scenario = scenario(seed, true);
         for _ in 0..80 {
-            for _ in 0..town.world.dice.below(4) {
-                town.call();
+            for _ in 0..scenario.world.prng.below(4) {
+                scenario.call();
             }
-            match town.world.dice.below(100) {
-                0..15 => town.hiccup(),
-                15..30 => town.fault(),
+            match scenario.world.prng.below(100) {
+                0..15 => scenario.hiccup(),
+                15..30 => scenario.fault(),
                 _ => {}
             }
-            let time = Duration::from_millis(town.world.dice.below(700));
-            town.world.pass(time);
+            let time = Duration::from_millis(scenario.world.prng.below(700));
+            scenario.world.pass(time);
         }
-        for outcome in town.end() {
+        for outcome in scenario.end() {
             match outcome.got.last() {
                 Some(Answer::Lost(_)) => lost += 1,
                 _ => fine += 1,

@@ -21,7 +21,7 @@ pub(crate) const MIB: usize = 1 << 20;
 static ALONE: Mutex<()> = Mutex::new(());
 
 /// A server under attack.
-pub(crate) struct Siege {
+pub(crate) struct AttackHarness {
     _alone: MutexGuard<'static, ()>,
     pub(crate) server: Server,
     client: Client,
@@ -39,7 +39,7 @@ pub(crate) fn hear_handshake(stream: &mut TcpStream) {
     assert!(ready.starts_with(b"\x05READY"), "{}", ready.escape_ascii());
 }
 
-impl Siege {
+impl AttackHarness {
     pub(crate) fn new() -> Self {
         Self::with(|builder| builder)
     }
@@ -54,11 +54,11 @@ impl Siege {
             .connect(&server.endpoints()[0])
             .build()
             .expect("a client");
-        let mut siege = Self { _alone: alone, server, client, told, memory: 0 };
+        let mut harness = Self { _alone: alone, server, client, told, memory: 0 };
         // What is needed once is there from here on.
-        siege.serves_others();
-        siege.memory = memory();
-        siege
+        harness.serves_others();
+        harness.memory = memory();
+        harness
     }
 
     /// A client that has been there all along, and one that has just come.

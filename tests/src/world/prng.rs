@@ -5,19 +5,19 @@
 /// The seed comes from the environment variable `ZERORPC_SEED`, or from the test. When a test fails, the
 /// generator tells its seed on stderr.
 #[derive(Debug)]
-pub struct Dice {
+pub struct Prng {
     seed: u64,
     state: u64,
 }
 
-impl Dice {
-    /// Dice with a seed that is always the same.
+impl Prng {
+    /// A generator with a seed that is always the same.
     #[must_use]
     pub fn new() -> Self {
         Self::with_seed(0x7a65_726f)
     }
 
-    /// Dice with this seed, unless the environment names another one.
+    /// A generator with this seed, unless the environment names another one.
     ///
     /// # Panics
     /// When `ZERORPC_SEED` is no number.
@@ -57,13 +57,13 @@ impl Dice {
     }
 }
 
-impl Default for Dice {
+impl Default for Prng {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Drop for Dice {
+impl Drop for Prng {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("to see this again: ZERORPC_SEED={}", self.seed);

@@ -9,33 +9,10 @@ use zerorpc_proto::{
 };
 
 use super::{
+    checker::Checker,
     epoch,
-    foreign::{Foreign, read},
+    raw_event::{RawEvent, read},
 };
-
-/// Hands a message to a session.
-///
-/// # Errors
-/// What its peer did wrong.
-///
-/// # Panics
-/// When that is not told.
-pub fn hear(
-    session: &mut Session,
-    now: Instant,
-    from: PeerId,
-    message: Multipart,
-) -> Result<(), PeerMisbehaved> {
-    let before = session.misbehaviours();
-    session.handle_message(now, from, message);
-    if session.misbehaviours() == before {
-        return Ok(());
-    }
-    match session.poll_notice() {
-        Some(Notice::Misbehaved { peer, how, times: 1 }) if peer == from => Err(how),
-        other => panic!("a misbehaviour of {from}, not {other:?}"),
-    }
-}
 
 /// An event that the session sent.
 #[derive(Debug, Clone)]
@@ -50,7 +27,7 @@ pub struct Sent {
 
 /// A session, its clock, and all that came out of it.
 #[derive(Debug)]
-pub struct Puppet {
+pub struct TestSession {
     /// The session.
     pub session: Session,
     /// What it sent.
@@ -60,14 +37,21 @@ pub struct Puppet {
     /// How often its own deadlines woke it.
     pub wakes: u64,
     now: Instant,
+    checker: Checker,
 }
 
-impl Puppet {
+impl TestSession {
     /// A fresh session at time zero.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let (sent, notices) = (Vec::new(), Vec::new());
-        Self { session: Session::new(config), sent, notices, wakes: 0, now: epoch() }
+        Self {
+            session: Session::new(config),
+            sent: Vec::new(),
+            notices: Vec::new(),
+            wakes: 0,
+            now: epoch(),
+            checker: Checker::default(),
+        }
     }
 
     /// The present.
@@ -85,10 +69,12 @@ impl Puppet {
     /// Takes everything that the session has to say.
     pub fn settle(&mut self) {
         let at = self.clock();
+        self.checker.check(&self.session);
         self.notices.extend(std::iter::from_fn(|| self.session.poll_notice()).map(|n| (at, n)));
         while let Some(transmit) = self.session.poll_transmit() {
             self.sent.push(Sent { at, to: transmit.to, event: read(&transmit) });
         }
+        self.checker.check(&self.session);
     }
 
     /// Lets time pass in which nobody looks after the session, as if the process had been stopped.
@@ -119,17 +105,17 @@ impl Puppet {
     /// A peer says something.
     ///
     /// # Errors
-    /// What the peer did wrong.
-    pub fn hear(&mut self, from: PeerId, event: &Foreign) -> Result<(), PeerMisbehaved> {
+    /// What the session reports.
+    pub fn hear(&mut self, from: PeerId, event: &RawEvent) -> Result<(), PeerMisbehaved> {
         self.hear_message(from, event.message())
     }
 
     /// A message comes, with its envelope.
     ///
     /// # Errors
-    /// What the peer did wrong.
+    /// What the session reports.
     pub fn hear_message(&mut self, from: PeerId, message: Multipart) -> Result<(), PeerMisbehaved> {
-        let heard = hear(&mut self.session, self.now, from, message);
+        let heard = self.session.handle_message(self.now, from, message);
         self.settle();
         heard
     }
@@ -138,7 +124,7 @@ impl Puppet {
     ///
     /// # Panics
     /// When it is not.
-    pub fn request(&mut self, from: PeerId, request: &Foreign) -> RequestId {
+    pub fn request(&mut self, from: PeerId, request: &RawEvent) -> RequestId {
         self.hear(from, request).expect("a sound request");
         match self.notices.pop() {
             Some((_, Notice::Requested(id))) => id,

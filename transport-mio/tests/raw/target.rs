@@ -17,7 +17,7 @@ use zerorpc_zmtp::{EngineConfig, Mechanism};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A socket.
-pub(crate) enum Judge {
+pub(crate) enum Target {
     Ours { parts: Box<Parts>, messages: Vec<Multipart>, events: Vec<PeerEvent> },
     Libzmq { socket: zmq::Socket, zap: zmq::Socket, routed: bool, messages: Vec<Multipart> },
 }
@@ -31,16 +31,16 @@ pub(crate) enum Of {
 
 impl Of {
     /// Both sockets that are to be put to a test, or ours alone. Bound, with the address.
-    pub(crate) fn judges(self, kind: SocketKind) -> Vec<(Judge, String)> {
-        let mut judges = vec![Judge::ours(kind).bound()];
+    pub(crate) fn targets(self, kind: SocketKind) -> Vec<(Target, String)> {
+        let mut targets = vec![Target::ours(kind).bound()];
         if self == Self::Both {
-            judges.push(Judge::libzmq(kind).bound());
+            targets.push(Target::libzmq(kind).bound());
         }
-        judges
+        targets
     }
 }
 
-impl Judge {
+impl Target {
     pub(crate) fn ours(kind: SocketKind) -> Self {
         Self::ours_with(kind, Mechanism::Null)
     }
@@ -156,7 +156,7 @@ impl Judge {
             Self::Ours { parts, .. } => {
                 let payload = Payload { head: Bytes::new(), body: text.into() };
                 let message =
-                    Transmit { to: PeerId::NAMELESS, envelope: [].into_iter().collect(), payload };
+                    Transmit { to: PeerId::ANY, envelope: [].into_iter().collect(), payload };
                 parts.transport.send(message).expect("it works");
             }
             Self::Libzmq { socket, .. } => {
@@ -230,18 +230,18 @@ impl Raw {
 /// Goes on until something is true of both.
 pub(crate) fn until(
     what: &str,
-    judge: &mut Judge,
+    target: &mut Target,
     raw: &mut Raw,
-    mut met: impl FnMut(&mut Judge, &mut Raw) -> bool,
+    mut met: impl FnMut(&mut Target, &mut Raw) -> bool,
 ) {
     let start = Instant::now();
-    while !met(judge, raw) {
-        judge.turn();
+    while !met(target, raw) {
+        target.turn();
         raw.turn();
         assert!(
             start.elapsed() < PATIENCE,
             "{}: {what}: it never happened; heard {}, ended: {}",
-            judge.name(),
+            target.name(),
             raw.heard.escape_ascii(),
             raw.ended
         );
@@ -249,30 +249,30 @@ pub(crate) fn until(
 }
 
 /// Waits for the end of the connection.
-pub(crate) fn is_closed(what: &str, judge: &mut Judge, raw: &mut Raw) {
-    until(what, judge, raw, |_, raw| raw.ended);
+pub(crate) fn is_closed(what: &str, target: &mut Target, raw: &mut Raw) {
+    until(what, target, raw, |_, raw| raw.ended);
 }
 
 /// Waits until exactly this was heard.
-pub(crate) fn hears(what: &str, judge: &mut Judge, raw: &mut Raw, expected: &[u8]) {
-    until(what, judge, raw, |judge, raw| judge.common(&raw.heard).len() >= expected.len());
-    let (heard, expected) = (judge.common(&raw.heard), expected.escape_ascii());
+pub(crate) fn hears(what: &str, target: &mut Target, raw: &mut Raw, expected: &[u8]) {
+    until(what, target, raw, |target, raw| target.common(&raw.heard).len() >= expected.len());
+    let (heard, expected) = (target.common(&raw.heard), expected.escape_ascii());
     let heard = heard.escape_ascii();
-    assert_eq!(heard.to_string(), expected.to_string(), "{}: {what}", judge.name());
+    assert_eq!(heard.to_string(), expected.to_string(), "{}: {what}", target.name());
 }
 
 /// Sends a last message, and waits until it comes: so the connection stands, and everything before it was read as
 /// it was meant. Returns the payloads before it.
-pub(crate) fn stands(what: &str, judge: &mut Judge, raw: &mut Raw) -> Vec<Vec<u8>> {
-    let lasts = |judge: &Judge| judge.payloads().iter().filter(|text| **text == b"last").count();
-    shake(what, judge, raw);
-    let before = lasts(judge);
+pub(crate) fn stands(what: &str, target: &mut Target, raw: &mut Raw) -> Vec<Vec<u8>> {
+    let lasts = |target: &Target| target.payloads().iter().filter(|text| **text == b"last").count();
+    shake(what, target, raw);
+    let before = lasts(target);
     raw.say(b"\x01\0\0\x04last");
-    until(what, judge, raw, |judge, raw| {
-        assert!(!raw.ended, "{}: {what}: closed", judge.name());
-        lasts(judge) > before
+    until(what, target, raw, |target, raw| {
+        assert!(!raw.ended, "{}: {what}: closed", target.name());
+        lasts(target) > before
     });
-    let all = judge.payloads();
+    let all = target.payloads();
     all[..all.len() - 1].iter().map(|payload| payload.to_vec()).collect()
 }
 
@@ -313,22 +313,22 @@ pub(crate) fn handshake(minor: u8, socket_type: &str) -> Vec<u8> {
 }
 
 /// A peer of a socket that is bound, behind its handshake, with nothing heard.
-pub(crate) fn peer(judge: &mut Judge, address: &str, minor: u8, socket_type: &str) -> Raw {
+pub(crate) fn peer(target: &mut Target, address: &str, minor: u8, socket_type: &str) -> Raw {
     let mut raw = Raw::connect(address);
     raw.say(&handshake(minor, socket_type));
-    shake("a handshake", judge, &mut raw);
+    shake("a handshake", target, &mut raw);
     raw
 }
 
 /// Waits for the other side's READY, before which libzmq takes messages for a part of the handshake; and takes it
 /// away.
-pub(crate) fn shake(what: &str, judge: &mut Judge, raw: &mut Raw) {
+pub(crate) fn shake(what: &str, target: &mut Target, raw: &mut Raw) {
     if raw.shaken {
         return;
     }
     let length = |heard: &[u8]| Some(64 + 2 + usize::from(*heard.get(65)?));
-    until(what, judge, raw, |judge, raw| {
-        assert!(!raw.ended, "{}: {what}: closed", judge.name());
+    until(what, target, raw, |target, raw| {
+        assert!(!raw.ended, "{}: {what}: closed", target.name());
         length(&raw.heard).is_some_and(|length| raw.heard.len() >= length)
     });
     raw.shaken = true;

@@ -6,13 +6,13 @@ use zerorpc_proto::{Args, Event, Limits, Multipart, Transmit};
 
 /// An event that is written key by key.
 #[derive(Debug, Clone)]
-pub struct Foreign {
+pub struct RawEvent {
     header: Vec<(Value, Value)>,
     name: Value,
     args: Value,
 }
 
-impl Foreign {
+impl RawEvent {
     /// A request of the current version.
     pub fn request(id: impl Into<Value>, method: &str, args: Vec<Value>) -> Self {
         let header = vec![("message_id".into(), id.into()), ("v".into(), 3.into())];

@@ -1,0 +1,228 @@
+//! What holds between any two method calls, recomputed from nothing. For tests: it looks at everything that there is.
+
+use std::collections::HashMap;
+
+use foldhash::quality::FixedState;
+
+use super::{CallId, Notice, RequestId, Session, notices, outbound, table::At};
+use crate::{
+    channel::{self, Caller, Channel, Serving, Side, phase::Phase},
+    transport::{PeerId, Route},
+};
+
+impl Session {
+    /// Panics when the session contradicts itself: when a count is not what it counts, a key leads nowhere, a channel
+    /// that has something to send stands in no queue, or a bound is exceeded.
+    #[doc(hidden)]
+    pub fn check_invariants(&self) {
+        let channels: Vec<(At, &Channel)> = self.table.channels().collect();
+        self.check_sums(&channels);
+        for (at, channel) in &channels {
+            check_channel(*at, channel);
+        }
+        self.table.check_invariants();
+        self.deadlines.check_invariants(&self.table);
+        self.check_deadlines(&channels);
+        self.check_queues(&channels);
+        self.check_notices(&channels);
+        self.check_accounts();
+        self.check_peers(&channels);
+        self.check_limits(&channels);
+    }
+
+    fn check_sums(&self, channels: &[(At, &Channel)]) {
+        let sum = |of: &dyn Fn(&Channel) -> usize| channels.iter().map(|(_, it)| of(it)).sum();
+        let sums: [(&str, usize, usize); 6] = [
+            ("buffered_bytes", self.buffered_bytes, sum(&Channel::held_bytes)),
+            ("unsent_bytes", self.unsent_bytes, sum(&|it| it.unsent)),
+            (
+                "shared_requests",
+                self.shared_requests,
+                sum(&|it| match &it.side {
+                    Side::Server(serving) => usize::from(serving.is_shared),
+                    Side::Caller(_) => 0,
+                }),
+            ),
+            ("unread_calls", self.unread_calls, sum(&|it| usize::from(unread(it) > 0))),
+            ("unread_answers", self.unread_answers, sum(&unread)),
+            ("loose_bytes", self.loose_bytes, self.loose.iter().map(outbound::Loose::weight).sum()),
+        ];
+        for (name, kept, counted) in sums {
+            assert_eq!(kept, counted, "{name} is not the sum of what it counts");
+        }
+    }
+
+    fn check_deadlines(&self, channels: &[(At, &Channel)]) {
+        for (at, channel) in channels {
+            let Some(deadline) = channel.deadline(&self.config) else { continue };
+            let wake = channel.wake.map(|wake| wake.at());
+            assert!(
+                wake.is_some_and(|wake| wake <= deadline),
+                "{at:?} is due in time, but looked at {wake:?} instead of {deadline:?}: {channel:?}"
+            );
+        }
+    }
+
+    /// Whatever has something to send stands where it is found, once.
+    fn check_queues(&self, channels: &[(At, &Channel)]) {
+        let ready = places(&self.ready);
+        let unassigned = places(&self.unassigned);
+        let mut waiting = HashMap::<At, Vec<&Route>, FixedState>::default();
+        for (route, held) in &self.congested {
+            for at in &held.0 {
+                waiting.entry(*at).or_default().push(route);
+            }
+        }
+        for (at, channel) in channels {
+            let queued = ready.get(at).copied().unwrap_or_default();
+            assert_eq!(queued, usize::from(channel.queued), "{at:?} in the queue: {channel:?}");
+            let routes = waiting.get(at).map_or(&[][..], Vec::as_slice);
+            let own = Route::of(channel.peer, &channel.envelope);
+            if channel.held {
+                assert!(routes.contains(&&own), "{at:?} waits for nothing: {channel:?}");
+            } else {
+                assert!(!channel.has_beaten_held, "{at:?} has beaten while it waited: {channel:?}");
+            }
+            let is_found = channel.queued || channel.held || unassigned.contains_key(at);
+            assert!(is_found || !channel.has_output(), "{at:?} is never sent: {channel:?}");
+        }
+    }
+
+    fn check_notices(&self, channels: &[(At, &Channel)]) {
+        let mut told = HashMap::<At, u8, FixedState>::default();
+        let mut stale = 0;
+        for notice in &self.notices {
+            let (at, kind) = match notice {
+                Notice::Requested(RequestId(at)) => (*at, notices::REQUESTED),
+                Notice::Readable(CallId(at)) => (*at, notices::READABLE),
+                Notice::Writable(RequestId(at)) => (*at, notices::WRITABLE),
+                Notice::CallLost(CallId(at)) => (*at, notices::CALL_LOST),
+                Notice::RequestLost(RequestId(at), _) => {
+                    assert!(self.table.get(*at).is_none(), "{at:?} is lost, and there");
+                    continue;
+                }
+            };
+            if self.table.get(at).is_none() {
+                stale += 1;
+                continue;
+            }
+            let kinds = told.entry(at).or_default();
+            assert_eq!(*kinds & kind, 0, "{at:?} is told of twice: {notice:?}");
+            *kinds |= kind;
+        }
+        assert_eq!(self.stale_notices, stale, "stale_notices is not the number of them");
+        for (at, channel) in channels {
+            let told = told.get(at).copied().unwrap_or_default();
+            assert_eq!(channel.notices & notices::ON_THEIR_WAY, told, "{at:?}: {channel:?}");
+        }
+    }
+
+    fn check_accounts(&self) {
+        for (number, account) in self.table.numbered_accounts() {
+            let is_over = account.is_over(&self.config.limits);
+            assert!(account.is_crowded || !is_over, "nobody looks at {account:?}");
+            assert!(
+                self.crowded.contains(&number) || !account.is_crowded,
+                "{account:?} is not among the crowded ones"
+            );
+            let postponed = places(&account.postponed);
+            for (at, count) in postponed {
+                let Some(channel) = self.table.get(at) else { continue };
+                assert_eq!(count, 1, "{at:?} is put off twice");
+                let Side::Server(serving) = &channel.side else {
+                    panic!("a call is put off: {channel:?}");
+                };
+                assert!(!serving.is_running, "{at:?} runs, and is put off");
+            }
+        }
+    }
+
+    /// Peers count the calls that were given to them.
+    fn check_peers(&self, channels: &[(At, &Channel)]) {
+        let mut calls = HashMap::<PeerId, usize, FixedState>::default();
+        for (_, channel) in channels {
+            if let Side::Caller(caller) = &channel.side
+                && caller.assigned
+            {
+                *calls.entry(channel.peer).or_default() += 1;
+            }
+        }
+        self.peers.check_invariants(&calls);
+    }
+
+    fn check_limits(&self, channels: &[(At, &Channel)]) {
+        let limits = &self.config.limits;
+        assert!(self.table.len() <= limits.channels, "{} channels", self.table.len());
+        assert!(self.buffered_bytes <= limits.total_bytes, "{} bytes", self.buffered_bytes);
+        assert!(self.loose.len() <= outbound::MOST_LOOSE, "{} loose events", self.loose.len());
+        assert!(self.loose_bytes <= outbound::MOST_LOOSE_BYTES, "{} bytes", self.loose_bytes);
+        for (_, account) in self.table.numbered_accounts() {
+            assert!(account.requests <= limits.channels_per_peer, "{account:?}");
+            let may = account.requested <= limits.peer_bytes || account.requests == 1;
+            assert!(may || account.requested <= limits.total_bytes, "{account:?}");
+        }
+        for (at, channel) in channels {
+            match &channel.side {
+                Side::Caller(caller) => {
+                    // One for the last answer, one for the word that there is none.
+                    let most = limits.buffered_events.max(caller.window.size() as usize + 1) + 2;
+                    assert!(caller.inbox.len() <= most, "{at:?}: {} answers", caller.inbox.len());
+                }
+                Side::Server(serving) => {
+                    let most = limits.unsent_items.max(1);
+                    assert!(serving.items.len() <= most, "{at:?}: {} items", serving.items.len());
+                }
+            }
+        }
+    }
+}
+
+/// How often each key is there.
+fn places<'a>(keys: impl IntoIterator<Item = &'a At>) -> HashMap<At, usize, FixedState> {
+    let mut places = HashMap::default();
+    for at in keys {
+        *places.entry(*at).or_default() += 1;
+    }
+    places
+}
+
+fn unread(channel: &Channel) -> usize {
+    match &channel.side {
+        Side::Caller(caller) => caller.inbox.len(),
+        Side::Server(_) => 0,
+    }
+}
+
+fn check_channel(at: At, channel: &Channel) {
+    match &channel.side {
+        Side::Caller(caller) => check_call(at, channel, caller),
+        Side::Server(serving) => check_request(at, channel, serving),
+    }
+}
+
+fn check_call(at: At, channel: &Channel, caller: &Caller) {
+    assert_eq!((channel.unsent, channel.unsent_count), (0, 0), "{at:?} is a call: {channel:?}");
+    assert!(caller.is_sent || !caller.has_beaten, "{at:?} has beaten before its request left");
+    let is_told = caller.noticed || channel.phase == Phase::Ended;
+    assert!(is_told || caller.inbox.is_empty(), "nobody knows of answers: {channel:?}");
+    if channel.phase == Phase::Ended {
+        assert!(!channel.has_output(), "{at:?} has ended, and has something to send: {channel:?}");
+        assert!(!caller.assigned, "{at:?} has ended, and counts for its peer: {channel:?}");
+        assert!(channel.wake.is_none(), "{at:?} has ended, and something is due: {channel:?}");
+        assert!(!caller.inbox.is_empty(), "{at:?} was read to its end, and is still there");
+    }
+}
+
+fn check_request(at: At, channel: &Channel, serving: &Serving) {
+    let items: usize = serving.items.iter().map(channel::weight).sum();
+    let ending = serving.ending.as_ref().map_or(0, channel::Ending::weight);
+    assert_eq!(channel.unsent, items + ending, "{at:?} counts its answers: {channel:?}");
+    let count = serving.items.len() + usize::from(serving.ending.is_some());
+    assert_eq!(channel.unsent_count as usize, count, "{at:?} counts its answers: {channel:?}");
+    let args = serving.args.as_ref().map_or(0, |args| args.as_bytes().len());
+    let parts = channel.envelope.size() + serving.context.size() + serving.id.size();
+    let kept = parts + serving.method.len() + args;
+    assert_eq!(serving.held, kept, "{at:?} counts what it keeps: {channel:?}");
+    assert_eq!(serving.ending.is_some(), channel.phase == Phase::Ended, "{at:?}: {channel:?}");
+    assert!(serving.items.is_empty() || channel.phase != Phase::Asked, "{at:?}: {channel:?}");
+}

@@ -1,0 +1,94 @@
+//! What holds of the table, recomputed from nothing.
+
+use super::{Account, At, Key, NOBODY, PeerId, Route, Side, Table};
+use crate::channel::Channel;
+
+impl Table {
+    /// Every channel.
+    pub(in super::super) fn channels(&self) -> impl Iterator<Item = (At, &Channel)> {
+        self.channels.iter().map(|(slot, entry)| {
+            let slot = u32::try_from(slot).expect("slots are that small");
+            (At { serial: entry.serial, slot }, &entry.channel)
+        })
+    }
+
+    /// Every account, with its number.
+    pub(in super::super) fn numbered_accounts(&self) -> impl Iterator<Item = (u32, &Account)> {
+        let number = |number| u32::try_from(number).expect("numbers are that small");
+        self.accounts.iter().map(move |(it, account)| (number(it), account))
+    }
+
+    pub(in super::super) fn check_invariants(&self) {
+        for (slot, entry) in &self.channels {
+            assert!(entry.serial < self.next_serial, "{entry:?} comes from the future");
+            if entry.account == NOBODY {
+                let is_free = !entry.channel.peer.is_named();
+                assert!(is_free, "a channel of a named peer is nobody's: {entry:?}");
+                continue;
+            }
+            let account = self.accounts.get(entry.account as usize).expect("the account is there");
+            let listed = account.slots.get(entry.place as usize).map(|slot| *slot as usize);
+            assert_eq!(listed, Some(slot), "{entry:?} stands elsewhere among those of its peer");
+        }
+        let names = self.peers.len() + self.routes.len();
+        assert_eq!(self.accounts.len(), names, "accounts, and names that lead to one");
+        for (number, account) in self.numbered_accounts() {
+            self.check_account(number, account);
+        }
+        self.check_requests();
+    }
+
+    fn check_account(&self, number: u32, account: &Account) {
+        let route = account.route();
+        let found = match &route.identity {
+            Some(identity) => self.routes.get(identity),
+            None => self.peers.get(&route.peer),
+        };
+        assert_eq!(found, Some(&number), "the account of {route:?} is found by its name");
+        let may_be_empty = route.identity.is_none() && !account.is_gone;
+        assert!(may_be_empty || !account.slots.is_empty(), "nobody needs {account:?}");
+        let (mut requests, mut requested, mut unsent, mut unsent_count, mut running) =
+            (0, 0, 0, 0, 0);
+        for slot in &account.slots {
+            let entry = self.channels.get(*slot as usize).expect("the channel is there");
+            assert_eq!(entry.account, number, "{entry:?} is another's");
+            let own = Route::of(entry.channel.peer, &entry.channel.envelope);
+            let nobody = PeerId::NAMELESS;
+            let is_own = own.peer == route.peer
+                && (own.peer != nobody
+                    || own.identity.unwrap_or_default()
+                        == route.identity.clone().unwrap_or_default());
+            assert!(is_own, "{entry:?} has the account of {route:?}");
+            if let Side::Server(serving) = &entry.channel.side {
+                requests += 1;
+                requested += serving.held;
+                unsent += entry.channel.unsent;
+                unsent_count += entry.channel.unsent_count;
+                running += u32::from(serving.is_running && serving.ending.is_none());
+            }
+        }
+        assert_eq!(account.requests, requests, "requests of {route:?}");
+        assert_eq!(account.requested, requested, "bytes of requests of {route:?}");
+        assert_eq!(account.unsent, unsent, "bytes of answers for {route:?}");
+        assert_eq!(account.unsent_count, unsent_count, "answers for {route:?}");
+        assert_eq!(account.running, running, "requests of {route:?} that are being answered");
+    }
+
+    /// Each request is found by its id, unless a newer one has the same.
+    fn check_requests(&self) {
+        for slot in &self.requests {
+            let entry = self.channels.get(*slot as usize).expect("a request leads to its channel");
+            let Some(Key { peer, envelope, id }) = Key::of(&entry.channel) else {
+                panic!("a call is found among requests: {entry:?}");
+            };
+            let found = self.find_request(peer, envelope, id.0).map(|at| at.slot);
+            assert_eq!(found, Some(*slot), "{entry:?} is not what its id leads to");
+        }
+        for (at, channel) in self.channels() {
+            let Some(Key { peer, envelope, id }) = Key::of(channel) else { continue };
+            if let Some(found) = self.find_request(peer, envelope, id.0) {
+                assert!(found.serial >= at.serial, "{found:?} is older than {at:?}");
+            }
+        }
+    }
+}
