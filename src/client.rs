@@ -18,7 +18,7 @@ pub use stream::{RawStream, Stream};
 use crate::{
     driver::{Closed, Driver, Guard, Received},
     error::{Error, RemoteError},
-    live::LiveLinks,
+    link_control::LinkControl,
     socket::Endpoints,
     thread::join,
 };
@@ -76,8 +76,8 @@ impl Client {
 
     /// Makes and undoes links while calls go on.
     #[must_use]
-    pub fn links(&self) -> LiveLinks<'_> {
-        LiveLinks(&*self.shared.driver)
+    pub fn links(&self) -> LinkControl<'_> {
+        LinkControl(&*self.shared.driver)
     }
 
     /// The same client with other options: what is not set among them stays as it is here.

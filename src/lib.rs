@@ -50,9 +50,9 @@ mod driver;
 mod error;
 mod failure;
 mod home;
-mod live;
+mod link_control;
 mod methods;
-mod plain;
+mod oneway;
 mod request;
 mod server;
 mod service;
@@ -65,17 +65,17 @@ pub use client::{
 };
 pub use error::{Error, RemoteError};
 pub use failure::Failure;
-pub use live::LiveLinks;
+pub use link_control::LinkControl;
 pub use methods::{Callable, Methods};
-pub use plain::{Publisher, Puller, Pusher, Subscriber};
+pub use oneway::{Publisher, Puller, Pusher, Subscriber};
 pub use request::Request;
 pub use server::{DEFAULT_POOL_SIZE, Responder, Server, ServerBuilder, send_together};
 pub use service::{Argument, Items, Method, Reply, Service, Signature};
-pub use socket::{Links, TransportKind};
+pub use socket::{SocketConfig, TransportKind};
 pub use zerorpc_proto::{
     Args, Blocked, CallOptions, Context, DEFAULT_HEARTBEAT, DEFAULT_SLOTS, DEFAULT_TIMEOUT,
-    DecodeError, EncodeError, EndpointError, IntoArgs, Keepalive, Limits, Loss, MonitorEvent,
-    SocketOptions, TransportError,
+    DecodeError, EncodeError, EndpointError, Handover, HeartbeatMode, IntoArgs, Keepalive, Limits,
+    Loss, MonitorEvent, SocketOptions, TransportError,
 };
 
 /// The program that the README shows is compiled and run.

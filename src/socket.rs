@@ -3,8 +3,8 @@
 use std::{fmt, sync::mpsc::Sender};
 
 use zerorpc_proto::{
-    EndpointError, Keepalive, MonitorEvent, SocketKind, SocketOptions, Transport, TransportError,
-    Waiter, Waker,
+    EndpointError, MonitorEvent, SocketKind, SocketOptions, Transport, TransportError, Waiter,
+    Waker,
 };
 
 use crate::error::Error;
@@ -18,9 +18,19 @@ pub(crate) struct Parts {
     pub(crate) monitor: Option<Sender<MonitorEvent>>,
 }
 
-/// What a socket is linked to, in the order in which the links are made. Any number of each, mixed.
+/// Where a socket is linked to, in the order in which the links are made, and how it works. Any number of links, mixed.
+///
+/// ```
+/// use zerorpc::{SocketConfig, SocketOptions};
+///
+/// let config = SocketConfig::new()
+///     .bind("tcp://127.0.0.1:*")
+///     .connect("tcp://127.0.0.1:4242")
+///     .socket_options(SocketOptions::new().max_frame(1 << 20));
+/// ```
 #[derive(Debug, Clone, Default)]
-pub struct Links {
+#[must_use]
+pub struct SocketConfig {
     links: Vec<Link>,
     transport: TransportKind,
     monitor: Option<Sender<MonitorEvent>>,
@@ -33,18 +43,42 @@ enum Link {
     Connect(String),
 }
 
-impl Links {
+/// The setters of everything that is built on a socket, which it gives by its method `socket`.
+macro_rules! socket_setters {
+    () => {
+        /// What moves the messages; see [`TransportKind::default`](crate::TransportKind::default).
+        pub fn transport(mut self, transport: crate::TransportKind) -> Self {
+            self.socket().set_transport(transport);
+            self
+        }
+
+        /// Tells `events` what happens to connections: made, lost, refused, tried again. libzmq tells no reasons.
+        pub fn monitor(mut self, events: std::sync::mpsc::Sender<crate::MonitorEvent>) -> Self {
+            self.socket().set_monitor(events);
+            self
+        }
+
+        /// Options of the socket, such as its high-water marks and [how it finds out](crate::Keepalive) that a peer has
+        /// vanished without a word. They stand for all that were given before; what is not set among them is as by
+        /// default for this kind of socket.
+        pub fn socket_options(mut self, options: crate::SocketOptions) -> Self {
+            self.socket().set_options(options);
+            self
+        }
+    };
+}
+pub(crate) use socket_setters;
+
+impl SocketConfig {
     /// No links.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Accepts peers at an endpoint such as `tcp://*:4242` or `ipc:///tmp/service`; port `*` lets the system
     /// choose one.
-    #[must_use]
     pub fn bind(mut self, endpoint: &str) -> Self {
-        self.links.push(Link::Bind(endpoint.to_owned()));
+        self.add_bound(endpoint);
         self
     }
 
@@ -54,48 +88,35 @@ impl Links {
     /// Clients and pushers connect to all addresses of a name, others to one of them. With `?connections=2` behind a tcp
     /// endpoint there are two connections to each (64 at most); publishers and subscribers refuse that, since each event
     /// would come twice. (Not over libzmq, which has one connection to an endpoint.)
-    #[must_use]
     pub fn connect(mut self, endpoint: &str) -> Self {
+        self.add_connected(endpoint);
+        self
+    }
+
+    socket_setters!();
+
+    fn socket(&mut self) -> &mut Self {
+        self
+    }
+
+    pub(crate) fn add_bound(&mut self, endpoint: &str) {
+        self.links.push(Link::Bind(endpoint.to_owned()));
+    }
+
+    pub(crate) fn add_connected(&mut self, endpoint: &str) {
         self.links.push(Link::Connect(endpoint.to_owned()));
-        self
     }
 
-    /// Chooses what moves the messages.
-    #[must_use]
-    pub fn transport(mut self, transport: TransportKind) -> Self {
+    pub(crate) fn set_transport(&mut self, transport: TransportKind) {
         self.transport = transport;
-        self
     }
 
-    /// Tells `events` what happens to connections: made, lost, refused, tried again. libzmq tells no reasons.
-    #[must_use]
-    pub fn monitor(mut self, events: Sender<MonitorEvent>) -> Self {
+    pub(crate) fn set_monitor(&mut self, events: Sender<MonitorEvent>) {
         self.monitor = Some(events);
-        self
     }
 
-    /// How connections over TCP find out that their peer has vanished without a word; see [`Keepalive`]. `None` leaves
-    /// it to the system.
-    #[must_use]
-    pub fn keepalive(mut self, keepalive: impl Into<Option<Keepalive>>) -> Self {
-        self.options.keepalive = keepalive.into();
-        self
-    }
-
-    /// Who may connect to the socket files of `ipc://` endpoints that are bound: a mode such as 0o660, and a group by its
-    /// name or number; see [`SocketOptions`]. `None` for both is the owner alone.
-    #[must_use]
-    pub fn socket_files(mut self, mode: impl Into<Option<u32>>, group: Option<String>) -> Self {
-        self.options.ipc_mode = mode.into();
-        self.options.ipc_group = group;
-        self
-    }
-
-    /// Options of the socket, such as its high-water marks and its linger.
-    #[must_use]
-    pub fn socket_options(mut self, options: SocketOptions) -> Self {
+    pub(crate) fn set_options(&mut self, options: SocketOptions) {
         self.options = options;
-        self
     }
 
     /// Opens a socket and makes the links; returns the endpoints, those that are bound as they were bound.
@@ -217,11 +238,9 @@ impl std::str::FromStr for TransportKind {
 }
 
 impl Default for TransportKind {
-    /// Mio where it is built in. The environment variable `ZERORPC_TRANSPORT` (`mio` or `zmq`) chooses another one
-    /// that is; a name that this build lacks is ignored.
+    /// Mio where it is built in.
     fn default() -> Self {
-        let wanted = std::env::var("ZERORPC_TRANSPORT").unwrap_or_default();
-        wanted.parse().unwrap_or(Self::ALL[0])
+        Self::ALL[0]
     }
 }
 
@@ -230,4 +249,41 @@ pub(crate) fn seed() -> Result<u128, Error> {
     let mut seed = [0; 16];
     getrandom::fill(&mut seed).map_err(|error| Error::Socket(TransportError(error.to_string())))?;
     Ok(u128::from_ne_bytes(seed))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{Client, Methods, Server};
+
+    /// What a socket lingers for, as it is built and with options that say nothing of it.
+    fn lingers(mut config: SocketConfig, kind: SocketKind) -> [Option<Duration>; 2] {
+        let own = config.options.linger_of(kind);
+        config.set_options(SocketOptions::new().max_frame(1000));
+        [own, config.options.linger_of(kind)]
+    }
+
+    #[test]
+    fn options_undo_no_default_that_they_do_not_mention() {
+        let second = Some(Duration::from_secs(1));
+        let client = Client::builder().connect("inproc://a").socket().clone();
+        assert_eq!(lingers(client, SocketKind::Dealer), [Some(Duration::ZERO); 2]);
+        let service = Methods::new("nothing");
+        let server = Server::builder().service(service).bind("inproc://a").socket().clone();
+        assert_eq!(lingers(server, SocketKind::Router), [second; 2]);
+        for kind in [SocketKind::Push, SocketKind::Pull, SocketKind::Pub, SocketKind::Sub] {
+            assert_eq!(lingers(SocketConfig::new(), kind), [second; 2]);
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_the_linger_holds_for_every_kind() {
+        for linger in [None, Some(Duration::ZERO), Some(Duration::from_secs(60))] {
+            for kind in [SocketKind::Dealer, SocketKind::Router, SocketKind::Push] {
+                assert_eq!(SocketOptions::new().linger(linger).linger_of(kind), linger);
+            }
+        }
+    }
 }

@@ -6,7 +6,7 @@
 use std::io;
 
 use rmpv::Value;
-use zerorpc::{Answer, Args, Client, Keepalive};
+use zerorpc::{Answer, Args, Client, HeartbeatMode};
 
 use crate::{
     exit::Stop,
@@ -39,13 +39,16 @@ pub(crate) fn run(plan: &Plan, role: &ClientPlan) -> Result<(), Stop> {
 }
 
 fn open(plan: &Plan, role: &ClientPlan) -> Result<Client, Stop> {
+    let mode = match role.active_heartbeat {
+        true => HeartbeatMode::Active,
+        false => HeartbeatMode::Passive,
+    };
     let mut builder = Client::builder()
         .timeout(role.timeout)
         .transport(plan.transport)
         .heartbeat(plan.heartbeat)
-        .keepalive(plan.keepalive.map(Keepalive::every))
-        .socket_files(plan.ipc.mode, plan.ipc.group.clone())
-        .passive_heartbeat(!role.active_heartbeat);
+        .heartbeat_mode(mode)
+        .socket_options(plan.socket_options());
     for link in &plan.links {
         notices::announce(link);
         builder = match link {

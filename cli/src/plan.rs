@@ -3,7 +3,7 @@
 use std::{ffi::OsString, num::NonZeroUsize, time::Duration};
 
 use rmpv::Value;
-use zerorpc::TransportKind;
+use zerorpc::{Keepalive, SocketOptions, TransportKind};
 use zerorpc_python::Concurrency;
 
 use crate::{
@@ -154,6 +154,14 @@ impl Plan {
             ipc: Ipc { mode: flags.ipc_mode, group: flags.ipc_group },
             role,
         })
+    }
+
+    /// What is asked of the socket.
+    pub(crate) fn socket_options(&self) -> SocketOptions {
+        SocketOptions::new()
+            .keepalive(self.keepalive.map(Keepalive::every))
+            .ipc_mode(self.ipc.mode)
+            .ipc_group(self.ipc.group.clone())
     }
 }
 

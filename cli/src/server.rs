@@ -11,7 +11,7 @@ use signal_hook::{
     flag,
     iterator::Signals,
 };
-use zerorpc::{Keepalive, Limits, Server};
+use zerorpc::{Limits, Server};
 use zerorpc_python::{PythonError, PythonOptions, PythonService};
 
 use crate::{
@@ -44,8 +44,7 @@ pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, Stop> {
         .limits(limits(role.max_memory))
         .transport(plan.transport)
         .heartbeat(plan.heartbeat)
-        .keepalive(plan.keepalive.map(Keepalive::every))
-        .socket_files(plan.ipc.mode, plan.ipc.group.clone());
+        .socket_options(plan.socket_options());
     for link in &plan.links {
         notices::announce(link);
         builder = match link {
@@ -94,7 +93,8 @@ fn refused(error: PythonError) -> Stop {
 /// What may be kept for callers, of so many bytes for all of them.
 fn limits(total_bytes: usize) -> Limits {
     let limits = Limits::default();
-    Limits { peer_bytes: limits.peer_bytes.min(total_bytes), total_bytes, ..limits }
+    let peer_bytes = limits.peer_bytes.min(total_bytes);
+    limits.peer_bytes(peer_bytes).total_bytes(total_bytes)
 }
 
 /// Catches the first signal of each kind, and leaves at the second of either.

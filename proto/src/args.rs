@@ -10,8 +10,8 @@ use rmp::Marker;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::Limits,
     error::{DecodeError, EncodeError, Malformed},
+    limits::Limits,
     msgpack::{self, Reader},
 };
 pub use into::IntoArgs;

@@ -14,8 +14,8 @@ pub(crate) use writer::{ResponseTo, Writer};
 
 use crate::{
     args::Args,
-    config::Limits,
     error::BrokenEvent,
+    limits::Limits,
     msgpack::{self, Reader},
 };
 

@@ -62,6 +62,9 @@
 
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod setters;
+
 mod args;
 mod call;
 mod channel;
@@ -71,8 +74,10 @@ mod endpoint;
 mod error;
 mod event;
 mod id;
+mod limits;
 mod msgpack;
 mod multipart;
+mod options;
 mod plain;
 mod rate;
 mod request;
@@ -82,19 +87,19 @@ mod transport;
 pub use args::{Args, IntoArgs};
 pub use call::{Answer, Call, Loss};
 pub use compat::RemoteFailure;
-pub use config::{
-    CallOptions, Config, DEFAULT_HEARTBEAT, DEFAULT_SLOTS, DEFAULT_TIMEOUT, Limits, Liveness,
-};
+pub use config::{Config, DEFAULT_HEARTBEAT, HeartbeatMode};
 pub use endpoint::{Endpoint, Host, TcpAddress};
 pub use error::{BrokenEvent, DecodeError, EncodeError, Malformed, OpenError, PeerMisbehaved};
 pub use event::{Context, Event, Header, Version, name};
 pub use id::MessageId;
+pub use limits::Limits;
 pub use multipart::{Envelope, Multipart, Payload, Transmit};
+pub use options::{CallOptions, DEFAULT_SLOTS, DEFAULT_TIMEOUT};
 pub use plain::{PlainSender, receive_plain};
 pub use rate::RateLimited;
 pub use request::{Blocked, Request, StreamHasBegun};
 pub use session::{CallId, Notice, RequestId, Session};
 pub use transport::{
-    EndpointError, Flow, Keepalive, MonitorEvent, PeerEvent, PeerId, Probes, Route, SocketKind,
-    SocketOptions, Transport, TransportError, Waiter, Waker,
+    EndpointError, Flow, Handover, Keepalive, MonitorEvent, PeerEvent, PeerId, Probes, Route,
+    SocketKind, SocketOptions, Transport, TransportError, Waiter, Waker,
 };

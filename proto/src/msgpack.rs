@@ -7,7 +7,7 @@ use bytes::{BufMut, BytesMut};
 use rmp::Marker;
 use smallvec::SmallVec;
 
-use crate::{config::Limits, error::Malformed};
+use crate::{error::Malformed, limits::Limits};
 
 /// What one marker announces.
 enum Token {

@@ -2,9 +2,9 @@
 
 use crate::{
     args::Args,
-    config::Limits,
     error::{Malformed, OpenError},
     event::{Context, Event, Writer},
+    limits::Limits,
     multipart::{Envelope, Multipart, Transmit},
     transport::PeerId,
 };

@@ -24,10 +24,12 @@ use crate::{
     args::Args,
     call::{Answer, Call, Loss},
     channel::{Caller, Channel, Inbox, Side, heartbeat::Heartbeat, phase::Phase, window::Window},
-    config::{CallOptions, Config, DEFAULT_SLOTS, Limits},
+    config::Config,
     error::OpenError,
     event::Writer,
+    limits::Limits,
     multipart::Envelope,
+    options::{CallOptions, DEFAULT_SLOTS},
     request::Request,
     transport::{PeerId, Route},
 };

@@ -18,7 +18,7 @@ use bytes::Bytes;
 
 use crate::multipart::{Envelope, Multipart, Transmit};
 pub use monitor::MonitorEvent;
-pub use options::{Keepalive, Probes, SocketOptions};
+pub use options::{Handover, Keepalive, Probes, SocketOptions};
 
 /// One connection of a transport, for as long as that connection lives.
 ///

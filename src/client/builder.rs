@@ -1,57 +1,45 @@
 //! Making clients.
 
-use std::{
-    sync::{Arc, mpsc::Sender},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use zerorpc_proto::{
-    CallOptions, Config, Keepalive, Limits, Liveness, MonitorEvent, Session, SocketKind,
-    SocketOptions,
-};
+use zerorpc_proto::{CallOptions, Config, HeartbeatMode, Limits, Session, SocketKind};
 
 use super::{Client, Shared};
 use crate::{
     driver::Driver,
     error::Error,
-    socket::{Links, TransportKind, seed},
+    socket::{SocketConfig, seed, socket_setters},
 };
 
 /// Makes a [`Client`].
 #[must_use]
 pub struct ClientBuilder {
-    links: Links,
+    socket: SocketConfig,
     config: Config,
     options: CallOptions,
 }
 
 impl ClientBuilder {
     pub(super) fn new() -> Self {
-        // Nobody waits for an answer when a client is closed: what was not sent need not be.
-        let options = SocketOptions { linger: Some(Duration::ZERO), ..SocketOptions::default() };
-        Self {
-            links: Links::default().socket_options(options),
-            config: Config::client(0),
-            options: CallOptions::new(),
-        }
+        Self { socket: SocketConfig::new(), config: Config::client(0), options: CallOptions::new() }
     }
 
     /// Connects to a server at an endpoint such as `tcp://127.0.0.1:4242` or `ipc:///tmp/service`. May be repeated: each
     /// call goes to one of the servers that are up, the one with the fewest.
     ///
     /// A name stands for all its addresses, each with a connection of its own; it is looked up again
-    /// every [`SocketOptions::resolve_interval`], and when a connection was lost or could not be made. With
+    /// every [`SocketOptions::resolve_interval`](crate::SocketOptions), and when a connection was lost or could not be made. With
     /// `?connections=2` behind a tcp endpoint there are two connections to each address (64 at most), which a balancer may
     /// lead to different servers. (Not over libzmq, which has one connection to an endpoint.)
     pub fn connect(mut self, endpoint: &str) -> Self {
-        self.links = self.links.connect(endpoint);
+        self.socket.add_connected(endpoint);
         self
     }
 
     /// Lets servers connect, as workers; calls wait until one is there. May be repeated, and mixed with
     /// [`connect`](Self::connect).
     pub fn bind(mut self, endpoint: &str) -> Self {
-        self.links = self.links.bind(endpoint);
+        self.socket.add_bound(endpoint);
         self
     }
 
@@ -71,9 +59,10 @@ impl ClientBuilder {
         self
     }
 
-    /// Beats only after the server has: suits servers that never do. Such a server's loss goes unnoticed.
-    pub fn passive_heartbeat(mut self, passive: bool) -> Self {
-        self.config.liveness = if passive { Liveness::Passive } else { Liveness::Active };
+    /// When calls begin to beat, [at once](HeartbeatMode::Active) by default. [`Passive`](HeartbeatMode::Passive) suits servers
+    /// that never beat: the loss of such a server goes unnoticed.
+    pub fn heartbeat_mode(mut self, mode: HeartbeatMode) -> Self {
+        self.config.heartbeat_mode = mode;
         self
     }
 
@@ -88,42 +77,16 @@ impl ClientBuilder {
         self
     }
 
-    /// What moves the messages; see [`TransportKind::default`].
-    pub fn transport(mut self, transport: TransportKind) -> Self {
-        self.links = self.links.transport(transport);
-        self
-    }
-
-    /// Tells `events` what happens to connections: made, lost, refused, tried again. libzmq tells no reasons.
-    pub fn monitor(mut self, events: Sender<MonitorEvent>) -> Self {
-        self.links = self.links.monitor(events);
-        self
-    }
-
     /// What bounds the memory that servers can make the client use.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.config.limits = limits;
         self
     }
 
-    /// How connections over TCP find out that their peer has vanished without a word; see [`Keepalive`]. `None` leaves
-    /// it to the system.
-    pub fn keepalive(mut self, keepalive: impl Into<Option<Keepalive>>) -> Self {
-        self.links = self.links.keepalive(keepalive);
-        self
-    }
+    socket_setters!();
 
-    /// Who may connect to the socket files of `ipc://` endpoints that are bound: a mode such as 0o660, and a group by its
-    /// name or number; see [`SocketOptions`]. `None` for both is the owner alone.
-    pub fn socket_files(mut self, mode: impl Into<Option<u32>>, group: Option<String>) -> Self {
-        self.links = self.links.socket_files(mode, group);
-        self
-    }
-
-    /// Options of the socket.
-    pub fn socket_options(mut self, options: SocketOptions) -> Self {
-        self.links = self.links.socket_options(options);
-        self
+    pub(crate) fn socket(&mut self) -> &mut SocketConfig {
+        &mut self.socket
     }
 
     /// Opens the socket.
@@ -131,7 +94,7 @@ impl ClientBuilder {
     /// # Errors
     /// When no endpoint was given, or one cannot be used.
     pub fn build(mut self) -> Result<Client, Error> {
-        let (parts, endpoints) = self.links.open(SocketKind::Dealer)?;
+        let (parts, endpoints) = self.socket.open(SocketKind::Dealer)?;
         self.config.seed = seed()?;
         let (driver, keeper) = Driver::start(Session::new(self.config), parts, None)
             .map_err(|error| Error::Thread(error.to_string()))?;

@@ -129,7 +129,7 @@ fn call(
         waker: Box::new(Nobody),
         monitor: None,
     };
-    let config = Config { heartbeat: Some(BEAT), ..Config::client(1) };
+    let config = Config::client(1).heartbeat(BEAT);
     let (driver, keeper) = Driver::start(Session::new(config), parts, None).expect("a thread");
     let mut state = driver.lock();
     let (to, options) = (PeerId::NAMELESS, CallOptions::default());
@@ -228,7 +228,7 @@ fn what_sending_hides_is_not_waited_for() {
         waker: Box::new(Ring(waker)),
         monitor: None,
     };
-    let config = Config { heartbeat: None, ..Config::client(1) };
+    let config = Config::client(1).heartbeat(None);
     let (driver, keeper) = Driver::start(Session::new(config), parts, None).expect("a thread");
     let begin = |number: u32| {
         let mut state = driver.lock();
@@ -284,7 +284,7 @@ fn what_is_due_earlier_is_not_overslept() {
         waker: Box::new(Ring(ring)),
         monitor: None,
     };
-    let config = Config { heartbeat: None, ..Config::client(1) };
+    let config = Config::client(1).heartbeat(None);
     let (driver, keeper) = Driver::start(Session::new(config), parts, None).expect("a thread");
     let call = |timeout| {
         let mut state = driver.lock();
@@ -314,7 +314,7 @@ fn what_is_deferred_is_done_without_the_lock() {
         waker: Box::new(Nobody),
         monitor: None,
     };
-    let config = Config { heartbeat: None, ..Config::client(1) };
+    let config = Config::client(1).heartbeat(None);
     let (driver, keeper) = Driver::start(Session::new(config), parts, None).expect("a thread");
     let done = Arc::new(AtomicUsize::new(0));
     let defer = || {

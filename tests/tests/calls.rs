@@ -7,7 +7,9 @@ use std::{
 };
 
 use rmpv::Value;
-use zerorpc::{CallOptions, Client, Context, Error, Links, Loss, Methods, Server, TransportKind};
+use zerorpc::{
+    CallOptions, Client, Context, Error, Loss, Methods, Server, SocketConfig, TransportKind,
+};
 use zerorpc_tests::{
     service::{eventually, methods},
     transports::Pair,
@@ -287,7 +289,7 @@ fn links_are_checked(pair: Pair) {
     let error =
         pair.client().connect("tcp://127.0.0.1").build().err().expect("no port").to_string();
     assert!(error.contains("\"tcp://127.0.0.1\""), "{error}");
-    assert!(zerorpc::Pusher::open(&Links::new()).is_err());
+    assert!(zerorpc::Pusher::open(&SocketConfig::new()).is_err());
 }
 
 /// Within a process, where nothing has to be bound first. libzmq's sockets have a context each, so it cannot.

@@ -16,8 +16,8 @@ use std::{
 use fork::{Fork, fork, waitpid};
 use rustix::process::{Pid, Signal, kill_process};
 use zerorpc::{
-    Client, Error, Links, Methods, MonitorEvent, Publisher, Puller, Pusher, Server, Subscriber,
-    TransportKind,
+    Client, Error, Methods, MonitorEvent, Publisher, Puller, Pusher, Server, SocketConfig,
+    Subscriber, TransportKind,
 };
 use zerorpc_tests::{over_each_transport, service::serve_with};
 
@@ -164,7 +164,7 @@ fn plain_sockets_stay_with_the_parent(transport: TransportKind) {
         let seen = seen.clone();
         Methods::new(name).method("note", move |number: u32| Ok(seen.send(number)?))
     };
-    let links = || Links::new().transport(transport);
+    let links = || SocketConfig::new().transport(transport);
     let puller = Puller::open(&links().bind(FREE), service("puller")).expect("a puller");
     let pusher = Pusher::open(&links().connect(&puller.endpoints()[0])).expect("a pusher");
     let publisher = Publisher::open(&links().bind(FREE)).expect("a publisher");

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rmpv::Value;
 use zerorpc_proto::{
-    Answer, Args, CallId, CallOptions, Config, Event, Limits, Liveness, Multipart, Notice,
+    Answer, Args, CallId, CallOptions, Config, Event, HeartbeatMode, Limits, Multipart, Notice,
     OpenError, PeerId, RemoteFailure, RequestId, Session, Transmit,
 };
 use zerorpc_tests::{
@@ -237,7 +237,7 @@ impl Calling {
     fn new(request: &Vector) -> Result<Self, OpenError> {
         let mut settings = config(Config::client(4));
         if request.conversation() == "passive-client" {
-            settings.liveness = Liveness::Passive;
+            settings.heartbeat_mode = HeartbeatMode::Passive;
         }
         let (mut session, now) = (Session::new(settings), Instant::now());
         let asked = decode(request.payload());

@@ -17,7 +17,8 @@ use tracing::{
     span,
 };
 use zerorpc::{
-    Client, Links, Methods, MonitorEvent, Publisher, Puller, Pusher, SocketOptions, TransportKind,
+    Client, Methods, MonitorEvent, Publisher, Puller, Pusher, SocketConfig, SocketOptions,
+    TransportKind,
 };
 use zerorpc_tests::service::serve_with;
 
@@ -92,7 +93,7 @@ fn all_that_happens_to_a_connection_is_told_and_logged() {
     let client = Client::builder()
         .transport(TransportKind::Mio)
         .connect(&endpoint)
-        .socket_options(SocketOptions { reconnect, ..SocketOptions::default() })
+        .socket_options(SocketOptions::default().reconnect(reconnect))
         .monitor(sender)
         .build()
         .expect("a client");
@@ -169,7 +170,7 @@ fn a_flood_of_bad_messages_is_a_line_of_the_log_and_not_a_flood() {
 #[test]
 fn a_caller_hears_what_its_server_does_not_take() {
     listen_to_the_log();
-    let options = SocketOptions { max_frame: 1000, ..SocketOptions::default() };
+    let options = SocketOptions::default().max_frame(1000);
     let (server, _) = serve_with(TransportKind::Mio, |builder| builder.socket_options(options));
     let endpoint = server.endpoints()[0].clone();
     let client = Client::builder().transport(TransportKind::Mio).connect(&endpoint).build();
@@ -228,12 +229,12 @@ fn sockets_that_only_send_or_receive_have_options_and_tell_too() {
     let (noted, notes) = channel();
     let service =
         Methods::new("notes").method("note", move |text: String| Ok(noted.send(text.len())?));
-    let options = SocketOptions { max_frame: 1000, ..SocketOptions::default() };
+    let options = SocketOptions::default().max_frame(1000);
     let (sender, events) = channel();
-    let links = Links::new().transport(TransportKind::Mio).bind(FREE);
+    let links = SocketConfig::new().transport(TransportKind::Mio).bind(FREE);
     let puller = Puller::open(&links.socket_options(options).monitor(sender), service);
     let puller = puller.expect("a puller");
-    let links = Links::new().transport(TransportKind::Mio).connect(&puller.endpoints()[0]);
+    let links = SocketConfig::new().transport(TransportKind::Mio).connect(&puller.endpoints()[0]);
     let (sender, at_pusher) = channel();
     let pusher = Pusher::open(&links.monitor(sender)).expect("a pusher");
     let is_connected = |event: &MonitorEvent| matches!(event, MonitorEvent::Connected { .. });
@@ -253,8 +254,8 @@ fn sockets_that_only_send_or_receive_have_options_and_tell_too() {
     assert_eq!(notes.recv_timeout(PATIENCE), Ok(10));
 
     // With no time to linger, nothing keeps a publisher at its end.
-    let links = Links::new().transport(TransportKind::Mio).bind(FREE);
-    let options = SocketOptions { linger: Some(Duration::ZERO), ..SocketOptions::default() };
+    let links = SocketConfig::new().transport(TransportKind::Mio).bind(FREE);
+    let options = SocketOptions::default().linger(Duration::ZERO);
     let publisher = Publisher::open(&links.socket_options(options)).expect("a publisher");
     publisher.publish("note", ("to nobody",)).expect("it leaves");
 }

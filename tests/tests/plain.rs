@@ -2,7 +2,7 @@
 
 use std::{sync::mpsc::channel, thread, time::Duration};
 
-use zerorpc::{Error, Links, Methods, Publisher, Puller, Pusher, Subscriber, TransportKind};
+use zerorpc::{Error, Methods, Publisher, Puller, Pusher, SocketConfig, Subscriber, TransportKind};
 
 zerorpc_tests::over_each_transport![
     links_change_while_a_pusher_waits,
@@ -12,8 +12,8 @@ zerorpc_tests::over_each_transport![
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn links(kind: TransportKind) -> Links {
-    Links::new().transport(kind).bind("tcp://127.0.0.1:*")
+fn links(kind: TransportKind) -> SocketConfig {
+    SocketConfig::new().transport(kind).bind("tcp://127.0.0.1:*")
 }
 
 fn links_change_while_a_pusher_waits(kind: TransportKind) {

@@ -121,16 +121,16 @@ proptest! {
         let (depth, count) = measure(&args);
         // The event stands around its parts; the header is a map with two keys, then comes the name.
         let (depth, count) = (1 + depth.max(1), 5 + count);
-        let fits = Limits { message_bytes: payload.len(), depth, elements: count, ..Limits::default() };
+        let fits = Limits::default().message_bytes(payload.len()).depth(depth).elements(count);
         prop_assert!(Event::decode(&payload, &fits).is_ok());
         for tight in [
-            Limits { message_bytes: payload.len() - 1, ..fits.clone() },
-            Limits { elements: count - 1, ..fits.clone() },
+            fits.clone().message_bytes(payload.len() - 1),
+            fits.clone().elements(count - 1),
         ] {
             prop_assert!(Event::decode(&payload, &tight).is_err(), "{:?}", tight);
         }
         if depth > 2 {
-            let tight = Limits { depth: depth - 1, ..fits };
+            let tight = fits.depth(depth - 1);
             prop_assert!(Event::decode(&payload, &tight).is_err(), "{:?}", tight);
         }
     }
@@ -185,7 +185,7 @@ proptest! {
     #[test]
     fn heartbeats_follow_the_rule(gaps in vec(1_u64..3000, 0..30), is_seen: bool) {
         const INTERVAL: u64 = 1000;
-        let config = Config { heartbeat: Some(Duration::from_millis(INTERVAL)), ..Config::server(1) };
+        let config = Config::server(1).heartbeat(Duration::from_millis(INTERVAL));
         let mut server = TestSession::new(config);
         let from = if is_seen { PEER } else { PeerId::NAMELESS };
         server.request(from, &RawEvent::request("id", "f", vec![]));

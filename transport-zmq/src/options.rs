@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use zerorpc_proto::{Keepalive, SocketKind, SocketOptions};
+use zerorpc_proto::{Handover, Keepalive, SocketKind, SocketOptions};
 use zmq::{Error, Socket};
 
 use crate::lingering::Lingering;
@@ -34,7 +34,7 @@ pub(crate) fn configure(
     }
     match kind {
         SocketKind::Router => {
-            socket.set_router_handover(options.handover)?;
+            socket.set_router_handover(options.handover == Handover::Allowed)?;
             socket.set_router_mandatory(true)
         }
         SocketKind::Sub => socket.set_subscribe(b""),
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     fn configured(kind: SocketKind, options: &SocketOptions) -> (Socket, Lingering) {
-        let lingering = Lingering::new(options.linger);
+        let lingering = Lingering::new(options.linger_of(kind));
         let socket = lingering.socket(zmq::DEALER).expect("a socket can be opened");
         configure(&socket, kind, options, &lingering).expect("good options");
         (socket, lingering)
@@ -110,11 +110,9 @@ mod tests {
 
     #[test]
     fn silence_is_looked_after_by_the_system_and_by_pings() -> Result<(), Error> {
-        let keepalive = Keepalive {
-            interval: Duration::from_millis(30_500),
-            timeout: Duration::from_millis(1_200),
-        };
-        let options = SocketOptions { keepalive: Some(keepalive), ..SocketOptions::default() };
+        let keepalive =
+            Keepalive::every(Duration::from_millis(30_500)).timeout(Duration::from_millis(1_200));
+        let options = SocketOptions::default().keepalive(keepalive);
         let (socket, _context) = configured(SocketKind::Dealer, &options);
         let system = [
             socket.get_tcp_keepalive()?,
@@ -144,7 +142,7 @@ mod tests {
 
     #[test]
     fn keepalive_can_be_left_to_the_system() -> Result<(), Error> {
-        let options = SocketOptions { keepalive: None, ..SocketOptions::default() };
+        let options = SocketOptions::default().keepalive(None);
         let (socket, _context) = configured(SocketKind::Dealer, &options);
         for_connecting(&socket, SocketKind::Dealer, &options, true)?;
         assert_eq!((socket.get_tcp_keepalive()?, socket.get_heartbeat_ivl()?), (-1, 0));
@@ -154,14 +152,12 @@ mod tests {
     #[test]
     fn no_time_is_too_long_or_too_short() -> Result<(), Error> {
         for time in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
-            let options = SocketOptions {
-                keepalive: Some(Keepalive::every(time)),
-                handshake_timeout: time,
-                dial_timeout: time,
-                reconnect: time,
-                reconnect_longest: time,
-                ..SocketOptions::default()
-            };
+            let options = SocketOptions::default()
+                .keepalive(Keepalive::every(time))
+                .handshake_timeout(time)
+                .dial_timeout(time)
+                .reconnect(time)
+                .reconnect_longest(time);
             let (socket, _context) = configured(SocketKind::Dealer, &options);
             for_accepting(&socket, &options)?;
             for_connecting(&socket, SocketKind::Dealer, &options, true)?;

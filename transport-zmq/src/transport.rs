@@ -113,7 +113,7 @@ impl ZmqTransport {
         // Where there are too few, libzmq ends the process.
         endpoint::rehearse(DESCRIPTORS).map_err(failed)?;
         let unusable = |error: zmq::Error| failed(endpoint::explain(error));
-        let lingering = Lingering::new(options.linger);
+        let lingering = Lingering::new(options.linger_of(kind));
         let socket = lingering.socket(socket_type(kind)).map_err(unusable)?;
         options::configure(&socket, kind, options, &lingering).map_err(unusable)?;
         let signs = Arc::<Signs>::default();

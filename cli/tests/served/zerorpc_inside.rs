@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 
 use serde_json::{Value, json};
-use zerorpc::{CallOptions, Context, Links, Methods, Puller};
+use zerorpc::{CallOptions, Context, Methods, Puller, SocketConfig};
 use zerorpc_tests::peers::{Interpreter, Packages};
 
 use crate::support::{MANY, Served, Setup, each_python, free_port, newest, oldest, with};
@@ -211,7 +211,7 @@ fn a_pusher_pushes(python: &Interpreter) {
     let methods = Methods::new("sink").method("receive", move |value: Value| {
         sender.send(value).map_err(|error| zerorpc::Failure::new("SendError", error.to_string()))
     });
-    let links = Links::default().bind("tcp://127.0.0.1:*");
+    let links = SocketConfig::default().bind("tcp://127.0.0.1:*");
     let puller = Puller::open(&links, methods).expect("it binds");
     let backend = backend(python);
     let front = Setup::new(python, &[], "front")

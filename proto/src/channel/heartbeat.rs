@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::config::Liveness;
+use crate::config::HeartbeatMode;
 
 /// When a channel beats, and when its silence has lasted too long.
 ///
@@ -108,7 +108,7 @@ impl Heartbeat {
     pub(crate) fn start(
         now: Instant,
         interval: Duration,
-        liveness: Liveness,
+        mode: HeartbeatMode,
         patience: Patience,
     ) -> Self {
         // Servers are judged by what their callers have chosen, callers by themselves.
@@ -117,9 +117,9 @@ impl Heartbeat {
             Patience::OfServer { rhythm } => Rhythm::starting(now, rhythm),
             Patience::WhileConnected => Rhythm::starting(now, Duration::ZERO),
         };
-        Self(match liveness {
-            Liveness::Passive => State::Waiting(rhythm),
-            Liveness::Active => State::Beating {
+        Self(match mode {
+            HeartbeatMode::Passive => State::Waiting(rhythm),
+            HeartbeatMode::Active => State::Beating {
                 next: now.checked_add(interval),
                 // More patience at the start is a silence that begins later.
                 silent_since: match patience {
@@ -264,7 +264,7 @@ mod tests {
             (UNKNOWN, &[15], &[10, 20, 30], Some(35)),
             (Patience::OfCaller, &[9, 19, 29], &[10, 20, 30, 40], Some(49)),
         ] {
-            let mut heartbeat = Heartbeat::start(start, I, Liveness::Active, patience);
+            let mut heartbeat = Heartbeat::start(start, I, HeartbeatMode::Active, patience);
             let (mut expected, found) = (beats.to_vec(), times(&mut heartbeat, start, heard, 100));
             expected.retain(|beat| lost.is_none_or(|lost| *beat < lost));
             assert_eq!(found, (expected, lost), "{patience:?} {heard:?}");
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn passive_side_answers_the_first_beat_at_once_and_only_that() {
         let start = epoch();
-        let mut heartbeat = Heartbeat::start(start, I, Liveness::Passive, Patience::OfCaller);
+        let mut heartbeat = Heartbeat::start(start, I, HeartbeatMode::Passive, Patience::OfCaller);
         assert_eq!(times(&mut heartbeat, start, &[3, 7], 1000), (vec![], None));
         let later = start + I * 200;
         assert!(heartbeat.heard_beat(later, I));
@@ -302,7 +302,7 @@ mod tests {
             (Patience::OfServer { rhythm: I.saturating_mul(4) }, &[40, 80], 80, Some(160)),
             (Patience::OfCaller, &[19], 20, Some(39)),
         ] {
-            let mut heartbeat = Heartbeat::start(start, I, Liveness::Active, patience);
+            let mut heartbeat = Heartbeat::start(start, I, HeartbeatMode::Active, patience);
             let mut end = None;
             for tenth in 0..1000 {
                 let now = start + I / 10 * tenth;
@@ -347,7 +347,7 @@ mod tests {
         assert!(!idle.heard_beat(start, I));
         assert_eq!(idle.deadline(I), None);
         let mut endless =
-            Heartbeat::start(start, Duration::MAX, Liveness::Active, Patience::OfCaller);
+            Heartbeat::start(start, Duration::MAX, HeartbeatMode::Active, Patience::OfCaller);
         endless.heard(start);
         assert_eq!(
             (endless.deadline(Duration::MAX), endless.poll(start + I, Duration::MAX)),

@@ -8,8 +8,8 @@ use bytestring::ByteString;
 use super::{Event, Kind, header::HeaderGlance};
 use crate::{
     args::Args,
-    config::Limits,
     error::{BrokenEvent, Malformed},
+    limits::Limits,
     msgpack::{self, Reader},
 };
 

@@ -312,7 +312,7 @@ fn refuse_own(key: &str) -> Result<(), EncodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::Limits, event::Event};
+    use crate::{event::Event, limits::Limits};
 
     fn decode(header: &[u8]) -> Result<Event, Malformed> {
         let payload = [&[0x93], header, &[0xa1, b'f', 0x90]].concat();

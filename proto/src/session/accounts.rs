@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::table::At;
 use crate::{
-    config::Limits,
+    limits::Limits,
     transport::{PeerId, Route},
 };
 

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     call::Loss,
     channel::{Side, heartbeat::Due},
-    config::Liveness,
+    config::HeartbeatMode,
 };
 
 /// How much time a bucket is for: so many bits of nanoseconds, about 8 ms.
@@ -254,7 +254,7 @@ impl Session {
         if let Some(loss) = channel.expired(now, &self.config) {
             if is_call {
                 let longest = self.config.interval().saturating_mul(2);
-                let counts_silence = self.config.liveness == Liveness::Active;
+                let counts_silence = self.config.heartbeat_mode == HeartbeatMode::Active;
                 self.peers.lost_by_timeout(peer, now, longest, counts_silence);
             }
             return self.lose(at, loss);

@@ -20,7 +20,7 @@ use crate::{
         window::Credit,
     },
     compat::{self, Dialect, RemoteFailure},
-    config::Liveness,
+    config::HeartbeatMode,
     error::{Malformed, PeerMisbehaved},
     event::{Broken, Context, Event, Glance, Kind, Version},
     id::{self, MessageId},
@@ -175,12 +175,12 @@ impl Session {
             stalled: None,
         };
         let patience = self.patience(from, &envelope);
-        let liveness = if dialect.version_1 { Liveness::Passive } else { Liveness::Active };
+        let mode = if dialect.version_1 { HeartbeatMode::Passive } else { HeartbeatMode::Active };
         let at = self.table.insert(Channel {
             peer: from,
             envelope,
             phase: Phase::Asked,
-            heartbeat: self.heartbeat(now, liveness, patience),
+            heartbeat: self.heartbeat(now, mode, patience),
             dialect: Some(dialect),
             beat: false,
             queued: false,
@@ -253,11 +253,11 @@ impl Session {
     pub(super) fn heartbeat(
         &self,
         now: Instant,
-        liveness: Liveness,
+        mode: HeartbeatMode,
         patience: Patience,
     ) -> Heartbeat {
         match self.config.heartbeat {
-            Some(interval) => Heartbeat::start(now, interval, liveness, patience),
+            Some(interval) => Heartbeat::start(now, interval, mode, patience),
             None => Heartbeat::answering(),
         }
     }

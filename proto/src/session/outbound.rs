@@ -237,7 +237,7 @@ impl Session {
     /// The request is on its way: only now can its server be silent.
     fn begin_listening(&mut self, at: At) {
         let Some(now) = self.now else { return };
-        let heartbeat = self.heartbeat(now, self.config.liveness, Patience::OfCaller);
+        let heartbeat = self.heartbeat(now, self.config.heartbeat_mode, Patience::OfCaller);
         if let Some(channel) = self.table.get_mut(at) {
             channel.heartbeat = heartbeat;
         }

@@ -16,7 +16,7 @@ use crate::world::raw_event;
 pub fn event(data: &[u8]) {
     let mut tape = Tape::new(data);
     let limits = if tape.flag() {
-        Limits { message_bytes: 300, depth: 4, elements: 40, ..Limits::default() }
+        Limits::default().message_bytes(300).depth(4).elements(40)
     } else {
         Limits::default()
     };

@@ -84,8 +84,7 @@ fn ten_thousand_idle_connections() {
 
 #[test]
 fn connections_that_come_and_go_leave_nothing() {
-    let options =
-        SocketOptions { handshake_timeout: Duration::from_millis(400), ..SocketOptions::default() };
+    let options = SocketOptions::default().handshake_timeout(Duration::from_millis(400));
     let harness = AttackHarness::with(|builder| builder.socket_options(options));
     let before = files();
     let mut noise = Noise(7);

@@ -132,7 +132,7 @@ fn large_answers_that_nobody_reads() {
 
 #[test]
 fn whoever_does_not_read_is_cut_off_and_told_of() {
-    let limits = Limits { peer_bytes: 8 * MIB, ..Limits::default() };
+    let limits = Limits::default().peer_bytes(8 * MIB);
     let harness = AttackHarness::with(|builder| builder.limits(limits));
     let mut stream = harness.intrude();
     for number in 0..100_u32 {
@@ -154,7 +154,7 @@ fn whoever_does_not_read_is_cut_off_and_told_of() {
 
 #[test]
 fn halves_of_large_messages_are_bounded_by_their_sum() {
-    let limits = Limits { total_bytes: 64 * MIB, ..Limits::default() };
+    let limits = Limits::default().total_bytes(64 * MIB);
     let harness = AttackHarness::with(|builder| builder.limits(limits));
     // One gigabyte is announced.
     let send = |mut stream: &TcpStream, mebibytes: usize, begins: bool| {

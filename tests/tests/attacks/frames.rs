@@ -34,7 +34,7 @@ fn announced_lengths_cost_nothing() {
 
 #[test]
 fn messages_without_end_are_cut_off() {
-    let options = SocketOptions { max_frame: 1 << 20, ..SocketOptions::default() };
+    let options = SocketOptions::default().max_frame(1 << 20);
     let harness = AttackHarness::with(|builder| builder.socket_options(options));
     let table = [
         ("empty frames", b"\x01\0".repeat(10_000)),

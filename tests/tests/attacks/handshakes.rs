@@ -11,7 +11,7 @@ use crate::harness::{AttackHarness, MIB, Noise, PATIENCE, handshake, is_closed};
 
 fn impatient() -> AttackHarness {
     let handshake_timeout = Duration::from_millis(400);
-    let options = SocketOptions { handshake_timeout, ..SocketOptions::default() };
+    let options = SocketOptions::default().handshake_timeout(handshake_timeout);
     AttackHarness::with(|builder| builder.socket_options(options))
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::json;
-use zerorpc::{Client, Error, Loss, TransportKind};
+use zerorpc::{Client, Error, HeartbeatMode, Loss, TransportKind};
 use zerorpc_tests::{
     peers::{self, Call, DialOptions, Peer, PeerClient, Stream},
     service::eventually,
@@ -26,9 +26,9 @@ zerorpc_tests::over_each_transport![
 /// More than three intervals, within which a side that hears nothing would have given up.
 const LONG: Duration = INTERVAL.saturating_mul(4);
 
-fn dial(kind: TransportKind, endpoint: &str, passive: bool) -> Client {
+fn dial(kind: TransportKind, endpoint: &str, mode: HeartbeatMode) -> Client {
     let builder = Client::builder().transport(kind).connect(endpoint).heartbeat(INTERVAL);
-    builder.passive_heartbeat(passive).build().expect("a client")
+    builder.heartbeat_mode(mode).build().expect("a client")
 }
 
 fn our_clients_outlast_long_calls_and_idle_streams(kind: TransportKind) {
@@ -36,8 +36,8 @@ fn our_clients_outlast_long_calls_and_idle_streams(kind: TransportKind) {
         let server = Theirs::serve_at(peer, INTERVAL);
         thread::scope(|scope| {
             for endpoint in server.process.endpoints() {
-                for passive in [false, true] {
-                    scope.spawn(move || our_client_outlasts(&dial(kind, endpoint, passive)));
+                for mode in [HeartbeatMode::Active, HeartbeatMode::Passive] {
+                    scope.spawn(move || our_client_outlasts(&dial(kind, endpoint, mode)));
                 }
             }
         });
@@ -167,7 +167,7 @@ fn a_method_that_burns_cpu_delays_neither_heartbeats_nor_other_calls(kind: Trans
 fn our_client_loses_a_killed_server_in_time(kind: TransportKind) {
     with_each_peer(|peer| {
         let server = Theirs::serve_at(peer, INTERVAL);
-        let client = dial(kind, server.process.endpoint(), false);
+        let client = dial(kind, server.process.endpoint(), HeartbeatMode::Active);
         thread::scope(|scope| {
             let call = scope.spawn(|| client.call::<f64>("sleep", (60,)));
             let mut stream = client.stream::<u64>("slow_numbers", (60, 0.1)).expect("a stream");

@@ -8,7 +8,9 @@ use std::{
 use rmpv::Value;
 use serde_json::{Map, json};
 use tempfile::TempDir;
-use zerorpc::{Context, Links, Methods, Publisher, Puller, Pusher, Subscriber, TransportKind};
+use zerorpc::{
+    Context, Methods, Publisher, Puller, Pusher, SocketConfig, Subscriber, TransportKind,
+};
 use zerorpc_tests::peers::{self, Call, DialOptions, Message, endpoints};
 
 zerorpc_tests::over_each_transport![
@@ -57,8 +59,8 @@ fn python_pushes_to_us(kind: TransportKind) {
     let Some(python) = peers::python() else { return };
     everywhere(|place| {
         let (service, notes) = notes();
-        let puller =
-            Puller::open(&Links::new().transport(kind).bind(place), service).expect("a puller");
+        let puller = Puller::open(&SocketConfig::new().transport(kind).bind(place), service)
+            .expect("a puller");
         let pusher = python.pusher(DialOptions::to(&puller.endpoints()[0]));
         let (value, json) = message();
         pusher.send("nothing", json!(["unknown methods are skipped"]));
@@ -72,13 +74,14 @@ fn python_pushes_to_us(kind: TransportKind) {
 fn python_pulls_from_us(kind: TransportKind) {
     let Some(python) = peers::python() else { return };
     everywhere(|place| {
-        let pusher = Pusher::open(&Links::new().transport(kind).bind(place)).expect("a pusher");
+        let pusher =
+            Pusher::open(&SocketConfig::new().transport(kind).bind(place)).expect("a pusher");
         let puller = python.puller(DialOptions::to(&pusher.endpoints()[0]));
         let (value, json) = message();
         let mut context = Context::new();
         context.insert("trace_id", "t-1").expect("it can be encoded");
         pusher.push("note", &value).expect("it leaves");
-        pusher.push_with(&context, "other", &value).expect("it leaves");
+        pusher.with(context.clone()).push("other", &value).expect("it leaves");
         for number in 0..1_000 {
             pusher.push("count", (number,)).expect("it leaves");
         }
@@ -94,7 +97,7 @@ fn python_publishes_to_us(kind: TransportKind) {
     everywhere(|place| {
         let publisher = python.publisher(DialOptions::bound(place));
         let (service, notes) = notes();
-        let links = Links::new().transport(kind).connect(publisher.process().endpoint());
+        let links = SocketConfig::new().transport(kind).connect(publisher.process().endpoint());
         let _subscriber = Subscriber::open(&links, service).expect("a subscriber");
         let (value, json) = message();
         // What is published before the subscription arrives is lost, so it is repeated.
@@ -112,7 +115,7 @@ fn python_subscribes_to_us(kind: TransportKind) {
     let Some(python) = peers::python() else { return };
     everywhere(|place| {
         let publisher =
-            Publisher::open(&Links::new().transport(kind).bind(place)).expect("a publisher");
+            Publisher::open(&SocketConfig::new().transport(kind).bind(place)).expect("a publisher");
         let subscribers =
             [(); 2].map(|()| python.subscriber(DialOptions::to(&publisher.endpoints()[0])));
         let (value, json) = message();
@@ -139,15 +142,16 @@ fn senders_may_connect(kind: TransportKind) {
 
         let puller = python.puller(bound.clone());
         let pusher =
-            Pusher::open(&Links::new().transport(kind).connect(puller.process().endpoint()));
+            Pusher::open(&SocketConfig::new().transport(kind).connect(puller.process().endpoint()));
         pusher.expect("a pusher").push("note", &value).expect("it leaves");
         assert_eq!(puller.take(1), [Message { method: "note".to_owned(), args: json.clone() }]);
         // The same place is bound again.
         drop(puller);
 
         let (service, notes) = notes();
-        let subscriber = Subscriber::open(&Links::new().transport(kind).bind(place), service)
-            .expect("a subscriber");
+        let subscriber =
+            Subscriber::open(&SocketConfig::new().transport(kind).bind(place), service)
+                .expect("a subscriber");
         let publisher = python.publisher(DialOptions::to(&subscriber.endpoints()[0]));
         let note = loop {
             publisher.send("note", json.clone());

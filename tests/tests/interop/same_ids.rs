@@ -31,7 +31,7 @@ fn id(value: &Value) -> MessageId {
 
 impl Raw {
     fn connect(endpoint: &str) -> Self {
-        let options = SocketOptions { linger: Some(Duration::ZERO), ..SocketOptions::default() };
+        let options = SocketOptions::default().linger(Duration::ZERO);
         let mut parts = zerorpc_zmq::open(SocketKind::Dealer, &options).expect("a socket");
         parts.transport.connect(endpoint).expect("a connection");
         Self(parts)

@@ -96,7 +96,7 @@ fn a_request_that_was_not_written_moves_to_another_server() {
     let folder = tempfile::tempdir().expect("a folder");
     let second = endpoints::ipc(&folder);
     // All requests are handed to the first connection, as far as that depends on us.
-    let options = SocketOptions { high_water_bytes: 1 << 30, ..SocketOptions::default() };
+    let options = SocketOptions::default().high_water_bytes(1 << 30);
     let client = builder()
         .socket_options(options)
         .connect(&first)
@@ -176,7 +176,7 @@ fn nothing_is_run_twice_while_servers_come_and_go() {
     let endpoints = [(); 3].map(|()| endpoints::ipc(&folder));
     // One stays, so that calls go on to the end.
     let stays = Site::keeping(&journal, ROUNDS, |builder| builder.bind("tcp://127.0.0.1:*"));
-    let options = SocketOptions { reconnect_longest: SECOND / 5, ..SocketOptions::default() };
+    let options = SocketOptions::default().reconnect_longest(SECOND / 5);
     let builder = builder().socket_options(options).connect(stays.endpoint());
     let client = endpoints.iter().fold(builder, |builder, endpoint| builder.connect(endpoint));
     let client = client.build().expect("a client");

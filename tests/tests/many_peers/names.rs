@@ -53,10 +53,7 @@ fn calls_go_to_all_addresses_of_a_name_and_follow_its_changes() {
     let (sites, port) = sites::<4>();
     hosts.set(&[2, 3, 4]);
     let (sender, events) = channel();
-    let options = SocketOptions {
-        resolve_interval: Some(Duration::from_millis(50)),
-        ..SocketOptions::default()
-    };
+    let options = SocketOptions::default().resolve_interval(Duration::from_millis(50));
     let client = builder()
         .socket_options(options)
         .connect(&hosts.endpoint(port))

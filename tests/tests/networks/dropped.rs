@@ -2,7 +2,7 @@
 
 use std::{net::Ipv4Addr, sync::mpsc::channel};
 
-use zerorpc::{Client, Error, Loss, Methods, Server, SocketOptions, TransportKind};
+use zerorpc::{Client, Error, Loss, Methods, Server, TransportKind};
 use zerorpc_tests::{namespace::Namespace, service::eventually};
 
 use crate::support::{BEAT, PATIENCE, Told, brisk, builder, note, serve, until_up};
@@ -90,7 +90,7 @@ fn where_nobody_answers_the_request_has_never_left() {
     network.run(|| {
         let server = serve("one", &endpoint());
         network.close_port(PORT);
-        let options = SocketOptions { reconnect_longest: BEAT, ..brisk() };
+        let options = brisk().reconnect_longest(BEAT);
         let builder = builder().connect(&server.endpoints()[0]).socket_options(options);
         let client = builder.timeout(2 * BEAT).build().expect("a client");
         let error = note(&client, 1).expect_err("nobody answers");

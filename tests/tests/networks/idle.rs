@@ -50,7 +50,7 @@ fn pings_keep_connections_open_where_calls_do_not() {
 fn a_cut_after_idleness_is_told_as_one() {
     let server = serve("one", "tcp://127.0.0.1:*");
     let proxy = Proxy::before([&server.endpoints()[0]]);
-    let options = SocketOptions { keepalive: None, ..SocketOptions::default() };
+    let options = SocketOptions::default().keepalive(None);
     let builder = builder().connect(&proxy.endpoint()).socket_options(options).heartbeat(None);
     let client = builder.build().expect("a client");
     until_up(&client, 1);

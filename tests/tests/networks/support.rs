@@ -33,7 +33,7 @@ pub(crate) const CLIENTS: usize = 4;
 
 /// Dead connections are noticed within seconds instead of minutes.
 pub(crate) fn brisk() -> SocketOptions {
-    SocketOptions { keepalive: Some(Keepalive::every(SECOND)), ..SocketOptions::default() }
+    SocketOptions::default().keepalive(Keepalive::every(SECOND))
 }
 
 /// A server process on a free port.

@@ -17,8 +17,8 @@ fn route(peer: PeerId) -> Route {
 }
 
 fn server(peer_bytes: usize, total_bytes: usize) -> TestSession {
-    let limits = Limits { peer_bytes, total_bytes, ..Limits::default() };
-    TestSession::new(Config { limits, ..Config::server(1) })
+    let limits = Limits::default().peer_bytes(peer_bytes).total_bytes(total_bytes);
+    TestSession::new(Config::server(1).limits(limits))
 }
 
 fn request(id: u32, bytes: usize) -> RawEvent {

@@ -16,7 +16,7 @@ use zerorpc_tests::world::{
 const PEER: PeerId = PeerId(1);
 
 fn server_with(limits: Limits) -> TestSession {
-    TestSession::new(Config { limits, ..Config::server(1) })
+    TestSession::new(Config::server(1).limits(limits))
 }
 
 /// A server that was asked for a stream by `"id"`.
@@ -66,7 +66,7 @@ fn what_grants_what() {
         (Value::from(u64::MAX), 20),
         (Value::F64(f64::INFINITY), 20),
     ] {
-        let (mut server, id) = streaming(Limits { credit: 20, ..Limits::default() });
+        let (mut server, id) = streaming(Limits::default().credit(20));
         let mut next = 0;
         assert_eq!(send_all(&mut server, id, &mut next), 1, "every side may send one");
         grant(&mut server, more.clone());
@@ -77,7 +77,7 @@ fn what_grants_what() {
 
 #[test]
 fn grants_add_and_saturate() {
-    let (mut server, id) = streaming(Limits { credit: 20, ..Limits::default() });
+    let (mut server, id) = streaming(Limits::default().credit(20));
     let mut next = 0;
     grant(&mut server, 3);
     grant(&mut server, 4);
@@ -104,7 +104,7 @@ fn version_2_grants_in_beats() {
 
 #[test]
 fn accepted_items_are_bounded_whatever_is_granted() {
-    let (mut server, id) = streaming(Limits { unsent_items: 10, ..Limits::default() });
+    let (mut server, id) = streaming(Limits::default().unsent_items(10));
     grant(&mut server, 1_000_000);
     let mut accepted = 0;
     while server.serve(id).send(item(accepted)).is_ok() {
@@ -164,7 +164,7 @@ fn an_end_that_never_gets_credit_ends_with_its_caller() {
 fn a_stream_without_heartbeats_waits_for_credit_only_so_long() {
     let stalled = Duration::from_secs(600);
     for finish in [false, true] {
-        let mut server = server_with(Limits { stalled, ..Limits::default() });
+        let mut server = server_with(Limits::default().stalled(stalled));
         let id = server.request(PEER, &RawEvent::request("id", "f", vec![]).version(1));
         let mut next = 0;
         send_all(&mut server, id, &mut next);
@@ -255,7 +255,7 @@ fn a_stream_from_a_peer_that_adds_or_assigns_neither_stalls_nor_overruns() {
     let mut prng = Prng::new();
     for assigns in [false, true] {
         for slots in [1, 2, 3, 4, 7, 99, 100, 1000] {
-            let mut client = TestSession::new(Config { heartbeat: None, ..Config::client(1) });
+            let mut client = TestSession::new(Config::client(1).heartbeat(None));
             let options = CallOptions::new().slots(slots);
             let (call, id) = client.open(PEER, &options);
             let (grants, items) = (VecDeque::new(), VecDeque::new());
@@ -359,8 +359,8 @@ fn plain_answers_are_not_answered_by_grants() {
 #[test]
 fn a_server_that_ignores_credit_loses_that_call_alone() {
     for (slots, most) in [(100, 150), (500, 501)] {
-        let limits = Limits { buffered_events: 150, ..Limits::default() };
-        let mut client = TestSession::new(Config { limits, ..Config::client(1) });
+        let limits = Limits::default().buffered_events(150);
+        let mut client = TestSession::new(Config::client(1).limits(limits));
         let options = CallOptions::new().slots(slots);
         let (flooded, id) = client.open(PEER, &options);
         let (neighbour, other) = client.open(PEER, &options);

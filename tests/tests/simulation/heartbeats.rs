@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rmpv::Value;
 use zerorpc_proto::{
-    Answer, Args, CallId, CallOptions, Config, Liveness, Loss, Multipart, Notice, PeerId,
+    Answer, Args, CallId, CallOptions, Config, HeartbeatMode, Loss, Multipart, Notice, PeerId,
     RemoteFailure,
 };
 use zerorpc_tests::world::{epoch, raw_event::RawEvent, test_session::TestSession};
@@ -20,7 +20,7 @@ fn seconds(seconds: f64) -> Duration {
 }
 
 fn config(config: Config) -> Config {
-    Config { heartbeat: Some(INTERVAL), ..config }
+    config.heartbeat(INTERVAL)
 }
 
 fn client() -> TestSession {
@@ -28,7 +28,7 @@ fn client() -> TestSession {
 }
 
 fn passive_client() -> TestSession {
-    TestSession::new(Config { liveness: Liveness::Passive, ..config(Config::client(1)) })
+    TestSession::new(config(Config::client(1)).heartbeat_mode(HeartbeatMode::Passive))
 }
 
 fn server() -> TestSession {
@@ -129,7 +129,7 @@ fn lost(test_session: &TestSession) -> usize {
 fn time_goes_on_with_the_shortest_heartbeats() {
     for interval in [1, 5, 20] {
         let interval = Duration::from_millis(interval);
-        let config = Config { heartbeat: Some(interval), ..Config::client(1) };
+        let config = Config::client(1).heartbeat(interval);
         let mut client = TestSession::new(config);
         let (call, _) = client.open(PEER, &patient());
         for _ in 0..20 {
@@ -353,8 +353,8 @@ fn an_echo_of_every_beat_is_no_storm() {
 
 #[test]
 fn without_heartbeats_silence_lasts() {
-    let mut client = TestSession::new(Config { heartbeat: None, ..Config::client(1) });
-    let mut server = TestSession::new(Config { heartbeat: None, ..Config::server(1) });
+    let mut client = TestSession::new(Config::client(1).heartbeat(None));
+    let mut server = TestSession::new(Config::server(1).heartbeat(None));
     let (_, id) = client.open(PEER, &patient());
     client.hear(PEER, &RawEvent::beat(id.clone())).expect("a beat");
     server.request(UNSEEN, &RawEvent::request("id", "f", vec![]));
@@ -379,8 +379,7 @@ fn without_heartbeats_silence_lasts() {
 
 #[test]
 fn no_time_between_beats_is_no_heartbeat() {
-    let mut server =
-        TestSession::new(Config { heartbeat: Some(Duration::ZERO), ..Config::server(1) });
+    let mut server = TestSession::new(Config::server(1).heartbeat(Duration::ZERO));
     server.request(UNSEEN, &RawEvent::request("id", "f", vec![]));
     server.pass(seconds(1e6));
     assert_eq!((server.wakes, server.sent.len(), server.notices.len()), (0, 0, 0));

@@ -15,7 +15,7 @@ const HOSTILE: PeerId = PeerId(1);
 const NEIGHBOUR: PeerId = PeerId(2);
 
 fn server(limits: Limits) -> TestSession {
-    TestSession::new(Config { limits, ..Config::server(1) })
+    TestSession::new(Config::server(1).limits(limits))
 }
 
 fn request(id: impl Into<Value>) -> RawEvent {
@@ -46,7 +46,7 @@ fn neighbour_is_served(server: &mut TestSession) {
 
 #[test]
 fn channels_of_one_peer() {
-    let mut server = server(Limits { channels_per_peer: 3, ..Limits::default() });
+    let mut server = server(Limits::default().channels_per_peer(3));
     let open: Vec<_> = (0..3).map(|number| server.request(HOSTILE, &request(number))).collect();
     let refused = server.hear(HOSTILE, &request(3));
     assert_eq!(refused, Err(PeerMisbehaved::TooManyChannels(3)));
@@ -59,7 +59,7 @@ fn channels_of_one_peer() {
 
 #[test]
 fn channels_of_one_routing_id_behind_a_router() {
-    let mut server = server(Limits { channels_per_peer: 3, ..Limits::default() });
+    let mut server = server(Limits::default().channels_per_peer(3));
     let from = |router: &'static [u8], number: u32| {
         let frames = vec![Bytes::new(), request(number).payload()];
         Multipart::from_frames(Some(Bytes::from_static(router)), frames).expect("frames")
@@ -74,7 +74,7 @@ fn channels_of_one_routing_id_behind_a_router() {
 
 #[test]
 fn channels_in_total() {
-    let limits = Limits { channels: 4, ..Limits::default() };
+    let limits = Limits::default().channels(4);
     let mut server = server(limits);
     let open: Vec<_> = (0..4).map(|n| server.request(PeerId(10 + n), &request("id"))).collect();
     assert_eq!(server.hear(HOSTILE, &request("id")), Err(PeerMisbehaved::TooManyChannels(4)));
@@ -93,7 +93,7 @@ fn channels_in_total() {
 #[test]
 fn message_size_depth_and_elements() {
     let nested = |depth| (0..depth).fold(Value::Nil, |inner, _| Value::Array(vec![inner]));
-    let limits = Limits { message_bytes: 1000, depth: 10, elements: 60, ..Limits::default() };
+    let limits = Limits::default().message_bytes(1000).depth(10).elements(60);
     for (what, args, reason, answered) in [
         ("size", Value::Binary(vec![0; 2000]), Malformed::TooLarge(1000), false),
         ("depth", nested(11), Malformed::TooDeep(10), true),
@@ -119,7 +119,7 @@ fn message_size_depth_and_elements() {
 
 #[test]
 fn buffered_bytes_of_all_callers_together() {
-    let mut server = server(Limits { total_bytes: 10_000, ..Limits::default() });
+    let mut server = server(Limits::default().total_bytes(10_000));
     let large = |id: u32| request(id).with_args(Value::Array(vec![Value::Binary(vec![0; 4000])]));
     let first = server.request(HOSTILE, &large(0));
     server.request(HOSTILE, &large(1));

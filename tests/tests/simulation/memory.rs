@@ -14,15 +14,15 @@ const PEER: PeerId = PeerId(1);
 const MEGABYTE: usize = 1 << 20;
 
 fn limits() -> Limits {
-    Limits { total_bytes: 10 * MEGABYTE, ..Limits::default() }
+    Limits::default().total_bytes(10 * MEGABYTE)
 }
 
 fn server() -> Session {
-    Session::new(Config { limits: limits(), ..Config::server(1) })
+    Session::new(Config::server(1).limits(limits()))
 }
 
 fn client() -> Session {
-    Session::new(Config { limits: limits(), ..Config::client(1) })
+    Session::new(Config::client(1).limits(limits()))
 }
 
 fn junk() -> Value {
@@ -204,8 +204,8 @@ fn a_header_has_a_thousand_keys_at_most() {
 
 #[test]
 fn answers_may_be_as_deep_as_the_limits_allow() {
-    let limits = Limits { depth: 2000, ..Limits::default() };
-    let mut session = Session::new(Config { limits, ..Config::client(1) });
+    let limits = Limits::default().depth(2000);
+    let mut session = Session::new(Config::client(1).limits(limits));
     let now = Instant::now();
     let (call, id) = open(&mut session, now);
     let deep = (0..1500).fold(Value::Nil, |inner, _| Value::Array(vec![inner]));

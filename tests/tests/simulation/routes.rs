@@ -82,8 +82,8 @@ fn a_returned_request_is_sent_once_more_and_answered_there() {
 
 #[test]
 fn a_returned_request_of_any_size_is_sent_again() {
-    let limits = zerorpc_proto::Limits { message_bytes: 1000, ..Default::default() };
-    let mut client = TestSession::new(Config { limits, ..Config::client(1) });
+    let limits = zerorpc_proto::Limits::default().message_bytes(1000);
+    let mut client = TestSession::new(Config::client(1).limits(limits));
     let now = client.now();
     client.session.handle_peer(now, PEER, true);
     let large = Args::encode_params(&("x".repeat(5000),)).expect("a text");

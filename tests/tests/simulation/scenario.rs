@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zerorpc_proto::{Answer, CallOptions, Config, Liveness, Loss};
+use zerorpc_proto::{Answer, CallOptions, Config, HeartbeatMode, Loss};
 use zerorpc_tests::world::{
     LinkProfile, NodeId, World,
     client::{Manner, Outcome},
@@ -36,7 +36,7 @@ fn profile(prng: &mut Prng) -> LinkProfile {
 
 fn scenario(seed: u64, faults: bool) -> Scenario {
     let mut prng = Prng::with_seed(seed);
-    let config = |config: Config| Config { heartbeat: Some(INTERVAL), ..config };
+    let config = |config: Config| config.heartbeat(INTERVAL);
     let nameless = prng.chance(50);
     let mut world = World::new(prng);
     let servers: Vec<_> =
@@ -50,9 +50,9 @@ fn scenario(seed: u64, faults: bool) -> Scenario {
     let mut clients = Vec::new();
     for _ in 0..12 {
         let passive = world.prng.chance(30);
-        let liveness = if passive { Liveness::Passive } else { Liveness::Active };
+        let mode = if passive { HeartbeatMode::Passive } else { HeartbeatMode::Active };
         // All draw the same ids.
-        let settings = Config { liveness, ..config(Config::client(77)) };
+        let settings = config(Config::client(77)).heartbeat_mode(mode);
         let nameless = world.prng.chance(30);
         let client = world.add_client(settings, nameless);
         let door = *world.prng.pick(&doors);

@@ -94,7 +94,9 @@ pub(super) fn connect(
 
 /// Asks for probes on a connection that was accepted or is being made.
 pub(super) fn set_keepalive(socket: &Socket, probes: Option<Probes>) -> io::Result<()> {
-    let Some(Probes { idle, interval, retries, unacknowledged }) = probes else { return Ok(()) };
+    let Some(Probes { idle, interval, retries, unacknowledged, .. }) = probes else {
+        return Ok(());
+    };
     let wanted = TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(retries);
     socket.set_tcp_keepalive(&wanted)?;
     #[cfg(target_os = "linux")]

@@ -19,7 +19,7 @@ impl MioTransport {
     /// Writes what is left, for as long as the linger allows. A socket that has answered everything says its last word to
     /// each peer as soon as all else is written there, and waits for it to hang up.
     pub(super) fn linger(&mut self) {
-        let linger = self.options.linger;
+        let linger = self.options.linger_of(self.kind);
         let mut until = linger.and_then(|linger| Instant::now().checked_add(linger));
         loop {
             let is_written = self.write_rest();

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use zerorpc_proto::Handover;
 
 use super::MioTransport;
 use crate::connection::Ending;
@@ -19,7 +20,7 @@ impl MioTransport {
     /// when it is not; the newcomer is refused meanwhile, and comes again by itself.
     pub(super) fn claim(&mut self, slot: usize, name: &Bytes) -> Result<(), Ending> {
         let Some(holder) = self.holder(name) else { return Ok(()) };
-        let (handover, now) = (self.options.handover, Instant::now());
+        let (handover, now) = (self.options.handover == Handover::Allowed, Instant::now());
         if handover {
             // Its end may be there to be read.
             self.run(holder, now);

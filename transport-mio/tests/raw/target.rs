@@ -47,7 +47,7 @@ impl Target {
 
     pub(crate) fn ours_with(kind: SocketKind, mechanism: Mechanism) -> Self {
         let reconnect = Duration::from_millis(10);
-        let options = SocketOptions { reconnect, ..SocketOptions::default() };
+        let options = SocketOptions::default().reconnect(reconnect);
         let engine = EngineConfig { mechanism, ..EngineConfig::new(kind) };
         let parts = Box::new(open_with(kind, &options, engine).expect("a socket"));
         Self::Ours { parts, messages: Vec::new(), events: Vec::new() }

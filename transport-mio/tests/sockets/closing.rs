@@ -6,7 +6,7 @@ use std::{
 };
 
 use zerorpc_proto::SocketKind::{Dealer, Pull, Push, Router};
-use zerorpc_proto::{PeerId, SocketOptions, Transport};
+use zerorpc_proto::{PeerId, Transport};
 
 use crate::support::{Node, Outcome, PATIENCE, hasty, meet, pass, until};
 
@@ -17,7 +17,7 @@ const LARGE: usize = 16 << 20;
 fn messages_leave_while_the_socket_closes() -> Outcome {
     for linger in [None, Some(PATIENCE), Some(Duration::MAX)] {
         let (mut puller, endpoint) = Node::bound(Pull);
-        let mut pusher = Node::with(Push, &SocketOptions { linger, ..hasty() });
+        let mut pusher = Node::with(Push, &hasty().linger(linger));
         pusher.parts.transport.connect(&endpoint)?;
         meet(&mut puller, &mut pusher);
         for number in 0..500_u32 {
@@ -40,7 +40,7 @@ fn messages_leave_while_the_socket_closes() -> Outcome {
 fn closing_ends_with_the_linger() -> Outcome {
     for linger in [Duration::ZERO, Duration::from_millis(200)] {
         let (mut server, endpoint) = Node::bound(Router);
-        let mut client = Node::with(Dealer, &SocketOptions { linger: Some(linger), ..hasty() });
+        let mut client = Node::with(Dealer, &hasty().linger(linger));
         client.parts.transport.connect(&endpoint)?;
         let (_, called) = meet(&mut server, &mut client);
         client.send(called, vec![0; LARGE]);
@@ -54,7 +54,7 @@ fn closing_ends_with_the_linger() -> Outcome {
 
 #[test]
 fn closing_waits_for_nobody_who_is_gone() -> Outcome {
-    let options = SocketOptions { linger: None, ..hasty() };
+    let options = hasty().linger(None);
     let (mut server, endpoint) = Node::bound(Router);
     let mut client = Node::with(Dealer, &options);
     client.parts.transport.connect(&endpoint)?;

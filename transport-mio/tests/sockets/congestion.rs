@@ -9,7 +9,7 @@ use crate::support::{ANY_PORT, Node, Outcome, hasty, meet, pass, plain, until};
 const LARGE: usize = 8 << 20;
 
 fn narrow(high_water_mark: u32, high_water_bytes: usize) -> SocketOptions {
-    SocketOptions { high_water_mark, high_water_bytes, ..hasty() }
+    hasty().high_water_mark(high_water_mark).high_water_bytes(high_water_bytes)
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use zerorpc_proto::SocketKind::{Dealer, Pull, Push, Router};
-use zerorpc_proto::{Flow, Keepalive, MonitorEvent, PeerEvent, PeerId, SocketOptions, Transport};
+use zerorpc_proto::{Flow, Keepalive, MonitorEvent, PeerEvent, PeerId, Transport};
 
 use crate::support::{ANY_PORT, Node, Outcome, Seen, hasty, meet, pass, until};
 
@@ -182,7 +182,7 @@ fn what_was_begun_after_a_disconnect_is_no_concern_of_the_next() -> Outcome {
 #[test]
 fn a_handshake_that_takes_too_long_ends() -> Outcome {
     let limit = Duration::from_millis(50);
-    let options = SocketOptions { handshake_timeout: limit, dial_timeout: limit, ..hasty() };
+    let options = hasty().handshake_timeout(limit).dial_timeout(limit);
     let mut server = Node::with(Router, &options);
     let endpoint = server.parts.transport.bind(ANY_PORT)?;
     let mut silent = TcpStream::connect(address(&endpoint))?;
@@ -223,7 +223,7 @@ fn idle_connections_cost_no_timer_but_for_their_pings() -> Outcome {
         ("tcp://127.0.0.1:*", None, false),
         ("ipc://*", asking, false),
     ] {
-        let options = SocketOptions { keepalive, ..hasty() };
+        let options = hasty().keepalive(keepalive);
         let mut server = Node::with(Router, &options);
         let endpoint = server.parts.transport.bind(endpoint)?;
         let mut client = Node::with(Dealer, &options);
@@ -243,7 +243,7 @@ fn idle_connections_cost_no_timer_but_for_their_pings() -> Outcome {
 #[test]
 fn a_peer_that_says_nothing_is_given_up_and_dialled_anew() -> Outcome {
     let keepalive = Some(Keepalive::every(Duration::from_millis(200)));
-    let options = SocketOptions { keepalive, ..hasty() };
+    let options = hasty().keepalive(keepalive);
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let mut client = Node::with(Dealer, &options);
     listener.set_nonblocking(true)?;

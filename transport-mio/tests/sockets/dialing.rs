@@ -17,7 +17,7 @@ use crate::{
 
 /// Options with which a dialler soon has enough, and a listener does not.
 fn impatient() -> SocketOptions {
-    SocketOptions { dial_timeout: Duration::from_millis(50), ..hasty() }
+    hasty().dial_timeout(Duration::from_millis(50))
 }
 
 /// How many of the things that were told have this in their words.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use zerorpc_proto::SocketKind::{Dealer, Router};
-use zerorpc_proto::{MonitorEvent, PeerId, SocketOptions, Transport};
+use zerorpc_proto::{Handover, MonitorEvent, PeerId, Transport};
 use zerorpc_zmtp::{EngineConfig, Identity};
 
 use crate::support::{ANY_PORT, Node, Outcome, hasty, meet, pass, until};
@@ -50,8 +50,8 @@ fn refusals(node: &Node) -> Vec<&str> {
     reasons.filter(|reason| reason.contains("same identity")).collect()
 }
 
-fn server(handover: bool) -> (Node, String) {
-    let mut server = Node::with(Router, &SocketOptions { handover, ..hasty() });
+fn server(handover: Handover) -> (Node, String) {
+    let mut server = Node::with(Router, &hasty().handover(handover));
     let endpoint = server.parts.transport.bind(ANY_PORT).expect("a free port");
     (server, endpoint)
 }
@@ -64,7 +64,7 @@ fn reaches(server: &mut Node, to: PeerId, node: &mut Node) {
 
 #[test]
 fn a_silent_holder_loses_its_name() -> Outcome {
-    let (mut server, endpoint) = server(true);
+    let (mut server, endpoint) = server(Handover::Allowed);
     let _holder = mute(&endpoint, &modern());
     let held = until("the holder", &mut [&mut server], |nodes| nodes[0].up());
     let start = Instant::now();
@@ -88,7 +88,7 @@ fn a_silent_holder_loses_its_name() -> Outcome {
 #[test]
 fn a_dead_holder_loses_its_name_at_once() -> Outcome {
     for handshake in [&modern()[..], OLD] {
-        let (mut server, endpoint) = server(true);
+        let (mut server, endpoint) = server(Handover::Allowed);
         let holder = mute(&endpoint, handshake);
         let held = until("the holder", &mut [&mut server], |nodes| nodes[0].up());
         // The end of it is there, but so is the newcomer, whichever is looked at first.
@@ -104,7 +104,7 @@ fn a_dead_holder_loses_its_name_at_once() -> Outcome {
 
 #[test]
 fn a_live_holder_keeps_its_name() -> Outcome {
-    let (mut server, endpoint) = server(true);
+    let (mut server, endpoint) = server(Handover::Allowed);
     let mut holder = named(&endpoint);
     let (held, _) = meet(&mut server, &mut holder);
     let mut newcomer = named(&endpoint);
@@ -124,9 +124,10 @@ fn a_live_holder_keeps_its_name() -> Outcome {
 
 #[test]
 fn who_cannot_be_asked_or_need_not_answer_keeps_its_name() -> Outcome {
-    for (handover, handshake, words) in
-        [(true, OLD.to_vec(), "silent for 15 s"), (false, modern(), "until it goes")]
-    {
+    for (handover, handshake, words) in [
+        (Handover::Allowed, OLD.to_vec(), "silent for 15 s"),
+        (Handover::Refused, modern(), "until it goes"),
+    ] {
         let (mut server, endpoint) = server(handover);
         let holder = mute(&endpoint, &handshake);
         until("the holder", &mut [&mut server], |nodes| nodes[0].up());

@@ -12,12 +12,10 @@ use crate::{
 
 /// Options with which names are looked up all the time, and nothing else has a timer.
 fn curious() -> SocketOptions {
-    SocketOptions {
-        resolve_interval: Some(Duration::from_millis(20)),
-        dial_timeout: Duration::from_millis(200),
-        keepalive: None,
-        ..hasty()
-    }
+    hasty()
+        .resolve_interval(Duration::from_millis(20))
+        .dial_timeout(Duration::from_millis(200))
+        .keepalive(None)
 }
 
 /// Sockets at one port of several addresses 127.0.0.x, and that port.
@@ -162,7 +160,7 @@ fn a_lost_connection_has_its_name_looked_up() -> Outcome {
     let (mut servers, port) = at(Router, &[2, 3]);
     let mut next = servers.pop().ok_or("two")?;
     hosts.set(&[2]);
-    let mut client = Node::with(Dealer, &SocketOptions { resolve_interval: None, ..curious() });
+    let mut client = Node::with(Dealer, &curious().resolve_interval(None));
     client.parts.transport.connect(&hosts.endpoint(port))?;
     meet(&mut client, &mut servers[0]);
     assert_eq!(client.parts.transport.poll_timeout(), None, "without a reason, nobody asks");
@@ -195,7 +193,7 @@ fn an_address_that_says_nothing_keeps_nobody_from_the_others() -> Outcome {
     let _mute = TcpListener::bind(("127.0.0.3", port))?;
     hosts.set(&[2, 3, 4]);
     let name = hosts.endpoint(port);
-    let patient = SocketOptions { dial_timeout: Duration::from_secs(600), ..hasty() };
+    let patient = hasty().dial_timeout(Duration::from_secs(600));
     for options in [&patient, &curious()] {
         let mut client = Node::with(Dealer, options);
         client.parts.transport.connect(&name)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use zerorpc_proto::SocketKind::{Dealer, Pub, Pull, Push, Router, Sub};
-use zerorpc_proto::{Envelope, Flow, MonitorEvent, PeerId, SocketOptions, Transport};
+use zerorpc_proto::{Envelope, Flow, MonitorEvent, PeerId, Transport};
 use zerorpc_zmtp::{EngineConfig, Identity};
 
 use crate::support::{ANY_PORT, Node, Outcome, hasty, meet, message, pass, until};
@@ -209,7 +209,7 @@ fn a_bound_client_and_several_workers() -> Outcome {
 
 #[test]
 fn frames_over_the_limit_cost_their_sender_the_connection() -> Outcome {
-    let options = SocketOptions { max_frame: 1 << 20, ..hasty() };
+    let options = hasty().max_frame(1 << 20);
     let mut server = Node::with(Router, &options);
     let endpoint = server.parts.transport.bind(ANY_PORT)?;
     let (mut good, mut bad) = (Node::connected(Dealer, &endpoint), Node::new(Dealer));

@@ -38,7 +38,7 @@ pub(crate) struct Node {
 
 /// Options that try again soon.
 pub(crate) fn hasty() -> SocketOptions {
-    SocketOptions { reconnect: Duration::from_millis(10), ..SocketOptions::default() }
+    SocketOptions::default().reconnect(Duration::from_millis(10))
 }
 
 impl Node {

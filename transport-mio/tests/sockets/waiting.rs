@@ -83,11 +83,8 @@ fn idle_sockets_sleep() -> Outcome {
         assert_eq!(wakes(node, Duration::from_millis(300)), 0);
     }
     // Neither does one that waits to connect again do more than it must.
-    let options = SocketOptions { reconnect: Duration::from_secs(60), ..hasty() };
-    let mut alone = Node::with(
-        Dealer,
-        &SocketOptions { reconnect_longest: Duration::from_secs(120), ..options },
-    );
+    let options = hasty().reconnect(Duration::from_secs(60));
+    let mut alone = Node::with(Dealer, &options.reconnect_longest(Duration::from_secs(120)));
     drop(server);
     alone.parts.transport.connect(&endpoint)?;
     until("a failure", &mut [&mut alone], |nodes| nodes[0].told.pop());

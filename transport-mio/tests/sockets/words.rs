@@ -7,7 +7,7 @@ use std::{
 };
 
 use zerorpc_proto::SocketKind::{Dealer, Push, Router};
-use zerorpc_proto::{MonitorEvent, PeerId, SocketOptions, Transport};
+use zerorpc_proto::{MonitorEvent, PeerId, Transport};
 
 use crate::support::{ANY_PORT, Node, Outcome, hasty, meet, pass, plain, until};
 
@@ -25,7 +25,7 @@ fn reason(what: &str, nodes: &mut [&mut Node], of: usize, part: &str) -> String 
 }
 
 fn limited(kind: zerorpc_proto::SocketKind) -> Node {
-    Node::with(kind, &SocketOptions { max_frame: 1000, ..hasty() })
+    Node::with(kind, &hasty().max_frame(1000))
 }
 
 #[test]

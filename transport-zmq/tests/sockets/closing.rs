@@ -18,7 +18,7 @@ fn messages_leave_while_the_socket_closes() -> Outcome {
     for linger in [None, Some(PATIENCE), Some(Duration::MAX)] {
         let mut puller = socket(Pull);
         let endpoint = puller.transport.bind(ANY_PORT)?;
-        let options = SocketOptions { linger, high_water_mark: 5, ..SocketOptions::default() };
+        let options = SocketOptions::default().linger(linger).high_water_mark(5);
         let mut pusher = open(Push, &options)?;
         // More than libzmq takes at once: the rest waits in the transport.
         let reader = thread::spawn(move || {
@@ -44,7 +44,7 @@ fn closing_ends_with_the_linger() -> Outcome {
     let table =
         [(Duration::ZERO, 1), (Duration::from_millis(300), 1), (Duration::from_millis(300), 5000)];
     for (linger, messages) in table {
-        let options = SocketOptions { linger: Some(linger), ..SocketOptions::default() };
+        let options = SocketOptions::default().linger(linger);
         let mut client = open(Dealer, &options)?;
         client.transport.connect("tcp://127.0.0.1:9")?;
         for _ in 0..messages {
@@ -65,7 +65,7 @@ fn closing_without_anything_to_send_is_quick() -> Outcome {
     peer.bind(ANY_PORT)?;
     let endpoint = peer.get_last_endpoint()?.expect("endpoints are text");
     for kind in [Dealer, Router] {
-        let mut parts = open(kind, &SocketOptions { linger: None, ..SocketOptions::default() })?;
+        let mut parts = open(kind, &SocketOptions::default().linger(None))?;
         parts.transport.connect(&endpoint)?;
         parts.transport.bind(ANY_PORT)?;
         let start = Instant::now();

@@ -216,10 +216,8 @@ fn files_have_the_mode_and_the_group_that_they_are_given() -> Outcome {
     let path = folder.path().join("socket");
     let endpoint = format!("ipc://{}", path.display());
     let group = fs::metadata(folder.path())?.gid();
-    let options = |mode, group: &str| zerorpc_proto::SocketOptions {
-        ipc_mode: Some(mode),
-        ipc_group: Some(group.to_owned()),
-        ..zerorpc_proto::SocketOptions::default()
+    let options = |mode, group: &str| {
+        zerorpc_proto::SocketOptions::default().ipc_mode(mode).ipc_group(group.to_owned())
     };
     for mode in [0o660, 0o606] {
         let mut server = zerorpc_zmq::open(Router, &options(mode, &group.to_string()))?;

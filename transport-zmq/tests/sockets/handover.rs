@@ -1,14 +1,14 @@
 //! Peers that come back with their names.
 
 use zerorpc_proto::SocketKind::Router;
-use zerorpc_proto::{SocketOptions, Transport};
+use zerorpc_proto::{Handover, SocketOptions, Transport};
 
 use crate::support::{ANY_PORT, Outcome, next, plain};
 
 #[test]
 fn a_newcomer_has_the_name_where_names_are_handed_over() -> Outcome {
-    for handover in [true, false] {
-        let options = SocketOptions { handover, ..SocketOptions::default() };
+    for handover in [Handover::Allowed, Handover::Refused] {
+        let options = SocketOptions::default().handover(handover);
         let mut server = zerorpc_zmq::open(Router, &options)?;
         let endpoint = server.transport.bind(ANY_PORT)?;
         let named = || -> Result<zmq::Socket, zmq::Error> {
@@ -22,7 +22,7 @@ fn a_newcomer_has_the_name_where_names_are_handed_over() -> Outcome {
         assert_eq!(next(&mut server)?.payload, "holder");
         let newcomer = named()?;
         newcomer.send_multipart([&b""[..], b"newcomer"], 0)?;
-        if handover {
+        if handover == Handover::Allowed {
             assert_eq!(next(&mut server)?.payload, "newcomer");
         } else {
             // Whatever the newcomer says is not listened to.

@@ -138,7 +138,7 @@ fn envelopes_of_a_chain_of_proxies() -> Outcome {
 
 #[test]
 fn odd_messages_do_not_disturb_the_others() -> Outcome {
-    let options = SocketOptions { max_frame: 1 << 20, ..SocketOptions::default() };
+    let options = SocketOptions::default().max_frame(1 << 20);
     let mut server = open(Router, &options)?;
     let endpoint = server.transport.bind(ANY_PORT)?;
     let peer = plain(zmq::DEALER)?;

@@ -27,7 +27,7 @@ pub(crate) fn socket(kind: SocketKind) -> Parts {
 
 /// Opens a socket that queues `high_water_mark` messages per peer.
 pub(crate) fn narrow(kind: SocketKind, high_water_mark: u32) -> Parts {
-    let options = SocketOptions { high_water_mark, ..SocketOptions::default() };
+    let options = SocketOptions::default().high_water_mark(high_water_mark);
     open(kind, &options).expect("a socket can be opened")
 }
 

@@ -17,7 +17,7 @@ const INTERVAL: Duration = Duration::from_millis(50);
 
 fn attentive(kind: SocketKind) -> Parts {
     let keepalive = Some(Keepalive::every(INTERVAL));
-    let options = SocketOptions { keepalive, ..SocketOptions::default() };
+    let options = SocketOptions::default().keepalive(keepalive);
     open(kind, &options).expect("a socket can be opened")
 }
 
@@ -92,7 +92,7 @@ fn a_peer_that_says_nothing_any_more_is_given_up() -> Outcome {
 fn a_peer_that_does_not_greet_is_given_up() -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let endpoint = format!("tcp://{}", listener.local_addr()?);
-    let options = SocketOptions { dial_timeout: INTERVAL, ..SocketOptions::default() };
+    let options = SocketOptions::default().dial_timeout(INTERVAL);
     let mut client = open(Dealer, &options)?;
     client.transport.connect(&endpoint)?;
     let (_silent, _) = listener.accept()?;
@@ -169,7 +169,7 @@ fn the_system_looks_after_who_has_come() -> Outcome {
     const KEEPALIVE: &str = "02";
     for (keepalive, expected) in [(Some(Keepalive::default()), KEEPALIVE), (None, NONE)] {
         for kind in [Router, SocketKind::Pull, SocketKind::Push, SocketKind::Pub] {
-            let options = SocketOptions { keepalive, ..SocketOptions::default() };
+            let options = SocketOptions::default().keepalive(keepalive);
             let mut server = open(kind, &options)?;
             let endpoint = server.transport.bind(ANY_PORT)?;
             let address: std::net::SocketAddr = endpoint.trim_start_matches("tcp://").parse()?;

@@ -9,7 +9,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use zerorpc::{Error, LiveLinks, Publisher, Pusher};
+use zerorpc::{Error, LinkControl, Publisher, Pusher};
 
 use super::{desk::Event, orders::Message};
 
@@ -27,7 +27,7 @@ impl Outlet {
         }
     }
 
-    pub(super) fn links(&self) -> LiveLinks<'_> {
+    pub(super) fn links(&self) -> LinkControl<'_> {
         match self {
             Self::Pusher(pusher) => pusher.links(),
             Self::Publisher(publisher) => publisher.links(),
@@ -37,8 +37,10 @@ impl Outlet {
     fn emit(&self, event: &Message) -> Result<(), Error> {
         let Message { context, method, args, .. } = event;
         match self {
-            Self::Pusher(pusher) => pusher.emit(context, method, args),
-            Self::Publisher(publisher) => publisher.emit(context, method, args),
+            Self::Pusher(pusher) => pusher.with(context.clone()).push(method, args.clone()),
+            Self::Publisher(publisher) => {
+                publisher.with(context.clone()).publish(method, args.clone())
+            }
         }
     }
 

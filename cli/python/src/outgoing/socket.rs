@@ -2,7 +2,9 @@
 
 use std::{sync::mpsc::Sender, thread::JoinHandle};
 
-use zerorpc::{Answer, Client, Error, Links, LiveLinks, Pending, Publisher, Pusher};
+use zerorpc::{
+    Answer, Client, Error, HeartbeatMode, LinkControl, Pending, Publisher, Pusher, SocketConfig,
+};
 
 use super::{
     desk::Event,
@@ -51,7 +53,7 @@ impl Socket {
             return Err(Error::NoEndpoint);
         }
         let binds = change == Change::Bind;
-        let links = Links::new();
+        let links = SocketConfig::new();
         let links = if binds { links.bind(endpoint) } else { links.connect(endpoint) };
         let outlet = match self.choices.role {
             Role::Client => {
@@ -72,7 +74,8 @@ impl Socket {
 
     fn client(&self, endpoint: &str, binds: bool) -> Result<Client, Error> {
         let Choices { timeout, heartbeat, passive, slots, .. } = &self.choices;
-        let mut builder = Client::builder().passive_heartbeat(*passive);
+        let mode = if *passive { HeartbeatMode::Passive } else { HeartbeatMode::Active };
+        let mut builder = Client::builder().heartbeat_mode(mode);
         if let Some(timeout) = timeout {
             builder = builder.timeout(*timeout);
         }
@@ -115,7 +118,11 @@ impl Socket {
     }
 }
 
-fn relink(links: &LiveLinks<'_>, change: Change, endpoint: &str) -> Result<Option<String>, Error> {
+fn relink(
+    links: &LinkControl<'_>,
+    change: Change,
+    endpoint: &str,
+) -> Result<Option<String>, Error> {
     match change {
         Change::Bind => links.bind(endpoint).map(Some),
         Change::Connect => links.connect(endpoint).map(|()| Some(endpoint.to_owned())),

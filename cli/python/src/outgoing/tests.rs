@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use rmpv::Value;
-use zerorpc::{Args, Links, Methods, Puller, Reply, Subscriber};
+use zerorpc::{Args, Methods, Puller, Reply, SocketConfig, Subscriber};
 
 use super::{
     answers::{END, ERROR, ITEM, LINKED, STREAM, VALUE},
@@ -224,7 +224,7 @@ fn events_reach_pullers_and_subscribers() {
             Ok(Reply::Value(Args::NIL))
         })
     };
-    let links = Links::new().bind("tcp://127.0.0.1:*");
+    let links = SocketConfig::new().bind("tcp://127.0.0.1:*");
     let puller = Puller::open(&links, service()).expect("a puller");
     let mut child = Child::new();
     let pusher = child.socket("pusher", vec![]);

@@ -10,8 +10,8 @@ use std::{
 use bytes::Bytes;
 use rmpv::Value;
 use zerorpc_proto::{
-    Answer, Args, CallId, CallOptions, Config, Event, Limits, Liveness, Multipart, Notice, Payload,
-    PeerId, RequestId, Route, Session, Transmit,
+    Answer, Args, CallId, CallOptions, Config, Event, HeartbeatMode, Limits, Multipart, Notice,
+    Payload, PeerId, RequestId, Route, Session, Transmit,
 };
 
 use super::super::tape::Tape;
@@ -395,37 +395,33 @@ impl World {
 }
 
 fn app(at: usize, tape: &mut Tape<'_>) -> App {
-    let limits = Limits {
-        message_bytes: 2000,
-        depth: 10,
-        elements: 100,
-        channels: 12,
-        channels_per_peer: 6,
-        buffered_events: 8,
-        peer_bytes: 2000,
-        total_bytes: 3000,
-        stream_items: 40,
-        stream_bytes: 1000,
-        unsent_items: 4,
-        credit: 300,
-        stalled: Duration::from_secs(60),
-    };
+    let limits = Limits::default()
+        .message_bytes(2000)
+        .depth(10)
+        .elements(100)
+        .channels(12)
+        .channels_per_peer(6)
+        .buffered_events(8)
+        .peer_bytes(2000)
+        .total_bytes(3000)
+        .stream_items(40)
+        .stream_bytes(1000)
+        .unsent_items(4)
+        .credit(300)
+        .stalled(Duration::from_secs(60));
     let limits = if tape.flag() { limits } else { Limits::default() };
-    let liveness = if tape.flag() { Liveness::Passive } else { Liveness::Active };
+    let mode = if tape.flag() { HeartbeatMode::Passive } else { HeartbeatMode::Active };
     let heartbeat = match tape.below(4) {
         0 => None,
         1 => Some(Duration::ZERO),
         _ => Some(Duration::from_secs(5)),
     };
-    let config = Config {
-        seed: (at / MIDDLE) as u128,
-        accept: true,
-        heartbeat,
-        liveness,
-        limits: limits.clone(),
-    };
+    let config = Config::server((at / MIDDLE) as u128)
+        .heartbeat(heartbeat)
+        .heartbeat_mode(mode)
+        .limits(limits.clone());
     let beats = heartbeat.is_some_and(|interval| !interval.is_zero());
-    let counts_silence = beats && liveness == Liveness::Active;
+    let counts_silence = beats && mode == HeartbeatMode::Active;
     let (calls, requests) = (BTreeMap::new(), BTreeMap::new());
     App { session: Session::new(config), limits, calls, requests, counts_silence }
 }

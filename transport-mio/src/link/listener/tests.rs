@@ -126,8 +126,7 @@ fn bursts_are_taken_in_turns() {
 
 #[test]
 fn accepted_connections_have_their_options() {
-    let keepalive =
-        Keepalive { interval: Duration::from_secs(77), timeout: Duration::from_secs(21) };
+    let keepalive = Keepalive::every(Duration::from_secs(77)).timeout(Duration::from_secs(21));
     let probes = Probes::new(SocketKind::Router, &keepalive);
     let options = LinkOptions { keepalive: Some(probes), ..LinkOptions::default() };
     let mut world = World::new();

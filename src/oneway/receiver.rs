@@ -21,12 +21,12 @@ use crate::{
     home::Home,
     request::{Caller, Request},
     service::Service,
-    socket::{Endpoints, Links, Parts},
+    socket::{Endpoints, Parts, SocketConfig},
     thread::join,
 };
 
 /// A socket that only receives, and the thread that runs what comes.
-pub(super) struct Inlet {
+pub(super) struct OneWayReceiver {
     pub(super) endpoints: Endpoints,
     home: Home,
     closing: Arc<AtomicBool>,
@@ -34,13 +34,13 @@ pub(super) struct Inlet {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Inlet {
+impl OneWayReceiver {
     pub(super) fn open(
         kind: SocketKind,
-        links: &Links,
+        config: &SocketConfig,
         service: impl Service,
     ) -> Result<Self, Error> {
-        let (parts, endpoints) = links.open(kind)?;
+        let (parts, endpoints) = config.open(kind)?;
         let Parts { mut transport, mut waiter, waker, monitor } = parts;
         let closing = Arc::new(AtomicBool::new(false));
         let closed = Arc::clone(&closing);
@@ -64,7 +64,7 @@ impl Inlet {
     }
 }
 
-impl Drop for Inlet {
+impl Drop for OneWayReceiver {
     fn drop(&mut self) {
         if self.home.is_elsewhere() {
             return std::mem::forget(self.thread.take());

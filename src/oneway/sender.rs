@@ -17,13 +17,13 @@ use crate::{
     driver::Closed,
     error::Error,
     home::Home,
-    live::Linked,
-    socket::{Endpoints, Links, Parts, seed},
+    link_control::Linked,
+    socket::{Endpoints, Parts, SocketConfig, seed},
     thread::join,
 };
 
 /// A socket that only sends, and the thread that looks after its connections.
-pub(super) struct Outlet {
+pub(super) struct OneWaySender {
     home: Home,
     shared: Arc<Shared>,
     pub(super) endpoints: Endpoints,
@@ -33,8 +33,8 @@ pub(super) struct Outlet {
 
 struct Shared {
     inner: Mutex<Inner>,
-    /// Rings when there may be room again.
-    bell: Condvar,
+    /// Notified when there may be room again.
+    room_cv: Condvar,
 }
 
 struct Inner {
@@ -44,13 +44,13 @@ struct Inner {
     closed: bool,
 }
 
-impl Outlet {
-    pub(super) fn open(kind: SocketKind, links: &Links) -> Result<Self, Error> {
-        let (parts, endpoints) = links.open(kind)?;
+impl OneWaySender {
+    pub(super) fn open(kind: SocketKind, config: &SocketConfig) -> Result<Self, Error> {
+        let (parts, endpoints) = config.open(kind)?;
         let Parts { transport, waiter, waker, monitor } = parts;
         let inner =
             Inner { sender: PlainSender::new(seed()?), transport: Some(transport), closed: false };
-        let shared = Arc::new(Shared { inner: Mutex::new(inner), bell: Condvar::new() });
+        let shared = Arc::new(Shared { inner: Mutex::new(inner), room_cv: Condvar::new() });
         let watched = Arc::clone(&shared);
         let thread = spawn("zerorpc-sender", move || watched.watch(waiter, monitor.as_ref()))?;
         Ok(Self { home: Home::here(), shared, endpoints, waker, thread: Some(thread) })
@@ -74,7 +74,7 @@ impl Outlet {
                 return Ok(());
             }
             settle(transport.as_mut())?;
-            if self.shared.bell.wait_until(&mut guard, deadline).timed_out() {
+            if self.shared.room_cv.wait_until(&mut guard, deadline).timed_out() {
                 let reason = format!("no puller with room is connected at {}", self.endpoints);
                 let (method, after) = (method.to_owned(), DEFAULT_TIMEOUT);
                 return Err(Error::Unreachable { method, after, reason });
@@ -88,12 +88,12 @@ impl Outlet {
             return;
         }
         self.shared.inner.lock().closed = true;
-        self.shared.bell.notify_all();
+        self.shared.room_cv.notify_all();
         self.waker.wake();
     }
 }
 
-impl Linked for Outlet {
+impl Linked for OneWaySender {
     fn change(
         &self,
         how: &mut dyn FnMut(&mut dyn Transport) -> Result<String, EndpointError>,
@@ -108,7 +108,7 @@ impl Linked for Outlet {
         settle(transport.as_mut()).map_err(Closed::Failed)?;
         drop(inner);
         // There may be room now; and whoever watches has something else to wait for.
-        self.shared.bell.notify_all();
+        self.shared.room_cv.notify_all();
         self.waker.wake();
         Ok(changed)
     }
@@ -134,7 +134,7 @@ impl Shared {
                 let Some(transport) = &mut inner.transport else { return Ok(()) };
                 settle(transport.as_mut())?;
                 tell(monitor, transport.as_mut());
-                self.bell.notify_all();
+                self.room_cv.notify_all();
                 until(transport.as_ref())
             };
             waiter.wait(timeout).map_err(|error| TransportError(error.to_string()))?;
@@ -142,7 +142,7 @@ impl Shared {
     }
 }
 
-impl Drop for Outlet {
+impl Drop for OneWaySender {
     fn drop(&mut self) {
         if self.home.is_elsewhere() {
             return std::mem::forget((Arc::clone(&self.shared), self.thread.take()));

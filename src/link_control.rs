@@ -1,4 +1,4 @@
-//! Links of a socket that is at work.
+//! SocketConfig of a socket that is at work.
 
 use zerorpc_proto::{EndpointError, Transport, TransportError};
 
@@ -41,9 +41,9 @@ impl Linked for Driver {
 /// assert_eq!(client.call::<String>("greet", ())?, "hello");
 /// # Ok::<(), zerorpc::Error>(())
 /// ```
-pub struct LiveLinks<'a>(pub(crate) &'a dyn Linked);
+pub struct LinkControl<'a>(pub(crate) &'a dyn Linked);
 
-impl LiveLinks<'_> {
+impl LinkControl<'_> {
     /// Accepts peers at one more endpoint, which is returned with the port that the system chose, if it did.
     ///
     /// # Errors
