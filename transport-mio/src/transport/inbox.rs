@@ -39,7 +39,8 @@ impl Inbox {
 
     pub(super) fn next_event(&mut self) -> Option<PeerEvent> {
         let taken = self.arrived - self.messages.len() as u64;
-        self.news.pop_front_if(|(before, _)| *before <= taken).map(|(_, event)| event)
+        let is_due = self.news.front().is_some_and(|(before, _)| *before <= taken);
+        if is_due { self.news.pop_front().map(|(_, event)| event) } else { None }
     }
 }
 

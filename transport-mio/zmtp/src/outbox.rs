@@ -79,16 +79,20 @@ impl Outbox {
 
     /// Queues a command of ZMTP 3.x.
     pub(super) fn command(&mut self, name: &str, parts: &[&[u8]]) {
-        let mut all = Vec::with_capacity(parts.len() + 2);
         let length = [u8::try_from(name.len()).unwrap_or(u8::MAX)];
-        all.extend_from_slice(&[&length, name.as_bytes()]);
-        all.extend_from_slice(parts);
+        let mut all: Vec<&[u8]> = Vec::with_capacity(parts.len() + 2);
+        all.extend([&length, name.as_bytes()]);
+        all.extend(parts);
         self.control_frame(Framing::V3, true, &all);
     }
 
     /// Queues an ERROR command, of 255 bytes of words at most.
     pub(super) fn error(&mut self, words: &str) {
-        let words = &words[..words.floor_char_boundary(usize::from(u8::MAX))];
+        let mut end = words.len().min(usize::from(u8::MAX));
+        while !words.is_char_boundary(end) {
+            end -= 1;
+        }
+        let words = &words[..end];
         let length = u8::try_from(words.len()).unwrap_or(u8::MAX);
         self.command("ERROR", &[&[length], words.as_bytes()]);
         self.has_parted = true;
@@ -177,7 +181,8 @@ impl Outbox {
     pub(super) fn advance(&mut self, count: usize) {
         let written = self.batch.advance(count);
         while self.batched > 0
-            && let Some(queued) = self.messages.pop_front_if(|first| first.ends <= written)
+            && self.messages.front().is_some_and(|first| first.ends <= written)
+            && let Some(queued) = self.messages.pop_front()
         {
             self.batched -= 1;
             self.cost -= queued.cost;
