@@ -17,6 +17,7 @@
 //! - Nobody waits, for the socket or behind a leader, while something can be sent.
 
 mod answers;
+mod coalesce;
 mod exchange;
 mod guard;
 mod keeper;
@@ -30,7 +31,7 @@ use std::{
     mem::Discriminant,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::mpsc::Sender,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use zerorpc_proto::{
@@ -48,6 +49,7 @@ use crate::{
 };
 use answers::Followers;
 pub(crate) use answers::Received;
+use coalesce::{Added, Coalescer};
 pub(crate) use guard::{Deferred, Guard};
 use leader::Leader;
 pub(crate) use memory::OnFreed;
@@ -75,9 +77,6 @@ pub(crate) struct Driver {
     pub(crate) closed_bell: Condvar,
 }
 
-/// So long may what is to be sent together with others wait for them.
-pub(crate) const LATEST: Duration = Duration::from_millis(1);
-
 pub(crate) struct State {
     pub(crate) session: Session,
     /// Gone once the driver is closed.
@@ -90,10 +89,8 @@ pub(crate) struct State {
     pub(crate) desk: Option<Desk>,
     pub(crate) leader: Option<Leader>,
     keeper: keeper::Duty,
-    /// How many requests wait to be sent together with others.
-    pub(crate) held_back: u32,
-    /// When answers leave that a worker has left to be sent together with others.
-    send_by: Option<Instant>,
+    /// Messages that wait for others, to be sent with them.
+    coalescer: Coalescer,
     /// What may be kept for peers.
     pub(crate) bounds: memory::Bounds,
     /// Why connections ended, of the latest that did.
@@ -149,8 +146,7 @@ impl Driver {
             desk,
             leader: None,
             keeper: keeper::Duty::default(),
-            held_back: 0,
-            send_by: None,
+            coalescer: Coalescer::default(),
             departures: VecDeque::new(),
             given_up: VecDeque::new(),
             trouble: None,
@@ -234,7 +230,7 @@ impl Driver {
     /// Sends what there is to send; what has come stays where it is, to be found by whoever waits.
     pub(crate) fn send_out(&self, state: &mut State) {
         if !state.session.has_output() || state.closed.is_some() {
-            return;
+            return state.coalescer.clear();
         }
         let sent = unharmed(|| {
             let sent = state.transmit()?;
@@ -268,12 +264,23 @@ impl Driver {
         self.hurry(state);
     }
 
-    /// Sees to it that what was answered is sent in time, though whoever has answered is busy.
-    pub(crate) fn send_within(&self, state: &mut State, now: Instant, time: Duration) {
-        if state.send_by.is_none() {
-            state.send_by = Some(now + time);
-            self.hurry(state);
+    /// A message was made, begun at `begun`, that others are likely to follow: sends it with them, soon, whatever its maker
+    /// is doing then.
+    pub(crate) fn send_soon(&self, state: &mut State, begun: Instant, now: Instant) {
+        match state.coalescer.add(begun, now) {
+            Added::First => self.hurry(state),
+            Added::Behind => {}
+            Added::Full => self.send_out(state),
         }
+    }
+
+    /// Sends what waits for others; false when nothing does.
+    pub(crate) fn send_queued(&self, state: &mut State) -> bool {
+        let any = !state.coalescer.is_empty();
+        if any {
+            self.send_out(state);
+        }
+        any
     }
 
     /// The leader must not oversleep a deadline that came up while it waits.
@@ -312,6 +319,7 @@ impl Driver {
             }
         }
         if state.session.open_channels() == 0 {
+            state.coalescer.forget_unread();
             self.quiet_bell.notify_all();
         }
     }

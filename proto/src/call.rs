@@ -111,7 +111,6 @@ impl Call<'_> {
         let Some(Channel { side: Side::Caller(caller), .. }) = session.table.get_mut(id.0) else {
             return;
         };
-        let was_unread = !caller.inbox.is_empty();
         let (mut taken, mut count) = (0, 0);
         while taken <= bytes
             && count < MOST_AHEAD
@@ -125,7 +124,6 @@ impl Call<'_> {
             ahead.push_back(item);
         }
         session.buffered_bytes -= taken;
-        session.unread_calls -= usize::from(was_unread && caller.inbox.is_empty());
     }
 
     /// The peer that the call went to; [`PeerId::ANY`] as long as none was found.
@@ -171,7 +169,6 @@ impl Session {
         match &answer {
             Some(answer) => {
                 caller.window.consume(answer.size() + ANSWER_COST);
-                self.unread_calls -= usize::from(caller.inbox.is_empty());
                 self.unread_answers -= 1;
                 self.buffered_bytes -= answer.size();
             }

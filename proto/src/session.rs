@@ -91,9 +91,7 @@ pub struct Session {
     loose_bytes: usize,
     /// How many requests share the memory of the chunks that brought them.
     shared_requests: usize,
-    /// How many calls have answers to read,
-    pub(crate) unread_calls: usize,
-    /// and how many answers those are.
+    /// How many answers wait to be read.
     pub(crate) unread_answers: usize,
     /// By how many bytes the windows of all calls have grown.
     pub(crate) grown_bytes: usize,
@@ -134,7 +132,6 @@ impl Session {
             unsent_bytes: 0,
             loose_bytes: 0,
             shared_requests: 0,
-            unread_calls: 0,
             unread_answers: 0,
             grown_bytes: 0,
             writer: Writer::new(config.seed),
@@ -296,12 +293,6 @@ impl Session {
         self.table.len()
     }
 
-    /// How many calls have answers that were not read yet.
-    #[must_use]
-    pub fn unread_calls(&self) -> usize {
-        self.unread_calls
-    }
-
     /// Whether [`poll_transmit`](Self::poll_transmit) may have something; if not, it has nothing for certain.
     #[must_use]
     pub fn has_output(&self) -> bool {
@@ -342,7 +333,6 @@ impl Session {
                 else {
                     return;
                 };
-                self.unread_calls += usize::from(caller.inbox.is_empty());
                 self.unread_answers += 1;
                 caller.inbox.push(Answer::Lost(loss));
                 self.end_call(at);
@@ -381,7 +371,6 @@ impl Session {
             match channel.side {
                 Side::Caller(mut caller) => {
                     self.grown_bytes -= caller.window.close();
-                    self.unread_calls -= usize::from(!caller.inbox.is_empty());
                     self.unread_answers -= caller.inbox.len();
                     if caller.assigned {
                         self.peers.release(channel.peer);

@@ -9,7 +9,7 @@ use std::{
 use foldhash::fast::RandomState;
 use zerorpc_proto::{Answer, Args, CallId};
 
-use super::{Closed, Driver, Guard, LATEST, State};
+use super::{Closed, Driver, Guard, State};
 use crate::sync::{Arc, Condvar, Mutex};
 
 /// An answer, and what is known of why there is none.
@@ -103,15 +103,19 @@ impl State {
                         self.followers.0.remove(&id);
                         Given::Answer(received)
                     }
-                    None => Given::Chance,
+                    None => {
+                        self.coalescer.note_unread();
+                        Given::Chance
+                    }
                 });
             }
             Some(Follower::Task(_)) => {
+                self.coalescer.note_unread();
                 if let Some(Follower::Task(waker)) = self.followers.0.remove(&id) {
                     waker.wake();
                 }
             }
-            None => {}
+            None => self.coalescer.note_unread(),
         }
     }
 
@@ -126,16 +130,12 @@ impl State {
 }
 
 impl Driver {
-    /// How many requests may wait for others to be sent with them.
-    const MOST_HELD_BACK: u32 = 32;
-
     /// A request was made: sends it. As long as answers wait to be read, whose readers are likely to go on
     /// with further requests, it waits for those, a millisecond at most.
     pub(crate) fn send_request(&self, state: &mut Guard<'_>) {
-        let others = state.session.unread_calls() > 0 && !state.keeper.asleep;
-        if others && state.held_back < Self::MOST_HELD_BACK {
-            state.held_back += 1;
-            self.send_within(state, Instant::now(), LATEST);
+        if state.coalescer.expects_requests() {
+            let now = Instant::now();
+            self.send_soon(state, now, now);
         } else {
             self.send_out(state);
         }
@@ -195,8 +195,9 @@ impl Driver {
             let Some(mut call) = state.session.call(id) else { return Poll::Ready(Ok(None)) };
             let peer = call.peer();
             if let Some(answer) = call.recv() {
+                state.coalescer.note_read();
                 // Asking may have granted credit.
-                if state.held_back == 0 || state.session.unread_calls() == 0 {
+                if state.coalescer.is_empty() || !state.coalescer.expects_requests() {
                     self.send_out(state);
                 }
                 let reason = state.reason(peer, &answer);
@@ -235,7 +236,11 @@ impl Driver {
     pub(crate) fn forget(&self, mut state: Guard<'_>, id: CallId) {
         state.followers.0.remove(&id);
         if let Some(call) = state.session.call(id) {
+            let is_unread = call.is_readable();
             call.cancel();
+            if is_unread {
+                state.coalescer.note_read();
+            }
             // The server is told, as far as it can be.
             self.send_out(&mut state);
         }

@@ -42,7 +42,10 @@ impl State {
         let session = self.session.poll_timeout();
         let session = session.map(|due| self.timed.map_or(due, |timed| due.max(timed + GRAIN)));
         let desk = self.desk.as_ref().and_then(Desk::due);
-        [session, transport, self.send_by, self.bounds.due(), desk].into_iter().flatten().min()
+        [session, transport, self.coalescer.due(), self.bounds.due(), desk]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What is known of why a call to this peer was lost.
@@ -180,8 +183,7 @@ impl State {
             }
             sent = true;
         }
-        self.held_back = 0;
-        self.send_by = None;
+        self.coalescer.clear();
         transport.flush()?;
         Ok(sent && transport.sending_hides_arrivals())
     }

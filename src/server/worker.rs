@@ -16,7 +16,7 @@ use super::{
     load::Share,
 };
 use crate::{
-    driver::{Driver, Guard, LATEST, State},
+    driver::{Driver, Guard, State},
     failure::Failure,
     request::{Caller, Request},
     service::Reply,
@@ -36,22 +36,20 @@ pub(super) enum End {
 
 pub(super) fn work(driver: &Driver) {
     let mut state = driver.lock();
-    let mut unsent = Unsent::default();
     while state.closed.is_none() {
         state.resume_late();
         let Some(desk) = &mut state.desk else { break };
         if let Some(job) = desk.next_job() {
             let is_builtin = matches!(job, Job::Builtin(_));
-            state = run(driver, state, job, &mut unsent);
+            state = run(driver, state, job);
             if !is_builtin && let Some(desk) = &mut state.desk {
                 desk.done();
             }
             driver.progress();
             continue;
         }
-        if unsent.count > 0 {
-            // Jobs may come of it.
-            unsent.send(driver, &mut state);
+        if driver.send_queued(&mut state) {
+            // Jobs may have come of it.
         } else if driver.may_lead(&mut state) {
             state = driver.lead(state);
         } else {
@@ -64,39 +62,6 @@ pub(super) fn work(driver: &Driver) {
     }
     if let Some(desk) = &mut state.desk {
         desk.workers -= 1;
-    }
-}
-
-/// Answers that this worker has left to be sent together with others.
-#[derive(Debug, Default)]
-struct Unsent {
-    count: u32,
-    /// When they leave at the latest.
-    until: Option<Instant>,
-}
-
-impl Unsent {
-    /// So many are sent together at most,
-    const MOST: u32 = 32;
-    /// as long as they are made within this time. When the next takes long, they leave by [`LATEST`].
-    const LONGEST: Duration = Duration::from_micros(50);
-
-    /// Takes note of one more, which was asked for at that time; sends them all if it is time to. What time it is.
-    fn add(&mut self, driver: &Driver, state: &mut Guard<'_>, asked: Instant) -> Instant {
-        let now = Instant::now();
-        let until = *self.until.get_or_insert_with(|| asked + Self::LONGEST);
-        self.count += 1;
-        if self.count >= Self::MOST || now >= until {
-            self.send(driver, state);
-        } else {
-            driver.send_within(state, now, LATEST);
-        }
-        now
-    }
-
-    fn send(&mut self, driver: &Driver, state: &mut Guard<'_>) {
-        *self = Self::default();
-        driver.send_out(state);
     }
 }
 
@@ -120,23 +85,23 @@ fn idle<'a>(driver: &Driver, mut state: Guard<'a>) -> (Guard<'a>, bool) {
 ///
 /// Short methods are run one after the other. If one of them should take long after all, the keeper, who looks in as long
 /// as nobody leads, sends the answers before it and calls somebody for the requests behind it.
-fn make_way(driver: &Driver, state: &mut Guard<'_>, unsent: &mut Unsent) {
+fn make_way(driver: &Driver, state: &mut Guard<'_>) {
     if state.leader.is_some() || !state.desk.as_ref().is_some_and(Desk::is_brisk) {
-        unsent.send(driver, state);
+        driver.send_out(state);
         driver.call_workers(state);
     }
 }
 
-fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job, unsent: &mut Unsent) -> Guard<'a> {
+fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job) -> Guard<'a> {
     let is_builtin = matches!(job, Job::Builtin(_));
     let id = match job {
         Job::Resume(id, stream) => {
-            make_way(driver, &mut state, unsent);
+            make_way(driver, &mut state);
             drop(state);
-            return feed(driver, id, stream, unsent);
+            return feed(driver, id, stream);
         }
         Job::Discard(stream) => {
-            make_way(driver, &mut state, unsent);
+            make_way(driver, &mut state);
             drop(state);
             drop(stream);
             return driver.lock();
@@ -152,7 +117,7 @@ fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job, unsent: &mut Unse
     let Some(service) = state.desk.as_ref().map(|desk| Arc::clone(&desk.service)) else {
         return state;
     };
-    make_way(driver, &mut state, unsent);
+    make_way(driver, &mut state);
     drop(state);
     let stretch = share.is_heavy().then(Stretch::begin);
     let start = Instant::now();
@@ -175,7 +140,7 @@ fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job, unsent: &mut Unse
         Ok(Reply::Value(value)) => End::Value(value),
         Ok(Reply::Stream(items)) => {
             done(&mut driver.lock());
-            return feed(driver, id, Stream { items, pending: None }, unsent);
+            return feed(driver, id, Stream { items, pending: None });
         }
         Ok(Reply::Later(begin)) => {
             done(&mut driver.lock());
@@ -196,7 +161,7 @@ fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job, unsent: &mut Unse
         desk.pace.note(duration);
     }
     done(&mut state);
-    finish(driver, &mut state, id, end, unsent, start);
+    finish(driver, &mut state, id, end, start);
     state
 }
 
@@ -245,12 +210,7 @@ fn take(
 }
 
 /// Sends items until the stream ends, or parks it until there is credit.
-fn feed<'a>(
-    driver: &'a Driver,
-    id: RequestId,
-    mut stream: Stream,
-    unsent: &mut Unsent,
-) -> Guard<'a> {
+fn feed<'a>(driver: &'a Driver, id: RequestId, mut stream: Stream) -> Guard<'a> {
     let mut asked = Instant::now();
     loop {
         let item = match stream.pending.take() {
@@ -261,11 +221,11 @@ fn feed<'a>(
         let item = match item {
             Ok(Some(item)) => item,
             Ok(None) => {
-                finish(driver, &mut state, id, End::Done, unsent, asked);
+                finish(driver, &mut state, id, End::Done, asked);
                 return dropped(driver, state, stream);
             }
             Err(failure) => {
-                finish(driver, &mut state, id, End::Failure(failure), unsent, asked);
+                finish(driver, &mut state, id, End::Failure(failure), asked);
                 return dropped(driver, state, stream);
             }
         };
@@ -275,7 +235,9 @@ fn feed<'a>(
         };
         match request.send(item) {
             Ok(()) => {
-                asked = unsent.add(driver, &mut state, asked);
+                let now = Instant::now();
+                driver.send_soon(&mut state, asked, now);
+                asked = now;
                 drop(state);
                 driver.progress();
             }
@@ -298,16 +260,9 @@ fn dropped<'a>(driver: &'a Driver, state: Guard<'a>, stream: Stream) -> Guard<'a
 }
 
 /// Gives a request its last answer, to be sent with others.
-fn finish(
-    driver: &Driver,
-    state: &mut Guard<'_>,
-    id: RequestId,
-    end: End,
-    unsent: &mut Unsent,
-    asked: Instant,
-) {
+fn finish(driver: &Driver, state: &mut Guard<'_>, id: RequestId, end: End, asked: Instant) {
     if answer(state, id, end) {
-        unsent.add(driver, state, asked);
+        driver.send_soon(state, asked, Instant::now());
     }
 }
 

@@ -323,7 +323,6 @@ impl Session {
         channel.phase = phase;
         caller.timeout = None;
         caller.window.arrived(now);
-        self.unread_calls += usize::from(caller.inbox.is_empty());
         self.unread_answers += 1;
         caller.inbox.push(answer);
         self.buffered_bytes += size;

@@ -32,7 +32,7 @@ impl Session {
 
     fn check_sums(&self, channels: &[(At, &Channel)]) {
         let sum = |of: &dyn Fn(&Channel) -> usize| channels.iter().map(|(_, it)| of(it)).sum();
-        let sums: [(&str, usize, usize); 6] = [
+        let sums: [(&str, usize, usize); 5] = [
             ("buffered_bytes", self.buffered_bytes, sum(&Channel::held_bytes)),
             ("unsent_bytes", self.unsent_bytes, sum(&|it| it.unsent)),
             (
@@ -43,7 +43,6 @@ impl Session {
                     Side::Caller(_) => 0,
                 }),
             ),
-            ("unread_calls", self.unread_calls, sum(&|it| usize::from(unread(it) > 0))),
             ("unread_answers", self.unread_answers, sum(&unread)),
             ("loose_bytes", self.loose_bytes, self.loose.iter().map(outbound::Loose::weight).sum()),
         ];
