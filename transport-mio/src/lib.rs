@@ -53,7 +53,6 @@ mod connection;
 mod eagerness;
 mod link;
 mod pool;
-mod topics;
 mod transport;
 mod waiter;
 

@@ -8,17 +8,13 @@ mod closing;
 mod draining;
 mod endings;
 mod endpoints;
-mod engines;
 mod groups;
-mod identities;
-mod inbox;
 mod partings;
-mod patterns;
 mod sources;
 mod traffic;
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, VecDeque},
     fmt,
     sync::Arc,
     time::Instant,
@@ -31,21 +27,18 @@ use zerorpc_proto::{
     EndpointError, Flow, MonitorEvent, Multipart, PeerEvent, PeerId, Probes, RateLimited, Route,
     SocketKind, SocketOptions, Transmit, Transport, TransportError, Waker,
 };
+use zerorpc_zmtp::{EngineConfig, Socket};
 
 use crate::{
     Parts,
-    connection::{Ending, SCRATCH},
+    connection::SCRATCH,
     link::{LinkOptions, Pace, Permissions},
     pool::Pool,
     waiter::{Mailbox, MioWaiter, MioWaker, Readiness},
 };
 use endings::Complaint;
-use engines::Engines;
-use inbox::Inbox;
 use partings::Partings;
-use patterns::Rotation;
 use sources::Slot;
-use zerorpc_zmtp::{EngineConfig, Outgoing, WireLimits};
 
 /// How many bytes are read between two waits, which alone find out who else has something to say.
 const BUDGET: usize = 256 << 10;
@@ -82,26 +75,17 @@ pub struct MioTransport {
     kind: SocketKind,
     options: SocketOptions,
     links: LinkOptions,
-    engines: Engines,
+    /// The ZeroMQ socket, to which the streams belong.
+    socket: Socket,
     registry: Registry,
     mailbox: Arc<Mailbox>,
     waker: MioWaker,
     slots: Slab<Slot>,
-    /// Where each peer's connection is.
-    peers: HashMap<PeerId, usize, foldhash::fast::RandomState>,
-    /// On a ROUTER: which peer has which name.
-    identities: HashMap<Bytes, PeerId>,
-    next_peer: u64,
-    /// The peers that take turns, on sockets that pick one themselves.
-    rotation: Rotation,
-    /// Messages for whoever comes first, on such sockets.
-    waiting: VecDeque<Outgoing>,
-    /// On these routes it was told that messages wait.
-    held: Vec<Route>,
-    /// Slots of connections with messages that were not written yet.
-    unwritten: Vec<usize>,
+    /// The slots of connections, by their indices in the socket.
+    places: Vec<usize>,
     /// Slots of connections that have something to read, and of listeners that have somebody to accept.
     runnable: VecDeque<usize>,
+    /// When listeners, dialers and groups are to be looked at.
     timers: BTreeSet<(Instant, usize)>,
     pool: Pool,
     /// When the pool is looked through, if there is anything in it.
@@ -113,13 +97,10 @@ pub struct MioTransport {
     budget: usize,
     /// What the waiter was told of when there is something to do.
     due: Option<Instant>,
-    inbox: Inbox,
     /// No connection is accepted or made any more.
     is_draining: bool,
     /// Everything that was received has been answered.
     is_finished: bool,
-    /// Bytes that are kept for all connections.
-    retained: usize,
     monitor: VecDeque<MonitorEvent>,
     /// What was told at the log's default level.
     complaints: RateLimited<Complaint>,
@@ -141,8 +122,6 @@ impl MioTransport {
             TransportError(format!("cannot open a {kind:?} socket: {error}"))
         };
         let (waiter, waker, registry, mailbox) = MioWaiter::new().map_err(failed)?;
-        engine.kind = kind;
-        engine.limits = WireLimits::with_frame_bytes(options.max_frame);
         let pool = Pool::default();
         engine.buffers = Arc::new(pool.clone());
         let links = LinkOptions {
@@ -156,18 +135,12 @@ impl MioTransport {
             kind,
             options: options.clone(),
             links,
-            engines: Engines::new(engine, options),
+            socket: Socket::with_engine(kind, options, engine),
             registry,
             mailbox,
             waker: waker.clone(),
             slots: Slab::new(),
-            peers: HashMap::default(),
-            identities: HashMap::new(),
-            next_peer: 1,
-            rotation: Rotation::default(),
-            waiting: VecDeque::new(),
-            held: Vec::new(),
-            unwritten: Vec::new(),
+            places: Vec::new(),
             runnable: VecDeque::new(),
             timers: BTreeSet::new(),
             pool,
@@ -176,10 +149,8 @@ impl MioTransport {
             round: 0,
             budget: BUDGET,
             due: None,
-            inbox: Inbox::default(),
             is_draining: false,
             is_finished: false,
-            retained: 0,
             monitor: VecDeque::new(),
             complaints: RateLimited::default(),
             names: RateLimited::default(),
@@ -190,8 +161,8 @@ impl MioTransport {
         Ok(Parts { transport, waiter, waker })
     }
 
-    /// Lets whoever waits know when there is something to do.
-    fn announce(&mut self) {
+    /// Lets the waiter know when there is something to do.
+    fn publish_deadline(&mut self) {
         let due = self.poll_timeout();
         if due != self.due {
             self.due = due;
@@ -202,12 +173,12 @@ impl MioTransport {
     }
 
     /// Keeps something to tell, and tells it to the log.
-    fn tell(&mut self, event: MonitorEvent) {
-        self.tell_as(event, None);
+    fn emit(&mut self, event: MonitorEvent) {
+        self.emit_as(event, None);
     }
 
     /// The same, at the log's default level if there is something to complain of, though once in a while only.
-    fn tell_as(&mut self, event: MonitorEvent, complaint: Option<Complaint>) {
+    fn emit_as(&mut self, event: MonitorEvent, complaint: Option<Complaint>) {
         let admitted = complaint.and_then(|complaint| match complaint {
             // Apart from the others: peers choose them, and could choose so many that nothing else is told.
             Complaint::Name(name) => self.names.admit(self.worked, name),
@@ -252,12 +223,7 @@ impl Transport for MioTransport {
     }
 
     fn can_send(&mut self) -> bool {
-        match self.kind {
-            // Each peer has a queue of its own, which says when it is full.
-            SocketKind::Dealer | SocketKind::Router | SocketKind::Pub => true,
-            SocketKind::Push => self.waiting.is_empty() && self.rotation.has_any(),
-            SocketKind::Pull | SocketKind::Sub => false,
-        }
+        self.socket.can_send()
     }
 
     fn send(&mut self, message: Transmit) -> Result<Flow, TransportError> {
@@ -270,19 +236,19 @@ impl Transport for MioTransport {
     }
 
     fn receive(&mut self) -> Result<Option<(PeerId, Multipart)>, TransportError> {
-        if !self.inbox.has_messages() {
+        if !self.socket.has_messages() {
             self.flush_all();
             self.work();
         }
-        let message = self.inbox.next_message();
+        let message = self.socket.receive();
         if message.is_none() {
-            self.announce();
+            self.publish_deadline();
         }
         Ok(message)
     }
 
     fn poll_peer(&mut self) -> Option<PeerEvent> {
-        self.inbox.next_event()
+        self.socket.poll_peer_event()
     }
 
     fn knows_peers(&self) -> bool {
@@ -290,24 +256,19 @@ impl Transport for MioTransport {
     }
 
     fn remote(&self, peer: PeerId) -> Option<String> {
-        let slot = self.slots.get(*self.peers.get(&peer)?)?;
-        slot.connection().map(|connection| connection.stream.to_string())
+        let connection = self.socket.connection_of(peer)?;
+        self.socket.remote(connection).map(str::to_owned)
     }
 
     fn reset(&mut self, peer: PeerId, reason: &str) {
-        if let Some(slot) = self.peers.get(&peer).copied() {
-            let going_away = self.connection(slot).and_then(|connection| connection.going_away);
-            match going_away {
-                Some(why) => self.end(slot, &Ending::Left(why)),
-                None => self.end_connection(slot, reason, "nothing was heard for too long"),
-            }
-            self.announce();
-        }
+        self.socket.reset(peer, reason);
+        self.follow();
+        self.publish_deadline();
     }
 
     fn drain(&mut self) {
         self.stop_accepting();
-        self.announce();
+        self.publish_deadline();
     }
 
     fn finish(&mut self) {
@@ -315,42 +276,33 @@ impl Transport for MioTransport {
     }
 
     fn cut_off(&mut self, peer: PeerId, reason: &str) {
-        if let Some(slot) = self.peers.get(&peer).copied() {
-            self.cut_off_connection(slot, reason);
-            self.announce();
-        }
+        self.flush_peer(peer);
+        self.socket.cut_off(peer, reason);
+        self.follow();
+        self.publish_deadline();
     }
 
     fn discard(&mut self, route: &Route) {
-        if let Some(slot) = self.peers.get(&route.peer).copied()
-            && let Some(connection) = self.connection(slot)
-        {
-            drop(connection.engine.take_unsent());
-            self.recount(slot);
-        }
+        self.socket.discard(route.peer);
     }
 
     fn retained_bytes(&self) -> usize {
-        self.retained
+        self.socket.retained_bytes()
     }
 
     fn retained_by_route(&self) -> Vec<(Route, usize)> {
-        let retained = |(peer, slot): (&PeerId, &usize)| {
-            let connection = self.slots.get(*slot)?.connection()?;
-            Some((Route { peer: *peer, identity: None }, connection.retained))
-        };
-        self.peers.iter().filter_map(retained).collect()
+        self.socket.retained_by_route()
     }
 
     fn progress_of(&self, peer: PeerId) -> Option<u64> {
-        let slot = self.peers.get(&peer)?;
-        Some(self.slots.get(*slot)?.connection()?.written)
+        self.socket.progress_of(peer)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        if self.runnable.is_empty() && !self.inbox.has_news() {
+        if self.runnable.is_empty() && !self.socket.has_news() {
             let timer = self.timers.first().map(|(at, _)| *at);
-            [timer, self.pool_due, self.partings.due()].into_iter().flatten().min()
+            let due = [timer, self.socket.poll_timeout(), self.pool_due, self.partings.due()];
+            due.into_iter().flatten().min()
         } else {
             // What was too much for one round makes the next wait a short one.
             Some(self.worked)
@@ -374,7 +326,7 @@ impl fmt::Debug for MioTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MioTransport")
             .field("kind", &self.kind)
-            .field("peers", &self.peers.len())
+            .field("peers", &self.socket.peer_count())
             .finish_non_exhaustive()
     }
 }

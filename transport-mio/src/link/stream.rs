@@ -73,11 +73,6 @@ impl Stream {
         Ok(Self { socket: Socket::Unix(socket), peer: Peer::Endpoint(endpoint) })
     }
 
-    /// Whether both ends are on this machine, of which the system tells either when the other has gone.
-    pub(crate) fn is_local(&self) -> bool {
-        matches!(self.socket, Socket::Unix(_))
-    }
-
     /// Says that its address was found by the name in this endpoint.
     pub(crate) fn set_endpoint(&mut self, endpoint: &Arc<str>) {
         if let Peer::Address(address) = self.peer {

@@ -7,7 +7,7 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::MioTransport;
+use super::{MioTransport, sources::Slot};
 
 /// Where the linger has no end: how long is waited for something at a time, and, once all is written, for peers to hang up.
 const ENDLESS: Duration = Duration::from_secs(1);
@@ -26,7 +26,7 @@ impl MioTransport {
             if self.is_finished {
                 self.hang_up();
             }
-            if is_written && (!self.is_finished || self.peers.is_empty()) {
+            if is_written && (!self.is_finished || self.socket.peer_count() == 0) {
                 return;
             }
             if is_written {
@@ -41,31 +41,34 @@ impl MioTransport {
 
     /// Writes as much of what is left as there is room for; true when nothing is left.
     fn write_rest(&mut self) -> bool {
-        let slots: Vec<usize> = self.peers.values().copied().collect();
+        let slots = self.ready_slots();
         for slot in slots {
             if let Some(connection) = self.connection(slot) {
                 connection.set_writable();
             }
             self.flush(slot);
-            let failed = self.connection(slot).and_then(|connection| connection.failed.take());
-            if let Some(ending) = failed {
-                self.end(slot, &ending);
-            }
+            self.after_read(slot, false, Instant::now());
         }
-        let mut connections = self.slots.iter().filter_map(|(_, slot)| slot.connection());
-        !connections.any(|connection| connection.peer.is_some() && connection.engine.has_output())
+        !self.socket.ready_connections().any(|id| self.socket.has_output(id))
+    }
+
+    /// The slots of all connections with a peer.
+    fn ready_slots(&self) -> Vec<usize> {
+        self.socket.ready_connections().filter_map(|id| self.slot_of(id)).collect()
     }
 
     /// Says the last word where nothing else is left to say, and reads on until the peer ends its connection as well: to
     /// close one on which something was not read would throw away what has not reached the peer yet.
     fn hang_up(&mut self) {
-        let slots: Vec<usize> = self.peers.values().copied().collect();
+        let slots = self.ready_slots();
         let mut scratch = std::mem::take(&mut self.scratch);
         for slot in slots {
-            let Some(connection) = self.connection(slot) else { continue };
-            if !connection.has_hung_up && !connection.engine.has_output() {
-                connection.engine.go_away(true);
-                connection.write();
+            let Self { slots, socket, .. } = self;
+            let connection = slots.get_mut(slot).and_then(Slot::connection_mut);
+            let Some(connection) = connection else { continue };
+            if !connection.has_hung_up && !socket.has_output(connection.id) {
+                socket.say_last_word(connection.id);
+                connection.write(socket);
                 connection.stream.shut_down_writing();
                 connection.has_hung_up = true;
             }
@@ -90,9 +93,9 @@ impl MioTransport {
     fn wait(&self, time: Duration) -> bool {
         let connections = self.slots.iter().filter_map(|(_, slot)| slot.connection());
         let mut waits: Vec<PollFd<'_>> = connections
-            .filter(|connection| connection.peer.is_some())
+            .filter(|connection| self.socket.peer_of(connection.id).is_some())
             .filter_map(|connection| {
-                let flags = match (connection.engine.has_output(), connection.has_hung_up) {
+                let flags = match (self.socket.has_output(connection.id), connection.has_hung_up) {
                     (_, true) => PollFlags::IN,
                     (true, false) => PollFlags::OUT,
                     (false, false) => return None,

@@ -62,7 +62,7 @@ impl MioTransport {
             }
             _ => self.add_dialer(endpoint, given.into(), None, now),
         }
-        self.announce();
+        self.publish_deadline();
         Ok(())
     }
 

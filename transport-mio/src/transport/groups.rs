@@ -7,7 +7,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
-use zerorpc_proto::{Endpoint, MonitorEvent, PeerEvent, SocketKind, TcpAddress};
+use zerorpc_proto::{Endpoint, MonitorEvent, SocketKind, TcpAddress};
 
 use super::{MioTransport, endpoints::seed, sources::Slot};
 use crate::link::{Addresses, Resolution, Resolver};
@@ -89,7 +89,7 @@ impl MioTransport {
                     let endpoint = group.given.to_string();
                     if self.members(slot).is_empty() {
                         let after = retry.saturating_duration_since(now);
-                        self.tell(MonitorEvent::Retried { endpoint, reason, after });
+                        self.emit(MonitorEvent::Retried { endpoint, reason, after });
                     } else if !again {
                         tracing::warn!("{endpoint} keeps the addresses that it had: {reason}");
                     }
@@ -144,7 +144,8 @@ impl MioTransport {
 
     fn member(&self, slot: usize) -> Option<Member> {
         let Some(Slot::Dialer(dialed)) = self.slots.get(slot) else { return None };
-        let ready = dialed.connection.as_ref().filter(|connection| connection.peer.is_some());
+        let connection = dialed.connection.as_ref();
+        let ready = connection.filter(|connection| self.socket.peer_of(connection.id).is_some());
         let remote = ready.and_then(|connection| connection.stream.address());
         Some(Member { slot, remote, lane: dialed.dialer.addresses().to_vec() })
     }
@@ -153,18 +154,12 @@ impl MioTransport {
     /// whoever calls it is a peer that is going away, whose connection is ended when nothing is open there.
     fn dismiss(&mut self, slot: usize) {
         const REASON: &str = "the name does not lead to this address any more";
-        let peer = self.connection(slot).and_then(|connection| connection.peer);
-        match (self.kind, peer) {
-            (SocketKind::Dealer, Some(peer)) => {
-                self.inbox.add_event(PeerEvent::GoingAway(peer));
-                self.move_out(slot, REASON);
-            }
-            (SocketKind::Push, Some(_)) => {
-                // What has begun to leave does so, the rest goes to others.
-                let connection = self.connection(slot);
-                let unsent = connection.map(|connection| connection.engine.take_unsent());
-                self.move_out(slot, REASON);
-                self.give_back(unsent.unwrap_or_default());
+        let id = self.connection(slot).map(|connection| connection.id);
+        match id.filter(|id| self.socket.peer_of(*id).is_some()) {
+            Some(id) if self.uses_all_addresses() => {
+                self.socket.retire(id, REASON);
+                self.move_out(slot);
+                self.follow();
             }
             _ => self.close(slot, REASON),
         }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use mio::{Registry, event::Source, unix::SourceFd};
+use zerorpc_zmtp::LastWords;
 
 use crate::connection::Connection;
 
@@ -40,14 +41,21 @@ pub(super) struct Partings {
 #[derive(Debug)]
 struct Parting {
     connection: Connection,
+    words: LastWords,
     since: Instant,
     dropped: usize,
     finished: bool,
 }
 
 impl Partings {
-    /// Takes a connection whose engine has said its last. From now on no event tells of it.
-    pub(super) fn add(&mut self, connection: Connection, registry: &Registry, now: Instant) {
+    /// Takes a connection of which the socket has no more than last words. From now on no event tells of it.
+    pub(super) fn add(
+        &mut self,
+        connection: Connection,
+        words: LastWords,
+        registry: &Registry,
+        now: Instant,
+    ) {
         if self.all.len() >= MOST {
             return;
         }
@@ -55,7 +63,7 @@ impl Partings {
         if let Err(error) = SourceFd(&fd).deregister(registry) {
             return tracing::debug!(%error, "{} cannot be given a last word", connection.stream);
         }
-        self.all.push(Parting { connection, since: now, dropped: 0, finished: false });
+        self.all.push(Parting { connection, words, since: now, dropped: 0, finished: false });
         self.next = Some((now + PACE, PACE));
         self.turn(now);
     }
@@ -95,11 +103,11 @@ impl Parting {
     fn goes_on(&mut self, scratch: &mut Vec<u8>) -> bool {
         let connection = &mut self.connection;
         connection.set_writable();
-        connection.write();
-        if connection.failed.is_some() {
+        connection.write_last(&mut self.words);
+        if connection.write_error.is_some() {
             return false;
         }
-        if !self.finished && !connection.engine.has_output() {
+        if !self.finished && !self.words.has_output() {
             self.finished = true;
             connection.stream.shut_down_writing();
         }

@@ -7,10 +7,11 @@ use std::{
 
 use mio::{Interest, Token};
 use zerorpc_proto::MonitorEvent;
+use zerorpc_zmtp::{ConnectionId, Origin};
 
 use super::{BUDGET, MioTransport, endings::Complaint, groups::Group};
 use crate::{
-    connection::{Connection, Origin},
+    connection::{Connection, Source},
     link::{Burst, Dial, Dialer, Listener, Stream},
     waiter::Readiness,
 };
@@ -84,15 +85,12 @@ impl Slot {
         }
     }
 
-    fn wake(&mut self) -> &mut Option<Instant> {
+    fn wake(&mut self) -> Option<&mut Option<Instant>> {
         match self {
-            Self::Listener(bound) => &mut bound.wake,
-            Self::Dialer(dialed) => match &mut dialed.connection {
-                Some(connection) => &mut connection.wake,
-                None => &mut dialed.wake,
-            },
-            Self::Group(group) => &mut group.wake,
-            Self::Accepted(connection) => &mut connection.wake,
+            Self::Listener(bound) => Some(&mut bound.wake),
+            Self::Dialer(dialed) => Some(&mut dialed.wake),
+            Self::Group(group) => Some(&mut group.wake),
+            Self::Accepted(_) => None,
         }
     }
 }
@@ -118,9 +116,10 @@ impl MioTransport {
         self.ready = ready;
         while let Some((at, slot)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
             self.timers.remove(&(at, slot));
-            self.expire(slot, at, now);
+            self.expire(slot, now);
         }
-        while !self.inbox.has_messages()
+        self.expire_connections(now);
+        while !self.socket.has_messages()
             && self.budget > 0
             && let Some(slot) = self.runnable.pop_front()
         {
@@ -135,6 +134,8 @@ impl MioTransport {
             };
             self.budget = self.budget.saturating_sub(TURN.max(read));
         }
+        // A peer has come with the name of another one.
+        self.expire_connections(now);
         self.look_after_pool(now);
         self.partings.work(now);
     }
@@ -153,7 +154,7 @@ impl MioTransport {
     fn note(&mut self, readiness: Readiness, now: Instant) {
         let Readiness { token: Token(slot), readable, writable, closing } = readiness;
         if let Some(connection) = self.connection(slot) {
-            connection.closing |= closing;
+            connection.is_closing |= closing;
             if readable {
                 self.enqueue(slot);
             }
@@ -184,24 +185,23 @@ impl MioTransport {
     }
 
     /// A timer has come up.
-    fn expire(&mut self, slot: usize, at: Instant, now: Instant) {
+    fn expire(&mut self, slot: usize, now: Instant) {
         let Some(source) = self.slots.get_mut(slot) else { return };
-        if *source.wake() != Some(at) {
-            return;
+        if let Some(wake) = source.wake() {
+            *wake = None;
         }
-        *source.wake() = None;
         match source {
             Slot::Listener(_) => self.enqueue(slot),
             Slot::Group(_) => self.resolve(slot, now),
-            Slot::Dialer(dialed) if dialed.connection.is_none() => self.dial(slot, now),
-            Slot::Dialer(_) | Slot::Accepted(_) => self.expire_connection(slot, now),
+            Slot::Dialer(_) => self.dial(slot, now),
+            Slot::Accepted(_) => {}
         }
     }
 
     /// Has a source looked at at that time, if there is one, and at no other.
     pub(super) fn schedule(&mut self, slot: usize, at: Option<Instant>) {
         let Some(source) = self.slots.get_mut(slot) else { return };
-        let wake = source.wake();
+        let Some(wake) = source.wake() else { return };
         if *wake == at {
             return;
         }
@@ -226,7 +226,7 @@ impl MioTransport {
             Burst::More => self.enqueue(slot),
             Burst::Exhausted { reason, retry } => {
                 let event = MonitorEvent::AcceptFailed { endpoint, reason };
-                self.tell_as(event, Some(Complaint::Accept));
+                self.emit_as(event, Some(Complaint::Accept));
                 self.schedule(slot, Some(retry));
             }
         }
@@ -241,10 +241,10 @@ impl MioTransport {
             tracing::warn!("cannot watch the connection from {stream}: {error}");
             return;
         }
-        let engine = self.engines.of(Origin::Accepted, &stream);
-        let connection = Connection::new(stream, engine, Origin::Accepted, now);
+        let id = self.socket.open_connection(now, Origin::Accepted, stream.to_string());
+        let connection = Connection::new(stream, id, Source::Accepted);
         entry.insert(Slot::Accepted(Box::new(connection)));
-        self.greet(slot);
+        self.on_connected(slot, id);
     }
 
     /// Goes on connecting.
@@ -258,10 +258,9 @@ impl MioTransport {
                 if let Some(wake) = dialed.wake.take() {
                     self.timers.remove(&(wake, slot));
                 }
-                let engine = self.engines.of(Origin::Dialed, &stream);
-                let connection = Connection::new(stream, engine, Origin::Dialed, now);
-                dialed.connection = Some(connection);
-                self.greet(slot);
+                let id = self.socket.open_connection(now, Origin::Dialed, stream.to_string());
+                dialed.connection = Some(Connection::new(stream, id, Source::Dialed));
+                self.on_connected(slot, id);
             }
             Dial::Failed { reason, retry } => {
                 let (endpoint, group) = (dialed.given.to_string(), dialed.group);
@@ -281,14 +280,13 @@ impl MioTransport {
         now: Instant,
     ) {
         let after: Duration = retry.saturating_duration_since(now);
-        self.tell(MonitorEvent::Retried { endpoint, reason, after });
+        self.emit(MonitorEvent::Retried { endpoint, reason, after });
         self.schedule(slot, Some(retry));
     }
 
     /// Sends the first bytes of a new connection, and looks for the peer's.
-    fn greet(&mut self, slot: usize) {
-        let timeout = self.connection(slot).and_then(|connection| connection.engine.poll_timeout());
-        self.schedule(slot, timeout);
+    fn on_connected(&mut self, slot: usize, id: ConnectionId) {
+        self.set_place(id, slot);
         self.flush(slot);
         self.enqueue(slot);
     }
@@ -296,7 +294,7 @@ impl MioTransport {
     /// Forgets a source.
     pub(super) fn remove_slot(&mut self, slot: usize) {
         if let Some(mut source) = self.slots.try_remove(slot)
-            && let Some(wake) = source.wake().take()
+            && let Some(wake) = source.wake().and_then(Option::take)
         {
             self.timers.remove(&(wake, slot));
         }

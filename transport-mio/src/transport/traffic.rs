@@ -1,237 +1,172 @@
-//! Connections at work: reading, writing, coming and going.
+//! Connections at work: reading and writing, and what the socket says of them.
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
-use bytes::Bytes;
-use zerorpc_proto::{
-    Envelope, MonitorEvent, Multipart, Payload, PeerEvent, PeerId, Route, SocketKind, Transmit,
-};
+use zerorpc_proto::{Flow, MonitorEvent, PeerId, Transmit, TransportError};
+use zerorpc_zmtp::{ConnectionId, SocketEvent};
 
 use super::{MioTransport, sources::Slot};
-use crate::connection::{Connection, Ending, Origin, Read};
-use zerorpc_zmtp::{Frames, Outgoing, PeerInfo, Violation, ZmtpEvent};
+use crate::connection::{Read, StreamEnd};
 
 impl MioTransport {
     /// Reads once from a connection, so that a fast peer does not starve others; how many bytes.
     pub(super) fn run(&mut self, slot: usize, now: Instant) -> usize {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let Some(connection) = self.connection(slot) else {
-            self.scratch = scratch;
-            return 0;
-        };
+        let Self { slots, socket, scratch, .. } = self;
+        let Some(connection) = slots.get_mut(slot).and_then(Slot::connection_mut) else { return 0 };
         connection.runnable = false;
-        let read = connection.read(now, &mut scratch);
+        let read = connection.read(socket, now, scratch);
         scratch.clear();
-        self.scratch = scratch;
-        self.follow_up(slot, read)
-    }
-
-    /// Does what follows from a read; how many bytes.
-    fn follow_up(&mut self, slot: usize, read: Result<Read, Ending>) -> usize {
-        // What came before an error counts.
-        self.take_events(slot);
+        let id = connection.id;
         match read {
             Ok(Read { count, more }) => {
-                // Reading may have called for an answer: the next step of the handshake, a PONG.
-                self.flush(slot);
-                let timeout =
-                    self.connection(slot).and_then(|connection| connection.engine.poll_timeout());
-                self.schedule(slot, timeout);
-                let failed = self.connection(slot).and_then(|connection| connection.failed.clone());
-                match failed {
-                    Some(ending) if !more => self.end(slot, &ending),
-                    _ if more => self.enqueue(slot),
-                    _ => {}
-                }
-                if self.connection(slot).is_some_and(|connection| connection.going_away.is_some()) {
-                    self.retire(slot);
+                self.follow();
+                if let Some(slot) = self.slot_of(id) {
+                    // Reading may have called for an answer: the next step of the handshake, a PONG.
+                    self.flush(slot);
+                    self.after_read(slot, more, now);
                 }
                 count
             }
-            Err(ending) => {
-                self.end(slot, &ending);
+            Err(end) => {
+                self.end_of_stream(id, end, now);
                 0
             }
         }
     }
 
-    /// A connection has been silent for too long, or has to say something.
-    pub(super) fn expire_connection(&mut self, slot: usize, now: Instant) {
-        // What waits may show that the peer is there: this process may have been stopped for a while.
-        self.run(slot, now);
-        let Some(connection) = self.connection(slot) else { return };
-        let mute = !connection.engine.has_heard();
-        match connection.engine.handle_timeout(now) {
-            Ok(()) => {
-                let timeout = connection.engine.poll_timeout();
-                self.flush(slot);
-                self.schedule(slot, timeout);
-            }
-            Err(Violation::HandshakeTimeout(after)) if mute => self.end(slot, &Ending::Mute(after)),
-            Err(violation) => self.end(slot, &violation.into()),
+    pub(super) fn after_read(&mut self, slot: usize, more: bool, now: Instant) {
+        if more {
+            return self.enqueue(slot);
+        }
+        if let Some(connection) = self.connection(slot)
+            && let Some(error) = connection.write_error.take()
+        {
+            let id = connection.id;
+            self.end_of_stream(id, StreamEnd::Failed(error), now);
         }
     }
 
-    fn take_events(&mut self, slot: usize) {
-        while let Some(connection) = self.slots.get_mut(slot).and_then(Slot::connection_mut)
-            && let Some(event) = connection.engine.poll_event()
-        {
+    /// Tells the socket that a stream has ended.
+    pub(super) fn end_of_stream(&mut self, id: ConnectionId, end: StreamEnd, now: Instant) {
+        match end {
+            StreamEnd::Eof => self.socket.handle_eof(now, id),
+            StreamEnd::Failed(error) => self.socket.handle_io_error(now, id, &error),
+        }
+        self.follow();
+    }
+
+    /// Has the socket judge those that were silent for too long, if there are any.
+    pub(super) fn expire_connections(&mut self, now: Instant) {
+        if self.socket.poll_timeout().is_none_or(|due| due > now) {
+            return;
+        }
+        // What waits may show that a peer is there: this process may have been stopped for a while.
+        for id in self.socket.due(now) {
+            if let Some(slot) = self.slot_of(id) {
+                self.run(slot, now);
+            }
+        }
+        self.socket.handle_timeout(now);
+        self.follow();
+        self.flush_all();
+    }
+
+    /// Does what the socket says of connections.
+    pub(super) fn follow(&mut self) {
+        while let Some(event) = self.socket.poll_event() {
             match event {
-                ZmtpEvent::Message(frames) => {
-                    connection.spoke_at = Some(connection.heard_at);
-                    if let Some((peer, message)) = connection.peer.zip(multipart(frames)) {
-                        self.inbox.add_message(peer, message);
+                SocketEvent::Ready { connection, peer, remote } => {
+                    if let Some(slot) = self.slot_of(connection)
+                        && let Some(Slot::Dialer(dialed)) = self.slots.get_mut(slot)
+                    {
+                        dialed.dialer.established();
+                    }
+                    let remote = remote.to_string();
+                    self.emit(MonitorEvent::Connected { peer, remote });
+                }
+                SocketEvent::GoingAway { connection, peer, remote } => {
+                    let remote = remote.to_string();
+                    self.emit(MonitorEvent::GoingAway { peer, remote });
+                    if let Some(slot) = self.slot_of(connection) {
+                        self.retire(slot);
                     }
                 }
-                ZmtpEvent::Subscribe(topic) => connection.topics.subscribe(topic),
-                ZmtpEvent::Cancel(topic) => connection.topics.cancel(&topic),
-                ZmtpEvent::Ready(info) => self.welcome(slot, &info),
-                ZmtpEvent::GoAway { is_last } => self.hear_goodbye(slot, is_last),
+                SocketEvent::AllWritten { connection } => {
+                    let slot = self.slot_of(connection);
+                    if let Some(connection) = slot.and_then(|slot| self.connection(slot)) {
+                        connection.stream.shut_down_writing();
+                    }
+                }
+                SocketEvent::Closed(closed) => self.on_closed(*closed),
+                _ => {}
             }
         }
     }
 
-    /// The handshake is over: the connection is a peer.
-    fn welcome(&mut self, slot: usize, info: &PeerInfo) {
-        if self.kind == SocketKind::Router && !info.identity.is_empty() {
-            if let Err(ending) = self.claim(slot, &info.identity) {
-                return self.end(slot, &ending);
+    /// Hands a message to the socket, which may have it written at once where much waits.
+    pub(super) fn route(&mut self, message: Transmit) -> Result<Flow, TransportError> {
+        let Self { socket, slots, places, runnable, .. } = self;
+        let dropped = socket.dropped_messages();
+        let sent = socket.send_with(message, &mut |socket, id| {
+            let slot = places.get(id.index()).copied();
+            let Some(slot) = slot else { return };
+            let Some(connection) = slots.get_mut(slot).and_then(Slot::connection_mut) else {
+                return;
+            };
+            connection.write(socket);
+            if connection.write_error.is_some()
+                && !std::mem::replace(&mut connection.runnable, true)
+            {
+                runnable.push_back(slot);
             }
-            self.identities.insert(info.identity.clone(), PeerId(self.next_peer));
+        });
+        if socket.dropped_messages() > dropped {
+            tracing::debug!("dropped a message for subscribers that do not keep up");
         }
-        let peer = PeerId(self.next_peer);
-        let kind = self.kind;
-        let Some(connection) = self.connection(slot) else { return };
-        connection.peer = Some(peer);
-        if kind == SocketKind::Router {
-            connection.identity = info.identity.clone();
-        }
-        if kind == SocketKind::Sub {
-            connection.engine.subscribe(b"");
-        }
-        let remote = connection.stream.to_string();
-        if let Some(Slot::Dialer(dialed)) = self.slots.get_mut(slot) {
-            dialed.dialer.established();
-        }
-        self.next_peer += 1;
-        self.peers.insert(peer, slot);
-        if matches!(kind, SocketKind::Dealer | SocketKind::Push) {
-            self.rotation.add(peer);
-        }
-        self.inbox.add_event(PeerEvent::Up(peer));
-        self.tell(MonitorEvent::Connected { peer, remote });
-        if self.is_draining {
-            self.say_goodbye(slot);
-        }
-        self.send_waiting();
+        self.follow();
+        sent.map_err(|error| TransportError(error.to_string()))
     }
 
-    /// Remembers that a connection has something to say.
-    pub(super) fn flush_later(&mut self, slot: usize) {
-        if let Some(connection) = self.connection(slot)
-            && !std::mem::replace(&mut connection.unwritten, true)
-        {
-            self.unwritten.push(slot);
-        }
-    }
-
-    /// Writes what all those connections have to say, as far as there is room.
+    /// Writes what all connections have to say, as far as there is room.
     pub(super) fn flush_all(&mut self) {
-        while let Some(slot) = self.unwritten.pop() {
-            self.flush(slot);
+        while let Some(id) = self.socket.poll_flush() {
+            if let Some(slot) = self.slot_of(id) {
+                self.flush(slot);
+            }
         }
     }
 
     /// Writes what a connection has to say, as far as there is room.
     pub(super) fn flush(&mut self, slot: usize) {
-        let (messages, bytes) = (self.options.high_water_mark, self.options.high_water_bytes);
-        let kind = self.kind;
-        let Some(connection) = self.connection(slot) else { return };
-        connection.unwritten = false;
-        connection.write();
-        self.recount(slot);
-        let Some(connection) = self.connection(slot) else { return };
-        if connection.failed.is_some() {
+        let Self { slots, socket, .. } = self;
+        let Some(connection) = slots.get_mut(slot).and_then(Slot::connection_mut) else { return };
+        connection.write(socket);
+        if connection.write_error.is_some() {
             // What the peer sent before it went is still to be read; that ends the connection.
-            return self.enqueue(slot);
+            self.enqueue(slot);
         }
-        let retired = connection.origin == Origin::Retired;
-        if retired && kind == SocketKind::Push && !connection.engine.has_output() {
-            // Nothing comes that would have to be waited for, and nothing more can be said, not even a PING.
-            connection.stream.shut_down_writing();
-            self.schedule(slot, None);
-        }
-        let Some(connection) = self.connection(slot) else { return };
-        if connection.congested && !connection.is_over(messages.div_ceil(2), bytes / 2) {
-            connection.congested = false;
-            connection.beyond = 0;
-            if let Some(peer) = connection.peer {
-                self.inbox.add_event(PeerEvent::Drained(Route { peer, identity: None }));
-                if matches!(kind, SocketKind::Dealer | SocketKind::Push) && !retired {
-                    self.rotation.add(peer);
-                    self.send_waiting();
-                }
-            }
+        self.follow();
+    }
+
+    /// Writes what a peer's connection has to say, as far as there is room.
+    pub(super) fn flush_peer(&mut self, peer: PeerId) {
+        if let Some(slot) = self.socket.connection_of(peer).and_then(|id| self.slot_of(id)) {
+            self.flush(slot);
         }
     }
 
-    /// Has messages that have not left go to others, before those that wait already.
-    pub(super) fn give_back(&mut self, unsent: Vec<Outgoing>) {
-        for message in unsent.into_iter().rev() {
-            self.waiting.push_front(message);
-        }
-        self.send_waiting();
+    /// The slot of a connection, as long as it stands.
+    pub(super) fn slot_of(&self, id: ConnectionId) -> Option<usize> {
+        let slot = *self.places.get(id.index())?;
+        let connection = self.slots.get(slot)?.connection()?;
+        (connection.id == id).then_some(slot)
     }
 
-    /// Counts what is kept for a connection.
-    pub(super) fn recount(&mut self, slot: usize) {
-        if let Some(connection) = self.slots.get_mut(slot).and_then(Slot::connection_mut) {
-            // Nobody's before the handshake is over, which is bounded by itself.
-            let retained = connection.peer.map_or(0, |_| connection.retained_bytes());
-            self.retained += retained;
-            self.retained -= std::mem::replace(&mut connection.retained, retained);
+    /// Remembers where a connection is.
+    pub(super) fn set_place(&mut self, id: ConnectionId, slot: usize) {
+        if self.places.len() <= id.index() {
+            self.places.resize(id.index() + 1, usize::MAX);
         }
-    }
-
-    /// A peer has gone: its name is free, and what it did not get goes back.
-    pub(super) fn farewell(&mut self, peer: PeerId, connection: &mut Connection, told: Arc<str>) {
-        self.peers.remove(&peer);
-        self.rotation.remove(peer);
-        if !connection.identity.is_empty() {
-            self.identities.remove(&connection.identity);
-        }
-        let unsent = connection.engine.take_unsent();
-        match self.kind {
-            SocketKind::Dealer => {
-                for message in unsent {
-                    if let Some(message) = returned(peer, message) {
-                        self.inbox.add_event(PeerEvent::Returned(message));
-                    }
-                }
-            }
-            SocketKind::Push => self.give_back(unsent),
-            SocketKind::Router | SocketKind::Pull | SocketKind::Pub | SocketKind::Sub => {}
-        }
-        self.inbox.add_event(PeerEvent::Down(peer, told));
-    }
-}
-
-/// The message that was handed to [`MioTransport::send`](zerorpc_proto::Transport::send), from what was made
-/// of it.
-fn returned(to: PeerId, message: Outgoing) -> Option<Transmit> {
-    let Outgoing { mut frames, tail } = message;
-    let head = frames.pop()?;
-    let _delimiter = frames.pop();
-    let envelope: Envelope = frames.into_iter().collect::<Envelope>();
-    let payload = Payload { head, body: if tail.is_empty() { Bytes::new() } else { tail } };
-    Some(Transmit { to, envelope, payload })
-}
-
-/// Splits a message into envelope and payload.
-fn multipart(mut frames: Frames) -> Option<Multipart> {
-    match frames.len() {
-        // A delimiter and a payload, as nearly all messages have.
-        2 => frames.pop().map(Multipart::direct),
-        _ => Multipart::from_frames(None, frames),
+        self.places[id.index()] = slot;
     }
 }

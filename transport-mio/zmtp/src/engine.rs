@@ -195,8 +195,7 @@ impl Engine {
 
     /// After something that is not ZMTP, behind which a peer of ZMTP waits: the rest of a greeting, and why it is
     /// refused. Not where an identity stands in the way, which was sent already.
-    #[doc(hidden)]
-    pub fn refuse_unheard(&mut self, words: &str) {
+    pub(crate) fn refuse_unheard(&mut self, words: &str) {
         if matches!(self.phase, Phase::Dead(_)) && self.config.identity.as_bytes().is_empty() {
             greeting::finish(&self.config.mechanism, &mut self.outbox);
             self.outbox.error(words);

@@ -152,8 +152,7 @@ impl Violation {
     }
 
     /// Whether it may come from something that does not speak ZMTP at all.
-    #[doc(hidden)]
-    pub fn is_strange(&self) -> bool {
+    pub(crate) fn is_strange(&self) -> bool {
         matches!(
             self,
             Self::NoLength

@@ -5,29 +5,39 @@ use std::fmt;
 use super::error::show;
 
 /// How many bytes of an opening are looked at.
-pub const OPENING: usize = 24;
+pub(super) const OPENING: usize = 24;
 
-/// Something else than ZMTP, by its first bytes.
+/// Something else than ZMTP, known by its first bytes. Displays as what it is, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Foreign {
-    pub kind: Kind,
+    kind: ForeignKind,
     /// What it began with, fit to be shown.
     opening: String,
 }
 
-/// What it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+/// What may come where ZMTP is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ForeignKind {
     /// The header by which a proxy tells whom it comes from; ZMTP may follow.
     Proxied,
+    /// A request over HTTP, of a browser or a health check.
     HttpRequest,
+    /// An answer over HTTP.
     HttpResponse,
+    /// TLS, or SSL 3.0.
     Tls,
+    /// SSH.
     Ssh,
+    /// The protocol of Redis.
     Redis,
+    /// AMQP.
     Amqp,
+    /// MQTT.
     Mqtt,
+    /// The protocol of PostgreSQL.
     Postgres,
+    /// Printable text.
     Text,
 }
 
@@ -35,43 +45,43 @@ pub enum Kind {
 const PROXY_V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
 /// How they begin; the first that fits counts.
-const OPENINGS: [(&[u8], Kind); 24] = [
-    (b"PROXY ", Kind::Proxied),
-    (PROXY_V2, Kind::Proxied),
-    (b"GET ", Kind::HttpRequest),
-    (b"POST ", Kind::HttpRequest),
-    (b"HEAD ", Kind::HttpRequest),
-    (b"PUT ", Kind::HttpRequest),
-    (b"DELETE ", Kind::HttpRequest),
-    (b"OPTIONS ", Kind::HttpRequest),
-    (b"PATCH ", Kind::HttpRequest),
-    (b"CONNECT ", Kind::HttpRequest),
-    (b"TRACE ", Kind::HttpRequest),
+const OPENINGS: [(&[u8], ForeignKind); 24] = [
+    (b"PROXY ", ForeignKind::Proxied),
+    (PROXY_V2, ForeignKind::Proxied),
+    (b"GET ", ForeignKind::HttpRequest),
+    (b"POST ", ForeignKind::HttpRequest),
+    (b"HEAD ", ForeignKind::HttpRequest),
+    (b"PUT ", ForeignKind::HttpRequest),
+    (b"DELETE ", ForeignKind::HttpRequest),
+    (b"OPTIONS ", ForeignKind::HttpRequest),
+    (b"PATCH ", ForeignKind::HttpRequest),
+    (b"CONNECT ", ForeignKind::HttpRequest),
+    (b"TRACE ", ForeignKind::HttpRequest),
     // HTTP/2, and so gRPC.
-    (b"PRI * HTTP", Kind::HttpRequest),
-    (b"HTTP/", Kind::HttpResponse),
+    (b"PRI * HTTP", ForeignKind::HttpRequest),
+    (b"HTTP/", ForeignKind::HttpResponse),
     // A record with a handshake, or an alert: SSL 3.0 and all that is called TLS.
-    (b"\x16\x03", Kind::Tls),
-    (b"\x15\x03", Kind::Tls),
-    (b"SSH-", Kind::Ssh),
-    (b"*1\r\n$", Kind::Redis),
-    (b"*2\r\n$", Kind::Redis),
-    (b"*3\r\n$", Kind::Redis),
-    (b"PING\r\n", Kind::Redis),
-    (b"-ERR ", Kind::Redis),
-    (b"AMQP", Kind::Amqp),
-    (b"\0\0\0\x08\x04\xd2\x16\x2f", Kind::Postgres),
-    (b"\0\0\0\x08\x04\xd2\x16\x30", Kind::Postgres),
+    (b"\x16\x03", ForeignKind::Tls),
+    (b"\x15\x03", ForeignKind::Tls),
+    (b"SSH-", ForeignKind::Ssh),
+    (b"*1\r\n$", ForeignKind::Redis),
+    (b"*2\r\n$", ForeignKind::Redis),
+    (b"*3\r\n$", ForeignKind::Redis),
+    (b"PING\r\n", ForeignKind::Redis),
+    (b"-ERR ", ForeignKind::Redis),
+    (b"AMQP", ForeignKind::Amqp),
+    (b"\0\0\0\x08\x04\xd2\x16\x2f", ForeignKind::Postgres),
+    (b"\0\0\0\x08\x04\xd2\x16\x30", ForeignKind::Postgres),
 ];
 
 impl Foreign {
     /// What began like this and has proved not to be ZMTP; `None` when it is like nothing that is known.
-    pub fn recognise(opening: &[u8]) -> Option<Self> {
+    pub(super) fn recognise(opening: &[u8]) -> Option<Self> {
         let known = OPENINGS.iter().find(|(start, _)| opening.starts_with(start));
         let kind = match known {
             Some((_, kind)) => *kind,
-            None if is_mqtt(opening) => Kind::Mqtt,
-            None if is_text(opening) => Kind::Text,
+            None if is_mqtt(opening) => ForeignKind::Mqtt,
+            None if is_text(opening) => ForeignKind::Text,
             None => return None,
         };
         // No more of an opening than tells what it is: what follows may be a secret.
@@ -80,13 +90,19 @@ impl Foreign {
     }
 
     /// For a peer of ZMTP behind it.
-    pub fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         format!("in front of your greeting, something else came: {self}")
     }
 
+    /// What it is.
+    #[must_use]
+    pub fn kind(&self) -> ForeignKind {
+        self.kind
+    }
+
     /// Whether a peer of ZMTP may stand behind it.
-    pub fn is_proxied(&self) -> bool {
-        self.kind == Kind::Proxied
+    pub(super) fn is_proxied(&self) -> bool {
+        self.kind == ForeignKind::Proxied
     }
 }
 
@@ -104,28 +120,30 @@ impl fmt::Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, opening } = self;
         let (what, todo) = match kind {
-            Kind::Proxied => (
+            ForeignKind::Proxied => (
                 "it began with a PROXY protocol header instead of ZMTP",
                 "switch that off in the proxy in between (send-proxy or send-proxy-v2 in HAProxy)",
             ),
-            Kind::HttpRequest => (
+            ForeignKind::HttpRequest => (
                 "it speaks HTTP, not ZMTP",
                 "this is no web server: give browsers, scrapers and health checks another port",
             ),
-            Kind::HttpResponse => (
+            ForeignKind::HttpResponse => (
                 "it speaks HTTP, not ZMTP",
                 "a web server or an HTTP proxy is there: check the address, or the proxy's mode (tcp)",
             ),
-            Kind::Tls => (
+            ForeignKind::Tls => (
                 "it speaks TLS, not ZMTP",
                 "TLS has to end before this port: check the address, or the settings of what is in between",
             ),
-            Kind::Ssh => ("it speaks SSH, not ZMTP", "check the port"),
-            Kind::Redis => ("it speaks the protocol of Redis, not ZMTP", "check the port"),
-            Kind::Amqp => ("it speaks AMQP, not ZMTP", "check the port"),
-            Kind::Mqtt => ("it speaks MQTT, not ZMTP", "check the port"),
-            Kind::Postgres => ("it speaks the protocol of PostgreSQL, not ZMTP", "check the port"),
-            Kind::Text => ("it sent text, not ZMTP", "check the port"),
+            ForeignKind::Ssh => ("it speaks SSH, not ZMTP", "check the port"),
+            ForeignKind::Redis => ("it speaks the protocol of Redis, not ZMTP", "check the port"),
+            ForeignKind::Amqp => ("it speaks AMQP, not ZMTP", "check the port"),
+            ForeignKind::Mqtt => ("it speaks MQTT, not ZMTP", "check the port"),
+            ForeignKind::Postgres => {
+                ("it speaks the protocol of PostgreSQL, not ZMTP", "check the port")
+            }
+            ForeignKind::Text => ("it sent text, not ZMTP", "check the port"),
         };
         write!(f, "{what} (\"{opening}\"); {todo}")
     }

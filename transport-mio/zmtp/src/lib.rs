@@ -61,7 +61,6 @@ mod command;
 mod config;
 mod engine;
 mod error;
-#[allow(missing_docs, reason = "for the sockets of the project alone")]
 mod foreign;
 mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -75,6 +74,7 @@ mod metadata;
 mod null;
 mod outbox;
 mod plain;
+mod socket;
 mod socket_type;
 mod traffic;
 
@@ -89,11 +89,13 @@ pub use config::{
 };
 pub use engine::Engine;
 pub use error::{Blame, Violation};
-#[doc(hidden)]
-pub use foreign::{Foreign, Kind as ForeignKind, OPENING};
+pub use foreign::{Foreign, ForeignKind};
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub use fuzzing::fuzz;
+pub use socket::{
+    CloseReason, Closed, ConnectionId, LastWords, Origin, ReceivesOnly, Socket, SocketEvent,
+};
 pub use socket_type::SocketType;
 
 use frame::Framing;

@@ -237,8 +237,7 @@ fn encode(framing: Framing, message: &Outgoing, batch: &mut Batch) {
 
 impl Outgoing {
     /// Copies what is small: such parts are slices of memory that they share with many others.
-    #[doc(hidden)]
-    pub fn detach(&mut self) {
+    pub(crate) fn detach(&mut self) {
         const SMALL: usize = 4 << 10;
         for part in self.frames.iter_mut().chain([&mut self.tail]) {
             if !part.is_empty() && part.len() < SMALL {

@@ -13,7 +13,7 @@ const MOST_BYTES: usize = 1 << 20;
 /// The beginnings of messages that one peer subscribed to. A set: a topic that was subscribed to twice is
 /// cancelled at once, as libzmq does it.
 #[derive(Debug, Default)]
-pub(crate) struct Topics {
+pub(super) struct Topics {
     prefixes: BTreeSet<Bytes>,
     /// Bytes of all prefixes.
     bytes: usize,
@@ -21,7 +21,7 @@ pub(crate) struct Topics {
 }
 
 impl Topics {
-    pub(crate) fn subscribe(&mut self, topic: Bytes) {
+    pub(super) fn subscribe(&mut self, topic: Bytes) {
         if self.prefixes.contains(&topic) {
             return;
         }
@@ -33,14 +33,14 @@ impl Topics {
         self.prefixes.insert(topic);
     }
 
-    pub(crate) fn cancel(&mut self, topic: &Bytes) {
+    pub(super) fn cancel(&mut self, topic: &Bytes) {
         if self.prefixes.remove(topic) {
             self.bytes -= topic.len();
         }
     }
 
     /// Whether a message that begins with `head`, and goes on with `tail`, is wanted.
-    pub(crate) fn matches(&self, head: &[u8], tail: &[u8]) -> bool {
+    pub(super) fn matches(&self, head: &[u8], tail: &[u8]) -> bool {
         self.everything || self.has_prefix_of(head) || self.has_prefix_beyond(head, tail)
     }
 

@@ -3,14 +3,22 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use zerorpc_proto::{Flow, PeerEvent, PeerId, Route, SocketKind, Transmit, TransportError};
+use zerorpc_proto::{Envelope, Flow, Payload, PeerEvent, PeerId, Route, SocketKind, Transmit};
 
-use super::{MioTransport, sources::Slot};
-use zerorpc_zmtp::{Frames, Outgoing};
+use super::{CloseReason, ConnectionId, Socket};
+use crate::{Frames, Outgoing};
 
 /// How many times the high-water marks may wait for a peer that does not read before it is given up. Between
 /// the two, senders are held back; this is for those that cannot be, and for peers that provoke answers.
 const GIVEN_UP: usize = 4;
+
+/// May write to a connection for which much waits.
+pub(super) type Write<'a> = dyn FnMut(&mut Socket, ConnectionId) + 'a;
+
+/// A message was to be sent over a socket that does not send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a {0:?} socket only receives")]
+pub struct ReceivesOnly(SocketKind);
 
 /// The peers that take turns.
 #[derive(Debug, Default)]
@@ -39,34 +47,38 @@ impl Rotation {
     }
 }
 
-impl MioTransport {
-    pub(super) fn route(&mut self, message: Transmit) -> Result<Flow, TransportError> {
+impl Socket {
+    pub(super) fn route(
+        &mut self,
+        message: Transmit,
+        write: &mut Write<'_>,
+    ) -> Result<Flow, ReceivesOnly> {
         let to = message.to;
-        let route = Route::of(to, &message.envelope);
-        let outgoing = self.outgoing(message);
         match self.kind {
-            SocketKind::Pull | SocketKind::Sub => {
-                Err(TransportError(format!("a {:?} socket only receives", self.kind)))
-            }
+            SocketKind::Pull | SocketKind::Sub => Err(ReceivesOnly(self.kind)),
             SocketKind::Pub => {
-                self.publish(&outgoing);
+                let outgoing = self.outgoing(message);
+                self.publish(&outgoing, write);
                 Ok(Flow::Clear)
             }
             SocketKind::Dealer | SocketKind::Push
                 if matches!(to, PeerId::NAMELESS | PeerId::ANY) =>
             {
+                let route = Route::of(to, &message.envelope);
+                let outgoing = self.outgoing(message);
                 self.waiting.push_back(outgoing);
-                self.send_waiting();
+                self.send_waiting(write);
                 if self.waiting.is_empty() {
                     return Ok(Flow::Clear);
                 }
-                if !self.held.contains(&route) {
-                    self.held.push(route);
+                if !self.congested_routes.contains(&route) {
+                    self.congested_routes.push(route);
                 }
                 Ok(Flow::Congested)
             }
             SocketKind::Dealer | SocketKind::Router | SocketKind::Push => {
-                Ok(self.send_to(to, outgoing))
+                let outgoing = self.outgoing(message);
+                Ok(self.send_to(to, outgoing, write))
             }
         }
     }
@@ -86,90 +98,110 @@ impl MioTransport {
     }
 
     /// Hands a message to one peer; one that is gone does not get it.
-    fn send_to(&mut self, peer: PeerId, mut message: Outgoing) -> Flow {
-        let Some(slot) = self.peers.get(&peer).copied() else {
-            tracing::trace!("dropped a message: {peer} is gone");
-            return Flow::Clear;
-        };
+    fn send_to(&mut self, peer: PeerId, mut message: Outgoing, write: &mut Write<'_>) -> Flow {
+        let Some(index) = self.peers.get(&peer).copied() else { return Flow::Clear };
         let (messages, bytes) = (self.options.high_water_mark, self.options.high_water_bytes);
-        let Some(connection) = self.slots.get_mut(slot).and_then(Slot::connection_mut) else {
-            return Flow::Clear;
-        };
+        let Some(connection) = self.connections.get_mut(index) else { return Flow::Clear };
         let before = connection.engine.queued_bytes();
         if connection.congested {
             // It may wait for long, and should keep no memory that it shares with what does not.
             message.detach();
         }
         connection.engine.send_message(message);
+        let more = connection.engine.queued_bytes() - before;
         if connection.congested {
-            connection.beyond += connection.engine.queued_bytes() - before;
+            connection.sent_while_congested += more;
         }
-        if !std::mem::replace(&mut connection.unwritten, true) {
-            self.unwritten.push(slot);
+        connection.retained += more;
+        self.retained += more;
+        if !std::mem::replace(&mut connection.is_unwritten, true) {
+            self.unwritten.push(index);
         }
         if !connection.is_over(messages, bytes) {
             return Flow::Clear;
         }
-        // That much may be in the way of nothing but this thread.
-        self.flush(slot);
-        let Some(connection) = self.connection(slot) else { return Flow::Clear };
+        let id = connection.id;
+        write(self, id);
         let most_messages = messages.saturating_mul(u32::try_from(GIVEN_UP).unwrap_or(u32::MAX));
+        let Some(connection) = self.connections.get_mut(index).filter(|it| it.id == id) else {
+            return Flow::Clear;
+        };
         if !connection.is_over(messages, bytes) {
             return Flow::Clear;
         }
+        connection.congested = true;
         // The message that congests may be as large as it likes.
         let is_lost = connection.is_over(most_messages, usize::MAX)
-            || connection.beyond > bytes.saturating_mul(GIVEN_UP);
-        connection.congested = true;
-        if is_lost {
-            connection.stream.abort();
-        }
+            || connection.sent_while_congested > bytes.saturating_mul(GIVEN_UP);
         self.rotation.remove(peer);
         if is_lost {
             let words = "what was asked for is not read; read faster, or ask for less at a time";
-            self.end_connection(slot, "it does not read what it asks for", words);
+            connection.engine.part(words);
+            let reason = CloseReason::Dropped("it does not read what it asks for".to_owned());
+            self.finish_off(index, reason, true);
             return Flow::Clear;
         }
         Flow::Congested
     }
 
     /// Hands out messages that wait for whoever comes first.
-    pub(super) fn send_waiting(&mut self) {
+    pub(super) fn send_waiting(&mut self, write: &mut Write<'_>) {
         while !self.waiting.is_empty()
             && let Some(peer) = self.rotation.next()
             && let Some(message) = self.waiting.pop_front()
         {
-            self.send_to(peer, message);
+            self.send_to(peer, message, write);
         }
         if self.waiting.is_empty() {
-            for route in std::mem::take(&mut self.held) {
+            for route in std::mem::take(&mut self.congested_routes) {
                 self.inbox.add_event(PeerEvent::Drained(route));
             }
         }
     }
 
+    /// Has messages that have not left go to others, before those that wait already.
+    pub(super) fn give_back(&mut self, unsent: Vec<Outgoing>) {
+        for message in unsent.into_iter().rev() {
+            self.waiting.push_front(message);
+        }
+        self.send_waiting(&mut |_, _| {});
+    }
+
     /// Hands a message to every subscriber of it that keeps up.
-    fn publish(&mut self, message: &Outgoing) {
+    fn publish(&mut self, message: &Outgoing, write: &mut Write<'_>) {
         let Some(topic) = message.frames.first() else { return };
         // The first frame is in two pieces when it is the only one.
         let more: &[u8] = if message.frames.len() == 1 { &message.tail } else { &[] };
         let (messages, bytes) = (self.options.high_water_mark, self.options.high_water_bytes);
-        let slots: Vec<usize> = self.peers.values().copied().collect();
-        for slot in slots {
-            let Some(connection) = self.connection(slot) else { continue };
-            if !connection.topics.matches(topic, more) {
-                continue;
-            }
+        let wants = |connection: &super::Connection| {
+            connection.peer.is_some() && connection.topics.matches(topic, more)
+        };
+        let subscribers = self.connections.iter().filter(|(_, connection)| wants(connection));
+        let subscribers: Vec<usize> = subscribers.map(|(index, _)| index).collect();
+        for index in subscribers {
+            let Some(connection) = self.connections.get(index) else { continue };
             if connection.is_over(messages, bytes) {
-                self.flush(slot);
+                let id = connection.id;
+                write(self, id);
             }
-            let Some(connection) = self.connection(slot) else { continue };
+            let Some(connection) = self.connections.get_mut(index) else { continue };
             if connection.is_over(messages, bytes) {
-                tracing::debug!("dropped a message: {} does not keep up", connection.stream);
+                self.dropped += 1;
                 continue;
             }
             connection.engine.send_message(message.clone());
-            self.flush_later(slot);
+            self.recount(index);
+            self.mark_unwritten(index);
         }
     }
+}
+
+/// The message that was handed to [`Socket::send`], from what was made of it.
+pub(super) fn returned(to: PeerId, message: Outgoing) -> Option<Transmit> {
+    let Outgoing { mut frames, tail } = message;
+    let head = frames.pop()?;
+    let _delimiter = frames.pop();
+    let envelope: Envelope = frames.into_iter().collect::<Envelope>();
+    let payload = Payload { head, body: if tail.is_empty() { Bytes::new() } else { tail } };
+    Some(Transmit { to, envelope, payload })
 }

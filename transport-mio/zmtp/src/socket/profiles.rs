@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use zerorpc_proto::SocketOptions;
 
-use crate::{connection::Origin, link::Stream};
-use zerorpc_zmtp::{EngineConfig, Heartbeat};
+use super::{Origin, connection::is_local};
+use crate::{EngineConfig, Heartbeat};
 
 /// Settings for the connections of a socket.
 #[derive(Debug)]
-pub(super) struct Engines {
+pub(super) struct Profiles {
     accepted: Reach,
     dialed: Reach,
 }
@@ -22,7 +22,7 @@ struct Reach {
     local: Arc<EngineConfig>,
 }
 
-impl Engines {
+impl Profiles {
     /// What `engine` says, with the times of `options`.
     pub(super) fn new(engine: EngineConfig, options: &SocketOptions) -> Self {
         let reach = |engine: EngineConfig| {
@@ -42,11 +42,11 @@ impl Engines {
     }
 
     /// The settings for a connection.
-    pub(super) fn of(&self, origin: Origin, stream: &Stream) -> &Arc<EngineConfig> {
+    pub(super) fn of(&self, origin: Origin, remote: &str) -> &Arc<EngineConfig> {
         let reach = match origin {
             Origin::Accepted => &self.accepted,
-            Origin::Dialed | Origin::Retired => &self.dialed,
+            Origin::Dialed => &self.dialed,
         };
-        if stream.is_local() { &reach.local } else { &reach.remote }
+        if is_local(remote) { &reach.local } else { &reach.remote }
     }
 }

@@ -1,0 +1,322 @@
+//! How connections end, and in what words that is told.
+
+use std::{
+    io::IoSlice,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use zerorpc_proto::{PeerEvent, PeerId, SocketKind};
+
+use super::{
+    ConnectionId, Origin, Socket, SocketEvent, connection::Connection, patterns::returned,
+};
+use crate::{Blame, Engine, Foreign, Violation};
+
+/// A connection that ends after so much silence may have been ended for it.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// Whose last message is not older may be in the middle of a call: calls have heartbeats.
+const BUSY: Duration = Duration::from_secs(60);
+
+/// Why a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The stream ended.
+    #[error("the peer closed the connection")]
+    Eof,
+    /// The system at the other end has a connection, of which the program there makes nothing.
+    #[error(
+        "the peer said nothing within {} ms of the connection: it is frozen or overloaded, or does not speak ZMTP",
+        .0.as_millis()
+    )]
+    Mute(Duration),
+    /// What the peer told before it closed the connection.
+    #[error("the peer ended the connection: {0}")]
+    CutOff(String),
+    /// Reading or writing failed; what the system says.
+    #[error("{0}")]
+    Failed(String),
+    /// This side has had enough of the peer.
+    #[error("{0}")]
+    Dropped(String),
+    /// This side's program wants it so.
+    #[error("{0}")]
+    Left(&'static str),
+    /// The peer broke the rules or does not fit.
+    #[error("{0}")]
+    Violation(#[from] Violation),
+    /// Something else than ZMTP came.
+    #[error("{0}")]
+    Foreign(Foreign),
+    /// Another connection has its identity.
+    #[error(
+        "another connection has the same identity (\"{}\" at {holder}); {what_then}",
+        identity.escape_ascii()
+    )]
+    IdentityTaken {
+        /// What both say they are.
+        identity: Bytes,
+        /// Where the other connection leads to.
+        holder: Arc<str>,
+        /// What is done about the other one.
+        what_then: &'static str,
+    },
+}
+
+impl CloseReason {
+    /// Whether there is something to be mended, at one of the ends or in between: not where somebody merely came and went.
+    fn is_notable(&self, connection: &Connection, now: Instant) -> bool {
+        match self {
+            Self::Eof | Self::Failed(_) | Self::Mute(_) | Self::Left(_) => false,
+            Self::CutOff(_) | Self::Dropped(_) | Self::IdentityTaken { .. } | Self::Foreign(_) => {
+                true
+            }
+            Self::Violation(violation) => match (violation.blame(), connection.peer) {
+                (Blame::Silence, None) => connection.was_heard(),
+                (Blame::Silence, Some(_)) => {
+                    connection.message_at.is_some_and(|at| now.saturating_duration_since(at) < BUSY)
+                }
+                (Blame::Peer | Blame::Settings, _) => true,
+            },
+        }
+    }
+
+    /// Whether the stream itself came to an end.
+    fn is_end_of_stream(&self) -> bool {
+        matches!(self, Self::Eof | Self::Failed(_))
+    }
+}
+
+/// A connection that is over.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Closed {
+    /// The connection, which the socket has forgotten.
+    pub connection: ConnectionId,
+    /// Whom it led to, if the handshake was over.
+    pub peer: Option<PeerId>,
+    /// Where it led to.
+    pub remote: Arc<str>,
+    /// Why it ended.
+    pub reason: CloseReason,
+    /// The same for people, with what may be behind it.
+    pub words: String,
+    /// There is something to be mended, at one of the ends or in between.
+    pub is_notable: bool,
+    /// The peer said why it ends the connection: it will do so again.
+    pub is_refusal: bool,
+    /// The peer takes nothing: have the system give it up at once (`SO_LINGER` of 0), instead of going on trying for
+    /// minutes.
+    pub must_abort: bool,
+    /// What can still be told to the peer before the stream is closed, if anything. Write it, end the writing half of the
+    /// stream, and read and drop what comes for a moment: to close a stream on which something was not read would throw
+    /// away what is on its way.
+    pub last_words: Option<LastWords>,
+}
+
+/// What is left to be written to a connection that is over.
+#[derive(Debug)]
+pub struct LastWords(Engine);
+
+impl LastWords {
+    /// As [`Socket::output`].
+    pub fn output<'a>(&'a mut self, slices: &mut [IoSlice<'a>]) -> usize {
+        self.0.output(slices)
+    }
+
+    /// As [`Socket::advance`].
+    pub fn advance(&mut self, written: usize) {
+        self.0.advance(written);
+    }
+
+    /// Whether anything is left.
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        self.0.has_output()
+    }
+
+    /// Whether they say why this side ends the connection, which makes them worth some patience.
+    #[must_use]
+    pub fn say_why(&self) -> bool {
+        self.0.has_parted()
+    }
+}
+
+impl Socket {
+    /// The stream of a connection came to its end.
+    pub fn handle_eof(&mut self, now: Instant, connection: ConnectionId) {
+        self.advance_clock(now);
+        self.end_connection(connection, CloseReason::Eof);
+    }
+
+    /// The stream of a connection failed, and why.
+    pub fn handle_io_error(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        error: &dyn std::fmt::Display,
+    ) {
+        self.advance_clock(now);
+        self.end_connection(connection, CloseReason::Failed(error.to_string()));
+    }
+
+    /// Ends a connection because this side's program wants it so. What waits there is not sent: write it before.
+    pub fn close(&mut self, connection: ConnectionId, reason: &'static str) {
+        self.end_connection(connection, CloseReason::Left(reason));
+    }
+
+    /// Ends the connection of a peer of which nothing was heard for too long. What it had sent before, and the end of the
+    /// connection, are told as always.
+    pub fn reset(&mut self, peer: PeerId, reason: &str) {
+        let Some(index) = self.peers.get(&peer).copied() else { return };
+        match self.connections.get(index).and_then(|connection| connection.retired) {
+            Some(why) => self.end(index, CloseReason::Left(why)),
+            None => self.drop_peer(index, reason, "nothing was heard for too long"),
+        }
+    }
+
+    /// Ends the connection of a peer for which too much is kept. What waits to be sent is dropped. One that takes nothing
+    /// is not given a last word, which would have to wait behind all the rest: write what can be written before.
+    pub fn cut_off(&mut self, peer: PeerId, reason: &str) {
+        let Some(index) = self.peers.get(&peer).copied() else { return };
+        if self.connections.get(index).is_some_and(|connection| connection.engine.has_output()) {
+            self.finish_off(index, CloseReason::Dropped(reason.to_owned()), true);
+        } else {
+            self.drop_peer(index, reason, reason);
+        }
+    }
+
+    /// Drops what waits to be sent to a peer, but for a message that has begun.
+    pub fn discard(&mut self, peer: PeerId) {
+        if let Some(index) = self.peers.get(&peer).copied()
+            && let Some(connection) = self.connections.get_mut(index)
+        {
+            drop(connection.engine.take_unsent());
+            self.recount(index);
+            self.relieve(index);
+        }
+    }
+
+    fn end_connection(&mut self, connection: ConnectionId, reason: CloseReason) {
+        if let Some(index) = self.index_of(connection) {
+            self.end(index, reason);
+        }
+    }
+
+    /// Ends a connection for a reason of this side, and tells the peer in `words`, if it understands them.
+    pub(super) fn drop_peer(&mut self, index: usize, reason: &str, words: &str) {
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.engine.part(words);
+        }
+        self.end(index, CloseReason::Dropped(reason.to_owned()));
+    }
+
+    /// Ends a connection.
+    pub(super) fn end(&mut self, index: usize, reason: CloseReason) {
+        self.finish_off(index, reason, false);
+    }
+
+    /// Ends a connection, and has its stream given up at once if so it must be.
+    pub(super) fn finish_off(&mut self, index: usize, reason: CloseReason, must_abort: bool) {
+        let Some(mut connection) = self.connections.try_remove(index) else { return };
+        if let Some(at) = connection.deadline.take() {
+            self.timers.remove(&(at, index));
+        }
+        self.retained -= connection.retained;
+        let told = connection.engine.told().map(str::to_owned);
+        let is_refusal = told.is_some();
+        let reason = match told {
+            Some(told) if reason.is_end_of_stream() => CloseReason::CutOff(told),
+            _ => reason,
+        };
+        let now = self.now.unwrap_or(connection.heard_at);
+        let is_notable = reason.is_notable(&connection, now);
+        let words = match connection.peer {
+            Some(peer) => {
+                let words = reason.to_string();
+                let hint = hint_at_idleness(&reason, &connection, now);
+                let told = format!("{}: {words}{hint}", connection.remote);
+                self.on_closed(peer, &mut connection, told.into());
+                words
+            }
+            None => format!("{reason}{}", hint_at_closing(&reason, &connection)),
+        };
+        let Connection { id, peer, remote, engine, .. } = *connection;
+        self.events.push_back(SocketEvent::Closed(Box::new(Closed {
+            connection: id,
+            peer,
+            remote,
+            reason,
+            words,
+            is_notable,
+            is_refusal,
+            must_abort,
+            last_words: (engine.has_output() && (!must_abort || engine.has_parted()))
+                .then_some(LastWords(engine)),
+        })));
+    }
+
+    /// A peer has gone: its name is free, and what it did not get goes back.
+    fn on_closed(&mut self, peer: PeerId, connection: &mut Connection, told: Arc<str>) {
+        self.peers.remove(&peer);
+        self.rotation.remove(peer);
+        if !connection.identity.is_empty() {
+            self.identities.remove(&connection.identity);
+        }
+        let unsent = connection.engine.take_unsent();
+        match self.kind {
+            SocketKind::Dealer => {
+                let unsent = unsent.into_iter().filter_map(|message| returned(peer, message));
+                for message in unsent {
+                    self.inbox.add_event(PeerEvent::Returned(message));
+                }
+            }
+            SocketKind::Push => self.give_back(unsent),
+            _ => {}
+        }
+        self.inbox.add_event(PeerEvent::Down(peer, told));
+    }
+}
+
+/// What may be behind the end of a connection on which nothing was said: for callers whose calls it took along.
+fn hint_at_idleness(reason: &CloseReason, connection: &Connection, now: Instant) -> String {
+    let quiet = now.saturating_duration_since(connection.heard_at);
+    if !reason.is_end_of_stream()
+        || quiet < QUIET
+        || connection.retired.is_some()
+        || connection.is_local()
+    {
+        return String::new();
+    }
+    format!(
+        " after {:.1} s without a word from there; unless it was stopped, something in between (a proxy, a firewall) may \
+         cut connections that are idle: its limit must be longer than the time between pings (docs/deployment.md)",
+        quiet.as_secs_f64()
+    )
+}
+
+/// What may be behind the end of a connection that was being made.
+fn hint_at_closing(reason: &CloseReason, connection: &Connection) -> &'static str {
+    if !reason.is_end_of_stream() || connection.origin != Origin::Dialed {
+        return "";
+    }
+    match (connection.was_heard(), connection.is_local()) {
+        (false, false) => {
+            " before a word was said: the server may be stopping, or not speak ZMTP, or something in between (a proxy) has \
+             no server to pass it on to"
+        }
+        (true, false) => {
+            " in the middle of the handshake: the server may be stopping, or something in between (a proxy) says what is \
+             not ZMTP; the server's log tells"
+        }
+        (_, true) => {
+            " before the handshake was over: the server may be stopping, or not speak ZMTP"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
