@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use zerorpc_proto::Handover;
 
 use super::{CloseReason, Socket};
 
@@ -34,7 +35,7 @@ impl Socket {
     /// when it is not; the newcomer is refused meanwhile, and comes again by itself.
     fn claim(&mut self, index: usize, name: &Bytes) -> Result<(), CloseReason> {
         let Some(holder) = self.holder(name) else { return Ok(()) };
-        let (handover, now) = (self.options.handover, self.now);
+        let (handover, now) = (self.hands_over(), self.now);
         let Some(connection) = self.connections.get_mut(holder) else { return Ok(()) };
         let now = now.unwrap_or(connection.heard_at);
         let quiet = now.saturating_duration_since(connection.heard_at);
@@ -58,6 +59,11 @@ impl Socket {
             connection.engine.part(&words);
         }
         Err(CloseReason::IdentityTaken { identity: name.clone(), holder: remote, what_then })
+    }
+
+    /// Whether a name may go from a connection to another.
+    pub(super) fn hands_over(&self) -> bool {
+        self.options.handover == Handover::Allowed
     }
 
     /// The connection that has a name.

@@ -35,7 +35,7 @@ impl Socket {
     pub fn due(&self, now: Instant) -> Vec<ConnectionId> {
         let timers = self.timers.iter().take_while(|(at, _)| *at <= now).map(|(_, index)| *index);
         let holders =
-            self.contested.iter().filter(|_| self.options.handover).filter_map(|newcomer| {
+            self.contested.iter().filter(|_| self.hands_over()).filter_map(|newcomer| {
                 self.holder(&self.get(*newcomer)?.newcomer.as_ref()?.identity)
             });
         timers.chain(holders).filter_map(|index| Some(self.connections.get(index)?.id)).collect()

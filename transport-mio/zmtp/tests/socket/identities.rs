@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use zerorpc_proto::{
-    PeerEvent,
+    Handover, PeerEvent,
     SocketKind::{Dealer, Router},
     SocketOptions,
 };
@@ -69,7 +69,7 @@ fn whose_end_is_there_to_be_read_is_gone() {
 
 #[test]
 fn without_handover_nobody_is_asked() {
-    let options = SocketOptions { handover: false, ..SocketOptions::default() };
+    let options = SocketOptions::new().handover(Handover::Refused);
     let router = Socket::new(Router, &options);
     let mut net = Net::new([named(Dealer, "one"), named(Dealer, "one"), router]);
     let first = net.connect(0, 2);

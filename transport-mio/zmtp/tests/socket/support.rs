@@ -198,8 +198,7 @@ pub(crate) fn socket(kind: SocketKind) -> Socket {
 
 /// A socket that holds senders back from ten messages or 10,000 bytes on.
 pub(crate) fn narrow(kind: SocketKind) -> Socket {
-    let options =
-        SocketOptions { high_water_mark: 10, high_water_bytes: 10_000, ..SocketOptions::default() };
+    let options = SocketOptions::new().high_water_mark(10).high_water_bytes(10_000);
     Socket::new(kind, &options)
 }
 
