@@ -238,7 +238,7 @@ impl Shared {
             (Loss::TimedOut { after }, reason) => {
                 Error::Timeout { method, endpoint: self.place(reason), after }
             }
-            (loss @ (Loss::Silent { .. } | Loss::Disconnected), reason) => {
+            (loss @ (Loss::Silent { .. } | Loss::Disconnected { .. }), reason) => {
                 Error::LostRemote { method, endpoint: self.place(reason), loss }
             }
             (loss, _) => Error::BadAnswer { method, endpoint: self.endpoints.to_string(), loss },

@@ -93,8 +93,6 @@ pub(crate) struct State {
     coalescer: Coalescer,
     /// What may be kept for peers.
     pub(crate) bounds: memory::Bounds,
-    /// Why connections ended, of the latest that did.
-    departures: VecDeque<(PeerId, Arc<str>)>,
     /// Where connections led to that were given up for their silence.
     given_up: VecDeque<(PeerId, Arc<str>)>,
     /// What went wrong with the latest attempt to connect, as long as none went well.
@@ -147,7 +145,6 @@ impl Driver {
             leader: None,
             keeper: keeper::Duty::default(),
             coalescer: Coalescer::default(),
-            departures: VecDeque::new(),
             given_up: VecDeque::new(),
             trouble: None,
             complaints: RateLimited::default(),
@@ -316,6 +313,7 @@ impl Driver {
                     let State { desk: Some(desk), deferred, .. } = &mut *state else { continue };
                     desk.note(notice, deferred);
                 }
+                Notice::Misbehaved { peer, how, times } => state.complain(peer, &how, times),
             }
         }
         if state.session.open_channels() == 0 {

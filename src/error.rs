@@ -37,7 +37,11 @@ pub enum Error {
         reason: String,
     },
     /// The server has gone, or does not do anything any more.
-    #[error("{loss}, when calling remote method {method} at {endpoint}{}", verdict(endpoint))]
+    #[error(
+        "{}, when calling remote method {method} at {endpoint}{}",
+        brief(loss),
+        verdict(endpoint)
+    )]
     LostRemote {
         /// The method that was called.
         method: String,
@@ -114,6 +118,14 @@ pub enum Error {
     Thread(String),
 }
 
+/// The loss, but for a reason that stands with the endpoint.
+fn brief(loss: &Loss) -> String {
+    match loss {
+        Loss::Disconnected { .. } => "the connection was lost".to_owned(),
+        loss => loss.to_string(),
+    }
+}
+
 /// What a lost server comes to, unless it is known why its connection ended.
 fn verdict(endpoint: &str) -> &'static str {
     if endpoint.contains(": ") { "" } else { ": the server is gone or stuck" }
@@ -159,7 +171,7 @@ mod tests {
         };
         let end = |text: String| text.split(" at ").last().map(str::to_owned).unwrap_or_default();
         let told = "tcp://127.0.0.1:1: the peer ended the connection: a frame was too large";
-        assert_eq!(end(lost(told, Loss::Disconnected)), told);
+        assert_eq!(end(lost(told, Loss::Disconnected { reason: told.into() })), told);
         let silent = Loss::Silent { after: Duration::from_secs(10) };
         for endpoints in ["tcp://127.0.0.1:1", "tcp://[::1]:1, ipc:///tmp/socket"] {
             let expected = format!("{endpoints}: the server is gone or stuck");

@@ -4,14 +4,15 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use zerorpc_proto::{
-    Answer, Args, Blocked, CallId, CallOptions, Multipart, Notice, PeerId, RequestId, Session,
+    Answer, Args, Blocked, CallId, CallOptions, Multipart, Notice, PeerEvent, PeerId, RequestId,
+    Session, Target,
 };
 use zerorpc_zmtp::{Engine, ZmtpEvent};
 
 use crate::{Error, Side, wire};
 
 /// How each side names the other.
-const PEER: PeerId = PeerId(1);
+const PEER: PeerId = PeerId::new(1);
 
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -27,7 +28,7 @@ impl Node {
         engine: Option<Engine>,
         now: Instant,
     ) -> Self {
-        session.handle_peer(now, PEER, true);
+        session.handle_peer_event(now, PeerEvent::Up(PEER));
         Self { side, session, engine }
     }
 
@@ -52,13 +53,14 @@ impl Node {
         let Self { session, engine, .. } = self;
         let Some(engine) = engine else {
             let message = Multipart::direct(Bytes::copy_from_slice(bytes));
-            return Ok(session.handle_message(now, PEER, message)?);
+            session.handle_message(now, PEER, message);
+            return Ok(());
         };
         wire::read(engine, now, bytes, |event| {
             if let ZmtpEvent::Message(frames) = event
                 && let Some(message) = Multipart::from_frames(None, frames)
             {
-                session.handle_message(now, PEER, message)?;
+                session.handle_message(now, PEER, message);
             }
             Ok(())
         })
@@ -66,7 +68,7 @@ impl Node {
 
     /// Hears that the other side is gone, and lets go of all that was open with it.
     pub(crate) fn part(&mut self, now: Instant) -> Result<(), Error> {
-        self.session.handle_peer(now, PEER, false);
+        self.session.handle_peer_event(now, PeerEvent::Down(PEER, "gone".into()));
         while let Some(notice) = self.session.poll_notice() {
             if let Notice::CallLost(call) = notice {
                 self.ask(call)?.ok_or("a call is lost, but does not say so")?;
@@ -87,7 +89,7 @@ impl Node {
         options: &CallOptions,
     ) -> Result<CallId, Error> {
         let args = Args::encode_params(&(number,))?;
-        Ok(self.session.open(now, PeerId::ANY, method, args, options)?)
+        Ok(self.session.open(now, Target::Any, method, args, options)?)
     }
 
     /// Asks for the next answer, having been told that there is one.

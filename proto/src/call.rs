@@ -1,14 +1,14 @@
 //! The caller's handle on a channel.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use crate::{
     args::Args,
     channel::{self, ANSWER_COST, Channel, Side, phase::Phase},
     compat::RemoteFailure,
     error::Malformed,
+    peer::PeerId,
     session::{CallId, Session},
-    transport::PeerId,
 };
 
 /// No more items are taken ahead of their reader at once: how many wait when it asks tells how it keeps up.
@@ -56,8 +56,11 @@ pub enum Loss {
         after: Duration,
     },
     /// The connection ended.
-    #[error("the connection was lost")]
-    Disconnected,
+    #[error("the connection was lost: {reason}")]
+    Disconnected {
+        /// Why, in the words of whoever told of it.
+        reason: Arc<str>,
+    },
     /// Time was up before any peer had taken the request: it was never sent, or came back.
     #[error("no peer for {}s", .after.as_secs_f64())]
     NotSent {
@@ -126,10 +129,10 @@ impl Call<'_> {
         session.buffered_bytes -= taken;
     }
 
-    /// The peer that the call went to; [`PeerId::ANY`] as long as none was found.
+    /// The peer that the call went to; `None` as long as none was found.
     #[must_use]
-    pub fn peer(&self) -> PeerId {
-        self.session.table.get(self.id.0).map_or(PeerId::ANY, |channel| channel.peer)
+    pub fn peer(&self) -> Option<PeerId> {
+        self.session.table.get(self.id.0)?.peer
     }
 
     /// Whether [`recv`](Self::recv) would return an answer.

@@ -20,8 +20,8 @@ use crate::{
     id::{MessageId, OwnId},
     limits::Limits,
     multipart::{Envelope, Payload},
+    peer::PeerId,
     session::Wake,
-    transport::PeerId,
 };
 use heartbeat::Heartbeat;
 use phase::Phase;
@@ -37,7 +37,8 @@ const SMALL: usize = 64 << 10;
 
 #[derive(Debug)]
 pub(crate) struct Channel {
-    pub(crate) peer: PeerId,
+    /// Where it is; a call that is open to any peer is nowhere at first.
+    pub(crate) peer: Option<PeerId>,
     pub(crate) envelope: Envelope,
     pub(crate) phase: Phase,
     pub(crate) heartbeat: Heartbeat,

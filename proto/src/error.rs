@@ -68,7 +68,7 @@ impl fmt::Display for BrokenEvent {
 
 impl std::error::Error for BrokenEvent {}
 
-/// A peer broke the protocol. Its message cost nothing but itself: report it, and go on.
+/// How a peer broke the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PeerMisbehaved {
     /// The message is no event.

@@ -4,10 +4,10 @@
 //! the bytes. Put a [`Session`] behind any socket, event loop or test harness:
 //!
 //! ```text
-//!  messages in ──► handle_message ─┐                  ┌─► poll_transmit ──► messages out
-//!  time ─────────► handle_timeout ─┤                  ├─► poll_timeout ───► when to come back
-//!  peers ────────► handle_peer ────┼──►  Session  ────┤
-//!  open, recv, reply, send… ───────┘                  └─► poll_notice ────► what to look at
+//!  messages in ──► handle_message ────┐                 ┌─► poll_transmit ──► messages out
+//!  time ─────────► handle_timeout ────┤                 ├─► poll_timeout ───► when to come back
+//!  peers ────────► handle_peer_event ─┼──►  Session  ───┤
+//!  open, recv, reply, send… ──────────┘                 └─► poll_notice ────► what to look at
 //! ```
 //!
 //! A message is an [`Event`] `[header, name, args]` in one ZeroMQ frame, behind an [`Envelope`] of identity
@@ -27,7 +27,7 @@
 //! fn carry(from: &mut Session, to: &mut Session, now: Instant) {
 //!     while let Some(Transmit { payload, .. }) = from.poll_transmit() {
 //!         let message = Multipart::direct(payload.to_bytes());
-//!         to.handle_message(now, PeerId(1), message).expect("our own events are well-formed");
+//!         to.handle_message(now, PeerId::new(1), message);
 //!     }
 //! }
 //!
@@ -36,7 +36,7 @@
 //! let mut server = Session::new(Config::server(2));
 //!
 //! let args = Args::encode_params(&(20, 22))?;
-//! let call = client.open(now, PeerId(1), "add", args, &CallOptions::default())?;
+//! let call = client.open(now, PeerId::new(1), "add", args, &CallOptions::default())?;
 //! carry(&mut client, &mut server, now);
 //!
 //! while let Some(notice) = server.poll_notice() {
@@ -78,6 +78,7 @@ mod limits;
 mod msgpack;
 mod multipart;
 mod options;
+mod peer;
 mod plain;
 mod rate;
 mod request;
@@ -95,11 +96,12 @@ pub use id::MessageId;
 pub use limits::Limits;
 pub use multipart::{Envelope, Multipart, Payload, Transmit};
 pub use options::{CallOptions, DEFAULT_SLOTS, DEFAULT_TIMEOUT};
+pub use peer::{PeerId, Route, Target};
 pub use plain::{PlainSender, receive_plain};
 pub use rate::RateLimited;
 pub use request::{Blocked, Request, StreamHasBegun};
 pub use session::{CallId, Notice, RequestId, Session};
 pub use transport::{
-    EndpointError, Flow, Handover, Keepalive, MonitorEvent, PeerEvent, PeerId, Probes, Route,
-    SocketKind, SocketOptions, Transport, TransportError, Waiter, Waker,
+    EndpointError, Flow, Handover, Keepalive, MonitorEvent, PeerEvent, Probes, SocketKind,
+    SocketOptions, Transport, TransportError, Waiter, Waker,
 };

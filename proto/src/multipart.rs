@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::transport::PeerId;
+use crate::peer::PeerId;
 
 /// The return address of a message: the identity frames that proxies and ROUTER sockets put in front.
 ///

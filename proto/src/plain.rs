@@ -6,7 +6,7 @@ use crate::{
     event::{Context, Event, Writer},
     limits::Limits,
     multipart::{Envelope, Multipart, Transmit},
-    transport::PeerId,
+    peer::PeerId,
 };
 
 /// Makes the events that PUSH and PUB sockets send.

@@ -8,8 +8,8 @@ use crate::{
     compat::RemoteFailure,
     event::Context,
     multipart::Envelope,
+    peer::PeerId,
     session::{RequestId, Session},
-    transport::PeerId,
 };
 
 /// A request that has not been answered to its end.
@@ -97,7 +97,8 @@ impl<'a> Request<'a> {
     /// The connection that the request came on.
     #[must_use]
     pub fn peer(&self) -> PeerId {
-        self.session.table.get(self.id.0).map_or(PeerId::NAMELESS, |channel| channel.peer)
+        let channel = self.session.table.get(self.id.0);
+        channel.and_then(|channel| channel.peer).unwrap_or(PeerId::NAMELESS)
     }
 
     /// The identities that the request came with.
@@ -179,12 +180,11 @@ impl<'a> Request<'a> {
     pub fn refuse(self) {
         let Self { session, id } = self;
         let Some(channel) = session.table.get(id.0) else { return };
-        let Side::Server(serving) = &channel.side else { return };
+        let (Some(to), Side::Server(serving)) = (channel.peer, &channel.side) else { return };
         if channel.phase == Phase::Streaming {
             return Self { session, id }.fail(stopping());
         }
-        let (to, envelope, id_of_caller) =
-            (channel.peer, channel.envelope.clone(), serving.id.clone());
+        let (envelope, id_of_caller) = (channel.envelope.clone(), serving.id.clone());
         let dialect = channel.dialect();
         session.close(id.0);
         session.refuse(to, envelope, id_of_caller, dialect, stopping(), true);

@@ -9,6 +9,7 @@ mod invariants;
 mod memory;
 mod notices;
 mod outbound;
+mod peer_events;
 mod peers;
 mod reassign;
 mod table;
@@ -25,17 +26,19 @@ use crate::{
     call::{Answer, Call, Loss},
     channel::{Caller, Channel, Inbox, Side, heartbeat::Heartbeat, phase::Phase, window::Window},
     config::Config,
-    error::OpenError,
+    error::{OpenError, PeerMisbehaved},
     event::Writer,
     limits::Limits,
     multipart::Envelope,
     options::{CallOptions, DEFAULT_SLOTS},
+    peer::{PeerId, Route, Target},
     request::Request,
-    transport::{PeerId, Route},
 };
 use deadlines::Deadlines;
 pub(crate) use deadlines::Wake;
+use notices::Misbehaviours;
 use outbound::{Held, Loose};
+use peer_events::Disconnected;
 use peers::Peers;
 use table::{At, Table};
 
@@ -60,6 +63,17 @@ pub enum Notice {
     CallLost(CallId),
     /// Nobody waits for the answer to this request any more; it is gone.
     RequestLost(RequestId, Loss),
+    /// A peer broke the protocol. That cost it a message or a channel, and nothing else: there is nothing to do about it.
+    ///
+    /// Peers decide how often they do so. Of each kind and peer one such notice waits at most, and few in all.
+    Misbehaved {
+        /// Who did.
+        peer: PeerId,
+        /// What it did, the last time.
+        how: PeerMisbehaved,
+        /// How often it did so since it was told of.
+        times: u64,
+    },
 }
 
 /// The protocol's state machine for one socket: every channel on it, in both roles.
@@ -105,9 +119,12 @@ pub struct Session {
     peers: Peers,
     /// Calls to any peer that no peer could take yet.
     unassigned: Vec<At>,
+    /// Calls that will be lost unless their requests come back.
+    disconnected: Vec<Disconnected>,
     /// Events that belong to no channel.
     loose: VecDeque<Loose>,
     notices: VecDeque<Notice>,
+    misbehaviours: Misbehaviours,
     /// How many of them are about channels that are gone.
     stale_notices: usize,
     /// Accounts of peers that may not keep up with their answers.
@@ -140,8 +157,10 @@ impl Session {
             congested: HashMap::with_hasher(FixedState::with_seed(hash_seed)),
             peers: Peers::new(hash_seed),
             unassigned: Vec::new(),
+            disconnected: Vec::new(),
             loose: VecDeque::new(),
             notices: VecDeque::new(),
+            misbehaviours: Misbehaviours::default(),
             stale_notices: 0,
             crowded: Vec::new(),
             stopping: false,
@@ -149,14 +168,14 @@ impl Session {
         }
     }
 
-    /// Calls a method of a peer, or of [`PeerId::ANY`]. The answers are told by [`Notice::Readable`].
+    /// Calls a method of a peer, or of [`Target::Any`]. The answers are told by [`Notice::Readable`].
     ///
     /// # Errors
     /// When the arguments are no array, or too many channels are open.
     pub fn open(
         &mut self,
         now: Instant,
-        to: PeerId,
+        to: impl Into<Target>,
         method: &str,
         args: Args,
         options: &CallOptions,
@@ -165,6 +184,10 @@ impl Session {
         if !args.is_array() {
             return Err(OpenError::ArgsNotArray);
         }
+        let peer = match to.into() {
+            Target::Any => None,
+            Target::Peer(peer) => Some(peer),
+        };
         if self.table.len() >= self.config.limits.channels {
             return Err(OpenError::TooManyChannels(self.table.len()));
         }
@@ -192,7 +215,7 @@ impl Session {
             timeout,
         };
         let at = self.table.insert(Channel {
-            peer: to,
+            peer,
             envelope: Envelope::default(),
             phase: Phase::Asked,
             heartbeat: Heartbeat::idle(),
@@ -214,6 +237,7 @@ impl Session {
 
     /// The handle of a call; `None` once its last answer was taken or it was cancelled.
     pub fn call(&mut self, id: CallId) -> Option<Call<'_>> {
+        self.lose_disconnected();
         match self.table.get(id.0)?.side {
             Side::Caller(_) => Some(Call { session: self, id }),
             Side::Server(_) => None,
@@ -225,64 +249,14 @@ impl Session {
         Request::new(self, id)
     }
 
-    /// A peer came or went. With a peer that went, everything that was open with it ends at once.
-    pub fn handle_peer(&mut self, now: Instant, peer: PeerId, up: bool) {
-        self.advance(now);
-        if up {
-            self.peers.up(peer);
-            return self.resume_unassigned();
-        }
-        self.peers.down(peer);
-        let route = Route { peer, identity: None };
-        for at in self.table.of_route(&route) {
-            self.lose(at, Loss::Disconnected);
-        }
-        self.end_congestion(&route);
-        self.table.forget_peer(peer);
-        // Calls may have waited for this peer to have room; now they go to whoever is left.
-        self.resume_unassigned();
-    }
-
-    /// Calls that waited for a peer try again.
-    fn resume_unassigned(&mut self) {
-        for at in std::mem::take(&mut self.unassigned) {
-            self.enqueue(at);
-        }
-    }
-
-    /// A route is congested, or has room again. Meanwhile nothing but beats and grants is sent on it: items and
-    /// results wait here, where their number is bounded.
-    pub fn handle_congestion(&mut self, route: Route, congested: bool) {
-        if congested {
-            self.congested.entry(route).or_default();
-        } else if self.end_congestion(&route) {
-            self.resume_unassigned();
-        }
-    }
-
-    /// Channels that waited for this route go on; false when it was not congested.
-    fn end_congestion(&mut self, route: &Route) -> bool {
-        let Some(held) = self.congested.remove(route) else { return false };
-        for at in held.0 {
-            if let Some(channel) = self.table.get_mut(at)
-                // Meanwhile its call may have gone to another peer.
-                && *route == Route::of(channel.peer, &channel.envelope)
-            {
-                channel.stop_holding();
-                self.enqueue(at);
-            }
-        }
-        true
-    }
-
     /// From now on requests are answered with an error; those that are open go on.
     pub fn stop_accepting(&mut self) {
         self.stopping = true;
     }
 
     /// The next connection to be ended, and why. Either its peer has lost calls by its silence and was not heard since: it
-    /// may be dead without a word, and is to be made anew. Or its peer is [going away](Self::handle_going_away), and
-    /// nothing is open there any more. Tell of the end by [`handle_peer`](Self::handle_peer).
+    /// may be dead without a word, and is to be made anew. Or its peer is [going away](crate::PeerEvent::GoingAway), and
+    /// nothing is open there any more. Tell of the end by [`PeerEvent::Down`](crate::PeerEvent::Down).
     pub fn poll_disconnect(&mut self) -> Option<(PeerId, &'static str)> {
         self.peers.poll_disconnect()
     }
@@ -354,8 +328,10 @@ impl Session {
             self.grown_bytes -= caller.window.close();
             caller.timeout = None;
             caller.retry = None;
-            if std::mem::take(&mut caller.assigned) {
-                self.peers.release(channel.peer);
+            if std::mem::take(&mut caller.assigned)
+                && let Some(peer) = channel.peer
+            {
+                self.peers.release(peer);
             }
         }
         self.deadlines.remove(at, &mut self.table);
@@ -372,8 +348,10 @@ impl Session {
                 Side::Caller(mut caller) => {
                     self.grown_bytes -= caller.window.close();
                     self.unread_answers -= caller.inbox.len();
-                    if caller.assigned {
-                        self.peers.release(channel.peer);
+                    if caller.assigned
+                        && let Some(peer) = channel.peer
+                    {
+                        self.peers.release(peer);
                     }
                 }
                 Side::Server(serving) => {

@@ -9,67 +9,17 @@ mod monitor;
 mod options;
 
 use std::{
-    fmt, io,
+    io,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-
-use crate::multipart::{Envelope, Multipart, Transmit};
+use crate::{
+    multipart::{Multipart, Transmit},
+    peer::{PeerId, Route},
+};
 pub use monitor::MonitorEvent;
 pub use options::{Handover, Keepalive, Probes, SocketOptions};
-
-/// One connection of a transport, for as long as that connection lives.
-///
-/// Numbers are never used twice by one transport.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PeerId(pub u64);
-
-impl PeerId {
-    /// The single peer of a transport that cannot tell its peers apart (libzmq).
-    ///
-    /// Behind a ROUTER of such a transport, the first frame of the envelope names the peer.
-    pub const NAMELESS: Self = Self(0);
-
-    /// For calls: whichever peer is up and has the fewest of them; none being up, the first one to come.
-    pub const ANY: Self = Self(u64::MAX);
-
-    /// Whether this is one certain connection.
-    pub(crate) fn is_named(self) -> bool {
-        !matches!(self, Self::NAMELESS | Self::ANY)
-    }
-}
-
-impl fmt::Display for PeerId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::NAMELESS => f.write_str("the peer"),
-            Self::ANY => f.write_str("any peer"),
-            Self(number) => write!(f, "peer {number}"),
-        }
-    }
-}
-
-/// Which queue of a transport a message goes through: that of a connection, or, where connections have no
-/// names, that of the first identity in the envelope.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Route {
-    /// The connection.
-    pub peer: PeerId,
-    /// The first identity, behind a transport with nameless peers.
-    pub identity: Option<Bytes>,
-}
-
-impl Route {
-    /// The route of a message.
-    #[must_use]
-    pub fn of(peer: PeerId, envelope: &Envelope) -> Self {
-        let identity =
-            if peer == PeerId::NAMELESS { envelope.frames().first().cloned() } else { None };
-        Self { peer, identity }
-    }
-}
 
 /// The ZeroMQ socket patterns that zerorpc uses (protocol section 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -165,7 +115,7 @@ pub trait Transport: Send {
     /// only the last. Ask after every round of receiving.
     fn poll_peer(&mut self) -> Option<PeerEvent>;
 
-    /// Whether connections have names: then calls may go to [`PeerId::ANY`], and each stays with its peer.
+    /// Whether connections have names: then calls may be open to [`Target::Any`](crate::Target::Any), and each stays with its peer.
     fn knows_peers(&self) -> bool {
         false
     }
@@ -258,21 +208,30 @@ pub enum Flow {
     Congested,
 }
 
-/// What a transport tells of its peers.
+/// What happens to peers; [`Session::handle_peer_event`](crate::Session::handle_peer_event) takes it.
+///
+/// The order of events of one connection does not matter, as long as nothing else is asked of the session between them: what
+/// a peer did not get may come back before or after the end of its connection is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PeerEvent {
     /// A connection is ready to carry messages.
     Up(PeerId),
-    /// No byte of this message was written before its connection ended; told before [`Down`](Self::Down).
+    /// No byte of this message was written before its connection ended. A request that was open to any peer goes to
+    /// another one.
     Returned(Transmit),
-    /// The peer is about to stop, or its address is not one of the endpoint any more: it is to get no new requests.
+    /// The peer is about to stop, or its address is not one of the endpoint any more: it is to get no new requests. Those
+    /// that are open there go on.
     GoingAway(PeerId),
-    /// The peer has answered every request that it has looked at, and looks at no other; told before
-    /// [`Down`](Self::Down).
+    /// The peer has answered every request that it has looked at, and looks at no other. What is still open there to any
+    /// peer and was not heard of goes to another one.
     Gone(PeerId),
-    /// A connection ended; nothing more will come from it.
+    /// A connection ended, and why; nothing more will come from it. Everything that is open with its peer ends.
     Down(PeerId, Arc<str>),
-    /// Nothing waits any more on a route that was [`Flow::Congested`].
+    /// So much waits on a route that only beats and grants go there for now ([`Flow::Congested`]): items and results wait
+    /// in the session, where their number is bounded.
+    Congested(Route),
+    /// Nothing waits any more on a route that was [`Congested`](Self::Congested).
     Drained(Route),
 }
 

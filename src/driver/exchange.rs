@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use zerorpc_proto::{
     Answer, Event, Flow, Limits, Loss, MonitorEvent, PeerEvent, PeerId, PeerMisbehaved, Route,
-    Transport, TransportError,
+    Target, TransportError,
 };
 
 use super::State;
@@ -24,15 +24,15 @@ pub(super) const BATCH: usize = 256;
 /// How many where they are taken in portions.
 const PORTION: usize = 16;
 
-/// How many ends of connections are remembered, for the calls that they ended.
-const DEPARTURES: usize = 64;
+/// How many connections are remembered that were given up, for the calls that they ended.
+const GIVEN_UP: usize = 64;
 
 impl State {
     /// Whom a call is open to: all peers, where the transport tells them apart.
-    pub(crate) fn any_peer(&self) -> PeerId {
+    pub(crate) fn any_peer(&self) -> Target {
         match &self.transport {
-            Some(transport) if transport.knows_peers() => PeerId::ANY,
-            _ => PeerId::NAMELESS,
+            Some(transport) if transport.knows_peers() => Target::Any,
+            _ => PeerId::NAMELESS.into(),
         }
     }
 
@@ -49,14 +49,11 @@ impl State {
     }
 
     /// What is known of why a call to this peer was lost.
-    pub(super) fn reason(&self, peer: PeerId, answer: &Answer) -> Option<Arc<str>> {
+    pub(super) fn reason(&self, peer: Option<PeerId>, answer: &Answer) -> Option<Arc<str>> {
         match answer {
-            Answer::Lost(Loss::Disconnected) => {
-                let departure = self.departures.iter().find(|(departed, _)| *departed == peer);
-                departure.map(|(_, reason)| Arc::clone(reason))
-            }
+            Answer::Lost(Loss::Disconnected { reason }) => Some(Arc::clone(reason)),
             Answer::Lost(Loss::NotSent { .. }) => self.trouble.clone(),
-            Answer::Lost(Loss::Silent { .. } | Loss::TimedOut { .. }) => self.remote(peer),
+            Answer::Lost(Loss::Silent { .. } | Loss::TimedOut { .. }) => self.remote(peer?),
             _ => None,
         }
     }
@@ -80,10 +77,7 @@ impl State {
         {
             received += 1;
             log_event("received", &message.payload);
-            if let Err(misbehaved) = self.session.handle_message(now, from, message) {
-                let alike = self.complaints.admit(now, discriminant(&misbehaved));
-                complain(transport.as_ref(), from, &misbehaved, alike);
-            }
+            self.session.handle_message(now, from, message);
         }
         self.take_news(now);
         let is_behind = received == most;
@@ -123,7 +117,7 @@ impl State {
         while let Some((peer, reason)) = self.session.poll_disconnect() {
             if let Some(transport) = &mut self.transport {
                 if let Some(remote) = transport.remote(peer) {
-                    self.given_up.truncate(DEPARTURES - 1);
+                    self.given_up.truncate(GIVEN_UP - 1);
                     self.given_up.push_front((peer, remote.into()));
                 }
                 transport.reset(peer, reason);
@@ -136,18 +130,7 @@ impl State {
     pub(super) fn take_news(&mut self, now: Instant) {
         let Some(transport) = &mut self.transport else { return };
         while let Some(event) = transport.poll_peer() {
-            match event {
-                PeerEvent::Up(peer) => self.session.handle_peer(now, peer, true),
-                PeerEvent::Returned(message) => self.session.handle_returned(now, message),
-                PeerEvent::GoingAway(peer) => self.session.handle_going_away(now, peer),
-                PeerEvent::Gone(peer) => self.session.handle_gone(now, peer),
-                PeerEvent::Down(peer, reason) => {
-                    self.departures.truncate(DEPARTURES - 1);
-                    self.departures.push_front((peer, reason));
-                    self.session.handle_peer(now, peer, false);
-                }
-                PeerEvent::Drained(route) => self.session.handle_congestion(route, false),
-            }
+            self.session.handle_peer_event(now, event);
         }
         while let Some(event) = transport.poll_monitor() {
             match &event {
@@ -179,7 +162,8 @@ impl State {
                 log_event("sent", &message.payload.to_bytes());
             }
             if transport.send(message)? == Flow::Congested {
-                self.session.handle_congestion(route, true);
+                let congested = PeerEvent::Congested(route);
+                self.session.handle_peer_event(Instant::now(), congested);
             }
             sent = true;
         }
@@ -188,28 +172,25 @@ impl State {
         Ok(sent && transport.sending_hides_arrivals())
     }
 
+    /// Tells what peers do wrong: once in a while of each kind, for they decide how often they do it.
+    pub(super) fn complain(&mut self, peer: PeerId, how: &PeerMisbehaved, times: u64) {
+        let Some(untold) = self.complaints.admit(Instant::now(), discriminant(how)) else {
+            return tracing::debug!("{peer}: {how}");
+        };
+        let remote = self.transport.as_ref().and_then(|transport| transport.remote(peer));
+        let at = remote.map(|remote| format!(" at {remote}")).unwrap_or_default();
+        match untold + (times - 1) {
+            0 => tracing::warn!("{peer}{at}: {how}"),
+            alike => tracing::warn!(alike, "{peer}{at}: {how}"),
+        }
+    }
+
     /// Whether something may come that somebody has to see.
     pub(super) fn must_be_polled(&self) -> bool {
         // Connections that have names come and go on their own account.
         let has_peers = self.transport.as_ref().is_some_and(|transport| transport.knows_peers());
         self.closed.is_none()
             && (has_peers || self.desk.is_some() || self.session.open_channels() > 0)
-    }
-}
-
-/// Tells what peers do wrong: once in a while of each kind, for they decide how often they do it.
-fn complain(
-    transport: &dyn Transport,
-    from: PeerId,
-    misbehaved: &PeerMisbehaved,
-    alike: Option<u64>,
-) {
-    let Some(alike) = alike else { return tracing::debug!("{from}: {misbehaved}") };
-    let at = transport.remote(from).map(|remote| format!(" at {remote}")).unwrap_or_default();
-    if alike == 0 {
-        tracing::warn!("{from}{at}: {misbehaved}");
-    } else {
-        tracing::warn!(alike, "{from}{at}: {misbehaved}");
     }
 }
 

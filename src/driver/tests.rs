@@ -172,7 +172,8 @@ impl Far for Hidden {
     fn take(&mut self, message: Transmit) {
         let now = Instant::now();
         let request = Multipart::direct(message.payload.to_bytes());
-        self.server.handle_message(now, PeerId::NAMELESS, request).expect("a message of ours");
+        self.server.handle_message(now, PeerId::NAMELESS, request);
+        assert_eq!(self.server.misbehaviours(), 0, "a message of ours");
         while let Some(notice) = self.server.poll_notice() {
             if let Notice::Requested(id) = notice {
                 let mut request = self.server.request(id).expect("it was asked just now");

@@ -171,7 +171,7 @@ impl Desk {
                     self.jobs.push_back(Job::Discard(stream));
                 }
             }
-            Notice::Requested(_) | Notice::Readable(_) | Notice::CallLost(_) => {}
+            _ => {}
         }
     }
 

@@ -20,7 +20,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use zerorpc_proto::{Config, Multipart, PeerId, Session, Transmit};
+use zerorpc_proto::{Config, Multipart, PeerEvent, PeerId, Session, Transmit};
 
 use checker::Checker;
 use client::{Client, Manner};
@@ -126,7 +126,7 @@ impl World {
         self.nodes[from.0].uplink = Some(link);
         for (node, _) in [(from, to), (to, from)] {
             if let Some(session) = self.named_session(node.0) {
-                session.handle_peer(epoch(), peer(link), true);
+                session.handle_peer_event(epoch(), PeerEvent::Up(peer(link)));
             }
         }
     }
@@ -139,7 +139,7 @@ impl World {
         let now = self.now;
         for end in self.network.links[link].ends {
             if let Some(session) = self.named_session(end) {
-                session.handle_peer(now, peer(link), false);
+                session.handle_peer_event(now, PeerEvent::Down(peer(link), "gone".into()));
             }
         }
     }
@@ -337,7 +337,7 @@ impl World {
         let link = match (self.nodes[node].nameless, is_client) {
             (true, true) => self.nodes[node].uplink,
             (true, false) => Some(link_of(&frames.remove(0))),
-            (false, _) => Some(usize::try_from(to.0 - 1).expect("a small number")),
+            (false, _) => Some(connection(to)),
         };
         frames.extend([Bytes::new(), payload.to_bytes()]);
         if let Some(link) = link {
@@ -367,14 +367,20 @@ impl World {
         self.monitor.received(to, from, &message.envelope, &message.payload);
         let now = self.now;
         if let Some(session) = self.session(to) {
-            session.handle_message(now, from, message).expect("nobody misbehaves here");
+            test_session::hear(session, now, from, message).expect("nobody misbehaves here");
         }
     }
 }
 
 /// How both ends of a connection call each other.
 fn peer(link: usize) -> PeerId {
-    PeerId(link as u64 + 1)
+    PeerId::new(link as u64 + 1)
+}
+
+/// Which connection a peer is at the end of.
+fn connection(peer: PeerId) -> usize {
+    let number = peer.number().expect("it has a name");
+    usize::try_from(number - 1).expect("a small number")
 }
 
 /// How a ROUTER names a connection.

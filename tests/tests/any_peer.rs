@@ -4,11 +4,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use zerorpc_proto::{
-    Answer, Args, CallId, CallOptions, Config, Envelope, Loss, Multipart, PeerId, Session, Transmit,
+    Answer, Args, CallId, CallOptions, Config, Envelope, Loss, Multipart, PeerEvent, PeerId,
+    Session, Target, Transmit,
 };
+use zerorpc_tests::world::test_session::hear;
 
 fn open(client: &mut Session, now: Instant) -> CallId {
-    client.open(now, PeerId::ANY, "f", Args::NONE, &CallOptions::default()).expect("a call")
+    client.open(now, Target::Any, "f", Args::NONE, &CallOptions::default()).expect("a call")
 }
 
 fn sent(client: &mut Session) -> Vec<Transmit> {
@@ -16,7 +18,7 @@ fn sent(client: &mut Session) -> Vec<Transmit> {
 }
 
 fn peers(client: &mut Session) -> Vec<u64> {
-    sent(client).iter().map(|message| message.to.0).collect()
+    sent(client).iter().map(|message| message.to.number().expect("a name")).collect()
 }
 
 #[test]
@@ -24,10 +26,10 @@ fn they_go_to_whoever_is_up_evenly() {
     let now = Instant::now();
     let mut client = Session::new(Config::client(1));
     let first = open(&mut client, now);
-    assert_eq!(peers(&mut client), [], "nobody is there");
-    client.handle_peer(now, PeerId(1), true);
+    assert_eq!(peers(&mut client), [0; 0], "nobody is there");
+    client.handle_peer_event(now, PeerEvent::Up(PeerId::new(1)));
     assert_eq!(peers(&mut client), [1]);
-    client.handle_peer(now, PeerId(2), true);
+    client.handle_peer_event(now, PeerEvent::Up(PeerId::new(2)));
     for _ in 0..3 {
         open(&mut client, now);
     }
@@ -42,14 +44,17 @@ fn they_go_to_whoever_is_up_evenly() {
 fn a_peer_that_goes_loses_its_calls_at_once_and_gets_no_others() {
     let now = Instant::now();
     let mut client = Session::new(Config::client(1));
-    client.handle_peer(now, PeerId(1), true);
+    client.handle_peer_event(now, PeerEvent::Up(PeerId::new(1)));
     let lost = open(&mut client, now);
     assert_eq!(peers(&mut client), [1]);
-    client.handle_peer(now, PeerId(1), false);
-    assert_eq!(client.call(lost).expect("unread").recv(), Some(Answer::Lost(Loss::Disconnected)));
+    client.handle_peer_event(now, PeerEvent::Down(PeerId::new(1), "gone".into()));
+    assert_eq!(
+        client.call(lost).expect("unread").recv(),
+        Some(Answer::Lost(Loss::Disconnected { reason: "gone".into() }))
+    );
     open(&mut client, now);
-    assert_eq!(peers(&mut client), []);
-    client.handle_peer(now, PeerId(2), true);
+    assert_eq!(peers(&mut client), [0; 0]);
+    client.handle_peer_event(now, PeerEvent::Up(PeerId::new(2)));
     assert_eq!(peers(&mut client), [2]);
 }
 
@@ -57,15 +62,15 @@ fn a_peer_that_goes_loses_its_calls_at_once_and_gets_no_others() {
 fn a_request_that_was_not_written_moves_on() {
     let now = Instant::now();
     let mut client = Session::new(Config::client(1));
-    client.handle_peer(now, PeerId(1), true);
-    client.handle_peer(now, PeerId(2), true);
+    client.handle_peer_event(now, PeerEvent::Up(PeerId::new(1)));
+    client.handle_peer_event(now, PeerEvent::Up(PeerId::new(2)));
     open(&mut client, now);
     let message = sent(&mut client).pop().expect("the request");
-    assert_eq!(message.to, PeerId(1));
-    client.handle_returned(now, message.clone());
-    client.handle_peer(now, PeerId(1), false);
+    assert_eq!(message.to, PeerId::new(1));
+    client.handle_peer_event(now, PeerEvent::Returned(message.clone()));
+    client.handle_peer_event(now, PeerEvent::Down(PeerId::new(1), "gone".into()));
     let again = sent(&mut client).pop().expect("the same request");
-    assert_eq!((again.to, again.payload), (PeerId(2), message.payload));
+    assert_eq!((again.to, again.payload), (PeerId::new(2), message.payload));
 }
 
 #[test]
@@ -73,12 +78,12 @@ fn the_time_limit_holds_without_any_peer() {
     let now = Instant::now();
     let mut client = Session::new(Config::client(1));
     let call = open(&mut client, now);
-    assert_eq!(peers(&mut client), []);
+    assert_eq!(peers(&mut client), [0; 0]);
     client.handle_timeout(now + Duration::from_secs(30));
     let answer = client.call(call).expect("unread").recv();
     assert!(matches!(answer, Some(Answer::Lost(Loss::NotSent { .. }))), "{answer:?}");
-    client.handle_peer(now, PeerId(1), true);
-    assert_eq!(peers(&mut client), [], "what was given up is not sent");
+    client.handle_peer_event(now, PeerEvent::Up(PeerId::new(1)));
+    assert_eq!(peers(&mut client), [0; 0], "what was given up is not sent");
 }
 
 /// Lets time pass, in which everything is done when it is due: what is slept through is no silence.
@@ -94,10 +99,10 @@ fn a_peer_lost_by_silence_is_asked_again_when_it_is_heard() {
     let start = Instant::now();
     let interval = Duration::from_secs(5);
     let mut client = Session::new(Config::client(1));
-    client.handle_peer(start, PeerId(1), true);
+    client.handle_peer_event(start, PeerEvent::Up(PeerId::new(1)));
     let lost = open(&mut client, start);
     assert_eq!(peers(&mut client), [1]);
-    client.handle_peer(start, PeerId(2), true);
+    client.handle_peer_event(start, PeerEvent::Up(PeerId::new(2)));
 
     let now = start + 2 * interval;
     pass_to(&mut client, now);
@@ -110,7 +115,7 @@ fn a_peer_lost_by_silence_is_asked_again_when_it_is_heard() {
 
     // Whatever it says, as late as it comes: it is there again.
     let late = Multipart { envelope: Envelope::default(), payload: Bytes::from_static(LATE_BEAT) };
-    client.handle_message(now, PeerId(1), late).expect("nothing is wrong with it");
+    hear(&mut client, now, PeerId::new(1), late).expect("nothing is wrong with it");
     for _ in 0..3 {
         open(&mut client, now);
     }
@@ -126,7 +131,7 @@ fn silent_peers_are_used_when_there_are_no_others() {
     let start = Instant::now();
     let mut client = Session::new(Config::client(1));
     for peer in [1, 2] {
-        client.handle_peer(start, PeerId(peer), true);
+        client.handle_peer_event(start, PeerEvent::Up(PeerId::new(peer)));
         open(&mut client, start);
     }
     assert_eq!(peers(&mut client), [1, 2]);
@@ -134,11 +139,11 @@ fn silent_peers_are_used_when_there_are_no_others() {
     pass_to(&mut client, now);
     open(&mut client, now);
     assert_eq!(peers(&mut client), [1]);
-    client.handle_peer(now, PeerId(3), true);
+    client.handle_peer_event(now, PeerEvent::Up(PeerId::new(3)));
     open(&mut client, now);
     open(&mut client, now);
     assert_eq!(peers(&mut client), [3, 3]);
-    client.handle_peer(now, PeerId(3), false);
+    client.handle_peer_event(now, PeerEvent::Down(PeerId::new(3), "gone".into()));
     open(&mut client, now);
     assert_eq!(peers(&mut client), [2]);
 }

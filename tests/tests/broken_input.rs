@@ -13,7 +13,10 @@ use zerorpc_proto::{
 };
 use zerorpc_tests::{
     vectors::{self, Reference, Vector},
-    world::raw_event::{RawEvent, encode, read},
+    world::{
+        raw_event::{RawEvent, encode, read},
+        test_session::hear,
+    },
 };
 
 /// Where we answer otherwise than the reference, with the events that our server sends.
@@ -39,8 +42,8 @@ const DIFFERENCES: [(&str, &[&str], &str); 19] = [
     ("more-opens-channel", &[], "the reference keeps and beats a channel that calls nothing"),
 ];
 
-const HOSTILE: PeerId = PeerId(1);
-const NEIGHBOUR: PeerId = PeerId(2);
+const HOSTILE: PeerId = PeerId::new(1);
+const NEIGHBOUR: PeerId = PeerId::new(2);
 
 /// The vectors, with those that were too long to store.
 fn broken() -> Vec<Vector> {
@@ -84,7 +87,7 @@ impl Server {
 
     fn hear(&mut self, from: PeerId, message: Multipart) {
         // Whether that is reported as misbehaviour does not matter here.
-        let _ = self.session.handle_message(self.now, from, message);
+        let _ = hear(&mut self.session, self.now, from, message);
         self.settle();
     }
 
@@ -190,12 +193,12 @@ fn a_client_survives_and_calls_on() {
             let id = read(&client.poll_transmit().expect("the request")).header.message_id;
             calls.push((peer, call, id.expect("requests have an id")));
         }
-        let _ = client.handle_message(now, HOSTILE, vector.multipart());
+        let _ = hear(&mut client, now, HOSTILE, vector.multipart());
         assert_eq!(client.open_channels(), 2, "{name}");
         for (peer, call, id) in calls {
             let id = rmpv::decode::read_value(&mut id.as_encoded()).expect("well-formed");
             let answer = RawEvent::on(id, "OK", Value::Array(vec![7.into()])).message();
-            assert_eq!(client.handle_message(now, peer, answer), Ok(()), "{name}");
+            assert_eq!(hear(&mut client, now, peer, answer), Ok(()), "{name}");
             let answer = client.call(call).and_then(|mut call| call.recv());
             assert_eq!(answer, Some(Answer::Value(Args::encode(&7).expect("a number"))), "{name}");
         }
@@ -225,11 +228,11 @@ fn a_broken_answer_costs_its_own_call_at_most() {
             (call.expect("few calls"), Value::Binary(id))
         };
         let ((bad, bad_id), (good, good_id)) = (open(), open());
-        let _ = client.handle_message(now, HOSTILE, answer.with("response_to", bad_id).message());
+        let _ = hear(&mut client, now, HOSTILE, answer.with("response_to", bad_id).message());
         let answer = client.call(bad).and_then(|mut call| call.recv());
         assert!(matches!(answer, Some(Answer::Lost(_) | Answer::Failed(_))), "{what}: {answer:?}");
         let fine = RawEvent::on(good_id, "OK", Value::Array(vec![Value::Nil])).message();
-        client.handle_message(now, HOSTILE, fine).expect("a sound event");
+        hear(&mut client, now, HOSTILE, fine).expect("a sound event");
         let answer = client.call(good).and_then(|mut call| call.recv());
         assert_eq!(answer, Some(Answer::Value(Args::NIL)), "{what}");
         assert_eq!((client.open_channels(), client.buffered_bytes()), (0, 0), "{what}");

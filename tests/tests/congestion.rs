@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use zerorpc_proto::{
-    Args, Config, Envelope, Event, Limits, Multipart, Notice, PeerId, RemoteFailure, Route,
-    Session, Transmit, name,
+    Args, Config, Envelope, Event, Limits, Multipart, Notice, PeerEvent, PeerId, RemoteFailure,
+    Route, Session, Transmit, name,
 };
+use zerorpc_tests::world::test_session::hear;
 
 fn request(id: u8, envelope: &Envelope) -> Multipart {
     let header = [b"\x82\xaamessage_id\xa1".as_slice(), &[id], b"\xa1v\x03"].concat();
@@ -32,14 +33,14 @@ fn only_beats_leave_on_a_congested_route() {
     let (slow, quick) = (envelope("slow"), envelope("quick"));
     let mut requests = Vec::new();
     for (id, envelope) in [(b'a', &slow), (b'b', &slow), (b'c', &quick)] {
-        server.handle_message(start, PeerId::NAMELESS, request(id, envelope)).expect("a request");
+        hear(&mut server, start, PeerId::NAMELESS, request(id, envelope)).expect("a request");
         match server.poll_notice() {
             Some(Notice::Requested(id)) => requests.push(id),
             other => panic!("{other:?}"),
         }
     }
     let route = Route::of(PeerId::NAMELESS, &slow);
-    server.handle_congestion(route.clone(), true);
+    server.handle_peer_event(start, PeerEvent::Congested(route.clone()));
     // The first slow request and the quick one are answered, the second slow one goes on.
     for id in [requests[0], requests[2]] {
         server.request(id).expect("open").reply(Args::NIL).expect("no stream");
@@ -50,7 +51,7 @@ fn only_beats_leave_on_a_congested_route() {
     assert_eq!(sent(&mut server), [beat.clone(), beat], "both channels of the slow peer live on");
     server.request(requests[1]).expect("open").reply(Args::NIL).expect("no stream");
     assert_eq!(sent(&mut server), []);
-    server.handle_congestion(route, false);
+    server.handle_peer_event(start, PeerEvent::Drained(route));
     let answer = (slow, name::OK.to_owned());
     assert_eq!(sent(&mut server), [answer.clone(), answer]);
     assert_eq!(server.open_channels(), 0);
@@ -64,9 +65,9 @@ fn answers_that_pile_up_are_told_of_and_end_with_their_peer() {
     let envelope = |name: &'static [u8]| Envelope::from_iter([bytes::Bytes::from_static(name)]);
     let (slow, quick) = (envelope(b"slow"), envelope(b"quick"));
     let route = Route::of(PeerId::NAMELESS, &slow);
-    server.handle_congestion(route.clone(), true);
+    server.handle_peer_event(start, PeerEvent::Congested(route.clone()));
     for id in 0..10 {
-        server.handle_message(start, PeerId::NAMELESS, request(id, &slow)).expect("a request");
+        hear(&mut server, start, PeerId::NAMELESS, request(id, &slow)).expect("a request");
         let Some(Notice::Requested(id)) = server.poll_notice() else { panic!("a request") };
         let value = Args::encode(&"x".repeat(3_000)).expect("encodes");
         server.request(id).expect("open").reply(value).expect("no stream");
@@ -76,7 +77,7 @@ fn answers_that_pile_up_are_told_of_and_end_with_their_peer() {
     let crowded = server.crowded_routes();
     assert_eq!(crowded.len(), 1);
     assert!(crowded[0].0 == route && crowded[0].1 > 30_000, "{crowded:?}");
-    server.handle_message(start, PeerId::NAMELESS, request(0, &quick)).expect("a request");
+    hear(&mut server, start, PeerId::NAMELESS, request(0, &quick)).expect("a request");
     let failure = RemoteFailure::new("ServerBusy", "too much");
     server.dismiss(start, &route, &failure);
     assert_eq!((server.open_channels(), server.crowded_routes()), (1, vec![]));

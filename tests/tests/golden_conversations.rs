@@ -9,10 +9,13 @@ use zerorpc_proto::{
 };
 use zerorpc_tests::{
     vectors::{self, Vector},
-    world::raw_event::{RawEvent, args, read, value},
+    world::{
+        raw_event::{RawEvent, args, read, value},
+        test_session::hear,
+    },
 };
 
-const PEER: PeerId = PeerId(1);
+const PEER: PeerId = PeerId::new(1);
 const INTERVAL: Duration = Duration::from_secs(1);
 
 fn config(mut config: Config) -> Config {
@@ -77,8 +80,7 @@ impl Serving {
             let more = value(&event.args);
             self.credit += more.as_array().map_or(0, |args| args[0].as_u64().unwrap_or(0));
         }
-        self.session
-            .handle_message(self.now, PEER, vector.multipart())
+        hear(&mut self.session, self.now, PEER, vector.multipart())
             .unwrap_or_else(|error| panic!("{}: {error}", vector.name));
         if let Some(Notice::Requested(id)) = self.session.poll_notice() {
             self.request = Some(id);
@@ -215,7 +217,7 @@ impl Serving {
                 assert!(self.session.poll_transmit().is_some(), "an item is sent at once");
             }
             let grant = RawEvent::grant(id.clone(), 3).message();
-            self.session.handle_message(self.now, PEER, grant).expect("a sound event");
+            hear(&mut self.session, self.now, PEER, grant).expect("a sound event");
             self.credit += 3;
         }
     }
@@ -260,7 +262,7 @@ impl Calling {
             self.session.handle_timeout(self.now);
         }
         let message = Multipart::direct(event.encode());
-        self.session.handle_message(self.now, PEER, message).expect("a sound event");
+        hear(&mut self.session, self.now, PEER, message).expect("a sound event");
         let session = &mut self.session;
         while let Some(answer) = session.call(self.call).and_then(|mut call| call.recv()) {
             self.answers.push(answer);

@@ -11,10 +11,10 @@ use zerorpc_proto::{
 use zerorpc_tests::world::{
     epoch,
     raw_event::{self, RawEvent, encode, read},
-    test_session::TestSession,
+    test_session::{TestSession, hear},
 };
 
-const PEER: PeerId = PeerId(1);
+const PEER: PeerId = PeerId::new(1);
 
 fn scalar() -> impl Strategy<Value = Value> {
     prop_oneof![
@@ -155,7 +155,7 @@ proptest! {
         for damaged in [Bytes::from(bytes), part] {
             zerorpc_tests::fuzzing::event(&[&[0, 0], &damaged[..]].concat());
             let mut server = Session::new(Config::server(1));
-            let _ = server.handle_message(epoch(), PEER, Multipart::direct(damaged));
+            let _ = hear(&mut server, epoch(), PEER, Multipart::direct(damaged));
             server.check_invariants();
             prop_assert!(server.open_channels() <= 1);
         }
@@ -167,7 +167,7 @@ proptest! {
         let payload = [b"\x93\x81\xaamessage_id", &id[..], b"\xa1f\x90"].concat();
         let mut server = Session::new(Config::server(1));
         let message = Multipart::direct(payload.into());
-        server.handle_message(epoch(), PEER, message).expect("a sound request");
+        hear(&mut server, epoch(), PEER, message).expect("a sound request");
         let Some(Notice::Requested(request)) = server.poll_notice() else { panic!("a request") };
         let request = server.request(request).expect("it has just come");
         request.reply(Args::NIL).expect("no stream has begun");
@@ -300,7 +300,7 @@ impl Pair {
         for (wire, session) in [(to_server, &mut self.server), (to_client, &mut self.client)] {
             if let Some(payload) = wire.pop_front() {
                 let message = Multipart::direct(payload);
-                session.handle_message(epoch(), PEER, message).expect("within its credit");
+                hear(session, epoch(), PEER, message).expect("within its credit");
             }
         }
     }

@@ -42,7 +42,7 @@
 //!
 //! let mut client = open(SocketKind::Dealer, &options)?;
 //! client.transport.connect(&endpoint)?;
-//! client.transport.send(message(PeerId::ANY, Envelope::default(), "ping"))?;
+//! client.transport.send(message(PeerId::NAMELESS, Envelope::default(), "ping"))?;
 //! assert_eq!(next(&mut client)?.1.payload, "pong");
 //! # serving.join().expect("the server does not panic")
 //! # }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::table::At;
 use crate::{
     limits::Limits,
-    transport::{PeerId, Route},
+    peer::{PeerId, Route},
 };
 
 /// Stands for no account.

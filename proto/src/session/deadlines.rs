@@ -252,7 +252,7 @@ impl Session {
         let Some(channel) = self.table.get_mut(at) else { return };
         let (peer, is_call) = (channel.peer, matches!(channel.side, Side::Caller(_)));
         if let Some(loss) = channel.expired(now, &self.config) {
-            if is_call {
+            if let Some(peer) = peer.filter(|_| is_call) {
                 let longest = self.config.interval().saturating_mul(2);
                 let counts_silence = self.config.heartbeat_mode == HeartbeatMode::Active;
                 self.peers.lost_by_timeout(peer, now, longest, counts_silence);
@@ -268,7 +268,7 @@ impl Session {
         }
         match channel.heartbeat.poll(now, self.config.interval()) {
             Some(Due::Lost(after)) => {
-                if is_call {
+                if let Some(peer) = peer.filter(|_| is_call) {
                     self.peers.lost_by_silence(peer, now, after);
                     self.resume_unassigned();
                 }

@@ -25,8 +25,8 @@ use crate::{
     event::{Broken, Context, Event, Glance, Kind, Version},
     id::{self, MessageId},
     multipart::{Envelope, Multipart},
+    peer::PeerId,
     request::stopping,
-    transport::PeerId,
 };
 
 /// From this size on, the small parts of a message are copied instead of keeping all of it alive.
@@ -47,10 +47,15 @@ const SHOWN_NAME: usize = 100;
 impl Session {
     /// Takes a message from a peer.
     ///
-    /// # Errors
-    /// When the peer broke the protocol. That has cost it this message, or the channel it belongs to, and
-    /// was answered with `ERR` where that is possible; nothing else is affected. Report it and go on.
-    pub fn handle_message(
+    /// A peer that breaks the protocol loses this message by it, or the channel that it belongs to, and is answered with
+    /// `ERR` where that is possible. Nothing else is affected; [`Notice::Misbehaved`] tells of it.
+    pub fn handle_message(&mut self, now: Instant, from: PeerId, message: Multipart) {
+        if let Err(how) = self.take_message(now, from, message) {
+            self.tell_misbehaved(from, how);
+        }
+    }
+
+    fn take_message(
         &mut self,
         now: Instant,
         from: PeerId,
@@ -177,7 +182,7 @@ impl Session {
         let patience = self.patience(from, &envelope);
         let mode = if dialect.version_1 { HeartbeatMode::Passive } else { HeartbeatMode::Active };
         let at = self.table.insert(Channel {
-            peer: from,
+            peer: Some(from),
             envelope,
             phase: Phase::Asked,
             heartbeat: self.heartbeat(now, mode, patience),

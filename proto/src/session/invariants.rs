@@ -7,7 +7,7 @@ use foldhash::quality::FixedState;
 use super::{CallId, Notice, RequestId, Session, notices, outbound, table::At};
 use crate::{
     channel::{self, Caller, Channel, Serving, Side, phase::Phase},
-    transport::{PeerId, Route},
+    peer::{PeerId, Route},
 };
 
 impl Session {
@@ -76,9 +76,10 @@ impl Session {
             let queued = ready.get(at).copied().unwrap_or_default();
             assert_eq!(queued, usize::from(channel.queued), "{at:?} in the queue: {channel:?}");
             let routes = waiting.get(at).map_or(&[][..], Vec::as_slice);
-            let own = Route::of(channel.peer, &channel.envelope);
+            let own = channel.peer.map(|peer| Route::of(peer, &channel.envelope));
             if channel.held {
-                assert!(routes.contains(&&own), "{at:?} waits for nothing: {channel:?}");
+                let is_found = own.is_some_and(|own| routes.contains(&&own));
+                assert!(is_found, "{at:?} waits for nothing: {channel:?}");
             } else {
                 assert!(!channel.has_beaten_held, "{at:?} has beaten while it waited: {channel:?}");
             }
@@ -100,6 +101,7 @@ impl Session {
                     assert!(self.table.get(*at).is_none(), "{at:?} is lost, and there");
                     continue;
                 }
+                Notice::Misbehaved { .. } => panic!("{notice:?} waits among those of channels"),
             };
             if self.table.get(at).is_none() {
                 stale += 1;
@@ -136,14 +138,16 @@ impl Session {
         }
     }
 
-    /// Peers count the calls that were given to them.
+    /// Peers count the calls that were given to them, as long as they are there.
     fn check_peers(&self, channels: &[(At, &Channel)]) {
         let mut calls = HashMap::<PeerId, usize, FixedState>::default();
-        for (_, channel) in channels {
+        for (at, channel) in channels {
             if let Side::Caller(caller) = &channel.side
                 && caller.assigned
+                && !self.is_disconnected(*at)
             {
-                *calls.entry(channel.peer).or_default() += 1;
+                let peer = channel.peer.expect("it was given to a peer");
+                *calls.entry(peer).or_default() += 1;
             }
         }
         self.peers.check_invariants(&calls);

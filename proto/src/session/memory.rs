@@ -1,6 +1,6 @@
 //! How much is kept for whom, and what is done about too much.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use super::{
     Notice, Session,
@@ -11,8 +11,8 @@ use super::{
 use crate::{
     call::Loss,
     channel::{ANSWER_COST, Channel, Side},
-    compat::{Dialect, RemoteFailure},
-    transport::Route,
+    compat::RemoteFailure,
+    peer::Route,
 };
 
 /// What an open channel takes, about, beside what it keeps.
@@ -68,18 +68,20 @@ impl Session {
     /// `failure`, as far as that can be. Its connection is to be ended afterwards.
     pub fn dismiss(&mut self, now: Instant, route: &Route, failure: &RemoteFailure) {
         self.advance(now);
+        let reason: Arc<str> = failure.message.as_str().into();
         for at in self.table.of_route(route) {
-            if let Some(Channel { peer, envelope, dialect, side: Side::Server(serving), .. }) =
-                self.table.get(at)
+            if let Some(channel) = self.table.get(at)
+                && let Channel { peer: Some(to), envelope, side: Side::Server(serving), .. } =
+                    channel
             {
-                let (to, id) = (*peer, serving.id.clone());
+                let (to, id) = (*to, serving.id.clone());
                 let (envelope, failure) = (envelope.clone(), failure.clone());
-                let dialect = dialect.unwrap_or(Dialect::CURRENT);
+                let dialect = channel.dialect();
                 let is_returned = false;
                 let refusal = Refusal { to, envelope, id, dialect, failure, is_returned };
                 self.say_loosely(Loose::Refusal(refusal));
             }
-            self.lose(at, Loss::Disconnected);
+            self.lose(at, Loss::Disconnected { reason: Arc::clone(&reason) });
         }
         self.end_congestion(route);
     }

@@ -1,8 +1,10 @@
 //! What the application is told: of each channel that is open one thing of each kind at most, and nothing of channels
 //! that have come and gone unheard of.
 
+use std::{collections::VecDeque, mem::discriminant};
+
 use super::{CallId, Notice, RequestId, Session, table::At};
-use crate::{call::Loss, channel::Channel};
+use crate::{call::Loss, channel::Channel, error::PeerMisbehaved, peer::PeerId};
 
 /// Kinds of notices; a channel knows which of them are on their way.
 pub(super) const REQUESTED: u8 = 1;
@@ -16,9 +18,51 @@ const KNOWN: u8 = 16;
 /// So many notices of channels that are gone do no harm.
 const FEW: usize = 64;
 
+/// So many kinds of misbehaviour wait to be told, each of one peer; what comes when that many wait is counted only.
+const MOST_MISBEHAVIOURS: usize = 32;
+
+/// What peers did wrong that nobody was told of yet.
+#[derive(Debug, Default)]
+pub(super) struct Misbehaviours {
+    waiting: VecDeque<Misbehaviour>,
+    /// How often any peer has misbehaved, told or not.
+    count: u64,
+}
+
+#[derive(Debug)]
+struct Misbehaviour {
+    peer: PeerId,
+    how: PeerMisbehaved,
+    times: u64,
+}
+
+impl Misbehaviours {
+    fn add(&mut self, peer: PeerId, how: PeerMisbehaved) {
+        self.count += 1;
+        let is_alike = |other: &&mut Misbehaviour| {
+            other.peer == peer && discriminant(&other.how) == discriminant(&how)
+        };
+        if let Some(alike) = self.waiting.iter_mut().find(is_alike) {
+            alike.times += 1;
+            alike.how = how;
+        } else if self.waiting.len() < MOST_MISBEHAVIOURS {
+            self.waiting.push_back(Misbehaviour { peer, how, times: 1 });
+        }
+    }
+
+    fn next(&mut self) -> Option<Notice> {
+        let Misbehaviour { peer, how, times } = self.waiting.pop_front()?;
+        Some(Notice::Misbehaved { peer, how, times })
+    }
+}
+
 impl Session {
     /// The next thing to look at.
     pub fn poll_notice(&mut self) -> Option<Notice> {
+        self.lose_disconnected();
+        if let Some(misbehaved) = self.misbehaviours.next() {
+            return Some(misbehaved);
+        }
         loop {
             let notice = self.notices.pop_front()?;
             let (at, kind) = match notice {
@@ -26,7 +70,7 @@ impl Session {
                 Notice::Readable(CallId(at)) => (at, READABLE),
                 Notice::Writable(RequestId(at)) => (at, WRITABLE),
                 Notice::CallLost(CallId(at)) => (at, CALL_LOST),
-                Notice::RequestLost(..) => return Some(notice),
+                Notice::RequestLost(..) | Notice::Misbehaved { .. } => return Some(notice),
             };
             let Some(channel) = self.table.get_mut(at) else {
                 self.stale_notices -= 1;
@@ -38,6 +82,17 @@ impl Session {
             }
             return Some(notice);
         }
+    }
+
+    /// How often peers have broken the protocol, all in all: each time counts, also those that
+    /// [`Notice::Misbehaved`] does not tell of.
+    #[must_use]
+    pub fn misbehaviours(&self) -> u64 {
+        self.misbehaviours.count
+    }
+
+    pub(super) fn tell_misbehaved(&mut self, peer: PeerId, how: PeerMisbehaved) {
+        self.misbehaviours.add(peer, how);
     }
 
     pub(crate) fn tell_requested(&mut self, at: At) {
@@ -80,7 +135,7 @@ impl Session {
                 Notice::Readable(CallId(at)) | Notice::CallLost(CallId(at)) => {
                     table.get(*at).is_some()
                 }
-                Notice::RequestLost(..) => true,
+                Notice::RequestLost(..) | Notice::Misbehaved { .. } => true,
             });
             self.stale_notices = 0;
         }

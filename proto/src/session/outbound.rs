@@ -13,7 +13,7 @@ use crate::{
     id::{MessageId, OwnId},
     msgpack,
     multipart::{Envelope, Payload, Transmit},
-    transport::{PeerId, Route},
+    peer::{PeerId, Route},
 };
 
 /// How many events may wait that belong to no channel,
@@ -102,7 +102,9 @@ impl Session {
             let Some(channel) = self.table.get_mut(at) else { continue };
             let held = match &mut self.congested {
                 congested if congested.is_empty() => None,
-                congested => congested.get_mut(&Route::of(channel.peer, &channel.envelope)),
+                congested => channel
+                    .peer
+                    .and_then(|peer| congested.get_mut(&Route::of(peer, &channel.envelope))),
             };
             channel.queued = false;
             let next = channel.take_output(held.is_some());
@@ -113,8 +115,10 @@ impl Session {
                     held.0.retain(|at| self.table.get(*at).is_some_and(|channel| channel.held));
                 }
             }
-            if let Some(next) = next {
-                return self.encode(at, next);
+            if let Some(next) = next
+                && let Some(transmit) = self.encode(at, next)
+            {
+                return Some(transmit);
             }
         }
     }
@@ -122,7 +126,7 @@ impl Session {
     /// Finds a peer for a call to any; without one the call waits.
     fn is_assigned(&mut self, at: At) -> bool {
         let Some(channel) = self.table.get_mut(at) else { return false };
-        let Channel { peer: PeerId::ANY, side: Side::Caller(caller), .. } = channel else {
+        let Channel { peer: None, side: Side::Caller(caller), .. } = channel else {
             return true;
         };
         if !caller.has_request() {
@@ -130,11 +134,11 @@ impl Session {
             return true;
         }
         let congested = &self.congested;
-        let has_room = |peer| !congested.contains_key(&Route { peer, identity: None });
+        let has_room = |peer| !congested.contains_key(&Route::from(peer));
         match self.peers.assign(self.now, has_room) {
             Some(peer) => {
                 caller.assigned = true;
-                self.table.move_call(at, peer);
+                self.table.move_call(at, Some(peer));
                 true
             }
             None => {
@@ -151,7 +155,7 @@ impl Session {
     fn encode(&mut self, at: At, next: Next) -> Option<Transmit> {
         let writer = &mut self.writer;
         let (channel, number, account) = self.table.get_with_account(at)?;
-        let (to, envelope) = (channel.peer, channel.envelope.clone());
+        let (to, envelope) = (channel.peer?, channel.envelope.clone());
         let ended = matches!(next, Next::Ending(_));
         let mut waited_for = false;
         if let Next::Item(item) = &next {
@@ -206,12 +210,13 @@ impl Session {
 
     /// A call is given up that its server may be at work on.
     pub(crate) fn take_leave(&mut self, at: At) {
-        if let Some(Channel { peer, phase, side: Side::Caller(caller), .. }) = self.table.get(at)
+        if let Some(Channel { peer: Some(to), phase, side: Side::Caller(caller), .. }) =
+            self.table.get(at)
             && *phase != Phase::Ended
             && caller.is_sent
             && !caller.has_beaten
         {
-            let (to, own) = (*peer, caller.own);
+            let (to, own) = (*to, caller.own);
             self.say_loosely(Loose::Farewell { to, own });
         }
     }

@@ -10,7 +10,7 @@ use std::{
 
 use foldhash::quality::FixedState;
 
-use crate::transport::PeerId;
+use crate::peer::PeerId;
 
 /// The peers that are up, those with the fewest open calls first; among equals, the one that has waited longest.
 ///

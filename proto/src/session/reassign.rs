@@ -7,7 +7,7 @@ use crate::{
     channel::{Channel, Side, heartbeat::Heartbeat},
     event::Event,
     multipart::Transmit,
-    transport::{PeerId, Route},
+    peer::PeerId,
 };
 
 /// A request that comes back is sent again at once; when it does so again, after this time, and from then on after twice
@@ -17,10 +17,8 @@ const RETRY: Duration = Duration::from_millis(50);
 const LONGEST_RETRY: Duration = Duration::from_secs(1);
 
 impl Session {
-    /// A connection ended before any byte of this message was written. A request that was open to any peer
-    /// goes to another one; tell this before [`handle_peer`](Self::handle_peer).
-    pub fn handle_returned(&mut self, now: Instant, message: Transmit) {
-        self.advance(now);
+    /// A request that was open to any peer goes to another one, if this peer has it.
+    pub(super) fn handle_returned(&mut self, message: Transmit) {
         let Transmit { to, payload, .. } = message;
         let id = Event::own_header(&payload.head).and_then(|header| header.message_id);
         let Some(at) = id.and_then(|id| self.table.find_call(id.content(), to)) else { return };
@@ -32,25 +30,18 @@ impl Session {
         }
     }
 
-    /// A peer wants no new calls, since it is about to stop. Those that are open there go on.
-    pub fn handle_going_away(&mut self, now: Instant, peer: PeerId) {
-        self.advance(now);
+    /// A peer gets no new calls.
+    pub(super) fn handle_going_away(&mut self, peer: PeerId) {
         self.peers.going_away(peer);
         // Calls may have waited for this peer to have room.
         self.resume_unassigned();
     }
 
-    /// A peer that is [going away](Self::handle_going_away) has said its last word: it has answered all requests that it
-    /// has ever looked at. What is still open there and was not heard of goes to another peer; tell this before
-    /// [`handle_peer`](Self::handle_peer).
-    pub fn handle_gone(&mut self, now: Instant, peer: PeerId) {
-        self.advance(now);
-        for at in self.table.of_route(&Route { peer, identity: None }) {
-            if let Some(Channel { side: Side::Caller(caller), .. }) = self.table.get(at)
-                && caller.assigned
-                && caller.is_unanswered()
-                && !caller.is_heard
-            {
+    /// What a peer that goes away has shown no sign of goes to another one.
+    pub(super) fn handle_gone(&mut self, peer: PeerId) {
+        self.handle_going_away(peer);
+        for at in self.table.of_peer(peer) {
+            if self.may_come_back(at, peer) {
                 self.take_back(at);
             }
         }
@@ -62,7 +53,7 @@ impl Session {
         let Some(Channel { peer, side: Side::Caller(caller), .. }) = self.table.get_mut(at) else {
             return false;
         };
-        if !caller.is_unanswered() || !(caller.assigned || *peer == PeerId::NAMELESS) {
+        if !caller.is_unanswered() || !(caller.assigned || *peer == Some(PeerId::NAMELESS)) {
             return false;
         }
         caller.refusals += 1;
@@ -86,9 +77,11 @@ impl Session {
         caller.is_sent = false;
         caller.has_beaten = false;
         caller.is_heard = false;
-        if std::mem::take(&mut caller.assigned) {
+        if std::mem::take(&mut caller.assigned)
+            && let Some(peer) = peer
+        {
             self.peers.release(peer);
-            self.table.move_call(at, PeerId::ANY);
+            self.table.move_call(at, None);
         }
         self.enqueue(at);
     }

@@ -15,7 +15,7 @@ use crate::{
     channel::{Channel, Side, phase::Phase},
     id::{OwnId, TheirId},
     multipart::Envelope,
-    transport::{PeerId, Route},
+    peer::{PeerId, Route},
 };
 
 /// Names one channel for ever: slots are used again, serials are not.
@@ -129,7 +129,7 @@ impl Table {
         self.next_serial += 1;
         let (peer, hash) = (channel.peer, Key::of(&channel).map(|key| key.hash(&self.hasher)));
         let account = match (hash, peer) {
-            (Some(_), PeerId::NAMELESS) => self.open_route(identity(&channel.envelope)),
+            (Some(_), Some(PeerId::NAMELESS)) => self.open_route(identity(&channel.envelope)),
             _ => self.open_account(peer),
         };
         self.channels.insert(Entry { serial: at.serial, account, place: 0, channel });
@@ -170,7 +170,9 @@ impl Table {
         let Entry { serial, channel, .. } = self.channels.get(slot as usize)?;
         match &channel.side {
             Side::Caller(caller)
-                if channel.peer == from && channel.phase != Phase::Ended && caller.own.is(echo) =>
+                if channel.peer == Some(from)
+                    && channel.phase != Phase::Ended
+                    && caller.own.is(echo) =>
             {
                 Some(At { serial: *serial, slot })
             }
@@ -190,7 +192,7 @@ impl Table {
     }
 
     /// Gives a call that is open to any peer to one, or takes it back.
-    pub(crate) fn move_call(&mut self, at: At, to: PeerId) {
+    pub(crate) fn move_call(&mut self, at: At, to: Option<PeerId>) {
         let Some(channel) = self.get_mut(at) else { return };
         channel.peer = to;
         self.part(at.slot);
@@ -213,6 +215,18 @@ impl Table {
         Some((channel, account))
     }
 
+    /// All channels of a peer, the oldest first.
+    pub(crate) fn of_peer(&self, peer: PeerId) -> Vec<At> {
+        if peer.is_named() {
+            return self.of_route(&Route::from(peer));
+        }
+        let all = self.channels.iter().filter(|(_, entry)| entry.channel.peer == Some(peer));
+        let mut channels: Vec<At> =
+            all.map(|(slot, entry)| At { serial: entry.serial, slot: slot as u32 }).collect();
+        channels.sort_unstable();
+        channels
+    }
+
     /// All channels of a peer that has a name, or of a route, the oldest first.
     pub(crate) fn of_route(&self, route: &Route) -> Vec<At> {
         let account = self.number_of(route).and_then(|number| self.account(number));
@@ -227,10 +241,8 @@ impl Table {
     }
 
     /// The number of a peer's account; [`NOBODY`] where it has no name.
-    fn open_account(&mut self, peer: PeerId) -> u32 {
-        if !peer.is_named() {
-            return NOBODY;
-        }
+    fn open_account(&mut self, peer: Option<PeerId>) -> u32 {
+        let Some(peer) = peer.filter(|peer| peer.is_named()) else { return NOBODY };
         let Self { accounts, peers, .. } = self;
         *peers.entry(peer).or_insert_with(|| open(accounts, Account::new(peer, None)))
     }
@@ -324,7 +336,7 @@ impl<'a> Key<'a> {
     fn of(channel: &'a Channel) -> Option<Self> {
         match &channel.side {
             Side::Server(serving) => Some(Self {
-                peer: channel.peer,
+                peer: channel.peer?,
                 envelope: &channel.envelope,
                 id: TheirId(serving.id.as_encoded()),
             }),

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::PeerId;
+use crate::peer::PeerId;
 
 /// Something that happened to a connection or an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,6 +14,30 @@ use super::{
     raw_event::{RawEvent, read},
 };
 
+/// Hands a message to a session.
+///
+/// # Errors
+/// What its peer did wrong.
+///
+/// # Panics
+/// When that is not told.
+pub fn hear(
+    session: &mut Session,
+    now: Instant,
+    from: PeerId,
+    message: Multipart,
+) -> Result<(), PeerMisbehaved> {
+    let before = session.misbehaviours();
+    session.handle_message(now, from, message);
+    if session.misbehaviours() == before {
+        return Ok(());
+    }
+    match session.poll_notice() {
+        Some(Notice::Misbehaved { peer, how, times: 1 }) if peer == from => Err(how),
+        other => panic!("a misbehaviour of {from}, not {other:?}"),
+    }
+}
+
 /// An event that the session sent.
 #[derive(Debug, Clone)]
 pub struct Sent {
@@ -105,7 +129,7 @@ impl TestSession {
     /// A peer says something.
     ///
     /// # Errors
-    /// What the session reports.
+    /// What the peer did wrong.
     pub fn hear(&mut self, from: PeerId, event: &RawEvent) -> Result<(), PeerMisbehaved> {
         self.hear_message(from, event.message())
     }
@@ -113,9 +137,9 @@ impl TestSession {
     /// A message comes, with its envelope.
     ///
     /// # Errors
-    /// What the session reports.
+    /// What the peer did wrong.
     pub fn hear_message(&mut self, from: PeerId, message: Multipart) -> Result<(), PeerMisbehaved> {
-        let heard = self.session.handle_message(self.now, from, message);
+        let heard = hear(&mut self.session, self.now, from, message);
         self.settle();
         heard
     }

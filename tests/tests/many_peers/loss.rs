@@ -20,7 +20,10 @@ const AT_ONCE: Duration = SECOND.saturating_mul(5);
 /// Checks that a call was lost with its connection to an endpoint, and that the error says so.
 pub(crate) fn assert_lost(error: &Error, address: &str) {
     let Error::LostRemote { endpoint, loss, .. } = error else { panic!("{error:?}") };
-    assert_eq!(*loss, Loss::Disconnected);
+    assert!(
+        matches!(loss, Loss::Disconnected { reason } if endpoint.contains(&**reason)),
+        "{loss}"
+    );
     let text = error.to_string();
     assert!(endpoint.contains(address) && text.contains(endpoint), "{address}: {text}");
     assert!(text.contains("connection was lost"), "{text}");
@@ -150,7 +153,7 @@ fn call_until(done: &AtomicBool, client: &Client, numbers: impl Iterator<Item = 
         let pause = if number % 2 == 0 { 0.0 } else { 0.003 };
         match client.call::<String>("note", (number, pause)) {
             Ok(_) => outcome.answered.push(number),
-            Err(Error::LostRemote { loss: Loss::Disconnected, .. }) => outcome.lost += 1,
+            Err(Error::LostRemote { loss: Loss::Disconnected { .. }, .. }) => outcome.lost += 1,
             Err(Error::Remote(error)) if error.name == "ServerStopping" => {
                 outcome.refused.push(number);
             }

@@ -113,7 +113,7 @@ fn one_killed_and_one_stopped_cost_only_what_they_were_doing() {
         assert!(
             matches!(
                 error,
-                Error::LostRemote { loss: Loss::Silent { .. } | Loss::Disconnected, .. }
+                Error::LostRemote { loss: Loss::Silent { .. } | Loss::Disconnected { .. }, .. }
             ),
             "{error:?}"
         );

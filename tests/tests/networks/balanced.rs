@@ -57,7 +57,7 @@ fn only_those_in_flight_are_lost(report: &Report, gone: Instant) {
         assert!(call.began <= gone, "{:?} later: {report}", call.began.duration_since(gone));
         let lost = matches!(
             call.error,
-            Some(Error::LostRemote { loss: Loss::Disconnected | Loss::Silent { .. }, .. })
+            Some(Error::LostRemote { loss: Loss::Disconnected { .. } | Loss::Silent { .. }, .. })
         );
         assert!(lost, "{report}");
     }

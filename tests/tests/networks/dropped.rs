@@ -78,7 +78,10 @@ fn what_is_not_acknowledged_ends_the_connection_without_heartbeats_too() {
         until_up(&client, 1);
         assert_eq!(network.drop_flows(PORT), 1);
         let error = note(&client, 1).expect_err("nothing comes over this connection");
-        assert!(matches!(error, Error::LostRemote { loss: Loss::Disconnected, .. }), "{error:?}");
+        assert!(
+            matches!(error, Error::LostRemote { loss: Loss::Disconnected { .. }, .. }),
+            "{error:?}"
+        );
         assert!(!told.ends(1).swap_remove(0).is_empty());
         assert_eq!(note(&client, 2), Ok("one".to_owned()));
     });

@@ -3,13 +3,17 @@
 use bytes::Bytes;
 use rmpv::Value;
 use zerorpc_proto::{
-    Args, Config, Limits, Multipart, Notice, PeerId, PeerMisbehaved, RemoteFailure, RequestId,
-    Route, Session,
+    Args, Config, Limits, Multipart, Notice, PeerEvent, PeerId, PeerMisbehaved, RemoteFailure,
+    RequestId, Route, Session,
 };
-use zerorpc_tests::world::{epoch, raw_event::RawEvent, test_session::TestSession};
+use zerorpc_tests::world::{
+    epoch,
+    raw_event::RawEvent,
+    test_session::{TestSession, hear},
+};
 
-const GREEDY: PeerId = PeerId(1);
-const NEIGHBOUR: PeerId = PeerId(2);
+const GREEDY: PeerId = PeerId::new(1);
+const NEIGHBOUR: PeerId = PeerId::new(2);
 const KILOBYTE: usize = 1 << 10;
 
 fn route(peer: PeerId) -> Route {
@@ -45,7 +49,7 @@ fn run(server: &mut TestSession, ids: impl IntoIterator<Item = RequestId>, bytes
 
 /// A peer has read everything: what waits for it leaves, and what follows from that is told.
 fn drain(server: &mut TestSession) {
-    server.session.handle_congestion(route(GREEDY), false);
+    server.session.handle_peer_event(server.now(), PeerEvent::Drained(route(GREEDY)));
     server.settle();
     server.settle();
 }
@@ -85,7 +89,7 @@ fn requests_of_one_peer_that_wait() {
     server.request(GREEDY, &request(6, 4 * KILOBYTE));
     let now = server.now();
     for peer in [GREEDY, NEIGHBOUR] {
-        server.session.handle_peer(now, peer, false);
+        server.session.handle_peer_event(now, PeerEvent::Down(peer, "gone".into()));
     }
     server.settle();
     assert_eq!(server.session.retained_bytes(), 0);
@@ -94,7 +98,7 @@ fn requests_of_one_peer_that_wait() {
 #[test]
 fn answers_that_pile_up_hold_requests_back_until_they_have_left() {
     let mut server = server(80 * KILOBYTE, 1 << 30);
-    server.session.handle_congestion(route(GREEDY), true);
+    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
     let ids: Vec<_> = (0..100).map(|id| server.request(GREEDY, &request(id, 1))).collect();
     // Each is answered before the next one begins: to half of what may be kept.
     assert_eq!(run(&mut server, ids.clone(), 10 * KILOBYTE), 4);
@@ -123,7 +127,7 @@ fn answers_that_pile_up_hold_requests_back_until_they_have_left() {
 fn few_run_at_a_time_where_answers_pile_up() {
     let mut server = server(80 * KILOBYTE, 1 << 30);
     let ids: Vec<_> = (0..10).map(|id| server.request(GREEDY, &request(id, 1))).collect();
-    server.session.handle_congestion(route(GREEDY), true);
+    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
     assert_eq!(run(&mut server, ids[..1].to_vec(), 20 * KILOBYTE), 1);
     let started = ids[1..].iter().filter(|id| server.serve(**id).start()).count();
     assert_eq!(started, 2);
@@ -138,7 +142,7 @@ fn few_run_at_a_time_where_answers_pile_up() {
 #[test]
 fn an_answer_alone_may_be_of_any_size() {
     let mut server = server(10 * KILOBYTE, 1 << 30);
-    server.session.handle_congestion(route(GREEDY), true);
+    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
     let id = server.request(GREEDY, &request(0, 1));
     assert_eq!(run(&mut server, [id], 100 * KILOBYTE), 1);
     assert_eq!(server.session.crowded_routes(), []);
@@ -155,7 +159,7 @@ fn large_items_wait_one_at_a_time_in_each_stream() {
     let mut server = server(100 * KILOBYTE, 1 << 30);
     let id = server.request(GREEDY, &request(0, 1));
     server.hear(GREEDY, &RawEvent::grant(0, 1000)).expect("credit");
-    server.session.handle_congestion(route(GREEDY), true);
+    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
     let sent = (0..64).take_while(|_| server.serve(id).send(answer(20 * KILOBYTE)).is_ok()).count();
     assert_eq!(sent, 3, "to half of what may be kept");
     drain(&mut server);
@@ -179,7 +183,7 @@ fn whatever_an_answer_is_made_of_is_counted() {
     ];
     for (what, kilobytes, give) in cases {
         let mut server = server(1 << 20, 1 << 30);
-        server.session.handle_congestion(route(GREEDY), true);
+        server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
         let id = server.request(GREEDY, &request(0, 1));
         let before = server.session.retained_bytes();
         give(&mut server, id);
@@ -192,7 +196,7 @@ fn whatever_an_answer_is_made_of_is_counted() {
         let of_peer: Vec<_> = server.session.retained_by_route().collect();
         assert!(of_peer[0].1 >= more && of_peer[0].0 == route(GREEDY), "{what}: {of_peer:?}");
         let now = server.now();
-        server.session.handle_peer(now, GREEDY, false);
+        server.session.handle_peer_event(now, PeerEvent::Down(GREEDY, "gone".into()));
         server.settle();
         assert_eq!(server.session.retained_bytes(), 0, "{what}");
     }
@@ -237,7 +241,7 @@ fn requests_that_wait_do_not_keep_the_chunks_they_came_in() {
         let kept = chunks.iter().filter(|chunk| !chunk.is_unique()).count();
         assert!(kept <= 256, "{bytes}: {kept} chunks are kept, which nobody has counted");
         let now = server.now();
-        server.session.handle_peer(now, GREEDY, false);
+        server.session.handle_peer_event(now, PeerEvent::Down(GREEDY, "gone".into()));
         assert!(chunks.iter().all(Bytes::is_unique), "{bytes}: some stay for ever");
     }
 }
@@ -264,7 +268,7 @@ fn answers_that_wait_to_be_read_do_not_keep_the_chunks_they_came_in() {
 #[test]
 fn answers_that_wait_keep_no_memory_that_they_share() {
     let mut server = server(64 << 20, 1 << 30);
-    server.session.handle_congestion(route(GREEDY), true);
+    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
     let chunk = Bytes::from(vec![1; 4 * KILOBYTE]);
     let id = server.request(GREEDY, &request(0, 1));
     let value = Args::from_bytes(chunk.slice(..1)).expect("the number one");
@@ -283,16 +287,16 @@ fn notices_are_bounded_by_the_channels_that_are_open() {
     for round in 0..10_000_u32 {
         for id in 0..10 {
             let message = RawEvent::request(round * 10 + id, "f", vec![]).message();
-            session.handle_message(now, GREEDY, message).expect("a request");
+            hear(&mut session, now, GREEDY, message).expect("a request");
         }
-        session.handle_peer(now, GREEDY, false);
+        session.handle_peer_event(now, PeerEvent::Down(GREEDY, "gone".into()));
         assert!(session.retained_bytes() < 64 * KILOBYTE, "{}", session.retained_bytes());
     }
     assert_eq!(session.poll_notice(), None, "nothing is left of any of them");
     let message = RawEvent::request(0, "f", vec![]).message();
-    session.handle_message(now, GREEDY, message).expect("a request");
+    hear(&mut session, now, GREEDY, message).expect("a request");
     let Some(Notice::Requested(id)) = session.poll_notice() else { panic!("a request") };
-    session.handle_peer(now, GREEDY, false);
+    session.handle_peer_event(now, PeerEvent::Down(GREEDY, "gone".into()));
     assert!(matches!(session.poll_notice(), Some(Notice::RequestLost(lost, _)) if lost == id));
 }
 
@@ -302,12 +306,12 @@ fn room_is_told_once_until_it_is_heard() {
     let mut session = Session::new(Config::server(1));
     let now = epoch();
     let message = RawEvent::request(0, "f", vec![]).message();
-    session.handle_message(now, GREEDY, message).expect("a request");
+    hear(&mut session, now, GREEDY, message).expect("a request");
     let Some(Notice::Requested(id)) = session.poll_notice() else { panic!("a request") };
     for _ in 0..1000 {
         while session.request(id).expect("open").send(Args::NIL).is_ok() {}
         let grant = RawEvent::grant(0, 1).message();
-        session.handle_message(now, GREEDY, grant).expect("credit");
+        hear(&mut session, now, GREEDY, grant).expect("credit");
         while session.poll_transmit().is_some() {}
     }
     assert_eq!(session.poll_notice(), Some(Notice::Writable(id)));
@@ -326,7 +330,7 @@ fn refusals_are_bounded_in_bytes_as_well() {
     for id in 0..1000_u32 {
         let payload = RawEvent::request(id, "f", vec![]).payload();
         let message = Multipart { envelope: envelope(), payload };
-        session.handle_message(now, GREEDY, message).expect("no fault of his");
+        hear(&mut session, now, GREEDY, message).expect("no fault of his");
     }
     assert!(session.retained_bytes() <= 1 << 20, "{}", session.retained_bytes());
     let told = std::iter::from_fn(|| session.poll_transmit()).count();
@@ -341,7 +345,7 @@ fn a_congested_channel_beats_once() {
         server.request(GREEDY, &request(id, 1));
     }
     server.request(NEIGHBOUR, &request(0, 1));
-    server.session.handle_congestion(route(GREEDY), true);
+    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
     let interval = zerorpc_proto::DEFAULT_HEARTBEAT;
     let beats = |server: &mut TestSession| {
         let to = |sent: &zerorpc_tests::world::test_session::Sent| sent.to;

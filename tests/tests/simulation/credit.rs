@@ -13,7 +13,7 @@ use zerorpc_tests::world::{
     test_session::TestSession,
 };
 
-const PEER: PeerId = PeerId(1);
+const PEER: PeerId = PeerId::new(1);
 
 fn server_with(limits: Limits) -> TestSession {
     TestSession::new(Config::server(1).limits(limits))

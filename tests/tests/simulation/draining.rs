@@ -3,23 +3,25 @@
 use std::time::Duration;
 
 use rmpv::Value;
-use zerorpc_proto::{Answer, Args, CallId, CallOptions, Config, Loss, Multipart, Notice, PeerId};
+use zerorpc_proto::{
+    Answer, Args, CallId, CallOptions, Config, Loss, Multipart, Notice, PeerEvent, PeerId, Target,
+};
 use zerorpc_tests::world::{raw_event::RawEvent, test_session::TestSession};
 
-const ONE: PeerId = PeerId(1);
-const TWO: PeerId = PeerId(2);
+const ONE: PeerId = PeerId::new(1);
+const TWO: PeerId = PeerId::new(2);
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 fn client_of(peers: &[PeerId]) -> TestSession {
     let mut client = TestSession::new(Config::client(1));
     for peer in peers {
         let now = client.now();
-        client.session.handle_peer(now, *peer, true);
+        client.session.handle_peer_event(now, PeerEvent::Up(*peer));
     }
     client
 }
 
-fn call(client: &mut TestSession, to: PeerId) -> CallId {
+fn call(client: &mut TestSession, to: impl Into<Target>) -> CallId {
     let now = client.now();
     let options = CallOptions::new().timeout(TIMEOUT);
     let call = client.session.open(now, to, "f", Args::NONE, &options).expect("few calls");
@@ -30,7 +32,7 @@ fn call(client: &mut TestSession, to: PeerId) -> CallId {
 /// When requests were sent since this was last asked, in milliseconds, and to whom.
 fn requested(client: &mut TestSession) -> Vec<(u128, u64)> {
     let requests = client.sent.drain(..).filter(|sent| sent.event.name == *"f");
-    requests.map(|sent| (sent.at.as_millis(), sent.to.0)).collect()
+    requests.map(|sent| (sent.at.as_millis(), sent.to.number().unwrap_or_default())).collect()
 }
 
 /// What a server that is stopping says to the latest request.
@@ -54,7 +56,7 @@ fn id_of_latest(client: &TestSession) -> Value {
 #[test]
 fn a_request_that_is_turned_down_goes_to_another_server_at_once() {
     let mut client = client_of(&[ONE, TWO]);
-    let id = call(&mut client, PeerId::ANY);
+    let id = call(&mut client, Target::Any);
     let (refusal, asked) = (turned_down(&client), id_of_latest(&client));
     assert_eq!(requested(&mut client), [(0, 1)]);
     client.hear_message(ONE, refusal).expect("a sound event");
@@ -66,8 +68,7 @@ fn a_request_that_is_turned_down_goes_to_another_server_at_once() {
 
 #[test]
 fn where_there_is_one_server_alone_it_is_tried_again_until_time_is_up() {
-    for to in [PeerId::ANY, PeerId::NAMELESS] {
-        let from = if to == PeerId::ANY { ONE } else { to };
+    for (to, from) in [(Target::Any, ONE), (PeerId::NAMELESS.into(), PeerId::NAMELESS)] {
         let mut client = client_of(&[ONE]);
         let id = call(&mut client, to);
         let mut times = Vec::new();
@@ -100,16 +101,16 @@ fn errors_of_services_are_no_reason_to_try_again() {
     let returned = |id: &Value| error(id).with("_zpc_returned", true);
     type Say<'a> = &'a dyn Fn(&mut TestSession, &Value);
     let hear = |client: &mut TestSession, event: RawEvent| client.hear(ONE, &event).expect("sound");
-    let table: [(&str, PeerId, Say<'_>); 4] = [
-        ("the name alone", PeerId::ANY, &|client, id| hear(client, error(id))),
-        ("the key, but not true", PeerId::ANY, &|client, id| {
+    let table: [(&str, Target, Say<'_>); 4] = [
+        ("the name alone", Target::Any, &|client, id| hear(client, error(id))),
+        ("the key, but not true", Target::Any, &|client, id| {
             hear(client, error(id).with("_zpc_returned", 1));
         }),
-        ("behind an item", PeerId::ANY, &|client, id| {
+        ("behind an item", Target::Any, &|client, id| {
             hear(client, RawEvent::on(id.clone(), "STREAM", Value::Nil));
             hear(client, returned(id));
         }),
-        ("a call to this server alone", ONE, &|client, id| hear(client, returned(id))),
+        ("a call to this server alone", ONE.into(), &|client, id| hear(client, returned(id))),
     ];
     for (what, to, say) in table {
         let mut client = client_of(&[ONE, TWO]);
@@ -126,23 +127,23 @@ fn errors_of_services_are_no_reason_to_try_again() {
 #[test]
 fn a_server_that_goes_away_gets_no_new_calls_and_ends_those_it_has() {
     let mut client = client_of(&[ONE, TWO]);
-    let running = call(&mut client, PeerId::ANY);
+    let running = call(&mut client, Target::Any);
     let asked = id_of_latest(&client);
     let now = client.now();
-    client.session.handle_going_away(now, ONE);
+    client.session.handle_peer_event(now, PeerEvent::GoingAway(ONE));
     for _ in 0..3 {
-        call(&mut client, PeerId::ANY);
+        call(&mut client, Target::Any);
     }
     assert_eq!(requested(&mut client), [(0, 1), (0, 2), (0, 2), (0, 2)]);
-    client.session.handle_going_away(now, TWO);
-    call(&mut client, PeerId::ANY);
+    client.session.handle_peer_event(now, PeerEvent::GoingAway(TWO));
+    call(&mut client, Target::Any);
     assert_eq!(requested(&mut client), [], "nobody wants it");
     client.hear(ONE, &RawEvent::on(asked, "OK", Value::Array(vec![7.into()]))).expect("an answer");
     assert!(matches!(client.recv(running), Some(Answer::Value(_))));
     let ended = client.session.poll_disconnect().map(|(peer, _)| peer);
     assert_eq!((ended, client.session.poll_disconnect()), (Some(ONE), None));
-    client.session.handle_peer(now, ONE, false);
-    client.session.handle_peer(now, PeerId(3), true);
+    client.session.handle_peer_event(now, PeerEvent::Down(ONE, "gone".into()));
+    client.session.handle_peer_event(now, PeerEvent::Up(PeerId::new(3)));
     client.settle();
     assert_eq!(requested(&mut client), [(0, 3)]);
 }
@@ -151,18 +152,21 @@ fn a_server_that_goes_away_gets_no_new_calls_and_ends_those_it_has() {
 fn what_a_server_has_never_looked_at_goes_to_another_when_it_is_gone() {
     let mut client = client_of(&[ONE]);
     let [begun, unseen] = [(); 2].map(|()| {
-        let id = call(&mut client, PeerId::ANY);
+        let id = call(&mut client, Target::Any);
         (id, id_of_latest(&client))
     });
     client.hear(ONE, &RawEvent::beat(begun.1)).expect("a beat");
     requested(&mut client);
     let now = client.now();
-    client.session.handle_going_away(now, ONE);
-    client.session.handle_gone(now, ONE);
-    client.session.handle_peer(now, ONE, false);
-    assert_eq!(client.recv(begun.0), Some(Answer::Lost(Loss::Disconnected)));
+    client.session.handle_peer_event(now, PeerEvent::GoingAway(ONE));
+    client.session.handle_peer_event(now, PeerEvent::Gone(ONE));
+    client.session.handle_peer_event(now, PeerEvent::Down(ONE, "gone".into()));
+    assert_eq!(
+        client.recv(begun.0),
+        Some(Answer::Lost(Loss::Disconnected { reason: "gone".into() }))
+    );
     assert_eq!(client.recv(unseen.0), None);
-    client.session.handle_peer(now, TWO, true);
+    client.session.handle_peer_event(now, PeerEvent::Up(TWO));
     client.settle();
     assert_eq!(requested(&mut client), [(0, 2)]);
     client.hear(TWO, &RawEvent::on(unseen.1, "OK", Value::Array(vec![7.into()]))).expect("sound");
@@ -176,7 +180,7 @@ fn a_request_that_was_not_begun_can_be_turned_down_later() {
         let mut client = client_of(&[ONE, TWO]);
         let now = client.now();
         let args = Args::encode_params(&("x".repeat(size),)).expect("text");
-        let id = client.session.open(now, PeerId::ANY, "f", args, &CallOptions::default());
+        let id = client.session.open(now, Target::Any, "f", args, &CallOptions::default());
         client.settle();
         let request = client.sent.last().expect("a request").event.encode();
         let mut server = TestSession::new(Config::server(1));

@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use rmpv::Value;
 use zerorpc_proto::{
-    Answer, Args, CallId, CallOptions, Config, HeartbeatMode, Loss, Multipart, Notice, PeerId,
-    RemoteFailure,
+    Answer, Args, CallId, CallOptions, Config, HeartbeatMode, Loss, Multipart, Notice, PeerEvent,
+    PeerId, RemoteFailure,
 };
-use zerorpc_tests::world::{epoch, raw_event::RawEvent, test_session::TestSession};
+use zerorpc_tests::world::{
+    epoch,
+    raw_event::RawEvent,
+    test_session::{TestSession, hear},
+};
 
-const PEER: PeerId = PeerId(1);
+const PEER: PeerId = PeerId::new(1);
 /// A caller of which nothing is known but what it says.
 const UNSEEN: PeerId = PeerId::NAMELESS;
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -220,9 +224,9 @@ fn a_caller_that_never_beats_is_kept_while_its_connection_lives() {
     assert_eq!((server.notices.len(), server.beats().len()), (0, 200));
     server.serve(request).finish();
     let now = server.now();
-    server.session.handle_peer(now, PEER, false);
+    server.session.handle_peer_event(now, PeerEvent::Down(PEER, "gone".into()));
     server.settle();
-    let lost = Notice::RequestLost(other, Loss::Disconnected);
+    let lost = Notice::RequestLost(other, Loss::Disconnected { reason: "gone".into() });
     assert_eq!(server.notices, [(seconds(100.0), lost)]);
     assert_eq!(server.session.open_channels(), 0);
 }
@@ -237,7 +241,7 @@ fn a_peer_that_has_beaten_has_three_of_its_intervals_for_another_first_beat() {
         server.hear(PEER, &RawEvent::beat("first")).expect("a beat");
         server.serve(first).reply(Args::NIL).expect("no stream has begun");
         let second = server.request(PEER, &RawEvent::request("second", "f", vec![]));
-        let other = server.request(PeerId(2), &RawEvent::request("other", "f", vec![]));
+        let other = server.request(PeerId::new(2), &RawEvent::request("other", "f", vec![]));
         server.pass(seconds(1000.0));
         let after = 2 * seconds(interval).max(INTERVAL);
         let told = Notice::RequestLost(second, Loss::Silent { after });
@@ -432,9 +436,9 @@ fn what_was_not_transmitted_is_withdrawn() {
 
     let gone = open(&mut client);
     let now = client.now();
-    client.session.handle_peer(now, PEER, false);
+    client.session.handle_peer_event(now, PeerEvent::Down(PEER, "gone".into()));
     assert_eq!(client.session.poll_transmit(), None, "disconnected before");
-    assert_eq!(client.recv(gone), Some(Answer::Lost(Loss::Disconnected)));
+    assert_eq!(client.recv(gone), Some(Answer::Lost(Loss::Disconnected { reason: "gone".into() })));
 }
 
 #[test]
@@ -489,19 +493,19 @@ fn a_call_that_is_given_up_beats_once() {
 fn a_disconnected_peer_loses_its_channels_at_once_and_no_others() {
     let mut client = client();
     let (lost, _) = client.open(PEER, &patient());
-    let (kept, _) = client.open(PeerId(2), &patient());
+    let (kept, _) = client.open(PeerId::new(2), &patient());
     let mut server = server();
     let gone = server.request(PEER, &RawEvent::request("id", "f", vec![]));
-    let there = server.request(PeerId(2), &RawEvent::request("id", "f", vec![]));
+    let there = server.request(PeerId::new(2), &RawEvent::request("id", "f", vec![]));
     for end in [&mut client, &mut server] {
         let now = end.now();
-        end.session.handle_peer(now, PEER, false);
+        end.session.handle_peer_event(now, PeerEvent::Down(PEER, "gone".into()));
         end.settle();
     }
     assert_eq!(client.notices, [(Duration::ZERO, Notice::CallLost(lost))]);
-    assert_eq!(client.recv(lost), Some(Answer::Lost(Loss::Disconnected)));
+    assert_eq!(client.recv(lost), Some(Answer::Lost(Loss::Disconnected { reason: "gone".into() })));
     assert!(client.session.call(kept).is_some());
-    let notice = Notice::RequestLost(gone, Loss::Disconnected);
+    let notice = Notice::RequestLost(gone, Loss::Disconnected { reason: "gone".into() });
     assert_eq!(server.notices, [(Duration::ZERO, notice)]);
     assert!(server.session.request(there).is_some());
 }
@@ -513,8 +517,8 @@ fn an_older_time_counts_as_the_latest() {
     let id = server.request(PEER, &RawEvent::request("id", "f", vec![]));
     server.pass_to(seconds(12.0));
     server.session.handle_timeout(epoch());
-    server.session.handle_message(epoch(), PEER, RawEvent::beat("id").message()).expect("a beat");
-    server.session.handle_peer(epoch(), PeerId(9), false);
+    hear(&mut server.session, epoch(), PEER, RawEvent::beat("id").message()).expect("a beat");
+    server.session.handle_peer_event(epoch(), PeerEvent::Down(PeerId::new(9), "gone".into()));
     let options = CallOptions::new().timeout(seconds(1.5));
     let call = server.session.open(epoch(), PEER, "f", Args::NONE, &options).expect("few calls");
     server.pass_to(seconds(100.0));
@@ -548,7 +552,8 @@ fn open_channels_cost_nothing_between_beats() {
             server.pass(INTERVAL / (2 * BATCHES));
         }
         let request = RawEvent::request(number, "f", vec![]).message();
-        server.session.handle_message(server.now(), PEER, request).expect("within the limits");
+        let now = server.now();
+        hear(&mut server.session, now, PEER, request).expect("within the limits");
         ids.push(number);
     }
     server.settle();
@@ -558,7 +563,8 @@ fn open_channels_cost_nothing_between_beats() {
         let (wakes, sent) = (server.wakes, server.sent.len());
         for number in &ids {
             let beat = RawEvent::beat(*number).message();
-            server.session.handle_message(server.now(), PEER, beat).expect("a beat");
+            let now = server.now();
+            hear(&mut server.session, now, PEER, beat).expect("a beat");
         }
         server.pass(INTERVAL);
         assert_eq!(server.sent.len() - sent, CHANNELS as usize, "one beat each");

@@ -3,16 +3,16 @@
 use bytes::Bytes;
 use rmpv::Value;
 use zerorpc_proto::{
-    Answer, Args, CallOptions, Config, Limits, Malformed, Multipart, Notice, OpenError, PeerId,
-    PeerMisbehaved, RemoteFailure, Session,
+    Answer, Args, CallOptions, Config, Limits, Malformed, Multipart, Notice, OpenError, PeerEvent,
+    PeerId, PeerMisbehaved, RemoteFailure, Session,
 };
 use zerorpc_tests::world::{
     raw_event::{RawEvent, read, value},
-    test_session::TestSession,
+    test_session::{TestSession, hear},
 };
 
-const HOSTILE: PeerId = PeerId(1);
-const NEIGHBOUR: PeerId = PeerId(2);
+const HOSTILE: PeerId = PeerId::new(1);
+const NEIGHBOUR: PeerId = PeerId::new(2);
 
 fn server(limits: Limits) -> TestSession {
     TestSession::new(Config::server(1).limits(limits))
@@ -76,7 +76,8 @@ fn channels_of_one_routing_id_behind_a_router() {
 fn channels_in_total() {
     let limits = Limits::default().channels(4);
     let mut server = server(limits);
-    let open: Vec<_> = (0..4).map(|n| server.request(PeerId(10 + n), &request("id"))).collect();
+    let open: Vec<_> =
+        (0..4).map(|n| server.request(PeerId::new(10 + n), &request("id"))).collect();
     assert_eq!(server.hear(HOSTILE, &request("id")), Err(PeerMisbehaved::TooManyChannels(4)));
     assert_eq!(answers(&mut server), [(HOSTILE, "id".into(), "ERR \"ServerBusy\"".into())]);
     let now = server.now();
@@ -184,7 +185,7 @@ fn equal_ids_are_not_mixed_up() {
         assert_eq!((sent.to, sent.envelope), (peer, envelope));
     }
     let now = server.now();
-    server.session.handle_peer(now, HOSTILE, false);
+    server.session.handle_peer_event(now, PeerEvent::Down(HOSTILE, "gone".into()));
     assert!(server.session.request(near).is_none() && server.session.request(far).is_none());
     assert!(server.session.request(other).is_some());
 }
@@ -284,7 +285,7 @@ fn methods_come_in_any_order() {
     let mut server = server(Limits::default());
     let now = server.now();
     for number in 0..50_u32 {
-        server.session.handle_message(now, HOSTILE, request(number).message()).expect("a request");
+        hear(&mut server.session, now, HOSTILE, request(number).message()).expect("a request");
         server.session.handle_timeout(now);
     }
     let ids: Vec<_> = std::iter::from_fn(|| server.session.poll_notice())
@@ -296,7 +297,7 @@ fn methods_come_in_any_order() {
     for id in ids.iter().step_by(2) {
         server.serve(*id).finish();
     }
-    server.session.handle_peer(now, HOSTILE, false);
+    server.session.handle_peer_event(now, PeerEvent::Down(HOSTILE, "gone".into()));
     assert!(ids.iter().all(|id| server.session.request(*id).is_none()));
     assert_eq!(server.session.poll_transmit(), None, "what was queued went with its peer");
     let lost = std::iter::from_fn(|| server.session.poll_notice()).count();

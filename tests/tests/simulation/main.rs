@@ -8,5 +8,6 @@ mod fuzzing;
 mod heartbeats;
 mod limits;
 mod memory;
+mod peers;
 mod routes;
 mod scenario;

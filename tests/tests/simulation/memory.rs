@@ -6,11 +6,14 @@ use bytes::Bytes;
 use rmpv::Value;
 use zerorpc_proto::{
     Answer, Args, CallId, CallOptions, Config, Event, Limits, Loss, Malformed, Multipart, Notice,
-    PeerId, PeerMisbehaved, RemoteFailure, Session,
+    PeerEvent, PeerId, PeerMisbehaved, RemoteFailure, Session,
 };
-use zerorpc_tests::world::raw_event::{RawEvent, read};
+use zerorpc_tests::world::{
+    raw_event::{RawEvent, read},
+    test_session::hear,
+};
 
-const PEER: PeerId = PeerId(1);
+const PEER: PeerId = PeerId::new(1);
 const MEGABYTE: usize = 1 << 20;
 
 fn limits() -> Limits {
@@ -58,14 +61,13 @@ fn whatever_part_of_a_request_is_large_is_counted() {
     ];
     for (what, message) in cases {
         let (mut session, now) = (server(), Instant::now());
-        let results: Vec<_> =
-            (0..20).map(|n| session.handle_message(now, PEER, message(n))).collect();
+        let results: Vec<_> = (0..20).map(|n| hear(&mut session, now, PEER, message(n))).collect();
         let refused = results.iter().position(Result::is_err).expect(what);
         assert!((9..=10).contains(&refused), "{what}: refused after {refused}");
         assert!(matches!(results[refused], Err(PeerMisbehaved::TooManyBytes(_))), "{what}");
         assert!(session.buffered_bytes() <= limits().total_bytes, "{what}");
         assert_eq!(session.open_channels(), refused, "{what}");
-        session.handle_peer(now, PEER, false);
+        session.handle_peer_event(now, PeerEvent::Down(PEER, "gone".into()));
         assert_eq!((session.open_channels(), session.buffered_bytes()), (0, 0), "{what}");
     }
 }
@@ -77,9 +79,7 @@ fn a_small_part_does_not_keep_a_large_message() {
         [&RawEvent::request(1, "f", vec![]).payload()[..], &[0; MEGABYTE]].concat().into();
     let with_args = RawEvent::request(2, "f", vec![junk()]).with("k", 1).payload();
     for payload in [with_tail, with_args] {
-        session
-            .handle_message(now, PEER, Multipart::direct(payload.clone()))
-            .expect("a sound request");
+        hear(&mut session, now, PEER, Multipart::direct(payload.clone())).expect("a sound request");
         let Some(Notice::Requested(id)) = session.poll_notice() else { panic!("a request") };
         let mut request = session.request(id).expect("it has just come");
         assert_eq!(request.method(), "f");
@@ -92,7 +92,7 @@ fn a_small_part_does_not_keep_a_large_message() {
     let (mut session, now) = (client(), Instant::now());
     let (call, id) = open(&mut session, now);
     let item = RawEvent::on(id, "STREAM", Value::Nil).with("k", junk()).payload();
-    session.handle_message(now, PEER, Multipart::direct(item.clone())).expect("a sound item");
+    hear(&mut session, now, PEER, Multipart::direct(item.clone())).expect("a sound item");
     assert!(item.is_unique(), "a small item does not keep its large header");
     assert_eq!(session.buffered_bytes(), 1);
     assert_eq!(session.call(call).and_then(|mut call| call.recv()), Some(Answer::Item(Args::NIL)));
@@ -103,10 +103,9 @@ fn a_refusal_does_not_keep_its_request() {
     let (mut session, now) = (server(), Instant::now());
     session.stop_accepting();
     let refused = RawEvent::request(1, "f", vec![junk()]).payload();
-    session.handle_message(now, PEER, Multipart::direct(refused.clone())).expect("no fault of his");
+    hear(&mut session, now, PEER, Multipart::direct(refused.clone())).expect("no fault of his");
     let unnamed = RawEvent::request(2, "f", vec![junk()]).with_name(5).payload();
-    session
-        .handle_message(now, PEER, Multipart::direct(unnamed.clone()))
+    hear(&mut session, now, PEER, Multipart::direct(unnamed.clone()))
         .expect_err("a request without a name");
     assert!(refused.is_unique() && unnamed.is_unique());
     let answers: Vec<_> = std::iter::from_fn(|| session.poll_transmit()).collect();
@@ -119,7 +118,7 @@ fn refusals_are_bounded() {
     session.stop_accepting();
     for n in 0..5000_u32 {
         let request = RawEvent::request(n, "f", vec![]).message();
-        session.handle_message(now, PEER, request).expect("no fault of his");
+        hear(&mut session, now, PEER, request).expect("no fault of his");
     }
     let answers = std::iter::from_fn(|| session.poll_transmit()).count();
     assert!((1..=1024).contains(&answers), "{answers}");
@@ -131,7 +130,7 @@ fn results_are_bounded_over_all_calls() {
     let calls: Vec<_> = (0..20).map(|_| open(&mut session, now)).collect();
     for (_, id) in &calls {
         let result = RawEvent::on(id.clone(), "OK", Value::Array(vec![junk()])).message();
-        let _ = session.handle_message(now, PEER, result);
+        let _ = hear(&mut session, now, PEER, result);
         assert!(session.buffered_bytes() <= limits().total_bytes);
     }
     let mut lost = 0;
@@ -154,7 +153,7 @@ fn an_end_that_says_little_always_has_room() {
     for event in
         [RawEvent::on(id.clone(), "STREAM", fill), RawEvent::on(id, "STREAM_DONE", Value::Nil)]
     {
-        session.handle_message(now, PEER, event.message()).expect("a sound event");
+        hear(&mut session, now, PEER, event.message()).expect("a sound event");
     }
     assert_eq!(session.buffered_bytes(), limits().total_bytes);
     let mut answers = std::iter::from_fn(|| session.call(call)?.recv());
@@ -167,7 +166,7 @@ fn a_strange_event_is_not_quoted_at_length() {
     let (mut session, now) = (client(), Instant::now());
     let (call, id) = open(&mut session, now);
     let strange = RawEvent::on(id, &"é".repeat(MEGABYTE), Value::Nil).message();
-    session.handle_message(now, PEER, strange).expect("the reference calls that a pattern");
+    hear(&mut session, now, PEER, strange).expect("the reference calls that a pattern");
     let Some(Answer::Lost(Loss::NoPattern { event })) =
         session.call(call).and_then(|mut call| call.recv())
     else {
@@ -183,7 +182,7 @@ fn a_failure_of_millions_of_elements_costs_three() {
     let mut elements = vec![Value::Nil; 2_000_000];
     elements[..3].clone_from_slice(&["E".into(), "m".into(), "t".into()]);
     let failure = RawEvent::on(id, "ERR", Value::Array(elements)).message();
-    session.handle_message(now, PEER, failure).expect("a sound event");
+    hear(&mut session, now, PEER, failure).expect("a sound event");
     assert_eq!(session.buffered_bytes(), 3);
     let expected = RemoteFailure { traceback: "t".into(), ..RemoteFailure::new("E", "m") };
     let answer = session.call(call).and_then(|mut call| call.recv());
@@ -210,7 +209,7 @@ fn answers_may_be_as_deep_as_the_limits_allow() {
     let (call, id) = open(&mut session, now);
     let deep = (0..1500).fold(Value::Nil, |inner, _| Value::Array(vec![inner]));
     let result = RawEvent::on(id, "OK", Value::Array(vec![deep])).message();
-    session.handle_message(now, PEER, result).expect("within the limits");
+    hear(&mut session, now, PEER, result).expect("within the limits");
     let answer = session.call(call).and_then(|mut call| call.recv());
     assert!(matches!(answer, Some(Answer::Value(_))), "{answer:?}");
 }

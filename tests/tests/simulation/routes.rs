@@ -3,19 +3,21 @@
 use std::time::Duration;
 
 use rmpv::Value;
-use zerorpc_proto::{Answer, Args, CallId, CallOptions, Config, DEFAULT_HEARTBEAT, PeerId, Route};
+use zerorpc_proto::{
+    Answer, Args, CallId, CallOptions, Config, DEFAULT_HEARTBEAT, PeerEvent, PeerId, Route, Target,
+};
 use zerorpc_tests::world::{
     raw_event::{RawEvent, read},
     test_session::TestSession,
 };
 
-const PEER: PeerId = PeerId(1);
+const PEER: PeerId = PeerId::new(1);
 
 fn client_of(peers: u64) -> TestSession {
     let mut client = TestSession::new(Config::client(1));
     for peer in 1..=peers {
         let now = client.now();
-        client.session.handle_peer(now, PeerId(peer), true);
+        client.session.handle_peer_event(now, PeerEvent::Up(PeerId::new(peer)));
     }
     client
 }
@@ -23,7 +25,7 @@ fn client_of(peers: u64) -> TestSession {
 fn open(client: &mut TestSession) -> CallId {
     let now = client.now();
     let options = CallOptions::new().timeout(Duration::from_secs(1));
-    client.session.open(now, PeerId::ANY, "f", Args::NONE, &options).expect("few calls")
+    client.session.open(now, Target::Any, "f", Args::NONE, &options).expect("few calls")
 }
 
 #[test]
@@ -33,7 +35,7 @@ fn a_call_that_is_over_counts_for_no_peer() {
     let later = client.now() + Duration::from_secs(2);
     client.session.handle_timeout(later);
     assert_eq!(client.session.poll_transmit(), None, "it timed out before it was sent");
-    client.session.handle_peer(later, PeerId(2), true);
+    client.session.handle_peer_event(later, PeerEvent::Up(PeerId::new(2)));
     open(&mut client);
     let first = client.session.poll_transmit().expect("a request");
     assert_eq!(first.to, PEER, "the one that has waited longest, both having no calls");
@@ -45,11 +47,11 @@ fn congestion_ends_with_its_connection() {
     let mut server = TestSession::new(Config::server(1));
     let now = server.now();
     let route = Route { peer: PEER, identity: None };
-    server.session.handle_congestion(route, true);
+    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route));
     let held = server.request(PEER, &RawEvent::request("id", "f", vec![]));
     server.serve(held).reply(Args::NIL).expect("no stream has begun");
     assert_eq!(server.session.poll_transmit(), None, "held back");
-    server.session.handle_peer(now, PEER, false);
+    server.session.handle_peer_event(now, PeerEvent::Down(PEER, "gone".into()));
     assert_eq!(server.session.open_channels(), 0);
     let id = server.request(PEER, &RawEvent::request("id", "f", vec![]));
     server.serve(id).reply(Args::NIL).expect("no stream has begun");
@@ -63,8 +65,8 @@ fn a_returned_request_is_sent_once_more_and_answered_there() {
     let request = client.session.poll_transmit().expect("a request");
     let (now, gone) = (client.now(), request.to);
     let id = read(&request).header.message_id.expect("requests have an id");
-    client.session.handle_returned(now, request.clone());
-    client.session.handle_peer(now, gone, false);
+    client.session.handle_peer_event(now, PeerEvent::Returned(request.clone()));
+    client.session.handle_peer_event(now, PeerEvent::Down(gone, "gone".into()));
     let again = client.session.poll_transmit().expect("the request again");
     assert_eq!(
         (again.payload.to_bytes(), client.session.poll_transmit()),
@@ -85,12 +87,12 @@ fn a_returned_request_of_any_size_is_sent_again() {
     let limits = zerorpc_proto::Limits::default().message_bytes(1000);
     let mut client = TestSession::new(Config::client(1).limits(limits));
     let now = client.now();
-    client.session.handle_peer(now, PEER, true);
+    client.session.handle_peer_event(now, PeerEvent::Up(PEER));
     let large = Args::encode_params(&("x".repeat(5000),)).expect("a text");
     let options = CallOptions::default();
-    client.session.open(now, PeerId::ANY, "f", large, &options).expect("few calls");
+    client.session.open(now, Target::Any, "f", large, &options).expect("few calls");
     let request = client.session.poll_transmit().expect("a request");
-    client.session.handle_returned(now, request.clone());
+    client.session.handle_peer_event(now, PeerEvent::Returned(request.clone()));
     assert_eq!(client.session.poll_transmit(), Some(request), "limits are for what peers send");
 }
 
@@ -101,11 +103,11 @@ fn a_route_may_be_congested_again_and_again() {
     server.hear(PEER, &RawEvent::grant("id", 100)).expect("credit");
     let route = Route { peer: PEER, identity: None };
     for _ in 0..3 {
-        server.session.handle_congestion(route.clone(), true);
+        server.session.handle_peer_event(server.now(), PeerEvent::Congested(route.clone()));
         server.serve(id).send(Args::NIL).expect("credit");
         server.settle();
         assert_eq!(server.take_names(), [""; 0], "held back");
-        server.session.handle_congestion(route.clone(), false);
+        server.session.handle_peer_event(server.now(), PeerEvent::Drained(route.clone()));
         server.settle();
         assert_eq!(server.take_names(), ["STREAM"]);
     }
@@ -115,7 +117,7 @@ fn a_route_may_be_congested_again_and_again() {
 fn open_patiently(client: &mut TestSession) {
     let now = client.now();
     let options = CallOptions::new().timeout(None);
-    client.session.open(now, PeerId::ANY, "f", Args::NONE, &options).expect("few calls");
+    client.session.open(now, Target::Any, "f", Args::NONE, &options).expect("few calls");
     client.settle();
 }
 
@@ -124,9 +126,9 @@ fn ended(test_session: &mut TestSession) -> Option<PeerId> {
     test_session.session.poll_disconnect().map(|(peer, _)| peer)
 }
 
-fn come_up(client: &mut TestSession, peer: PeerId, up: bool) {
+fn happens(client: &mut TestSession, event: PeerEvent) {
     let now = client.now();
-    client.session.handle_peer(now, peer, up);
+    client.session.handle_peer_event(now, event);
     client.settle();
 }
 
@@ -140,8 +142,8 @@ fn a_connection_that_has_died_is_told_of_with_the_first_call_that_is_lost() {
     client.pass(DEFAULT_HEARTBEAT);
     assert_eq!(ended(&mut client), Some(PEER));
     assert_eq!(ended(&mut client), None, "it is told once");
-    come_up(&mut client, PEER, false);
-    come_up(&mut client, PeerId(2), true);
+    happens(&mut client, PeerEvent::Down(PEER, "gone".into()));
+    happens(&mut client, PeerEvent::Up(PeerId::new(2)));
     client.sent.clear();
     open_patiently(&mut client);
     assert_eq!(requested(&mut client), [2]);
@@ -172,7 +174,7 @@ fn a_peer_that_is_heard_of_keeps_its_connection() {
 #[test]
 fn servers_are_told_of_no_callers() {
     let mut server = TestSession::new(Config::server(1));
-    come_up(&mut server, PEER, true);
+    happens(&mut server, PeerEvent::Up(PEER));
     server.request(PEER, &RawEvent::request("id", "f", vec![]));
     server.hear(PEER, &RawEvent::beat("id")).expect("a beat");
     server.pass(4 * DEFAULT_HEARTBEAT);
@@ -183,15 +185,17 @@ fn servers_are_told_of_no_callers() {
 /// Receivers of the requests so far.
 fn requested(client: &mut TestSession) -> Vec<u64> {
     let requests = client.sent.drain(..).filter(|sent| sent.event.name == *"f");
-    requests.map(|sent| sent.to.0).collect()
+    requests.map(|sent| sent.to.number().expect("a name")).collect()
 }
 
 #[test]
 fn who_waits_for_room_takes_a_silent_peer_when_no_other_is_left() {
-    const SECOND: PeerId = PeerId(2);
+    const SECOND: PeerId = PeerId::new(2);
     type Event = fn(&mut TestSession);
     let cases: [(&str, Event); 2] = [
-        ("it goes", |client| client.session.handle_peer(client.now(), SECOND, false)),
+        ("it goes", |client| {
+            client.session.handle_peer_event(client.now(), PeerEvent::Down(SECOND, "gone".into()));
+        }),
         ("it falls silent", |client| client.pass(2 * DEFAULT_HEARTBEAT)),
     ];
     for (what, event) in cases {
@@ -202,7 +206,10 @@ fn who_waits_for_room_takes_a_silent_peer_when_no_other_is_left() {
         assert_eq!(requested(&mut client), [1, 2]);
         client.pass(DEFAULT_HEARTBEAT);
         // By now the first peer has lost its call by its silence.
-        client.session.handle_congestion(Route { peer: SECOND, identity: None }, true);
+        client.session.handle_peer_event(
+            client.now(),
+            PeerEvent::Congested(Route { peer: SECOND, identity: None }),
+        );
         open_patiently(&mut client);
         assert_eq!(requested(&mut client), [0; 0], "{what}: the second one will have room again");
         event(&mut client);
@@ -216,27 +223,28 @@ fn who_waits_for_room_takes_a_silent_peer_when_no_other_is_left() {
 fn a_call_that_has_gone_to_another_peer_beats_there() {
     let mut client = client_of(1);
     let now = client.now();
-    let (first, second) = (PEER, PeerId(2));
-    let call = client.session.open(now, PeerId::ANY, "f", Args::NONE, &CallOptions::default());
+    let (first, second) = (PEER, PeerId::new(2));
+    let call = client.session.open(now, Target::Any, "f", Args::NONE, &CallOptions::default());
     let call = call.expect("few calls");
     client.settle();
-    let congest = |client: &mut TestSession, peer, is_congested| {
-        client.session.handle_congestion(Route { peer, identity: None }, is_congested);
+    let congest = |client: &mut TestSession, peer| {
+        let event = PeerEvent::Congested(Route::from(peer));
+        client.session.handle_peer_event(client.now(), event);
     };
     let beats_to = |client: &mut TestSession, peer| {
         let beats =
             client.sent.drain(..).filter(|sent| sent.to == peer && sent.event.name == *"_zpc_hb");
         beats.count()
     };
-    congest(&mut client, first, true);
+    congest(&mut client, first);
     client.pass(DEFAULT_HEARTBEAT);
     assert_eq!(beats_to(&mut client, first), 1, "one beat goes all the same");
-    client.session.handle_peer(now, second, true);
-    client.session.handle_gone(client.now(), first);
-    client.session.handle_peer(client.now(), first, false);
+    client.session.handle_peer_event(now, PeerEvent::Up(second));
+    client.session.handle_peer_event(client.now(), PeerEvent::Gone(first));
+    client.session.handle_peer_event(client.now(), PeerEvent::Down(first, "gone".into()));
     client.settle();
-    assert_eq!(client.session.call(call).map(|call| call.peer()), Some(second));
-    congest(&mut client, second, true);
+    assert_eq!(client.session.call(call).and_then(|call| call.peer()), Some(second));
+    congest(&mut client, second);
     client.pass(DEFAULT_HEARTBEAT);
     assert_eq!(beats_to(&mut client, second), 1, "one goes here as well");
 }

@@ -161,7 +161,7 @@ fn check(outcome: &Outcome, executed: u32) {
     assert!(outcome.disturbed, "an undisturbed call: {outcome:?}, expected {expected:?}");
     assert_eq!(*before, expected[..before.len()], "what came before the loss");
     match last {
-        Answer::Lost(Loss::Silent { .. } | Loss::Disconnected) => {}
+        Answer::Lost(Loss::Silent { .. } | Loss::Disconnected { .. }) => {}
         // Passive clients hear no silence before the first beat.
         Answer::Lost(Loss::TimedOut { .. } | Loss::NotSent { .. }) => {
             assert!(before.is_empty(), "{outcome:?}");

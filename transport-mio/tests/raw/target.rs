@@ -156,7 +156,7 @@ impl Target {
             Self::Ours { parts, .. } => {
                 let payload = Payload { head: Bytes::new(), body: text.into() };
                 let message =
-                    Transmit { to: PeerId::ANY, envelope: [].into_iter().collect(), payload };
+                    Transmit { to: PeerId::NAMELESS, envelope: [].into_iter().collect(), payload };
                 parts.transport.send(message).expect("it works");
             }
             Self::Libzmq { socket, .. } => {

@@ -73,12 +73,12 @@ fn whoever_connects_first_or_listens_first_is_found() -> Outcome {
         for _ in 0..5 {
             client.turn();
         }
-        assert_eq!(client.send(PeerId::ANY, "early"), Flow::Congested);
+        assert_eq!(client.send(PeerId::NAMELESS, "early"), Flow::Congested);
         let mut server = Node::new(Router);
         server.parts.transport.bind(&endpoint.replace("localhost", "127.0.0.1"))?;
         assert_eq!(pass(&mut client, &mut server).1.payload, "early", "{endpoint}");
         until("the news that it left", &mut [&mut client], |nodes| {
-            nodes[0].drained().filter(|peer| *peer == PeerId::ANY)
+            nodes[0].drained().filter(|peer| *peer == PeerId::NAMELESS)
         });
     }
     Ok(())
@@ -109,7 +109,9 @@ fn pushed_messages_take_turns_and_wait_for_a_peer() -> Outcome {
         let other = pass(&mut pusher, &mut second).1.payload[0];
         assert_eq!([one.min(other), one.max(other)], [2 * pair, 2 * pair + 1]);
     }
-    assert!(first.parts.transport.send(message(PeerId::ANY, Envelope::default(), "no")).is_err());
+    assert!(
+        first.parts.transport.send(message(PeerId::NAMELESS, Envelope::default(), "no")).is_err()
+    );
     Ok(())
 }
 

@@ -115,7 +115,7 @@ fn nobody_oversleeps_what_others_have_planned() -> Outcome {
     while wakes < 2 {
         assert!(start.elapsed() < PATIENCE, "the attempt was overslept");
         // This thread finds the loss by writing; the other may or may not have heard of it.
-        transport.send(plainly(zerorpc_proto::PeerId(1), "is anybody there?"))?;
+        transport.send(plainly(zerorpc_proto::PeerId::new(1), "is anybody there?"))?;
         while transport.receive()?.is_some() {}
         while transport.poll_peer().is_some() {}
         wakes += has_slept.try_iter().count();

@@ -70,7 +70,7 @@ fn too_much_is_refused_either_way_and_without_an_answer_to_wait_for() -> Outcome
     let endpoint = puller.parts.transport.bind(ANY_PORT)?;
     let mut pusher = Node::connected(Push, &endpoint);
     meet(&mut puller, &mut pusher);
-    pusher.send(PeerId::ANY, vec![b'x'; 5000]);
+    pusher.send(PeerId::NAMELESS, vec![b'x'; 5000]);
     reason("the pusher's", &mut [&mut puller, &mut pusher], 1, "a frame of 5000 bytes");
     Ok(())
 }

@@ -21,7 +21,7 @@ fn assign(peers: &mut Peers, has_room: impl Fn(PeerId) -> bool) -> Option<PeerId
 fn the_least_busy_peer_is_next_and_equals_take_turns() {
     let mut peers = Peers::new(1);
     assert_eq!(assign(&mut peers, |_| true), None);
-    let [a, b, c] = [1, 2, 3].map(PeerId);
+    let [a, b, c] = [1, 2, 3].map(PeerId::new);
     for peer in [a, b, c] {
         peers.up(peer);
     }
@@ -45,7 +45,7 @@ fn the_least_busy_peer_is_next_and_equals_take_turns() {
 fn a_silent_peer_is_asked_last_until_it_is_heard() {
     let now = epoch();
     let mut peers = Peers::new(1);
-    let [a, b] = [1, 2].map(PeerId);
+    let [a, b] = [1, 2].map(PeerId::new);
     for peer in [a, b] {
         peers.up(peer);
     }
@@ -73,7 +73,7 @@ fn a_silent_peer_is_asked_last_until_it_is_heard() {
 #[test]
 fn a_silent_peer_is_useless_once_its_last_call_has_ended() {
     let (mut peers, now) = (Peers::new(1), epoch());
-    let [a, b] = [1, 2].map(PeerId);
+    let [a, b] = [1, 2].map(PeerId::new);
     for peer in [a, b] {
         peers.up(peer);
     }
@@ -104,7 +104,7 @@ fn a_silent_peer_is_useless_once_its_last_call_has_ended() {
 
 #[test]
 fn the_only_peer_is_given_up_with_the_first_call_that_its_silence_loses() {
-    let (mut peers, start, a) = (Peers::new(1), epoch(), PeerId(1));
+    let (mut peers, start, a) = (Peers::new(1), epoch(), PeerId::new(1));
     let at = |after| start + Duration::from_secs(after);
     peers.up(a);
     for second in 0..25 {
@@ -121,14 +121,14 @@ fn the_only_peer_is_given_up_with_the_first_call_that_its_silence_loses() {
 #[test]
 fn a_peer_that_goes_away_is_asked_nothing_and_ended_when_idle() {
     let mut peers = Peers::new(1);
-    let [a, b, c] = [1, 2, 3].map(PeerId);
+    let [a, b, c] = [1, 2, 3].map(PeerId::new);
     for peer in [a, b, c] {
         peers.up(peer);
     }
     for peer in [a, b] {
         assert_eq!(assign(&mut peers, |_| true), Some(peer));
     }
-    for peer in [a, c, c, PeerId(9)] {
+    for peer in [a, c, c, PeerId::new(9)] {
         peers.going_away(peer);
     }
     assert_eq!(told(&mut peers), Some(c), "nothing is open there");
@@ -145,14 +145,14 @@ fn a_peer_that_goes_away_is_asked_nothing_and_ended_when_idle() {
         peers.release(b);
     }
     assert_eq!(told(&mut peers), None, "it is gone already");
-    peers.up(PeerId(4));
-    assert_eq!(assign(&mut peers, |_| true), Some(PeerId(4)));
+    peers.up(PeerId::new(4));
+    assert_eq!(assign(&mut peers, |_| true), Some(PeerId::new(4)));
 }
 
 #[test]
 fn what_a_peer_says_that_goes_away_keeps_no_other() {
     let (mut peers, now) = (Peers::new(1), epoch());
-    let [a, b] = [1, 2].map(PeerId);
+    let [a, b] = [1, 2].map(PeerId::new);
     peers.up(a);
     peers.up(b);
     assert_eq!(assign(&mut peers, |_| true), Some(a));
@@ -165,7 +165,7 @@ fn what_a_peer_says_that_goes_away_keeps_no_other() {
 
 #[test]
 fn a_lone_peer_is_known_to_be_there_by_whatever_is_heard_of_it() {
-    let (mut peers, start, a) = (Peers::new(1), epoch(), PeerId(1));
+    let (mut peers, start, a) = (Peers::new(1), epoch(), PeerId::new(1));
     let at = |after| start + Duration::from_secs(after);
     peers.up(a);
     peers.assign(Some(at(0)), |_| true);
@@ -195,7 +195,7 @@ fn a_lone_peer_is_known_to_be_there_by_whatever_is_heard_of_it() {
 #[test]
 fn a_peer_that_is_told_of_anew_stays_with_the_calls_that_it_has() {
     let mut peers = Peers::new(1);
-    let [a, b] = [1, 2].map(PeerId);
+    let [a, b] = [1, 2].map(PeerId::new);
     peers.up(a);
     assert_eq!(assign(&mut peers, |_| true), Some(a));
     peers.going_away(a);

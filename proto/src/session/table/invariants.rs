@@ -22,7 +22,7 @@ impl Table {
         for (slot, entry) in &self.channels {
             assert!(entry.serial < self.next_serial, "{entry:?} comes from the future");
             if entry.account == NOBODY {
-                let is_free = !entry.channel.peer.is_named();
+                let is_free = !entry.channel.peer.is_some_and(PeerId::is_named);
                 assert!(is_free, "a channel of a named peer is nobody's: {entry:?}");
                 continue;
             }
@@ -52,7 +52,8 @@ impl Table {
         for slot in &account.slots {
             let entry = self.channels.get(*slot as usize).expect("the channel is there");
             assert_eq!(entry.account, number, "{entry:?} is another's");
-            let own = Route::of(entry.channel.peer, &entry.channel.envelope);
+            let peer = entry.channel.peer.expect("what has an account has a peer");
+            let own = Route::of(peer, &entry.channel.envelope);
             let nobody = PeerId::NAMELESS;
             let is_own = own.peer == route.peer
                 && (own.peer != nobody

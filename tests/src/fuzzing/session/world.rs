@@ -11,11 +11,14 @@ use bytes::Bytes;
 use rmpv::Value;
 use zerorpc_proto::{
     Answer, Args, CallId, CallOptions, Config, Event, HeartbeatMode, Limits, Multipart, Notice,
-    Payload, PeerId, RequestId, Route, Session, Transmit,
+    Payload, PeerEvent, PeerId, RequestId, Route, Session, Target, Transmit,
 };
 
 use super::super::tape::Tape;
-use crate::world::raw_event::{self, read};
+use crate::world::{
+    raw_event::{self, read},
+    test_session::hear,
+};
 
 pub(super) const SESSIONS: usize = 3;
 
@@ -49,22 +52,37 @@ pub(super) struct World {
     /// Ids of requests that were seen on the wire.
     ids: Vec<Bytes>,
     used: BTreeSet<(usize, Bytes)>,
+    /// Connections that have ended, by both ends: nobody says anything more on them.
+    broken: BTreeSet<(usize, usize)>,
     /// Somebody broke the protocol on purpose: answers may be anything.
     pub(super) spoiled: bool,
     /// Somebody takes no requests any more: calls without a time limit may wait for another server for ever.
     pub(super) stopped: bool,
 }
 
-/// How a session sees another one.
+/// How a session sees another one. Peers are counted from zero, as anybody may count them.
 fn peer(of: usize) -> PeerId {
-    PeerId(of as u64 + 1)
+    PeerId::new(of as u64)
+}
+
+fn number(peer: PeerId) -> usize {
+    peer.number().and_then(|number| usize::try_from(number).ok()).expect("a small number")
 }
 
 impl World {
     pub(super) fn new(tape: &mut Tape<'_>) -> Self {
         let apps = (0..SESSIONS).map(|at| app(at, tape)).collect();
         let (wire, ids, used) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
-        let mut world = Self { now: *EPOCH, apps, wire, ids, used, spoiled: false, stopped: false };
+        let mut world = Self {
+            now: *EPOCH,
+            apps,
+            wire,
+            ids,
+            used,
+            broken: BTreeSet::new(),
+            spoiled: false,
+            stopped: false,
+        };
         for one in 0..SESSIONS {
             (0..=one).for_each(|other| world.come_up(one, other));
         }
@@ -73,9 +91,9 @@ impl World {
 
     pub(super) fn open(&mut self, at: usize, tape: &mut Tape<'_>) {
         let to = match tape.below(SESSIONS) {
-            MIDDLE => PeerId::ANY,
-            to if at == MIDDLE => peer(to),
-            _ => peer(MIDDLE),
+            MIDDLE => Target::Any,
+            to if at == MIDDLE => peer(to).into(),
+            _ => peer(MIDDLE).into(),
         };
         let options = CallOptions::new()
             .timeout(tape.flag().then(|| Duration::from_millis(u64::from(tape.wide()))));
@@ -108,7 +126,7 @@ impl World {
         if event.header.response_to.is_none() {
             self.ids.push(Bytes::copy_from_slice(id.as_encoded()));
         }
-        let to = usize::try_from(transmit.to.0 - 1).expect("a small number");
+        let to = number(transmit.to);
         let payload = transmit.payload.to_bytes();
         let message = Multipart { envelope: transmit.envelope.clone(), payload };
         self.wire.entry((at, to)).or_default().push_back(message);
@@ -125,7 +143,7 @@ impl World {
     fn hear(&mut self, at: usize, from: usize, message: Multipart) {
         self.forgive_return(at, &message.payload);
         let app = &mut self.apps[at];
-        let heard = app.session.handle_message(self.now, peer(from), message);
+        let heard = hear(&mut app.session, self.now, peer(from), message);
         let full = matches!(
             heard,
             Err(zerorpc_proto::PeerMisbehaved::TooManyChannels(_)
@@ -266,7 +284,7 @@ impl World {
     pub(super) fn look(&mut self, at: usize) {
         let app = &mut self.apps[at];
         while let Some((silent, _)) = app.session.poll_disconnect() {
-            assert!(are_connected(at, silent.0 as usize - 1), "there are no others");
+            assert!(are_connected(at, number(silent)), "there are no others");
         }
         while let Some(notice) = app.session.poll_notice() {
             match notice {
@@ -278,6 +296,7 @@ impl World {
                     assert!(app.requests.remove(&id).is_some(), "a request is lost once");
                 }
                 Notice::CallLost(_) | Notice::Readable(_) | Notice::Writable(_) => {}
+                Notice::Misbehaved { .. } => panic!("{notice:?} was not heard"),
             }
         }
     }
@@ -295,8 +314,9 @@ impl World {
 
     /// A connection takes nothing but beats for a while, or everything again.
     pub(super) fn congest(&mut self, at: usize, to: usize, congested: bool) {
-        let route = Route { peer: peer(to), identity: None };
-        self.apps[at].session.handle_congestion(route, congested);
+        let route = Route::from(peer(to));
+        let event = if congested { PeerEvent::Congested(route) } else { PeerEvent::Drained(route) };
+        self.apps[at].session.handle_peer_event(self.now, event);
     }
 
     /// A connection breaks before the last message on it was written.
@@ -310,7 +330,7 @@ impl World {
             }
             let payload = Payload { head: payload, body: Bytes::new() };
             let unsent = Transmit { to: peer(to), envelope, payload };
-            self.apps[at].session.handle_returned(self.now, unsent);
+            self.apps[at].session.handle_peer_event(self.now, PeerEvent::Returned(unsent));
         }
         self.disconnect(at, to);
     }
@@ -318,10 +338,10 @@ impl World {
     /// One side of a connection wants no new calls there; or it says, as its last word, that it has answered everything
     /// that it has looked at.
     pub(super) fn go_away(&mut self, at: usize, from: usize, is_last: bool) {
-        if !are_connected(at, from) {
+        if !are_connected(at, from) || self.broken.contains(&(at, from)) {
             return;
         }
-        self.apps[at].session.handle_going_away(self.now, peer(from));
+        self.apps[at].session.handle_peer_event(self.now, PeerEvent::GoingAway(peer(from)));
         self.transmit(from, usize::MAX - 1);
         self.carry(from, at, usize::MAX - 1);
         if is_last && self.apps[from].session.open_channels() == 0 {
@@ -333,7 +353,7 @@ impl World {
                     self.used.remove(&(at, Bytes::copy_from_slice(id.as_encoded())));
                 }
             }
-            self.apps[at].session.handle_gone(self.now, peer(from));
+            self.apps[at].session.handle_peer_event(self.now, PeerEvent::Gone(peer(from)));
             self.disconnect(at, from);
         }
     }
@@ -343,15 +363,21 @@ impl World {
         if !are_connected(one, other) {
             return;
         }
-        self.apps[one].session.handle_peer(self.now, peer(other), true);
-        self.apps[other].session.handle_peer(self.now, peer(one), true);
+        for ends in [(one, other), (other, one)] {
+            self.broken.remove(&ends);
+        }
+        self.apps[one].session.handle_peer_event(self.now, PeerEvent::Up(peer(other)));
+        self.apps[other].session.handle_peer_event(self.now, PeerEvent::Up(peer(one)));
     }
 
     /// A connection breaks: what was on it is gone, and both ends hear of it.
     pub(super) fn disconnect(&mut self, one: usize, other: usize) {
         for (at, from) in [(one, other), (other, one)] {
             self.wire.remove(&(from, at));
-            self.apps[at].session.handle_peer(self.now, peer(from), false);
+            self.broken.insert((at, from));
+            self.apps[at]
+                .session
+                .handle_peer_event(self.now, PeerEvent::Down(peer(from), "gone".into()));
         }
     }
 
@@ -416,7 +442,8 @@ fn app(at: usize, tape: &mut Tape<'_>) -> App {
         1 => Some(Duration::ZERO),
         _ => Some(Duration::from_secs(5)),
     };
-    let config = Config::server((at / MIDDLE) as u128)
+    // Low bits alone would give ids that meet: seeds are random.
+    let config = Config::server(((at / MIDDLE) as u128) << 64)
         .heartbeat(heartbeat)
         .heartbeat_mode(mode)
         .limits(limits.clone());

@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn news_come_behind_the_messages_before_them_and_no_others() {
         let mut inbox = Inbox::default();
-        let (peer, other) = (PeerId(1), PeerId(2));
+        let (peer, other) = (PeerId::new(1), PeerId::new(2));
         let message = || Multipart::direct("a".into());
         inbox.add_event(PeerEvent::Up(peer));
         inbox.add_message(peer, message());

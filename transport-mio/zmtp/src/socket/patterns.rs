@@ -61,9 +61,7 @@ impl Socket {
                 self.publish(&outgoing, write);
                 Ok(Flow::Clear)
             }
-            SocketKind::Dealer | SocketKind::Push
-                if matches!(to, PeerId::NAMELESS | PeerId::ANY) =>
-            {
+            SocketKind::Dealer | SocketKind::Push if to == PeerId::NAMELESS => {
                 let route = Route::of(to, &message.envelope);
                 let outgoing = self.outgoing(message);
                 self.waiting.push_back(outgoing);

@@ -118,7 +118,7 @@ impl Socket {
 
     pub(super) fn on_admitted(&mut self, index: usize, info: &PeerInfo) {
         let kind = self.kind;
-        let peer = PeerId(self.next_peer);
+        let peer = PeerId::new(self.next_peer);
         self.next_peer += 1;
         let connection = &mut self.connections[index];
         connection.peer = Some(peer);

@@ -16,7 +16,7 @@ fn instant() -> Instant {
 fn an_end_after_silence_has_a_likely_cause() {
     let start = instant();
     let mut connection = connection(Origin::Dialed, start);
-    connection.peer = Some(PeerId(1));
+    connection.peer = Some(PeerId::new(1));
     let reset = || CloseReason::Failed("Connection reset by peer (os error 104)".into());
     // How it ended, after how long, and whether there is a likely cause.
     let table = [
@@ -66,7 +66,7 @@ fn only_what_can_be_mended_is_worth_a_line() {
         assert_eq!(reason.is_notable(&connection, now), expected, "{reason:?}");
     }
     let mut peer = connection;
-    peer.peer = Some(PeerId(1));
+    peer.peer = Some(PeerId::new(1));
     let is_notable =
         |peer: &Connection, after: u64| silent.is_notable(peer, now + Duration::from_secs(after));
     assert!(!is_notable(&peer, 30), "nothing was going on");

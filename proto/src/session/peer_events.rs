@@ -1,0 +1,132 @@
+//! Peers that come and go, and what becomes of what is open with them.
+
+use std::{sync::Arc, time::Instant};
+
+use super::{Session, table::At};
+use crate::{
+    call::Loss,
+    channel::{Channel, Side},
+    peer::{PeerId, Route},
+    transport::PeerEvent,
+};
+
+/// Calls whose connection has ended, but whose requests may still come back.
+#[derive(Debug)]
+pub(super) struct Disconnected {
+    peer: PeerId,
+    reason: Arc<str>,
+    calls: Vec<At>,
+}
+
+impl Session {
+    /// Something happened to a peer.
+    ///
+    /// Events of one connection that are handed over one after the other may come in any order. A peer that is not known,
+    /// or not any more, is no error: there is nothing to do then.
+    pub fn handle_peer_event(&mut self, now: Instant, event: PeerEvent) {
+        self.advance(now);
+        match event {
+            PeerEvent::Up(peer) => {
+                // Who uses a number again has told everything of its former connection.
+                self.lose_disconnected();
+                self.peers.up(peer);
+                self.resume_unassigned();
+            }
+            PeerEvent::Returned(message) => self.handle_returned(message),
+            PeerEvent::GoingAway(peer) => self.handle_going_away(peer),
+            PeerEvent::Gone(peer) => self.handle_gone(peer),
+            PeerEvent::Down(peer, reason) => self.handle_down(peer, reason),
+            PeerEvent::Congested(route) => drop(self.congested.entry(route).or_default()),
+            PeerEvent::Drained(route) => self.handle_drained(&route),
+        }
+    }
+
+    /// Everything that is open with a peer ends at once, but for calls whose requests may have come to nothing: those end
+    /// when somebody looks.
+    fn handle_down(&mut self, peer: PeerId, reason: Arc<str>) {
+        self.peers.down(peer);
+        let mut calls = Vec::new();
+        for at in self.table.of_peer(peer) {
+            if self.may_come_back(at, peer) {
+                calls.push(at);
+            } else {
+                self.lose(at, Loss::Disconnected { reason: Arc::clone(&reason) });
+            }
+        }
+        if !calls.is_empty() {
+            self.disconnected.push(Disconnected { peer, reason, calls });
+        }
+        match peer.is_named() {
+            true => drop(self.end_congestion(&Route::from(peer))),
+            false => {
+                let routes = self.congested.keys().filter(|route| route.peer == peer);
+                for route in routes.cloned().collect::<Vec<_>>() {
+                    self.end_congestion(&route);
+                }
+            }
+        }
+        self.table.forget_peer(peer);
+        // Calls may have waited for this peer to have room; now they go to whoever is left.
+        self.resume_unassigned();
+    }
+
+    /// Whether a call is at this peer, which has shown no sign of it.
+    pub(super) fn may_come_back(&self, at: At, from: PeerId) -> bool {
+        match self.table.get(at) {
+            Some(Channel { peer, side: Side::Caller(caller), .. }) => {
+                *peer == Some(from) && caller.assigned && caller.is_unanswered() && !caller.is_heard
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the connection of a call has ended, and nobody was told yet.
+    #[cfg(feature = "invariants")]
+    pub(super) fn is_disconnected(&self, at: At) -> bool {
+        let mut ended = self.disconnected.iter();
+        ended.any(|ended| ended.calls.contains(&at) && self.may_come_back(at, ended.peer))
+    }
+
+    /// Ends the calls whose requests have not come back.
+    pub(crate) fn lose_disconnected(&mut self) {
+        if self.disconnected.is_empty() {
+            return;
+        }
+        for Disconnected { peer, reason, calls } in std::mem::take(&mut self.disconnected) {
+            for at in calls {
+                if self.may_come_back(at, peer) {
+                    self.lose(at, Loss::Disconnected { reason: Arc::clone(&reason) });
+                }
+            }
+        }
+    }
+
+    /// What was held back on a route may be sent.
+    fn handle_drained(&mut self, route: &Route) {
+        if self.end_congestion(route) {
+            self.resume_unassigned();
+        }
+    }
+
+    /// Channels that waited for this route go on; false when it was not congested.
+    pub(super) fn end_congestion(&mut self, route: &Route) -> bool {
+        let Some(held) = self.congested.remove(route) else { return false };
+        for at in held.0 {
+            if let Some(channel) = self.table.get_mut(at)
+                // Meanwhile its call may have gone to another peer.
+                && channel.peer.is_some_and(|peer| *route == Route::of(peer, &channel.envelope))
+            {
+                channel.stop_holding();
+                self.enqueue(at);
+            }
+        }
+        true
+    }
+
+    /// Calls that waited for a peer try again.
+    pub(super) fn resume_unassigned(&mut self) {
+        for at in std::mem::take(&mut self.unassigned) {
+            self.enqueue(at);
+        }
+    }
+}

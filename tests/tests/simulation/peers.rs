@@ -1,0 +1,176 @@
+//! Peers of any number, known or not, and what happens to them in any order.
+
+use zerorpc_proto::{
+    Answer, Args, CallId, CallOptions, Config, Loss, Notice, PeerEvent, PeerId, PeerMisbehaved,
+    Route, Target,
+};
+use zerorpc_tests::world::{raw_event::RawEvent, test_session::TestSession};
+
+/// Numbers that somebody may hold for special ones, and the peer that has none.
+const PEERS: [PeerId; 5] = [
+    PeerId::new(0),
+    PeerId::new(1),
+    PeerId::new(u64::MAX - 1),
+    PeerId::new(u64::MAX),
+    PeerId::NAMELESS,
+];
+
+fn down(peer: PeerId) -> PeerEvent {
+    PeerEvent::Down(peer, "gone".into())
+}
+
+fn lost() -> Answer {
+    Answer::Lost(Loss::Disconnected { reason: "gone".into() })
+}
+
+fn open(client: &mut TestSession, to: impl Into<Target>) -> CallId {
+    let now = client.now();
+    client.session.open(now, to, "f", Args::NONE, &CallOptions::default()).expect("few calls")
+}
+
+fn happens(side: &mut TestSession, event: PeerEvent) {
+    let now = side.now();
+    side.session.handle_peer_event(now, event);
+}
+
+#[test]
+fn every_number_is_a_peer_like_others() {
+    for (place, peer) in PEERS.into_iter().enumerate() {
+        assert!(PEERS[..place].iter().all(|other| *other != peer), "{peer}");
+        let mut client = TestSession::new(Config::client(1));
+        let call = open(&mut client, peer);
+        assert_eq!(client.session.poll_transmit().map(|transmit| transmit.to), Some(peer));
+        happens(&mut client, PeerEvent::Congested(Route::from(peer)));
+        happens(&mut client, down(peer));
+        happens(&mut client, PeerEvent::Congested(Route::from(peer)));
+        assert_eq!(client.recv(call), Some(lost()), "{peer}");
+
+        let mut server = TestSession::new(Config::server(1));
+        let id = server.request(peer, &RawEvent::request("id", "f", vec![]));
+        server.serve(id).send(Args::NIL).expect("room for one");
+        happens(&mut server, PeerEvent::Congested(Route::from(peer)));
+        assert!(server.serve(id).send(Args::NIL).is_err(), "no credit");
+        happens(&mut server, down(peer));
+        for event in
+            [PeerEvent::Congested(Route::from(peer)), PeerEvent::Drained(Route::from(peer))]
+        {
+            happens(&mut server, event);
+            assert_eq!(server.session.poll_transmit(), None);
+        }
+        for mut side in [client, server] {
+            side.settle();
+            let session = side.session;
+            assert_eq!((session.open_channels(), session.retained_bytes()), (0, 0), "{peer}");
+        }
+    }
+}
+
+/// What is said of peers that nobody has heard of, or that are gone, changes nothing.
+#[test]
+fn strangers_change_nothing() {
+    for peer in PEERS {
+        let mut client = TestSession::new(Config::client(1));
+        happens(&mut client, PeerEvent::Up(PeerId::new(7)));
+        let call = open(&mut client, Target::Any);
+        let returned = client.session.poll_transmit().expect("a request");
+        let events = [
+            down(peer),
+            PeerEvent::GoingAway(peer),
+            PeerEvent::Gone(peer),
+            PeerEvent::Drained(Route::from(peer)),
+            PeerEvent::Congested(Route::from(peer)),
+            PeerEvent::Congested(Route::from(peer)),
+            PeerEvent::Drained(Route::from(peer)),
+            PeerEvent::Drained(Route::from(peer)),
+            down(peer),
+        ];
+        for event in events {
+            happens(&mut client, event);
+        }
+        assert_eq!((client.session.poll_transmit(), client.recv(call)), (None, None), "{peer}");
+        happens(&mut client, PeerEvent::Returned(returned.clone()));
+        assert_eq!(client.session.poll_transmit(), Some(returned), "{peer}");
+    }
+}
+
+/// However the events of a connection's end follow each other, what its peer did not get goes elsewhere, once, and what it may
+/// have got is lost.
+#[test]
+fn the_end_of_a_connection_is_told_in_any_order() {
+    const ORDERS: [[usize; 4]; 6] =
+        [[0, 1, 2, 3], [3, 2, 1, 0], [3, 0, 1, 2], [0, 3, 1, 2], [1, 3, 2, 0], [3, 1, 0, 2]];
+    let [one, two] = [0, u64::MAX].map(PeerId::new);
+    for is_last_word in [true, false] {
+        for order in ORDERS {
+            let mut client = TestSession::new(Config::client(1));
+            happens(&mut client, PeerEvent::Up(one));
+            let [returned, unseen, begun, elsewhere] =
+                [Target::Any, Target::Any, Target::Any, Target::Peer(one)].map(|to| {
+                    let call = open(&mut client, to);
+                    (call, client.session.poll_transmit().expect("a request"))
+                });
+            let id =
+                zerorpc_tests::world::raw_event::read(&begun.1).header.message_id.expect("an id");
+            let id = rmpv::Value::Binary(id.content().to_vec());
+            client.hear(one, &RawEvent::beat(id)).expect("a beat");
+            happens(&mut client, PeerEvent::Up(two));
+            let events = [
+                Some(PeerEvent::Returned(returned.1)),
+                Some(PeerEvent::GoingAway(one)),
+                is_last_word.then_some(PeerEvent::Gone(one)),
+                Some(down(one)),
+            ];
+            for event in order.map(|place| events[place].clone()).into_iter().flatten() {
+                happens(&mut client, event);
+                client.session.poll_transmit().inspect(|again| assert_eq!(again.to, two));
+            }
+            client.settle();
+            assert_eq!(client.recv(returned.0), None, "{order:?}: it is with the other");
+            let expected = (!is_last_word).then(lost);
+            assert_eq!(client.recv(unseen.0), expected, "{order:?}");
+            assert_eq!(client.recv(begun.0), Some(lost()), "{order:?}");
+            assert_eq!(client.recv(elsewhere.0), Some(lost()), "{order:?}");
+        }
+    }
+}
+
+#[test]
+fn a_lost_connection_is_told_of_without_being_asked() {
+    let mut client = TestSession::new(Config::client(1));
+    happens(&mut client, PeerEvent::Up(PeerId::new(0)));
+    let call = open(&mut client, Target::Any);
+    client.session.poll_transmit().expect("a request");
+    happens(&mut client, down(PeerId::new(0)));
+    assert_eq!(client.session.poll_notice(), Some(Notice::CallLost(call)));
+    assert_eq!(client.session.poll_notice(), None);
+    assert_eq!(client.recv(call), Some(lost()));
+}
+
+/// Peers decide how often they break the protocol: what is told of it does not grow with that.
+#[test]
+fn misbehaviour_is_counted_and_bounded() {
+    const TIMES: u64 = 10_000;
+    let mut server = TestSession::new(Config::server(1));
+    let (now, empty) = (server.now(), server.session.retained_bytes());
+    let garbage = zerorpc_proto::Multipart::direct(bytes::Bytes::from_static(b"\xc1"));
+    let unnamed = RawEvent::request("id", "f", vec![]).without("message_id");
+    for time in 0..TIMES {
+        server.session.handle_message(now, PeerId::new(1), garbage.clone());
+        server.session.handle_message(now, PeerId::new(2), unnamed.message());
+        server.session.handle_message(now, PeerId::new(3 + time), garbage.clone());
+    }
+    assert_eq!(server.session.misbehaviours(), 3 * TIMES);
+    assert_eq!(server.session.retained_bytes(), empty);
+    let told: Vec<_> = std::iter::from_fn(|| server.session.poll_notice()).collect();
+    assert!(told.len() < 100, "{}", told.len());
+    for (peer, place) in [(1, 0), (2, 1)] {
+        let Notice::Misbehaved { peer: who, how: PeerMisbehaved::Malformed(_), times } =
+            told[place]
+        else {
+            panic!("{:?}", told[place]);
+        };
+        assert_eq!((who, times), (PeerId::new(peer), TIMES));
+    }
+    server.session.handle_message(now, PeerId::new(1), garbage);
+    assert_eq!(std::iter::from_fn(|| server.session.poll_notice()).count(), 1, "it is told again");
+}
