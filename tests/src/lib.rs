@@ -10,6 +10,7 @@ pub mod namespace;
 pub mod needed;
 pub mod peers;
 pub mod proxy;
+pub mod raw_caller;
 pub mod service;
 pub mod site;
 pub mod transports;

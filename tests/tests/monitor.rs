@@ -20,7 +20,7 @@ use zerorpc::{
     Client, Methods, MonitorEvent, Publisher, Puller, Pusher, SocketConfig, SocketOptions,
     TransportKind,
 };
-use zerorpc_tests::service::serve_with;
+use zerorpc_tests::{raw_caller, service::serve_with};
 
 const FREE: &str = "tcp://127.0.0.1:*";
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -130,10 +130,7 @@ fn all_that_happens_to_a_connection_is_told_and_logged() {
 fn intrude(endpoint: &str) -> TcpStream {
     let address = endpoint.trim_start_matches("tcp://");
     let mut stream = TcpStream::connect(address).expect("it listens");
-    let mut bytes = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL".to_vec();
-    bytes.resize(64, 0);
-    bytes.extend_from_slice(b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER");
-    stream.write_all(&bytes).expect("there is room");
+    stream.write_all(&raw_caller::handshake()).expect("there is room");
     stream
 }
 

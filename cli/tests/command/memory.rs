@@ -1,6 +1,8 @@
 //! What callers make the command keep, and what becomes of that memory when they have gone.
 
-use std::{fs, io::Write, net::TcpStream};
+use std::fs;
+
+use zerorpc_tests::raw_caller::RawCaller;
 
 use crate::support::{Running, Server, run, until};
 
@@ -16,21 +18,10 @@ fn memory(running: &Running) -> usize {
 }
 
 /// A connection that asks so often for ten megabytes, and never reads.
-fn deaf(server: &Server, times: u32) -> TcpStream {
-    let address = server.endpoint.trim_start_matches("tcp://");
-    let mut stream = TcpStream::connect(address).expect("the server accepts");
-    let mut bytes = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL".to_vec();
-    bytes.resize(64, 0);
-    bytes.extend_from_slice(b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER");
-    for number in 0..times {
-        let id = format!("{number:08}");
-        let head = [b"\x93\x82\xaamessage_id\xa8", id.as_bytes(), b"\xa1v\x03\xa4blob\x91\xce"];
-        let event = [head.concat().as_slice(), &10_000_000_u32.to_be_bytes()].concat();
-        bytes.extend_from_slice(&[1, 0, 0, u8::try_from(event.len()).expect("it is short")]);
-        bytes.extend_from_slice(&event);
-    }
-    stream.write_all(&bytes).expect("there is room");
-    stream
+fn deaf(server: &Server, times: u32) -> RawCaller {
+    let mut caller = RawCaller::connect(&server.endpoint);
+    caller.ask_for_blobs(times);
+    caller
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::{
 
 use zerorpc::{Client, Server, ServerBuilder, TransportKind};
 use zerorpc_proto::MonitorEvent;
+pub(crate) use zerorpc_tests::raw_caller::{handshake, message as event, request as call};
 use zerorpc_tests::service::serve_with;
 
 /// How long anything may take: far more than it should.
@@ -113,28 +114,6 @@ impl AttackHarness {
         });
         told.collect()
     }
-}
-
-/// Greeting and READY of a DEALER.
-pub(crate) fn handshake() -> Vec<u8> {
-    let mut bytes = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL".to_vec();
-    bytes.resize(64, 0);
-    bytes.extend_from_slice(b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER");
-    bytes
-}
-
-/// An event as a DEALER sends it.
-pub(crate) fn event(payload: &[u8]) -> Vec<u8> {
-    let length = u64::try_from(payload.len()).expect("it is in memory");
-    [b"\x01\0\x02", &length.to_be_bytes()[..], payload].concat()
-}
-
-/// A call of a method with encoded arguments, its id made of `number`.
-pub(crate) fn call(number: u32, method: &str, args: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(method.len()).expect("short names") | 0xa0;
-    let id = format!("{number:08}");
-    let head = [b"\x93\x82\xaamessage_id\xa8", id.as_bytes(), b"\xa1v\x03", &[length]].concat();
-    event(&[&head, method.as_bytes(), args].concat())
 }
 
 /// Waits for the end of a connection; what came before it is of no interest.

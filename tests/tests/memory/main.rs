@@ -1,20 +1,20 @@
 //! What peers make a server hold: answers that nobody reads are bounded, for each peer and for all of them, while others
 //! are served as usual. Real sockets, and a server in a process of its own, whose memory the system tells.
 
+mod one_peer;
+
 use std::{
     fs,
-    io::{Read, Write},
-    net::TcpStream,
     process::Command,
     thread,
     time::{Duration, Instant},
 };
 
 use rmpv::Value;
-use rustix::event::{PollFd, PollFlags, poll};
 use zerorpc::{Client, TransportKind};
 use zerorpc_tests::{
     peers::{PeerProcess, ServeOptions},
+    raw_caller::RawCaller,
     service::eventually,
 };
 
@@ -40,32 +40,11 @@ fn memory(server: &PeerProcess) -> usize {
     pages.expect("the second number") * rustix::param::page_size()
 }
 
-/// A connection behind its handshake that asks so often for ten megabytes, and reads none of it.
-fn deaf(server: &PeerProcess, times: u32) -> TcpStream {
-    let address = server.endpoint().trim_start_matches("tcp://");
-    let mut stream = TcpStream::connect(address).expect("the server accepts");
-    let mut bytes = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL".to_vec();
-    bytes.resize(64, 0);
-    bytes.extend_from_slice(b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER");
-    for number in 0..times {
-        let id = format!("{number:08}");
-        let head = [b"\x93\x82\xaamessage_id\xa8", id.as_bytes(), b"\xa1v\x03\xa4blob\x91\xce"];
-        let size = 10_000_000_u32.to_be_bytes();
-        let event = [head.concat().as_slice(), &size].concat();
-        bytes.extend_from_slice(&[1, 0, 0, u8::try_from(event.len()).expect("it is short")]);
-        bytes.extend_from_slice(&event);
-    }
-    stream.write_all(&bytes).expect("there is room");
-    // The greeting, and not a byte of any answer.
-    stream.read_exact(&mut [0; 64]).expect("the server shakes hands");
-    stream
-}
-
-/// Whether the other side has ended a connection, however much of what it sent waits to be read.
-fn is_over(stream: &TcpStream) -> bool {
-    let mut polled = [PollFd::new(stream, PollFlags::RDHUP)];
-    let now = rustix::event::Timespec::default();
-    poll(&mut polled, Some(&now)).expect("it can be asked") > 0
+/// A connection that asks so often for ten megabytes, and reads none of it.
+fn deaf(server: &PeerProcess, times: u32) -> RawCaller {
+    let mut caller = RawCaller::connect(server.endpoint());
+    caller.ask_for_blobs(times);
+    caller
 }
 
 /// Makes small calls until it is over, each a moment after the one before; the longest of a hundred, and how many.
@@ -94,7 +73,7 @@ fn eight_peers_that_read_nothing_of_what_they_ask_for() {
     let (meanwhile, made) = small_calls(&client, |_| {
         most = most.max(memory(&server));
         assert!(start.elapsed() < Duration::from_secs(120), "they are still there");
-        deaf.iter().all(is_over)
+        deaf.iter().all(RawCaller::is_over)
     });
     println!("{} MiB, {normal:?}, meanwhile {meanwhile:?} in {made} calls", most / MIB);
     // What the methods themselves take is part of it, and what the allocator does not give back.
@@ -120,7 +99,7 @@ fn one_peer_that_reads_nothing_is_held_to_its_share() {
     eventually("it is cut off", || {
         most = most.max(memory(&server));
         assert_eq!(client.call("add", (1, 1)), Ok(2));
-        is_over(&deaf)
+        deaf.is_over()
     });
     println!("{} MiB", most / MIB);
     // 64 MiB of answers, 16 and one answer in its connection, four that are being made, twice while they are encoded.

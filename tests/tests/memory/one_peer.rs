@@ -1,0 +1,96 @@
+//! What one peer can make a server hold that has the limits that all have.
+
+use std::time::{Duration, Instant};
+
+use rmpv::Value;
+use zerorpc_tests::raw_caller::{RawCaller, message, request};
+
+use crate::{MIB, client, memory, serve};
+
+/// What may be kept for one peer, half as much again for what an allocator does not give back, and 32 MiB for a thousand
+/// threads and for what is counted only roughly.
+const MOST: usize = 64 * MIB + 32 * MIB + 32 * MIB;
+
+/// The arguments of `sleep`: longer than any test.
+const LONG: &[u8] = b"\x91\xcd\x03\xe8";
+
+/// Has a peer write something and read nothing, and measures by how much the server grows until all of it has arrived,
+/// and for `hold` from then on. Others are heard meanwhile.
+fn growth(hold: Duration, write: impl FnOnce(&str) -> Vec<RawCaller> + Send) -> usize {
+    let server = serve();
+    let client = client(&server);
+    for number in 0..100 {
+        assert_eq!(client.call("add", (number, 1)), Ok(number + 1));
+    }
+    let before = memory(&server);
+    let mut most = 0;
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| write(server.endpoint()));
+        let mut written = None;
+        while written.is_none_or(|at: Instant| at.elapsed() < hold) {
+            client.call::<Value>("_zerorpc_ping", ()).expect("others are heard");
+            most = most.max(memory(&server).saturating_sub(before));
+            if writer.is_finished() {
+                written = written.or(Some(Instant::now()));
+            }
+        }
+    });
+    println!("{} MiB", most / MIB);
+    most
+}
+
+/// Writes as many messages as the server reads.
+fn write_all(endpoint: &str, messages: impl Iterator<Item = Vec<u8>>) -> Vec<RawCaller> {
+    let mut caller = RawCaller::connect(endpoint);
+    for message in messages {
+        if caller.write(&message).is_err() {
+            break;
+        }
+    }
+    vec![caller]
+}
+
+/// More of them than may be open. Each is given a beat, which is not read either.
+#[test]
+fn requests_that_are_never_answered() {
+    let beats = zerorpc_proto::DEFAULT_HEARTBEAT + Duration::from_secs(1);
+    let most = growth(beats, |endpoint| {
+        write_all(endpoint, (0..140_000).map(|number| request(number, "sleep", LONG)))
+    });
+    assert!(most <= MOST, "{} MiB", most / MIB);
+}
+
+/// A large event of no channel follows each of them, in the memory that was read with it.
+#[test]
+fn requests_that_come_with_much_else() {
+    let other = {
+        let head = b"\x93\x83\xaamessage_id\xa1y\xabresponse_to\xa1x\xa1v\x03\xa1x\xc5\xea\x60";
+        message(&[head, &[0; 60_000][..]].concat())
+    };
+    let most = growth(Duration::from_secs(1), |endpoint| {
+        let both = |number| [&request(number, "sleep", LONG)[..], &other].concat();
+        write_all(endpoint, (0..4000).map(both))
+    });
+    assert!(most <= MOST, "{} MiB", most / MIB);
+}
+
+#[test]
+fn refusals_that_nobody_reads() {
+    let name = "x".repeat(16 << 10);
+    let most = growth(Duration::from_secs(1), |endpoint| {
+        write_all(endpoint, (0..8000).map(|number| request(number, &name, b"\x90")))
+    });
+    assert!(most <= MOST, "{} MiB", most / MIB);
+}
+
+#[test]
+fn requests_whose_callers_go() {
+    let most = growth(Duration::from_secs(1), |endpoint| {
+        for round in 0..50 {
+            let numbers = round * 5000..(round + 1) * 5000;
+            drop(write_all(endpoint, numbers.map(|number| request(number, "sleep", LONG))));
+        }
+        Vec::new()
+    });
+    assert!(most <= MOST, "{} MiB", most / MIB);
+}
