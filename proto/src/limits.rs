@@ -22,7 +22,7 @@ pub struct Limits {
     /// The most channels open at a time, 1,048,576 by default. Each takes about 1 KiB beside what it keeps, which counts among the
     /// [`total_bytes`](Self::total_bytes).
     pub channels: usize,
-    /// The most requests of one peer open at a time, 131,072 by default.
+    /// The most requests of one peer open at a time, 102,400 by default, which take about 64 MiB.
     pub channels_per_peer: usize,
     /// The most events that wait on one channel for their consumer, 1024 by default. A window that is larger than this wins.
     pub buffered_events: usize,
@@ -62,7 +62,7 @@ impl Default for Limits {
             depth: 512,
             elements: 1 << 26,
             channels: 1 << 20,
-            channels_per_peer: 1 << 17,
+            channels_per_peer: 100 << 10,
             buffered_events: 1024,
             peer_bytes: 64 << 20,
             total_bytes: 1 << 30,

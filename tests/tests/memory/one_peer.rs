@@ -7,8 +7,8 @@ use zerorpc_tests::raw_caller::{RawCaller, message, request};
 
 use crate::{MIB, client, memory, serve};
 
-/// What may be kept for one peer, half as much again for what an allocator does not give back, and 32 MiB for a thousand
-/// threads and for what is counted only roughly.
+/// What may be kept for one peer, half as much again for what an allocator does not give back, and 32 MiB for the stacks of
+/// a thousand threads.
 const MOST: usize = 64 * MIB + 32 * MIB + 32 * MIB;
 
 /// The arguments of `sleep`: longer than any test.
