@@ -115,7 +115,7 @@ pub(crate) struct State {
 /// relies: the socket fails, and whoever uses it is told.
 fn unharmed<T>(action: impl FnOnce() -> Result<T, TransportError>) -> Result<T, TransportError> {
     catch_unwind(AssertUnwindSafe(action)).unwrap_or_else(|_| {
-        Err(TransportError("something panicked while messages were moved; see its message".into()))
+        Err(TransportError::new("something panicked while messages were moved; see its message"))
     })
 }
 

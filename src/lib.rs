@@ -74,8 +74,8 @@ pub use service::{Argument, Items, Method, Reply, Service, Signature};
 pub use socket::{SocketConfig, TransportKind};
 pub use zerorpc_proto::{
     Args, Blocked, CallOptions, Context, DEFAULT_HEARTBEAT, DEFAULT_SLOTS, DEFAULT_TIMEOUT,
-    DecodeError, EncodeError, EndpointError, Handover, HeartbeatMode, IntoArgs, Keepalive, Limits,
-    Loss, MonitorEvent, SocketOptions, TransportError,
+    DecodeError, EncodeError, EndpointAction, EndpointError, Handover, HeartbeatMode, IntoArgs,
+    Keepalive, Limits, Loss, MonitorEvent, SocketOptions, TransportError,
 };
 
 /// The program that the README shows is compiled and run.

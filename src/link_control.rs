@@ -1,6 +1,6 @@
 //! SocketConfig of a socket that is at work.
 
-use zerorpc_proto::{EndpointError, Transport, TransportError};
+use zerorpc_proto::{EndpointError, Transport};
 
 use crate::{
     driver::{Closed, Driver},
@@ -90,7 +90,7 @@ impl LinkControl<'_> {
             .map_err(|closed| match closed {
                 Closed::ByUser => Error::Closed { endpoint: endpoint.to_owned() },
                 Closed::Forked => Error::Forked { endpoint: endpoint.to_owned() },
-                Closed::Failed(TransportError(reason)) => Error::Socket(TransportError(reason)),
+                Closed::Failed(error) => Error::Socket(error),
             })?
             .map_err(Error::Endpoint)
     }

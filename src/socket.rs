@@ -247,7 +247,8 @@ impl Default for TransportKind {
 /// Random bits for message ids and hash tables.
 pub(crate) fn seed() -> Result<u128, Error> {
     let mut seed = [0; 16];
-    getrandom::fill(&mut seed).map_err(|error| Error::Socket(TransportError(error.to_string())))?;
+    getrandom::fill(&mut seed)
+        .map_err(|error| Error::Socket(TransportError::new(error.to_string())))?;
     Ok(u128::from_ne_bytes(seed))
 }
 

@@ -102,6 +102,6 @@ pub use rate::RateLimited;
 pub use request::{Blocked, Request, StreamHasBegun};
 pub use session::{CallId, Notice, RequestId, Session};
 pub use transport::{
-    EndpointError, Flow, Handover, Keepalive, MonitorEvent, PeerEvent, Probes, SocketKind,
-    SocketOptions, Transport, TransportError, Waiter, Waker,
+    Cause, EndpointAction, EndpointError, Flow, Handover, Keepalive, MonitorEvent, PeerEvent,
+    Probes, SocketKind, SocketOptions, Transport, TransportError, Waiter, Waker,
 };

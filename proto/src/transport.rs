@@ -5,6 +5,7 @@
 //! blocks, and waiting for readiness ([`Waiter`]) needs no access to what moves them. So any thread may
 //! wait, and the thread that has something to say writes it to the socket itself.
 
+mod error;
 mod monitor;
 mod options;
 
@@ -18,6 +19,7 @@ use crate::{
     multipart::{Multipart, Transmit},
     peer::{PeerId, Route},
 };
+pub use error::{Cause, EndpointAction, EndpointError, TransportError};
 pub use monitor::MonitorEvent;
 pub use options::{Handover, Keepalive, Probes, SocketOptions};
 
@@ -234,20 +236,3 @@ pub enum PeerEvent {
     /// Nothing waits any more on a route that was [`Congested`](Self::Congested).
     Drained(Route),
 }
-
-/// Why an endpoint could not be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cannot {action} {endpoint:?}: {reason}")]
-pub struct EndpointError {
-    /// What was tried: `bind`, `connect`, `unbind` or `disconnect`.
-    pub action: &'static str,
-    /// The endpoint as it was given.
-    pub endpoint: String,
-    /// What stood in the way, and what to do about it.
-    pub reason: String,
-}
-
-/// A socket that can no longer be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the socket failed: {0}")]
-pub struct TransportError(pub String);

@@ -45,7 +45,7 @@ impl Driver {
         let mut state = self.lock();
         state.leader = None;
         if let Err(error) = waited {
-            self.close(&mut state, Closed::Failed(TransportError(error.to_string())));
+            self.close(&mut state, Closed::Failed(TransportError::from(error)));
         }
         state
     }

@@ -11,9 +11,7 @@ use std::{
     time::Instant,
 };
 
-use zerorpc_proto::{
-    Limits, Malformed, Multipart, RateLimited, SocketKind, TransportError, Waker, receive_plain,
-};
+use zerorpc_proto::{Limits, Malformed, Multipart, RateLimited, SocketKind, Waker, receive_plain};
 
 use super::thread::{spawn, tell, until};
 use crate::{
@@ -53,7 +51,7 @@ impl OneWayReceiver {
                         while transport.poll_peer().is_some() {}
                         tell(monitor.as_ref(), transport.as_mut());
                         let timeout = until(transport.as_ref());
-                        waiter.wait(timeout).map_err(|error| TransportError(error.to_string()))?;
+                        waiter.wait(timeout)?;
                     }
                 }
             }

@@ -137,7 +137,7 @@ impl Shared {
                 self.room_cv.notify_all();
                 until(transport.as_ref())
             };
-            waiter.wait(timeout).map_err(|error| TransportError(error.to_string()))?;
+            waiter.wait(timeout)?;
         }
     }
 }

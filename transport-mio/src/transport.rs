@@ -24,8 +24,8 @@ use bytes::Bytes;
 use mio::Registry;
 use slab::Slab;
 use zerorpc_proto::{
-    EndpointError, Flow, MonitorEvent, Multipart, PeerEvent, PeerId, Probes, RateLimited, Route,
-    SocketKind, SocketOptions, Transmit, Transport, TransportError, Waker,
+    Cause, EndpointAction, EndpointError, Flow, MonitorEvent, Multipart, PeerEvent, PeerId, Probes,
+    RateLimited, Route, SocketKind, SocketOptions, Transmit, Transport, TransportError, Waker,
 };
 use zerorpc_zmtp::{EngineConfig, Socket};
 
@@ -119,7 +119,8 @@ impl MioTransport {
         mut engine: EngineConfig,
     ) -> Result<Parts, TransportError> {
         let failed = |error: std::io::Error| {
-            TransportError(format!("cannot open a {kind:?} socket: {error}"))
+            let words = |error: &std::io::Error| format!("cannot open a {kind:?} socket: {error}");
+            TransportError::new(Cause::explained(error, words))
         };
         let (waiter, waker, registry, mailbox) = MioWaiter::new().map_err(failed)?;
         let pool = Pool::default();
@@ -198,28 +199,28 @@ impl MioTransport {
 
 /// Puts the outcome of an action on an endpoint into words.
 fn conclude<T>(
-    action: &'static str,
+    action: EndpointAction,
     endpoint: &str,
-    result: Result<T, String>,
+    result: Result<T, Cause>,
 ) -> Result<T, EndpointError> {
-    result.map_err(|reason| EndpointError { action, endpoint: endpoint.to_owned(), reason })
+    result.map_err(|cause| EndpointError::new(action, endpoint, cause))
 }
 
 impl Transport for MioTransport {
     fn bind(&mut self, endpoint: &str) -> Result<String, EndpointError> {
-        conclude("bind", endpoint, self.try_bind(endpoint))
+        conclude(EndpointAction::Bind, endpoint, self.try_bind(endpoint))
     }
 
     fn connect(&mut self, endpoint: &str) -> Result<(), EndpointError> {
-        conclude("connect", endpoint, self.try_connect(endpoint))
+        conclude(EndpointAction::Connect, endpoint, self.try_connect(endpoint))
     }
 
     fn unbind(&mut self, endpoint: &str) -> Result<(), EndpointError> {
-        conclude("unbind", endpoint, self.try_unbind(endpoint))
+        conclude(EndpointAction::Unbind, endpoint, self.try_unbind(endpoint))
     }
 
     fn disconnect(&mut self, endpoint: &str) -> Result<(), EndpointError> {
-        conclude("disconnect", endpoint, self.try_disconnect(endpoint))
+        conclude(EndpointAction::Disconnect, endpoint, self.try_disconnect(endpoint))
     }
 
     fn can_send(&mut self) -> bool {

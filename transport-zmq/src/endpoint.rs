@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zerorpc_proto::{Endpoint, Host, TcpAddress};
+use zerorpc_proto::{Cause, Endpoint, Host, TcpAddress};
 use zmq::Error;
 
 /// How long libzmq may take to let go of a port.
@@ -60,7 +60,16 @@ pub(crate) fn resolve(host: &str, port: u16) -> Result<IpAddr, String> {
 }
 
 /// Why libzmq could not bind or connect, and what to do about it.
-pub(crate) fn explain(error: Error) -> String {
+pub(crate) fn explain(error: Error) -> Cause {
+    /// Where libzmq's own numbers begin; those below are the system's.
+    const OWN: i32 = 156_384_712;
+    match error.to_raw() {
+        raw @ 1..OWN => Cause::explained(io::Error::from_raw_os_error(raw), |_| words(error)),
+        _ => Cause::from(words(error)),
+    }
+}
+
+fn words(error: Error) -> String {
     match error {
         Error::EADDRINUSE => {
             "another process already listens there; choose another port or stop it".into()
@@ -96,7 +105,7 @@ pub(crate) fn explain_exhaustion(errno: i32) -> Option<String> {
     const ENFILE: i32 = 23;
     match errno {
         ENFILE => Some("this system has too many open files".into()),
-        errno if errno == Error::EMFILE.to_raw() => Some(explain(Error::EMFILE)),
+        errno if errno == Error::EMFILE.to_raw() => Some(words(Error::EMFILE)),
         _ => None,
     }
 }

@@ -12,6 +12,8 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use zerorpc_proto::Cause;
+
 /// How many names are tried for a folder before its parent is taken for full.
 const MOST_FOLDERS: u32 = 1000;
 
@@ -19,7 +21,8 @@ const MOST_FOLDERS: u32 = 1000;
 ///
 /// # Errors
 /// The reason why not, for people.
-pub(crate) fn make_way(path: &Path) -> Result<(), String> {
+pub(crate) fn make_way(path: &Path) -> Result<(), Cause> {
+    let explain = |error| Cause::explained(error, |error| explain(path, error));
     match fs::symlink_metadata(path) {
         Ok(metadata) if !metadata.file_type().is_socket() => {
             return Err(
@@ -27,18 +30,17 @@ pub(crate) fn make_way(path: &Path) -> Result<(), String> {
             );
         }
         Ok(_) if is_live(path) => {
-            return Err(
-                "another process already listens there; choose another path or stop it".into()
-            );
+            let words = "another process already listens there; choose another path or stop it";
+            return Err(Cause::new(ErrorKind::AddrInUse, words));
         }
-        Ok(_) => fs::remove_file(path).map_err(|error| explain(path, &error))?,
+        Ok(_) => fs::remove_file(path).map_err(explain)?,
         Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(explain(path, &error)),
+        Err(error) => return Err(explain(error)),
     }
     // A rehearsal: the system has more reasons to refuse than libzmq's binding has names for.
-    let rehearsal = UnixListener::bind(path).map_err(|error| explain(path, &error))?;
+    let rehearsal = UnixListener::bind(path).map_err(explain)?;
     drop(rehearsal);
-    fs::remove_file(path).map_err(|error| explain(path, &error))
+    fs::remove_file(path).map_err(explain)
 }
 
 /// Whether some process has the socket open.
@@ -161,18 +163,20 @@ mod tests {
         assert!(!path.exists(), "the rehearsal leaves nothing behind");
 
         let listener = UnixListener::bind(&path).expect("the path is free");
-        assert!(make_way(&path).expect_err("somebody listens").contains("already listens"));
+        assert!(
+            make_way(&path).expect_err("somebody listens").to_string().contains("already listens")
+        );
         drop(listener);
         assert!(path.exists(), "the file outlives its socket");
         assert_eq!(make_way(&path), Ok(()));
 
         File::create(&path).expect("the path is free");
-        assert!(make_way(&path).expect_err("a file").contains("not a socket"));
+        assert!(make_way(&path).expect_err("a file").to_string().contains("not a socket"));
         assert!(path.exists(), "files of others stay");
         let below = path.join("socket");
         make_way(&below).expect_err("a file is no folder");
         let nowhere = folder.path().join("no/socket");
-        assert!(make_way(&nowhere).expect_err("no folder").contains("does not exist"));
+        assert!(make_way(&nowhere).expect_err("no folder").to_string().contains("does not exist"));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Who may connect to a socket file.
 
 use std::{
-    fs,
+    fs, io,
     os::unix::fs::{PermissionsExt, chown},
     path::Path,
 };
 
 use nix::unistd::Group;
-use zerorpc_proto::SocketOptions;
+use zerorpc_proto::{Cause, SocketOptions};
 
 /// What is not given is left as the system and libzmq have it: up to the umask of the process.
 #[derive(Debug, Clone)]
@@ -22,24 +22,28 @@ impl Permissions {
     }
 
     /// Gives them to a file. libzmq listens there already: what the umask allows, is allowed until now.
-    pub(crate) fn apply(&self, path: &Path) -> Result<(), String> {
+    pub(crate) fn apply(&self, path: &Path) -> Result<(), Cause> {
         if let Some(name) = &self.group {
             let group = group(name)?;
-            chown(path, None, Some(group)).map_err(|error| {
+            let words = |error: &io::Error| {
                 let path = path.display();
                 format!(
                     "cannot give {path} to the group {name:?}: {error}; this user must be in it"
                 )
-            })?;
+            };
+            chown(path, None, Some(group)).map_err(|error| Cause::explained(error, words))?;
         }
-        match self.mode {
-            None => Ok(()),
-            Some(mode @ 0..=0o777) => fs::set_permissions(path, fs::Permissions::from_mode(mode))
-                .map_err(|error| format!("cannot change the mode of {}: {error}", path.display())),
-            Some(mode) => Err(format!(
+        let Some(mode) = self.mode else { return Ok(()) };
+        if mode > 0o777 {
+            let words = format!(
                 "{mode:#o} is no mode of a socket file; it must be from 0 to 0o777, such as 0o660"
-            )),
+            );
+            return Err(Cause::new(io::ErrorKind::InvalidInput, words));
         }
+        let words =
+            |error: &io::Error| format!("cannot change the mode of {}: {error}", path.display());
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))
+            .map_err(|error| Cause::explained(error, words))
     }
 }
 

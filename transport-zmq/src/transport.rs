@@ -6,8 +6,8 @@ use std::{fmt, os::fd::AsRawFd, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use zerorpc_proto::{
-    EndpointError, Flow, MonitorEvent, Multipart, PeerEvent, PeerId, Route, SocketKind,
-    SocketOptions, Transmit, Transport, TransportError,
+    EndpointAction, EndpointError, Flow, MonitorEvent, Multipart, PeerEvent, PeerId, Route,
+    SocketKind, SocketOptions, Transmit, Transport, TransportError,
 };
 use zmq::{POLLIN, POLLOUT, PollEvents, PollItem};
 
@@ -109,10 +109,10 @@ pub struct ZmqTransport {
 impl ZmqTransport {
     pub(crate) fn open(kind: SocketKind, options: &SocketOptions) -> Result<Parts, TransportError> {
         let failed =
-            |reason: String| TransportError(format!("cannot open a {kind:?} socket: {reason}"));
+            |reason: &str| TransportError::new(format!("cannot open a {kind:?} socket: {reason}"));
         // Where there are too few, libzmq ends the process.
-        endpoint::rehearse(DESCRIPTORS).map_err(failed)?;
-        let unusable = |error: zmq::Error| failed(endpoint::explain(error));
+        endpoint::rehearse(DESCRIPTORS).map_err(|reason| failed(&reason))?;
+        let unusable = |error: zmq::Error| failed(&endpoint::explain(error).to_string());
         let lingering = Lingering::new(options.linger_of(kind));
         let socket = lingering.socket(socket_type(kind)).map_err(unusable)?;
         options::configure(&socket, kind, options, &lingering).map_err(unusable)?;
@@ -121,7 +121,7 @@ impl ZmqTransport {
             Links::of(&socket, &lingering, Arc::clone(&signs), kind, options.keepalive.as_ref())
                 .map_err(unusable)?;
         let (bell, waiter) = Bell::new(socket.as_raw_fd(), links.readiness(), signs)
-            .map_err(|error| failed(error.to_string()))?;
+            .map_err(|error| failed(&error.to_string()))?;
         let waker = bell.waker();
         let transport = Self {
             kind,
@@ -264,22 +264,22 @@ impl ZmqTransport {
 impl Transport for ZmqTransport {
     fn bind(&mut self, endpoint: &str) -> Result<String, EndpointError> {
         let result = self.try_bind(endpoint);
-        self.conclude("bind", endpoint, result)
+        self.conclude(EndpointAction::Bind, endpoint, result)
     }
 
     fn connect(&mut self, endpoint: &str) -> Result<(), EndpointError> {
         let result = self.try_connect(endpoint);
-        self.conclude("connect", endpoint, result)
+        self.conclude(EndpointAction::Connect, endpoint, result)
     }
 
     fn unbind(&mut self, endpoint: &str) -> Result<(), EndpointError> {
         let result = self.try_unbind(endpoint);
-        self.conclude("unbind", endpoint, result)
+        self.conclude(EndpointAction::Unbind, endpoint, result)
     }
 
     fn disconnect(&mut self, endpoint: &str) -> Result<(), EndpointError> {
         let result = self.try_disconnect(endpoint);
-        self.conclude("disconnect", endpoint, result)
+        self.conclude(EndpointAction::Disconnect, endpoint, result)
     }
 
     fn can_send(&mut self) -> bool {
@@ -292,7 +292,7 @@ impl Transport for ZmqTransport {
 
     fn send(&mut self, message: Transmit) -> Result<Flow, TransportError> {
         if matches!(self.kind, SocketKind::Pull | SocketKind::Sub) {
-            return Err(TransportError(format!("a {:?} socket only receives", self.kind)));
+            return Err(TransportError::new(format!("a {:?} socket only receives", self.kind)));
         }
         let Some(lane) = frames::destination(self.is_router(), &message.envelope) else {
             tracing::trace!("dropped a message without a routing id");
@@ -372,7 +372,7 @@ impl fmt::Debug for ZmqTransport {
 }
 
 fn failure(error: zmq::Error) -> TransportError {
-    TransportError(error.to_string())
+    TransportError::new(error.to_string())
 }
 
 fn socket_type(kind: SocketKind) -> zmq::SocketType {

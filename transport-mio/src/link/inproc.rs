@@ -11,6 +11,7 @@ use std::{
 
 use mio::{Interest, Registry, Token, event::Source, net::UnixStream};
 use parking_lot::Mutex;
+use zerorpc_proto::Cause;
 
 use super::Bell;
 
@@ -38,13 +39,12 @@ pub(super) struct Binding {
 
 impl Binding {
     /// Takes a name, and wakes those who wait for it.
-    pub(super) fn new(name: &str) -> Result<Self, String> {
-        let (knocks, knocker) = UnixStream::pair().map_err(|error| error.to_string())?;
+    pub(super) fn new(name: &str) -> Result<Self, Cause> {
+        let (knocks, knocker) = UnixStream::pair()?;
         let mut names = NAMES.lock();
         if names.bound.contains_key(name) {
-            return Err("another socket of this process is already bound there; \
-                        choose another name or unbind it"
-                .into());
+            let words = "another socket of this process is already bound there; choose another name or unbind it";
+            return Err(Cause::new(ErrorKind::AddrInUse, words));
         }
         let door = Door { arrived: VecDeque::new(), knocker };
         names.bound.insert(name.to_string(), door);
@@ -143,7 +143,9 @@ mod tests {
     #[test]
     fn names_are_taken_once() {
         let first = Binding::new("taken").expect("the name is free");
-        assert!(Binding::new("taken").expect_err("it is taken").contains("already bound"));
+        assert!(
+            Binding::new("taken").expect_err("it is taken").to_string().contains("already bound")
+        );
         let _other = Binding::new("not taken").expect("the name is free");
         drop(first);
         Binding::new("taken").expect("the name is free again");

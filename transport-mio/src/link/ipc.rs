@@ -17,6 +17,7 @@ use std::{
 
 use mio::net::{UnixListener, UnixStream};
 use socket2::{Domain, SockAddr, Socket, Type};
+use zerorpc_proto::Cause;
 
 use super::{
     Stream,
@@ -33,9 +34,9 @@ const MOST_FOLDERS: usize = 1000;
 pub(super) fn listen(
     path: &Path,
     permissions: &Permissions,
-) -> Result<(UnixListener, SocketFile), String> {
+) -> Result<(UnixListener, SocketFile), Cause> {
     make_way(path)?;
-    let explain = |error: io::Error| explain_bind(path, &error);
+    let explain = |error: io::Error| Cause::explained(error, |error| explain_bind(path, error));
     let socket = open().map_err(explain)?;
     socket.bind(&SockAddr::unix(path).map_err(explain)?).map_err(explain)?;
     let file = SocketFile::adopt(path).map_err(explain)?;
@@ -48,9 +49,12 @@ pub(super) fn listen(
 /// Listens at a socket file in a folder of its own, which is removed with it.
 pub(super) fn listen_anywhere(
     permissions: &Permissions,
-) -> Result<(UnixListener, SocketFile), String> {
+) -> Result<(UnixListener, SocketFile), Cause> {
     let folder = Folder::create().map_err(|error| {
-        format!("cannot make a folder in {}: {error}", std::env::temp_dir().display())
+        let parent = std::env::temp_dir();
+        Cause::explained(error, |error| {
+            format!("cannot make a folder in {}: {error}", parent.display())
+        })
     })?;
     let (listener, mut file) = listen(&folder.0.join("socket"), permissions)?;
     file.folder = Some(folder);
@@ -58,12 +62,14 @@ pub(super) fn listen_anywhere(
 }
 
 /// Listens at an abstract name.
-pub(super) fn listen_abstract(name: &str) -> Result<UnixListener, String> {
-    let explain = |error: io::Error| match error.kind() {
-        ErrorKind::AddrInUse => {
-            "another process already listens there; choose another name or stop it".into()
-        }
-        _ => error.to_string(),
+pub(super) fn listen_abstract(name: &str) -> Result<UnixListener, Cause> {
+    let explain = |error: io::Error| {
+        Cause::explained(error, |error| match error.kind() {
+            ErrorKind::AddrInUse => {
+                "another process already listens there; choose another name or stop it".into()
+            }
+            _ => error.to_string(),
+        })
     };
     let address = abstract_address(name)?;
     let socket = open().map_err(explain)?;
@@ -119,17 +125,19 @@ fn open() -> io::Result<Socket> {
 }
 
 /// Makes sure that no socket is in use at `path`, and that the file of an abandoned one is gone.
-fn make_way(path: &Path) -> Result<(), String> {
+fn make_way(path: &Path) -> Result<(), Cause> {
+    let explain = |error| Cause::explained(error, |error| explain_bind(path, error));
     match fs::symlink_metadata(path) {
         Ok(metadata) if !metadata.file_type().is_socket() => {
             Err("there is a file that is not a socket; remove it or choose another path".into())
         }
         Ok(_) if is_live(path) => {
-            Err("another process already listens there; choose another path or stop it".into())
+            let words = "another process already listens there; choose another path or stop it";
+            Err(Cause::new(ErrorKind::AddrInUse, words))
         }
-        Ok(_) => fs::remove_file(path).map_err(|error| explain_bind(path, &error)),
+        Ok(_) => fs::remove_file(path).map_err(explain),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(explain_bind(path, &error)),
+        Err(error) => Err(explain(error)),
     }
 }
 
@@ -234,6 +242,7 @@ mod tests {
         assert!(
             listen(&path, &Permissions::default())
                 .expect_err("somebody listens")
+                .to_string()
                 .contains("already listens")
         );
         drop(others);
@@ -244,6 +253,7 @@ mod tests {
         assert!(
             listen(&path, &Permissions::default())
                 .expect_err("we listen")
+                .to_string()
                 .contains("already listens")
         );
         drop(file);
@@ -251,7 +261,10 @@ mod tests {
 
         fs::write(&path, "precious").expect("the path is free");
         assert!(
-            listen(&path, &Permissions::default()).expect_err("a file").contains("not a socket")
+            listen(&path, &Permissions::default())
+                .expect_err("a file")
+                .to_string()
+                .contains("not a socket")
         );
         assert_eq!(fs::read_to_string(&path).expect("files of others stay"), "precious");
         listen(&path.join("socket"), &Permissions::default()).expect_err("a file is no folder");
@@ -259,6 +272,7 @@ mod tests {
         assert!(
             listen(&nowhere, &Permissions::default())
                 .expect_err("no folder")
+                .to_string()
                 .contains("does not exist")
         );
         listen(Path::new(&"x".repeat(200)), &Permissions::default()).expect_err("too long");
@@ -305,7 +319,7 @@ mod tests {
         assert_eq!(mode, 0o666);
         let below = folder.path().join("other");
         let nobody = Permissions { group: Some("no such group!".into()), ..open };
-        assert!(listen(&below, &nobody).expect_err("who?").contains("no such group!"));
+        assert!(listen(&below, &nobody).expect_err("who?").to_string().contains("no such group!"));
         assert!(!below.exists(), "nothing is left behind");
     }
 }

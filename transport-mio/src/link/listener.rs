@@ -13,7 +13,7 @@ use mio::{
 };
 use rustix::io::Errno;
 use socket2::SockRef;
-use zerorpc_proto::Endpoint;
+use zerorpc_proto::{Cause, Endpoint};
 
 use super::{
     LinkOptions, Stream,
@@ -72,7 +72,7 @@ impl Listener {
     ///
     /// # Errors
     /// Why not and what to do about it, for people.
-    pub(crate) fn bind(endpoint: &Endpoint, options: &LinkOptions) -> Result<Self, String> {
+    pub(crate) fn bind(endpoint: &Endpoint, options: &LinkOptions) -> Result<Self, Cause> {
         let (socket, bound) = match endpoint {
             Endpoint::Tcp { address, .. } => {
                 let (listener, bound) = tcp::listen(address)?;

@@ -8,6 +8,7 @@ use std::{
 
 use nix::unistd::Group;
 use rustix::fs::{Access, access};
+use zerorpc_proto::Cause;
 
 /// Who may connect to a socket file unless it is said: its owner.
 const OWNER_ONLY: u32 = 0o600;
@@ -23,25 +24,29 @@ pub(crate) struct Permissions {
 
 impl Permissions {
     /// Gives them to a file that nobody can connect to yet.
-    pub(super) fn apply(&self, path: &Path) -> Result<(), String> {
+    pub(super) fn apply(&self, path: &Path) -> Result<(), Cause> {
         let mode = self.mode.unwrap_or(OWNER_ONLY);
         if mode > 0o777 {
-            return Err(format!(
+            let words = format!(
                 "{mode:#o} is no mode of a socket file; it must be from 0 to 0o777, such as 0o660"
-            ));
+            );
+            return Err(Cause::new(io::ErrorKind::InvalidInput, words));
         }
         if let Some(name) = &self.group {
             let group = group(name)?;
-            chown(path, None, Some(group)).map_err(|error| {
+            let words = |error: &io::Error| {
+                let path = path.display();
                 format!(
-                    "cannot give {} to the group {name:?}: {error}; this user must be in it",
-                    path.display()
+                    "cannot give {path} to the group {name:?}: {error}; this user must be in it"
                 )
-            })?;
+            };
+            chown(path, None, Some(group)).map_err(|error| Cause::explained(error, words))?;
         }
         // The mode at birth is up to the umask, which belongs to the whole process.
+        let words =
+            |error: &io::Error| format!("cannot change the mode of {}: {error}", path.display());
         fs::set_permissions(path, fs::Permissions::from_mode(mode))
-            .map_err(|error| format!("cannot change the mode of {}: {error}", path.display()))
+            .map_err(|error| Cause::explained(error, words))
     }
 }
 
@@ -172,7 +177,7 @@ mod tests {
             (None, Some("no such group!".to_owned()), "no group \"no such group!\""),
         ];
         for (mode, group, words) in table {
-            let told = Permissions { mode, group }.apply(&path).expect_err(words);
+            let told = Permissions { mode, group }.apply(&path).expect_err(words).to_string();
             assert!(told.contains(words) && told.contains(';'), "{told}");
         }
     }

@@ -8,13 +8,13 @@ use std::{
 use mio::net::{TcpListener, TcpStream};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
-use zerorpc_proto::{Host, Probes, TcpAddress};
+use zerorpc_proto::{Cause, Host, Probes, TcpAddress};
 
 use super::{LinkOptions, Stream, listener::BACKLOG, resolve};
 
 /// Listens at `address`; returns the endpoint as bound. Blocks to look up names.
-pub(super) fn listen(address: &TcpAddress) -> Result<(TcpListener, String), String> {
-    let explain = |error: io::Error| explain_bind(&error);
+pub(super) fn listen(address: &TcpAddress) -> Result<(TcpListener, String), Cause> {
+    let explain = |error: io::Error| Cause::explained(error, explain_bind);
     let listener = match address.host {
         Host::Any => listen_at_all(address.port),
         _ => listen_at_first(&resolve::local(address)?),

@@ -2,12 +2,13 @@
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
+    io::ErrorKind,
     sync::Arc,
     time::Instant,
 };
 
 use mio::{Interest, Token};
-use zerorpc_proto::{Endpoint, Host, SocketKind};
+use zerorpc_proto::{Cause, Endpoint, Host, SocketKind};
 
 use super::{
     MioTransport,
@@ -19,22 +20,20 @@ use crate::{
 };
 
 impl MioTransport {
-    pub(super) fn try_bind(&mut self, given: &str) -> Result<String, String> {
-        let endpoint = Endpoint::parse_bind(given)?;
+    pub(super) fn try_bind(&mut self, given: &str) -> Result<String, Cause> {
+        let endpoint = Endpoint::parse_bind(given).map_err(no_endpoint)?;
         self.refuse_while_draining()?;
         let mut listener = Listener::bind(&endpoint, &self.links)?;
         let actual = listener.endpoint().to_owned();
         let entry = self.slots.vacant_entry();
-        self.registry
-            .register(&mut listener, Token(entry.key()), Interest::READABLE)
-            .map_err(|error| error.to_string())?;
+        self.registry.register(&mut listener, Token(entry.key()), Interest::READABLE)?;
         let bound = Bound { listener, given: given.to_owned(), wake: None, runnable: false };
         entry.insert(Slot::Listener(Box::new(bound)));
         Ok(actual)
     }
 
-    pub(super) fn try_connect(&mut self, given: &str) -> Result<(), String> {
-        let endpoint = Endpoint::parse_connect(given)?;
+    pub(super) fn try_connect(&mut self, given: &str) -> Result<(), Cause> {
+        let endpoint = Endpoint::parse_connect(given).map_err(no_endpoint)?;
         self.refuse_while_draining()?;
         // As in libzmq: a second connection would have each message come twice, or the endpoint count twice.
         let once = matches!(self.kind, SocketKind::Dealer | SocketKind::Pub | SocketKind::Sub);
@@ -66,11 +65,11 @@ impl MioTransport {
         Ok(())
     }
 
-    fn refuse_while_draining(&self) -> Result<(), String> {
+    fn refuse_while_draining(&self) -> Result<(), Cause> {
         if self.is_draining { Err("this socket is about to be closed".into()) } else { Ok(()) }
     }
 
-    pub(super) fn try_unbind(&mut self, given: &str) -> Result<(), String> {
+    pub(super) fn try_unbind(&mut self, given: &str) -> Result<(), Cause> {
         let found = self.slots.iter().find(|(_, slot)| match slot {
             Slot::Listener(bound) => bound.given == given || bound.listener.endpoint() == given,
             Slot::Dialer(_) | Slot::Group(_) | Slot::Accepted(_) => false,
@@ -80,7 +79,7 @@ impl MioTransport {
         Ok(())
     }
 
-    pub(super) fn try_disconnect(&mut self, given: &str) -> Result<(), String> {
+    pub(super) fn try_disconnect(&mut self, given: &str) -> Result<(), Cause> {
         let slot = self.find_connected(given).ok_or("this socket is not connected there")?;
         let retired = self.slots.iter().filter(|(_, slot)| match slot {
             Slot::Accepted(connection) => connection.given.as_deref() == Some(given),
@@ -135,6 +134,10 @@ impl MioTransport {
             waker: self.waker.clone(),
         }))
     }
+}
+
+fn no_endpoint(words: String) -> Cause {
+    Cause::new(ErrorKind::InvalidInput, words)
 }
 
 /// What chance adds to waits.

@@ -124,7 +124,7 @@ impl MioTransport {
             tracing::debug!("dropped a message for subscribers that do not keep up");
         }
         self.follow();
-        sent.map_err(|error| TransportError(error.to_string()))
+        sent.map_err(|error| TransportError::new(error.to_string()))
     }
 
     /// Writes what all connections have to say, as far as there is room.

@@ -1,8 +1,8 @@
 //! Binding and connecting.
 
-use std::path::Path;
+use std::{io::ErrorKind, path::Path};
 
-use zerorpc_proto::{Endpoint, EndpointError, Host, TcpAddress};
+use zerorpc_proto::{Cause, Endpoint, EndpointAction, EndpointError, Host, TcpAddress};
 
 use super::ZmqTransport;
 use crate::{
@@ -23,16 +23,16 @@ pub(super) struct Bound {
 }
 
 impl ZmqTransport {
-    pub(super) fn try_bind(&mut self, given: &str) -> Result<String, String> {
+    pub(super) fn try_bind(&mut self, given: &str) -> Result<String, Cause> {
         // The same wildcard may be given twice; of anything else the system says that it is in use.
         if self.bound.iter().any(|bound| bound.actual == given) {
-            return Err("this socket is already bound there".into());
+            return Err(Cause::new(ErrorKind::AddrInUse, "this socket is already bound there"));
         }
         // Binding is told to the monitor, and waits for room there.
         self.links.catch_up().map_err(endpoint::explain)?;
         options::for_accepting(&self.socket, &self.options).map_err(endpoint::explain)?;
         let mut everywhere = false;
-        let file = match endpoint::supported(Endpoint::parse_bind(given)?)? {
+        let file = match endpoint::supported(Endpoint::parse_bind(given).map_err(no_endpoint)?)? {
             Endpoint::Tcp { address, .. } => {
                 everywhere = address.host == Host::Any;
                 self.bind_tcp(given, &address)?;
@@ -61,7 +61,7 @@ impl ZmqTransport {
         Ok(actual)
     }
 
-    fn bind_file(&self, path: &Path, folder: Option<Folder>) -> Result<Option<SocketFile>, String> {
+    fn bind_file(&self, path: &Path, folder: Option<Folder>) -> Result<Option<SocketFile>, Cause> {
         ipc::make_way(path)?;
         let endpoint = format!("ipc://{}", path.display());
         self.socket.bind(&endpoint).map_err(endpoint::explain)?;
@@ -75,7 +75,7 @@ impl ZmqTransport {
         Ok(file)
     }
 
-    fn bind_tcp(&self, given: &str, address: &TcpAddress) -> Result<(), String> {
+    fn bind_tcp(&self, given: &str, address: &TcpAddress) -> Result<(), Cause> {
         let ipv6 = match address.host {
             // All addresses of both families, where the system has both.
             Host::Any => endpoint::has_ipv6(),
@@ -96,8 +96,8 @@ impl ZmqTransport {
         self.socket.bind(&resolved).map_err(endpoint::explain)
     }
 
-    pub(super) fn try_connect(&mut self, given: &str) -> Result<(), String> {
-        let endpoint = endpoint::supported(Endpoint::parse_connect(given)?)?;
+    pub(super) fn try_connect(&mut self, given: &str) -> Result<(), Cause> {
+        let endpoint = endpoint::supported(Endpoint::parse_connect(given).map_err(no_endpoint)?)?;
         let is_remote = matches!(endpoint, Endpoint::Tcp { .. });
         if let Endpoint::Tcp { address, .. } = endpoint {
             let ipv6 = endpoint::needs_ipv6(&address)?;
@@ -110,7 +110,7 @@ impl ZmqTransport {
         Ok(())
     }
 
-    pub(super) fn try_unbind(&mut self, given: &str) -> Result<(), String> {
+    pub(super) fn try_unbind(&mut self, given: &str) -> Result<(), Cause> {
         let found =
             self.bound.iter().position(|bound| bound.actual == given || bound.given == given);
         let bound = self.bound.remove(found.ok_or("this socket is not bound there")?);
@@ -123,7 +123,7 @@ impl ZmqTransport {
         Ok(())
     }
 
-    pub(super) fn try_disconnect(&mut self, given: &str) -> Result<(), String> {
+    pub(super) fn try_disconnect(&mut self, given: &str) -> Result<(), Cause> {
         let before = self.connected.len();
         self.connected.retain(|connected| connected != given);
         if self.connected.len() == before {
@@ -138,11 +138,15 @@ impl ZmqTransport {
     /// libzmq may have used up announcements, and there may be room now.
     pub(super) fn conclude<T>(
         &self,
-        action: &'static str,
+        action: EndpointAction,
         endpoint: &str,
-        result: Result<T, String>,
+        result: Result<T, Cause>,
     ) -> Result<T, EndpointError> {
         self.bell.ring();
-        result.map_err(|reason| EndpointError { action, endpoint: endpoint.to_string(), reason })
+        result.map_err(|cause| EndpointError::new(action, endpoint, cause))
     }
+}
+
+fn no_endpoint(words: String) -> Cause {
+    Cause::new(ErrorKind::InvalidInput, words)
 }

@@ -84,7 +84,8 @@ fn refusals_are_explained() {
     ];
     for (endpoint, hint) in table {
         let read = Endpoint::parse_bind(&endpoint).expect(&endpoint);
-        let reason = Listener::bind(&read, &LinkOptions::default()).expect_err(&endpoint);
+        let reason =
+            Listener::bind(&read, &LinkOptions::default()).expect_err(&endpoint).to_string();
         assert!(reason.contains(hint), "{endpoint}: {reason}");
     }
 }
