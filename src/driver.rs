@@ -16,15 +16,16 @@
 //!   does.
 //! - Nobody waits, for the socket or behind a leader, while something can be sent.
 
-mod answers;
+mod calls;
 mod coalesce;
-mod exchange;
 mod guard;
-mod keeper;
+mod io;
 mod leader;
 mod memory;
+mod requests;
 #[cfg(test)]
 mod tests;
+mod watchdog;
 
 use std::{
     collections::VecDeque,
@@ -41,18 +42,18 @@ use zerorpc_proto::{
 
 use crate::{
     home::Home,
-    server::Desk,
     socket::Parts,
     sync::{
         Arc, AtomicBool, AtomicU64, Condvar, JoinHandle, Mutex, OnceLock, Ordering, Thread, Weak,
     },
 };
-use answers::Followers;
-pub(crate) use answers::Received;
+use calls::Followers;
+pub(crate) use calls::Received;
 use coalesce::{Added, Coalescer};
 pub(crate) use guard::{Deferred, Guard};
 use leader::Leader;
 pub(crate) use memory::OnFreed;
+pub(crate) use requests::{Job, RequestQueue, Share, Stream, WorkerPool};
 
 /// One socket with its session; shared by all threads that use it.
 pub(crate) struct Driver {
@@ -86,9 +87,9 @@ pub(crate) struct State {
     /// Callers that wait while somebody else leads.
     followers: Followers,
     /// The server's side, where there is one.
-    pub(crate) desk: Option<Desk>,
+    pub(crate) requests: Option<RequestQueue>,
     pub(crate) leader: Option<Leader>,
-    keeper: keeper::Duty,
+    keeper: watchdog::Duty,
     /// Messages that wait for others, to be sent with them.
     coalescer: Coalescer,
     /// What may be kept for peers.
@@ -133,17 +134,17 @@ impl Driver {
     pub(crate) fn start(
         session: Session,
         parts: Parts,
-        desk: Option<Desk>,
+        requests: Option<RequestQueue>,
     ) -> std::io::Result<(Arc<Self>, JoinHandle<()>)> {
         let state = State {
-            bounds: memory::Bounds::new(session.limits(), desk.is_some()),
+            bounds: memory::Bounds::new(session.limits(), requests.is_some()),
             session,
             transport: Some(parts.transport),
             monitor: parts.monitor,
             followers: Followers::default(),
-            desk,
+            requests,
             leader: None,
-            keeper: keeper::Duty::default(),
+            keeper: watchdog::Duty::default(),
             coalescer: Coalescer::default(),
             given_up: VecDeque::new(),
             trouble: None,
@@ -168,7 +169,7 @@ impl Driver {
             quiet_bell: Condvar::new(),
             closed_bell: Condvar::new(),
         });
-        let keeper = keeper::spawn(Arc::clone(&driver))?;
+        let keeper = watchdog::spawn(Arc::clone(&driver))?;
         // Set once, here.
         let _was_empty = driver.keeper.set(keeper.thread().clone());
         Ok((driver, keeper))
@@ -176,7 +177,7 @@ impl Driver {
 
     /// Moves everything that can be moved: messages in, time, messages out, notices.
     pub(crate) fn pump(&self, state: &mut State) {
-        while self.step(state, exchange::BATCH) {}
+        while self.step(state, io::BATCH) {}
         self.settle(state);
     }
 
@@ -305,13 +306,17 @@ impl Driver {
             match notice {
                 Notice::Readable(id) | Notice::CallLost(id) => state.pass_answer(id),
                 Notice::Requested(id) => {
-                    let State { desk: Some(desk), session, .. } = &mut *state else { continue };
+                    let State { requests: Some(requests), session, .. } = &mut *state else {
+                        continue;
+                    };
                     let Some(request) = session.request(id) else { continue };
-                    desk.requested(id, request.method());
+                    requests.requested(id, request.method());
                 }
                 Notice::Writable(_) | Notice::RequestLost(..) => {
-                    let State { desk: Some(desk), deferred, .. } = &mut *state else { continue };
-                    desk.note(notice, deferred);
+                    let State { requests: Some(requests), deferred, .. } = &mut *state else {
+                        continue;
+                    };
+                    requests.note(notice, deferred);
                 }
                 Notice::Misbehaved { peer, how, times } => state.complain(peer, &how, times),
             }
@@ -339,8 +344,8 @@ impl Driver {
             state.closed = Some(why);
         }
         state.followers.wake_all();
-        if let Some(desk) = &mut state.desk {
-            desk.abandon(&mut state.deferred);
+        if let Some(requests) = &mut state.requests {
+            requests.abandon(&mut state.deferred);
         }
         self.worker_bell.notify_all();
         self.quiet_bell.notify_all();

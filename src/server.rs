@@ -3,15 +3,12 @@
 mod builder;
 mod builtin;
 mod contention;
-mod desk;
-mod load;
 mod responder;
 mod worker;
 
 use std::time::{Duration, Instant};
 
 pub use builder::ServerBuilder;
-pub(crate) use desk::Desk;
 pub use responder::{Responder, send_together};
 
 use crate::{

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use zerorpc_proto::TransportError;
 
-use super::{Closed, Driver, Guard, State, exchange};
+use super::{Closed, Driver, Guard, State, io};
 
 /// Who waits for the socket.
 pub(crate) struct Leader {
@@ -18,7 +18,7 @@ impl Driver {
     pub(crate) fn lead<'a>(&'a self, mut state: Guard<'a>) -> Guard<'a> {
         state = self.wait_as(state, false);
         match state.portion() {
-            exchange::BATCH => self.pump(&mut state),
+            io::BATCH => self.pump(&mut state),
             portion => {
                 self.step(&mut state, portion);
                 self.settle(&mut state);

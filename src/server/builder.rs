@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use zerorpc_proto::{Config, Limits, Session, SocketKind};
 
-use super::{DEFAULT_POOL_SIZE, Desk, Server};
+use super::{DEFAULT_POOL_SIZE, Server, builtin, worker};
 use crate::{
-    driver::{Driver, OnFreed},
+    driver::{Driver, OnFreed, RequestQueue, WorkerPool},
     error::Error,
     service::Service,
     socket::{SocketConfig, seed, socket_setters},
@@ -108,15 +108,19 @@ impl ServerBuilder {
         let service = self.service.ok_or(Error::NoService)?;
         let (parts, endpoints) = self.socket.open(SocketKind::Router)?;
         self.config.seed = seed()?;
-        let pool_size = self.pool_size.unwrap_or(DEFAULT_POOL_SIZE);
-        let desk = Desk::new(service, pool_size, self.config.limits.total_bytes);
-        let (driver, keeper) = Driver::start(Session::new(self.config), parts, Some(desk))
+        let pool = WorkerPool {
+            work: Arc::new(move |driver| worker::work(driver, service.as_ref())),
+            is_builtin: builtin::is_builtin,
+            most_busy: self.pool_size.unwrap_or(DEFAULT_POOL_SIZE),
+        };
+        let requests = RequestQueue::new(pool, self.config.limits.total_bytes);
+        let (driver, keeper) = Driver::start(Session::new(self.config), parts, Some(requests))
             .map_err(|error| Error::Thread(error.to_string()))?;
         {
             let mut state = driver.lock();
             state.bounds.on_freed = self.on_freed;
-            if let Some(desk) = &mut state.desk {
-                driver.hire(desk);
+            if let Some(requests) = &mut state.requests {
+                driver.spawn_worker(requests);
             }
         }
         Ok(Server { driver, keeper: Mutex::new(Some(keeper)), endpoints })

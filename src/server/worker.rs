@@ -6,20 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytestring::ByteString;
 use zerorpc_proto::{Args, Blocked, RemoteFailure, RequestId};
 
-use super::{
-    Responder, builtin,
-    contention::Stretch,
-    desk::{Desk, Job, Stream},
-    load::Share,
-};
+use super::{Responder, builtin, contention::Stretch};
 use crate::{
-    driver::{Driver, Guard, State},
+    driver::{Driver, Guard, Job, RequestQueue, Share, State, Stream},
     failure::Failure,
     request::{Caller, Request},
-    service::Reply,
+    service::{Reply, Service},
 };
 
 /// How long a worker that is not the last one waits for something to do.
@@ -34,16 +28,17 @@ pub(super) enum End {
     Refusal,
 }
 
-pub(super) fn work(driver: &Driver) {
+/// Does what there is to do until it is too little for so many workers.
+pub(super) fn work(driver: &Driver, service: &dyn Service) {
     let mut state = driver.lock();
     while state.closed.is_none() {
         state.resume_late();
-        let Some(desk) = &mut state.desk else { break };
-        if let Some(job) = desk.next_job() {
+        let Some(requests) = &mut state.requests else { break };
+        if let Some(job) = requests.next_job() {
             let is_builtin = matches!(job, Job::Builtin(_));
-            state = run(driver, state, job);
-            if !is_builtin && let Some(desk) = &mut state.desk {
-                desk.done();
+            state = run(driver, service, state, job);
+            if !is_builtin && let Some(requests) = &mut state.requests {
+                requests.done();
             }
             driver.progress();
             continue;
@@ -60,24 +55,24 @@ pub(super) fn work(driver: &Driver) {
             }
         }
     }
-    if let Some(desk) = &mut state.desk {
-        desk.workers -= 1;
+    if let Some(requests) = &mut state.requests {
+        requests.worker_ended();
     }
 }
 
 /// Waits for something to do; true when there is too little of it for this worker.
 fn idle<'a>(driver: &Driver, mut state: Guard<'a>) -> (Guard<'a>, bool) {
-    let count = |state: &mut Guard<'_>, change: isize| -> Option<()> {
-        let desk = state.desk.as_mut()?;
-        desk.idle = desk.idle.saturating_add_signed(change);
-        Some(())
+    let set_idle = |state: &mut Guard<'_>, is_idle: bool| {
+        if let Some(requests) = &mut state.requests {
+            requests.set_idle(is_idle);
+        }
     };
-    count(&mut state, 1);
+    set_idle(&mut state, true);
     let deadline = Instant::now() + IDLE;
     let (mut state, timed_out) = state.wait_until(&driver.worker_bell, Some(deadline));
-    count(&mut state, -1);
+    set_idle(&mut state, false);
     let is_superfluous =
-        timed_out && state.desk.as_ref().is_some_and(|desk| !desk.has_job() && desk.workers > 1);
+        timed_out && state.requests.as_ref().is_some_and(RequestQueue::has_too_many_workers);
     (state, is_superfluous)
 }
 
@@ -86,13 +81,13 @@ fn idle<'a>(driver: &Driver, mut state: Guard<'a>) -> (Guard<'a>, bool) {
 /// Short methods are run one after the other. If one of them should take long after all, the keeper, who looks in as long
 /// as nobody leads, sends the answers before it and calls somebody for the requests behind it.
 fn make_way(driver: &Driver, state: &mut Guard<'_>) {
-    if state.leader.is_some() || !state.desk.as_ref().is_some_and(Desk::is_brisk) {
+    if state.leader.is_some() || !state.requests.as_ref().is_some_and(RequestQueue::is_fast) {
         driver.send_out(state);
-        driver.call_workers(state);
+        driver.wake_worker(state);
     }
 }
 
-fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job) -> Guard<'a> {
+fn run<'a>(driver: &'a Driver, service: &dyn Service, mut state: Guard<'a>, job: Job) -> Guard<'a> {
     let is_builtin = matches!(job, Job::Builtin(_));
     let id = match job {
         Job::Resume(id, stream) => {
@@ -114,14 +109,11 @@ fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job) -> Guard<'a> {
         driver.hurry(&mut state);
         return state;
     };
-    let Some(service) = state.desk.as_ref().map(|desk| Arc::clone(&desk.service)) else {
-        return state;
-    };
     make_way(driver, &mut state);
     drop(state);
     let stretch = share.is_heavy().then(Stretch::begin);
     let start = Instant::now();
-    let answer = guarded(|| builtin::answer(service.as_ref(), &request));
+    let answer = guarded(|| builtin::answer(service, &request));
     let duration = start.elapsed();
     if driver.home.was_left_in(duration) {
         // Without the hook: nothing has gone wrong in this child, there is nothing for this thread to do.
@@ -157,46 +149,26 @@ fn run<'a>(driver: &'a Driver, mut state: Guard<'a>, job: Job) -> Guard<'a> {
     // Nobody else has it now: it can be used again.
     drop(caller);
     let mut state = driver.lock();
-    if let Some(desk) = &mut state.desk {
-        desk.pace.note(duration);
+    if let Some(requests) = &mut state.requests {
+        requests.pace.note(duration);
     }
     done(&mut state);
     finish(driver, &mut state, id, end, start);
     state
 }
 
-impl State {
-    /// A method has ended, and may have shown how much it answers.
-    fn release(
-        &mut self,
-        share: &Share,
-        was_held_up: bool,
-        method: &ByteString,
-        size: Option<usize>,
-    ) {
-        let Some(desk) = &mut self.desk else { return };
-        desk.load.release(share, was_held_up);
-        if let Some(size) = size {
-            desk.load.learn(method, size);
-        }
-        if desk.load.has_waiting() {
-            desk.resume_waiting(self.session.retained_bytes());
-        }
-    }
-}
-
-/// Takes a request up, unless it has to wait: the session or the desk tells of it again.
+/// Takes a request up, unless it has to wait: the session or the queue tells of it again.
 fn take(
     state: &mut Guard<'_>,
     id: RequestId,
     is_builtin: bool,
 ) -> Option<(Request, Arc<Caller>, Share)> {
-    let State { session, desk, .. } = &mut **state;
-    let desk = desk.as_mut()?;
+    let State { session, requests, .. } = &mut **state;
+    let requests = requests.as_mut()?;
     let method = session.request(id)?.method_name();
     let share = match is_builtin {
         true => Share::NONE,
-        false => desk.load.admit(id, &method, session.retained_bytes())?,
+        false => requests.load.admit(id, &method, session.retained_bytes())?,
     };
     let mut taken = session.request(id)?;
     if !taken.start() {
@@ -205,7 +177,7 @@ fn take(
         return None;
     }
     let (args, context) = (taken.take_args(), taken.context());
-    let caller = desk.begin(id);
+    let caller = requests.begin(id);
     Some((Request::new(method, args, context, Arc::clone(&caller)), caller, share))
 }
 
@@ -243,8 +215,8 @@ fn feed<'a>(driver: &'a Driver, id: RequestId, mut stream: Stream) -> Guard<'a> 
             }
             Err(Blocked(item)) => {
                 stream.pending = Some(item);
-                if let Some(desk) = &mut state.desk {
-                    desk.parked.insert(id, stream);
+                if let Some(requests) = &mut state.requests {
+                    requests.parked.insert(id, stream);
                 }
                 return state;
             }
@@ -268,8 +240,8 @@ fn finish(driver: &Driver, state: &mut Guard<'_>, id: RequestId, end: End, asked
 
 /// Gives a request its last answer; false when its caller has gone.
 pub(super) fn answer(state: &mut Guard<'_>, id: RequestId, end: End) -> bool {
-    if let Some(desk) = &mut state.desk {
-        desk.end(id);
+    if let Some(requests) = &mut state.requests {
+        requests.end(id);
     }
     let Some(request) = state.session.request(id) else { return false };
     match end {

@@ -22,7 +22,7 @@ const KNOWN: usize = 1024;
 /// with as many as there are processors. Each that ends without having been kept waiting for one makes it one more, and
 /// each that was halves it.
 #[derive(Debug)]
-pub(super) struct Load {
+pub(crate) struct Load {
     /// How much each method has answered; less counts for later ones, by and by.
     answers: HashMap<ByteString, usize, RandomState>,
     /// How much those that run are going to answer.
@@ -42,23 +42,23 @@ pub(super) struct Load {
 
 /// What one method that runs counts.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Share {
+pub(crate) struct Share {
     is_heavy: bool,
     bytes: usize,
 }
 
 impl Share {
     /// Whether it matters how many of these run.
-    pub(super) fn is_heavy(self) -> bool {
+    pub(crate) fn is_heavy(self) -> bool {
         self.is_heavy
     }
 
     /// Of what never answers much.
-    pub(super) const NONE: Self = Self { is_heavy: false, bytes: 0 };
+    pub(crate) const NONE: Self = Self { is_heavy: false, bytes: 0 };
 }
 
 impl Load {
-    pub(super) fn new(total_bytes: usize) -> Self {
+    pub(crate) fn new(total_bytes: usize) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let few = processors.max(2);
         Self {
@@ -74,7 +74,7 @@ impl Load {
     }
 
     /// Lets a method run, or has its request wait for others to end. One alone always runs.
-    pub(super) fn admit(
+    pub(crate) fn admit(
         &mut self,
         id: RequestId,
         method: &ByteString,
@@ -105,7 +105,7 @@ impl Load {
     }
 
     /// A method has ended, which may have been kept waiting for a processor.
-    pub(super) fn release(&mut self, share: &Share, was_held_up: bool) {
+    pub(crate) fn release(&mut self, share: &Share, was_held_up: bool) {
         if !share.is_heavy {
             return;
         }
@@ -120,7 +120,7 @@ impl Load {
     }
 
     /// How much a method has answered.
-    pub(super) fn learn(&mut self, method: &ByteString, size: usize) {
+    pub(crate) fn learn(&mut self, method: &ByteString, size: usize) {
         /// Answers below this are not worth a thought.
         const LITTLE: usize = 256 << 10;
         let size = if size < LITTLE { 0 } else { size };
@@ -137,12 +137,12 @@ impl Load {
     }
 
     /// When requests are to be looked at again that wait.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Option<Instant> {
         self.due
     }
 
     /// Lets more run if nothing has happened for long enough; true if so.
-    pub(super) fn expire(&mut self) -> bool {
+    pub(crate) fn expire(&mut self) -> bool {
         if self.due.is_none_or(|due| due > Instant::now()) {
             return false;
         }
@@ -152,7 +152,7 @@ impl Load {
     }
 
     /// Requests that may run now, as far as it can be known; those that can't after all come back.
-    pub(super) fn take_waiting(&mut self, retained: usize) -> impl Iterator<Item = RequestId> {
+    pub(crate) fn take_waiting(&mut self, retained: usize) -> impl Iterator<Item = RequestId> {
         let room = self.most_heavy.saturating_sub(self.heavy);
         let mut sum = self.expected.saturating_add(retained);
         let mut fits = |(_, bytes): &&(RequestId, Option<usize>)| {
@@ -169,7 +169,7 @@ impl Load {
     }
 
     /// Whether requests wait.
-    pub(super) fn has_waiting(&self) -> bool {
+    pub(crate) fn has_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
 }

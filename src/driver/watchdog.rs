@@ -63,11 +63,11 @@ fn keep(driver: &Driver) {
 fn lead<'a>(driver: &'a Driver, mut state: Guard<'a>) -> Guard<'a> {
     // What a busy thread has put off, and what waits behind its long method.
     driver.send_out(&mut state);
-    driver.call_workers(&mut state);
+    driver.wake_worker(&mut state);
     while state.closed.is_none() && state.must_be_polled() && state.leader.is_none() {
         state = driver.wait_as(state, true);
         driver.pump(&mut state);
-        driver.call_workers(&mut state);
+        driver.wake_worker(&mut state);
         let gives_way = std::mem::take(&mut state.keeper.gives_way);
         if gives_way {
             state.followers.wake_thread();

@@ -1,47 +1,63 @@
-//! What a server has to do, and who does it.
+//! Requests that wait to be answered, and whom to wake for them. What a worker does with one is the server's affair.
+
+mod load;
+mod pace;
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
+use bytestring::ByteString;
 use foldhash::fast::RandomState;
 use zerorpc_proto::{Args, Notice, RequestId};
 
-use super::{builtin, load::Load, worker};
+use super::{Deferred, Driver, State};
 use crate::{
-    driver::{Deferred, Driver, State},
     request::Caller,
-    service::{Items, Service},
+    service::Items,
+    sync::{Arc, thread},
 };
+pub(crate) use load::{Load, Share};
+pub(crate) use pace::Pace;
+
+/// The threads of a server, as it makes them.
+pub(crate) struct WorkerPool {
+    /// What a worker does, from its first job until it is not needed any more.
+    pub(crate) work: Arc<dyn Fn(&Driver) + Send + Sync>,
+    /// Whether a method is built in, and so answered at once.
+    pub(crate) is_builtin: fn(&str) -> bool,
+    /// How many run something of the service at a time.
+    pub(crate) most_busy: usize,
+}
 
 /// Requests that wait for a worker, those that are being worked on, and the workers.
-pub(crate) struct Desk {
-    pub(super) service: Arc<dyn Service>,
+pub(crate) struct RequestQueue {
     jobs: VecDeque<Job>,
     /// Requests for built-in methods, which wait for nothing.
     builtins: VecDeque<RequestId>,
     /// Requests that a method runs for, or whose stream is parked.
-    pub(super) running: HashMap<RequestId, Arc<Caller>, RandomState>,
+    pub(crate) running: HashMap<RequestId, Arc<Caller>, RandomState>,
     /// Streams that wait for credit; no thread waits with them.
-    pub(super) parked: HashMap<RequestId, Stream, RandomState>,
+    pub(crate) parked: HashMap<RequestId, Stream, RandomState>,
     /// Of requests that have ended, to be used again.
     spare: Vec<Arc<Caller>>,
-    /// How long methods take,
-    pub(super) pace: Pace,
-    /// and how much memory.
-    pub(super) load: Load,
-    pub(super) workers: usize,
-    pub(super) idle: usize,
+    /// How long methods take.
+    pub(crate) pace: Pace,
+    /// How much memory methods take.
+    pub(crate) load: Load,
+    /// How workers are made, and how many may be busy.
+    pool: WorkerPool,
+    /// How many workers there are.
+    workers: usize,
+    /// How many workers wait for something to do.
+    idle: usize,
     /// How many workers run something of the service.
     busy: usize,
-    most_busy: usize,
 }
 
 /// Something for a worker to do.
-pub(super) enum Job {
+pub(crate) enum Job {
     /// Run the method of a request.
     Answer(RequestId),
     /// Answer a request for a built-in method.
@@ -53,45 +69,17 @@ pub(super) enum Job {
 }
 
 /// A stream that is under way.
-pub(super) struct Stream {
-    pub(super) items: Items,
+pub(crate) struct Stream {
+    pub(crate) items: Items,
     /// The item that was turned away.
-    pub(super) pending: Option<Args>,
+    pub(crate) pending: Option<Args>,
 }
 
-/// How long methods have taken lately: whether it is worth a wake-up to have the next one run by another thread.
-#[derive(Debug, Default)]
-pub(super) struct Pace {
-    /// Follows longer times at once, and shorter ones slowly.
-    nanos: u64,
-    /// What the latest method took.
-    latest: u64,
-}
-
-impl Pace {
-    /// About what it costs to wake a thread, and then some.
-    const SHORT: u64 = 20_000;
-    /// Longer times count as this, so that they are forgotten after some fifty short ones.
-    const LONG: u64 = 1_000_000;
-
-    pub(super) fn is_short(&self) -> bool {
-        self.nanos < Self::SHORT
-    }
-
-    pub(super) fn note(&mut self, duration: Duration) {
-        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).min(Self::LONG);
-        let before = std::mem::replace(&mut self.latest, nanos);
-        // A short method takes longer once when the system has something else to do meanwhile.
-        let nanos = if nanos < Self::LONG { nanos.min(before) } else { nanos };
-        self.nanos =
-            if nanos >= self.nanos { nanos } else { self.nanos - (self.nanos - nanos) / 16 };
-    }
-}
-
-impl Desk {
-    pub(crate) fn new(service: Arc<dyn Service>, most_busy: usize, total_bytes: usize) -> Self {
+impl RequestQueue {
+    /// A queue of a server that may keep so many bytes in all.
+    pub(crate) fn new(mut pool: WorkerPool, total_bytes: usize) -> Self {
+        pool.most_busy = pool.most_busy.max(1);
         Self {
-            service,
             jobs: VecDeque::new(),
             builtins: VecDeque::new(),
             running: HashMap::default(),
@@ -99,24 +87,24 @@ impl Desk {
             spare: Vec::new(),
             pace: Pace::default(),
             load: Load::new(total_bytes),
+            pool,
             workers: 0,
             idle: 0,
             busy: 0,
-            most_busy: most_busy.max(1),
         }
     }
 
     /// Whether there is anything to do for one more worker.
-    pub(super) fn has_job(&self) -> bool {
-        !self.builtins.is_empty() || self.busy < self.most_busy && !self.jobs.is_empty()
+    pub(crate) fn has_job(&self) -> bool {
+        !self.builtins.is_empty() || self.busy < self.pool.most_busy && !self.jobs.is_empty()
     }
 
     /// The next thing to do. What is the service's counts as being worked on until [`done`](Self::done).
-    pub(super) fn next_job(&mut self) -> Option<Job> {
+    pub(crate) fn next_job(&mut self) -> Option<Job> {
         if let Some(id) = self.builtins.pop_front() {
             return Some(Job::Builtin(id));
         }
-        let job = if self.busy < self.most_busy { self.jobs.pop_front() } else { None };
+        let job = if self.busy < self.pool.most_busy { self.jobs.pop_front() } else { None };
         self.busy += usize::from(job.is_some());
         job
     }
@@ -127,24 +115,39 @@ impl Desk {
     }
 
     /// Takes up requests again that have waited for others to end.
-    pub(super) fn resume_waiting(&mut self, retained: usize) {
+    pub(crate) fn resume_waiting(&mut self, retained: usize) {
         let next = self.load.take_waiting(retained);
         self.jobs.extend(next.map(Job::Answer));
     }
 
     /// A worker is through with something of the service.
-    pub(super) fn done(&mut self) {
+    pub(crate) fn done(&mut self) {
         self.busy -= 1;
     }
 
+    /// A worker waits for something to do, or does no longer.
+    pub(crate) fn set_idle(&mut self, is_idle: bool) {
+        self.idle = self.idle.saturating_add_signed(if is_idle { 1 } else { -1 });
+    }
+
+    /// Whether there is too little to do for all workers.
+    pub(crate) fn has_too_many_workers(&self) -> bool {
+        !self.has_job() && self.workers > 1
+    }
+
+    /// A worker ends.
+    pub(crate) fn worker_ended(&mut self) {
+        self.workers -= 1;
+    }
+
     /// Whether its methods are short: then one worker does everything.
-    pub(crate) fn is_brisk(&self) -> bool {
+    pub(crate) fn is_fast(&self) -> bool {
         self.pace.is_short()
     }
 
     /// Takes up a request.
     pub(crate) fn requested(&mut self, id: RequestId, method: &str) {
-        if builtin::is_builtin(method) {
+        if (self.pool.is_builtin)(method) {
             self.builtins.push_back(id);
         } else {
             self.jobs.push_back(Job::Answer(id));
@@ -176,14 +179,14 @@ impl Desk {
     }
 
     /// A request begins: nobody has been lost yet.
-    pub(super) fn begin(&mut self, id: RequestId) -> Arc<Caller> {
+    pub(crate) fn begin(&mut self, id: RequestId) -> Arc<Caller> {
         let caller = self.spare.pop().unwrap_or_default();
         self.running.insert(id, Arc::clone(&caller));
         caller
     }
 
     /// A request has its last answer.
-    pub(super) fn end(&mut self, id: RequestId) {
+    pub(crate) fn end(&mut self, id: RequestId) {
         /// So many are kept for later requests at most.
         const SPARE: usize = 64;
         if let Some(mut caller) = self.running.remove(&id)
@@ -222,39 +225,56 @@ impl Desk {
 }
 
 impl State {
+    /// A method has ended, and may have shown how much it answers.
+    pub(crate) fn release(
+        &mut self,
+        share: &Share,
+        was_held_up: bool,
+        method: &ByteString,
+        size: Option<usize>,
+    ) {
+        let Some(requests) = &mut self.requests else { return };
+        requests.load.release(share, was_held_up);
+        if let Some(size) = size {
+            requests.load.learn(method, size);
+        }
+        if requests.load.has_waiting() {
+            requests.resume_waiting(self.session.retained_bytes());
+        }
+    }
+
     /// Requests that wait for others to end do not for ever.
-    pub(super) fn resume_late(&mut self) {
+    pub(crate) fn resume_late(&mut self) {
         let retained = self.session.retained_bytes();
-        if let Some(desk) = &mut self.desk
-            && desk.load.expire()
+        if let Some(requests) = &mut self.requests
+            && requests.load.expire()
         {
-            desk.resume_waiting(retained);
+            requests.resume_waiting(retained);
         }
     }
 }
 
 impl Driver {
-    /// Gets one more worker to the desk if there is anything to do. Each worker that takes a job calls the
-    /// next one.
-    pub(crate) fn call_workers(&self, state: &mut State) {
+    /// Wakes or starts one more worker if there is anything to do. Each worker that takes a job does so for the next one.
+    pub(crate) fn wake_worker(&self, state: &mut State) {
         state.resume_late();
-        let Some(desk) = &mut state.desk else { return };
-        if !desk.has_job() {
+        let Some(requests) = &mut state.requests else { return };
+        if !requests.has_job() {
             return;
         }
-        if desk.idle > 0 {
+        if requests.idle > 0 {
             self.worker_bell.notify_one();
-        } else if desk.workers <= desk.most_busy {
+        } else if requests.workers <= requests.pool.most_busy {
             // One more than may be busy: built-in methods wait for nobody.
-            self.hire(desk);
+            self.spawn_worker(requests);
         }
     }
 
     /// Turns down what nobody has begun to work on.
-    pub(super) fn give_back(&self, state: &mut State) {
+    pub(crate) fn give_back(&self, state: &mut State) {
         /// So many are turned down before they are sent: the session keeps no more than some.
         const AT_A_TIME: usize = 256;
-        let unbegun = state.desk.as_mut().map(Desk::take_unbegun).unwrap_or_default();
+        let unbegun = state.requests.as_mut().map(RequestQueue::take_unbegun).unwrap_or_default();
         for some in unbegun.chunks(AT_A_TIME) {
             for id in some {
                 if let Some(request) = state.session.request(*id) {
@@ -266,39 +286,15 @@ impl Driver {
     }
 
     /// Starts a worker.
-    pub(super) fn hire(&self, desk: &mut Desk) {
+    pub(crate) fn spawn_worker(&self, requests: &mut RequestQueue) {
         let Some(driver) = self.me.upgrade() else { return };
-        let started = thread::Builder::new()
-            .name("zerorpc-worker".into())
-            .spawn(move || worker::work(&driver));
+        let work = Arc::clone(&requests.pool.work);
+        let started =
+            thread::Builder::new().name("zerorpc-worker".into()).spawn(move || work(&driver));
         match started {
-            Ok(_) => desk.workers += 1,
-            // The jobs stay on the desk for the workers that there are.
+            Ok(_) => requests.workers += 1,
+            // The jobs stay in the queue for the workers that there are.
             Err(error) => tracing::error!("cannot start a worker thread: {error}"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_pace_follows_methods_and_not_the_system() {
-        let (short, long, longest) = (1_000, Pace::SHORT, Pace::LONG);
-        let table = [
-            ("at first", vec![], true),
-            ("short methods", vec![short; 100], true),
-            ("one that was held up", vec![short, long, short], true),
-            ("two that are long", vec![short, long, long], false),
-            ("one that is very long", vec![short, longest], false),
-            ("short ones behind it", [vec![longest], vec![short; 10]].concat(), false),
-            ("many of them", [vec![longest], vec![short; 100]].concat(), true),
-        ];
-        for (what, durations, is_short) in table {
-            let mut pace = Pace::default();
-            durations.into_iter().for_each(|nanos| pace.note(Duration::from_nanos(nanos)));
-            assert_eq!(pace.is_short(), is_short, "{what}");
         }
     }
 }

@@ -12,8 +12,7 @@ use zerorpc_proto::{
     Target, TransportError,
 };
 
-use super::State;
-use crate::server::Desk;
+use super::{RequestQueue, State};
 
 /// So long after something was due in the session, nobody wakes up for what is due next: the beats of many channels
 /// leave together.
@@ -41,8 +40,8 @@ impl State {
         let transport = self.transport.as_ref().and_then(|transport| transport.poll_timeout());
         let session = self.session.poll_timeout();
         let session = session.map(|due| self.timed.map_or(due, |timed| due.max(timed + GRAIN)));
-        let desk = self.desk.as_ref().and_then(Desk::due);
-        [session, transport, self.coalescer.due(), self.bounds.due(), desk]
+        let requests = self.requests.as_ref().and_then(RequestQueue::due);
+        [session, transport, self.coalescer.due(), self.bounds.due(), requests]
             .into_iter()
             .flatten()
             .min()
@@ -104,7 +103,8 @@ impl State {
     /// where others wait, they hear of everything that is for them.
     pub(super) fn portion(&self) -> usize {
         let looks_again = self.transport.as_ref().is_some_and(|it| it.sending_hides_arrivals());
-        let has_others = self.followers.has_any() || !self.desk.as_ref().is_none_or(Desk::is_brisk);
+        let has_others =
+            self.followers.has_any() || !self.requests.as_ref().is_none_or(RequestQueue::is_fast);
         match (looks_again && !has_others, self.latest_burst) {
             (false, _) => BATCH,
             (true, 0..=1) => 1,
@@ -190,7 +190,7 @@ impl State {
         // Connections that have names come and go on their own account.
         let has_peers = self.transport.as_ref().is_some_and(|transport| transport.knows_peers());
         self.closed.is_none()
-            && (has_peers || self.desk.is_some() || self.session.open_channels() > 0)
+            && (has_peers || self.requests.is_some() || self.session.open_channels() > 0)
     }
 }
 
