@@ -59,6 +59,40 @@ impl Engine {
         Self { config, now, phase, outbox, events: VecDeque::new() }
     }
 
+    /// A connection whose handshake was not seen: for analysers that come into the middle of a capture. It reads one
+    /// direction of it, towards a socket of the kind in `config`, from the beginning of a frame on. There is no
+    /// [`ZmtpEvent::Ready`], and its output is for nobody. Of a whole capture, an engine that is [new](Self::new) finds out
+    /// the version by itself.
+    ///
+    /// ```
+    /// use std::{sync::Arc, time::Instant};
+    ///
+    /// use bytes::Bytes;
+    /// use zerorpc_proto::SocketKind;
+    /// use zerorpc_zmtp::{Engine, EngineConfig, ZmtpEvent, ZmtpVersion};
+    ///
+    /// let config = Arc::new(EngineConfig::new(SocketKind::Router));
+    /// let mut engine = Engine::resume(config, ZmtpVersion::V3_1, Instant::now());
+    /// engine.handle_chunk(Instant::now(), Bytes::from_static(b"\x01\x00\x00\x04ping"))?;
+    /// let Some(ZmtpEvent::Message(frames)) = engine.poll_event() else { panic!("it is all there") };
+    /// assert_eq!(frames[..], ["", "ping"]);
+    /// # Ok::<(), zerorpc_zmtp::Violation>(())
+    /// ```
+    #[must_use]
+    pub fn resume(config: Arc<EngineConfig>, version: ZmtpVersion, now: Instant) -> Self {
+        let metadata = Vec::new();
+        let peer = PeerInfo {
+            version,
+            socket_type: None,
+            identity: Bytes::new(),
+            goaway: false,
+            metadata,
+        };
+        let traffic = Traffic::new(&config, &peer, now);
+        let outbox = Outbox::default();
+        Self { config, now, phase: Phase::Traffic(traffic), outbox, events: VecDeque::new() }
+    }
+
     /// How to read from the socket next.
     pub fn want(&mut self) -> Want<'_> {
         match &mut self.phase {

@@ -15,5 +15,6 @@ mod libzmq;
 mod outbox;
 mod pairs;
 mod plain;
+mod resumed;
 mod subscriptions;
 mod support;
