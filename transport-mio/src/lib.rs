@@ -50,9 +50,10 @@
 
 #![forbid(unsafe_code)]
 mod connection;
-mod eagerness;
+
 mod link;
 mod pool;
+mod spin;
 mod transport;
 mod waiter;
 

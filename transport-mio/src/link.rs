@@ -37,6 +37,10 @@ pub(crate) use resolve::Addresses;
 pub(crate) use resolver::{Resolution, Resolver};
 pub(crate) use stream::Stream;
 
+/// How many connections may wait to be accepted; the system may have a lower limit. Beyond it clients try
+/// again, tcp not before a second has passed.
+const BACKLOG: i32 = 4096;
+
 /// How connections are made and kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LinkOptions {
@@ -68,21 +72,21 @@ impl Default for LinkOptions {
 
 /// Wakes the thread that polls, when something happened that no socket tells of.
 #[derive(Clone)]
-pub(crate) struct Bell(Arc<dyn Waker>);
+pub(crate) struct Notifier(Arc<dyn Waker>);
 
-impl Bell {
+impl Notifier {
     pub(crate) fn new(waker: Arc<dyn Waker>) -> Self {
         Self(waker)
     }
 
-    pub(crate) fn ring(&self) {
+    pub(crate) fn notify(&self) {
         self.0.wake();
     }
 }
 
-impl fmt::Debug for Bell {
+impl fmt::Debug for Notifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Bell")
+        f.write_str("Notifier")
     }
 }
 

@@ -10,7 +10,7 @@ use mio::{Events, Poll, Registry, Token};
 use parking_lot::Mutex;
 use zerorpc_proto::{Waiter, Waker};
 
-use crate::eagerness::{Eagerness, MOMENT};
+use crate::spin::{AdaptiveSpin, SPIN_TIME};
 
 /// The token of the waker; no source has it.
 const WAKE: Token = Token(usize::MAX);
@@ -109,7 +109,7 @@ pub struct MioWaiter {
     poll: Poll,
     events: Events,
     mailbox: Arc<Mailbox>,
-    eagerness: Eagerness,
+    spin: AdaptiveSpin,
 }
 
 /// Ends a wait of a [`MioWaiter`].
@@ -150,31 +150,31 @@ impl MioWaiter {
             poll,
             events: Events::with_capacity(EVENTS),
             mailbox: Arc::clone(&mailbox),
-            eagerness: Eagerness::default(),
+            spin: AdaptiveSpin::default(),
         };
         Ok((waiter, waker, registry, mailbox))
     }
 }
 
 impl MioWaiter {
-    /// Waits for events; eagerly at first where that pays.
+    /// Waits for events; spins at first where that pays.
     fn watch(&mut self, start: Instant, timeout: Option<Duration>) -> io::Result<()> {
-        if self.eagerness.pays() && timeout.is_none_or(|timeout| timeout > MOMENT) {
+        if self.spin.should_spin() && timeout.is_none_or(|timeout| timeout > SPIN_TIME) {
             let mut looks = 0;
-            while start.elapsed() < MOMENT {
+            while start.elapsed() < SPIN_TIME {
                 self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
                 looks += 1;
                 if !self.events.is_empty() {
-                    self.eagerness.found(looks);
+                    self.spin.found(looks);
                     return Ok(());
                 }
                 std::hint::spin_loop();
             }
-            self.eagerness.found_nothing();
+            self.spin.found_nothing();
         }
         self.poll.poll(&mut self.events, timeout)?;
         if !self.events.is_empty() {
-            self.eagerness.slept(start.elapsed());
+            self.spin.slept(start.elapsed());
         }
         Ok(())
     }

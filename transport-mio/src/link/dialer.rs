@@ -6,7 +6,7 @@ use mio::{Interest, Registry, Token};
 use zerorpc_proto::Endpoint;
 
 use super::{
-    Bell, LinkOptions, Stream,
+    LinkOptions, Notifier, Stream,
     backoff::Backoff,
     inproc::{self, Attempt},
     ipc,
@@ -23,7 +23,7 @@ use super::{
 ///             └────────────┴───────► Dial::Failed ───────────────────────────► waiting
 /// ```
 ///
-/// Call [`poll`](Self::poll) at any event under its token, when its bell rang, and at the time it asked for;
+/// Call [`poll`](Self::poll) at any event under its token, when its notifier rang, and at the time it asked for;
 /// calls without a reason do no harm. Names are looked up again for every round, and a round tries all the
 /// addresses they have; unless it is [told](Self::set_addresses) which.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub(crate) struct Dialer {
     addresses: Option<Addresses>,
     options: LinkOptions,
     backoff: Backoff,
-    bell: Bell,
+    notifier: Notifier,
     state: State,
     /// The connection has proved good.
     is_established: bool,
@@ -54,7 +54,7 @@ enum State {
         deadline: Option<Instant>,
         round: Round,
     },
-    /// The bell rings when somebody listens within this process.
+    /// The notifier waker when somebody listens within this process.
     Unbound {
         _awaiting: inproc::Awaiting,
     },
@@ -76,7 +76,7 @@ pub(crate) enum Dial {
         /// When the next round begins; poll again then.
         retry: Instant,
     },
-    /// Nothing to do before an event, the bell, or that time.
+    /// Nothing to do before an event, the notifier, or that time.
     Waiting(Option<Instant>),
 }
 
@@ -86,7 +86,7 @@ impl Dialer {
         endpoint: Endpoint,
         options: LinkOptions,
         seed: u64,
-        bell: Bell,
+        notifier: Notifier,
         now: Instant,
     ) -> Self {
         let name = endpoint.to_string().into();
@@ -98,7 +98,7 @@ impl Dialer {
             addresses: None,
             options,
             backoff,
-            bell,
+            notifier,
             state,
             is_established: false,
         }
@@ -219,13 +219,13 @@ impl Dialer {
         }
         let begun = match &self.endpoint {
             Endpoint::Tcp { source, address, .. } => {
-                let lookup = Lookup::begin(source.as_ref(), address, &self.bell);
+                let lookup = Lookup::begin(source.as_ref(), address, &self.notifier);
                 return (State::LookingUp(lookup), None);
             }
             Endpoint::IpcPath(path) => ipc::connect(path, self.name.clone()),
             Endpoint::IpcAbstract(name) => ipc::connect_abstract(name, self.name.clone()),
             Endpoint::IpcWildcard => Err("`*` can only be bound".into()),
-            Endpoint::Inproc(name) => match inproc::connect(name, &self.bell) {
+            Endpoint::Inproc(name) => match inproc::connect(name, &self.notifier) {
                 Ok(Attempt::Waiting(awaiting)) => {
                     return (State::Unbound { _awaiting: awaiting }, Some(Dial::Waiting(None)));
                 }

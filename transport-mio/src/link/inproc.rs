@@ -13,46 +13,46 @@ use mio::{Interest, Registry, Token, event::Source, net::UnixStream};
 use parking_lot::Mutex;
 use zerorpc_proto::Cause;
 
-use super::Bell;
+use super::Notifier;
 
 /// All names of the process.
 static NAMES: Mutex<Names> = Mutex::new(Names { bound: BTreeMap::new(), awaited: BTreeMap::new() });
 
 struct Names {
-    bound: BTreeMap<String, Door>,
-    awaited: BTreeMap<String, Vec<Weak<Bell>>>,
+    bound: BTreeMap<String, Acceptor>,
+    awaited: BTreeMap<String, Vec<Weak<Notifier>>>,
 }
 
 /// The outer side of a listener.
-struct Door {
+struct Acceptor {
     arrived: VecDeque<UnixStream>,
     /// A byte written here is an event for whoever polls the listener.
-    knocker: UnixStream,
+    wake_tx: UnixStream,
 }
 
 /// A name that is bound; free again when this is dropped. To be registered with mio as any listener.
 #[derive(Debug)]
 pub(super) struct Binding {
     name: String,
-    knocks: UnixStream,
+    wake_rx: UnixStream,
 }
 
 impl Binding {
     /// Takes a name, and wakes those who wait for it.
     pub(super) fn new(name: &str) -> Result<Self, Cause> {
-        let (knocks, knocker) = UnixStream::pair()?;
+        let (wake_rx, wake_tx) = UnixStream::pair()?;
         let mut names = NAMES.lock();
         if names.bound.contains_key(name) {
             let words = "another socket of this process is already bound there; choose another name or unbind it";
             return Err(Cause::new(ErrorKind::AddrInUse, words));
         }
-        let door = Door { arrived: VecDeque::new(), knocker };
-        names.bound.insert(name.to_string(), door);
+        let acceptor = Acceptor { arrived: VecDeque::new(), wake_tx };
+        names.bound.insert(name.to_string(), acceptor);
         let awaiting = names.awaited.remove(name).unwrap_or_default();
         // Whoever is woken may look here at once.
         drop(names);
-        awaiting.iter().filter_map(Weak::upgrade).for_each(|bell| bell.ring());
-        Ok(Self { name: name.to_string(), knocks })
+        awaiting.iter().filter_map(Weak::upgrade).for_each(|notifier| notifier.notify());
+        Ok(Self { name: name.to_string(), wake_rx })
     }
 
     /// The next connection.
@@ -61,12 +61,12 @@ impl Binding {
     /// [`WouldBlock`](ErrorKind::WouldBlock) when there is none; an event will tell of the next.
     pub(super) fn accept(&mut self) -> io::Result<UnixStream> {
         let mut names = NAMES.lock();
-        let door = names.bound.get_mut(&self.name).ok_or(ErrorKind::NotConnected)?;
-        if let Some(stream) = door.arrived.pop_front() {
+        let acceptor = names.bound.get_mut(&self.name).ok_or(ErrorKind::NotConnected)?;
+        if let Some(stream) = acceptor.arrived.pop_front() {
             return Ok(stream);
         }
-        // Under the lock nobody knocks, so no knock without an arrival is lost.
-        while matches!(self.knocks.read(&mut [0; 256]), Ok(1..)) {}
+        // Under the lock nobody writes there, so no wake of an arrival is lost.
+        while matches!(self.wake_rx.read(&mut [0; 256]), Ok(1..)) {}
         Err(ErrorKind::WouldBlock.into())
     }
 }
@@ -86,29 +86,29 @@ pub(super) enum Attempt {
     Waiting(Awaiting),
 }
 
-/// Kept by somebody whose bell is to ring when the name is bound.
+/// Kept by a dialer, whose notifier is used when the name is bound.
 #[derive(Debug)]
 pub(super) struct Awaiting {
-    _bell: Arc<Bell>,
+    _notifier: Arc<Notifier>,
 }
 
 /// Connects to whoever is bound to `name`.
-pub(super) fn connect(name: &str, bell: &Bell) -> io::Result<Attempt> {
+pub(super) fn connect(name: &str, notifier: &Notifier) -> io::Result<Attempt> {
     let mut names = NAMES.lock();
-    if let Some(door) = names.bound.get_mut(name) {
+    if let Some(acceptor) = names.bound.get_mut(name) {
         let (ours, theirs) = UnixStream::pair()?;
-        door.arrived.push_back(theirs);
-        // A knocker that has no room has announced enough.
-        let _announced = door.knocker.write(&[0]);
+        acceptor.arrived.push_back(theirs);
+        // Where there is no room, it has been woken already.
+        let _woken = acceptor.wake_tx.write(&[0]);
         return Ok(Attempt::Connected(ours));
     }
-    let bell = Arc::new(bell.clone());
-    names.awaited.retain(|_, bells| {
-        bells.retain(|bell| bell.strong_count() > 0);
-        !bells.is_empty()
+    let notifier = Arc::new(notifier.clone());
+    names.awaited.retain(|_, notifiers| {
+        notifiers.retain(|notifier| notifier.strong_count() > 0);
+        !notifiers.is_empty()
     });
-    names.awaited.entry(name.to_string()).or_default().push(Arc::downgrade(&bell));
-    Ok(Attempt::Waiting(Awaiting { _bell: bell }))
+    names.awaited.entry(name.to_string()).or_default().push(Arc::downgrade(&notifier));
+    Ok(Attempt::Waiting(Awaiting { _notifier: notifier }))
 }
 
 impl Source for Binding {
@@ -118,7 +118,7 @@ impl Source for Binding {
         token: Token,
         interests: Interest,
     ) -> io::Result<()> {
-        self.knocks.register(registry, token, interests)
+        self.wake_rx.register(registry, token, interests)
     }
 
     fn reregister(
@@ -127,18 +127,18 @@ impl Source for Binding {
         token: Token,
         interests: Interest,
     ) -> io::Result<()> {
-        self.knocks.reregister(registry, token, interests)
+        self.wake_rx.reregister(registry, token, interests)
     }
 
     fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        self.knocks.deregister(registry)
+        self.wake_rx.deregister(registry)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::testing::Rings;
+    use crate::link::testing::CountingWaker;
 
     #[test]
     fn names_are_taken_once() {
@@ -156,9 +156,9 @@ mod tests {
         let mut binding = Binding::new("in order").expect("the name is free");
         let nobody = binding.accept().expect_err("nobody connects");
         assert_eq!(nobody.kind(), ErrorKind::WouldBlock);
-        let bell = Rings::default().bell();
+        let notifier = CountingWaker::default().notifier();
         let connect = |byte: u8| {
-            let Ok(Attempt::Connected(mut stream)) = connect("in order", &bell) else {
+            let Ok(Attempt::Connected(mut stream)) = connect("in order", &notifier) else {
                 panic!("somebody listens");
             };
             stream.write_all(&[byte]).expect("there is room");
@@ -174,20 +174,22 @@ mod tests {
 
     #[test]
     fn those_who_wait_are_woken_once() {
-        let rings = Rings::default();
-        let waiting = connect("awaited", &rings.bell()).expect("no failure");
-        let given_up = Rings::default();
-        drop(connect("awaited", &given_up.bell()));
+        let waker = CountingWaker::default();
+        let waiting = connect("awaited", &waker.notifier()).expect("no failure");
+        let given_up = CountingWaker::default();
+        drop(connect("awaited", &given_up.notifier()));
         let _binding = Binding::new("awaited").expect("the name is free");
         assert!(matches!(waiting, Attempt::Waiting(_)));
-        assert_eq!((rings.count(), given_up.count()), (1, 0));
+        assert_eq!((waker.count(), given_up.count()), (1, 0));
         assert!(!NAMES.lock().awaited.contains_key("awaited"));
     }
 
     #[test]
     fn what_was_not_accepted_ends_with_the_binding() {
         let binding = Binding::new("short").expect("the name is free");
-        let Ok(Attempt::Connected(mut stream)) = connect("short", &Rings::default().bell()) else {
+        let Ok(Attempt::Connected(mut stream)) =
+            connect("short", &CountingWaker::default().notifier())
+        else {
             panic!("somebody listens");
         };
         drop(binding);

@@ -20,8 +20,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use zerorpc_proto::Cause;
 
 use super::{
-    Stream,
-    listener::BACKLOG,
+    BACKLOG, Stream,
     permissions::{self, Permissions},
     tcp::is_under_way,
 };

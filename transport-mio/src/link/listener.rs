@@ -21,10 +21,6 @@ use super::{
     inproc, ipc, tcp,
 };
 
-/// How many connections may wait to be accepted; the system may have a lower limit. Beyond it clients try
-/// again, tcp not before a second has passed.
-pub(super) const BACKLOG: i32 = 4096;
-
 /// The waits of a listener when there is no room for connections: connections that end make room, and no
 /// event tells of them.
 const REST: Pace = Pace { first: Duration::from_millis(10), longest: Duration::from_secs(1) };

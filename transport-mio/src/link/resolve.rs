@@ -9,7 +9,7 @@ use std::{
 use nix::{ifaddrs::getifaddrs, net::if_::if_nametoindex};
 use zerorpc_proto::{Host, TcpAddress};
 
-use super::Bell;
+use super::Notifier;
 
 /// The addresses between which a connection is tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,9 +51,13 @@ pub(super) struct Lookup(Receiver<Result<Addresses, String>>);
 
 impl Lookup {
     /// Begins to look up both ends of a connection. What needs nobody to be asked is there at once.
-    pub(super) fn begin(source: Option<&TcpAddress>, target: &TcpAddress, bell: &Bell) -> Self {
+    pub(super) fn begin(
+        source: Option<&TcpAddress>,
+        target: &TcpAddress,
+        notifier: &Notifier,
+    ) -> Self {
         let (sender, receiver) = channel();
-        let (source, target, bell) = (source.cloned(), target.clone(), bell.clone());
+        let (source, target, notifier) = (source.cloned(), target.clone(), notifier.clone());
         let has_name = |address: &TcpAddress| matches!(address.host, Host::Name(_));
         let blocks = has_name(&target) || source.as_ref().is_some_and(has_name);
         // Nobody may be listening any more; the result is of no use then.
@@ -66,7 +70,7 @@ impl Lookup {
         let thread = thread::Builder::new().name("zerorpc-resolver".into());
         let started = thread.spawn(move || {
             look();
-            bell.ring();
+            notifier.notify();
         });
         if let Err(error) = started {
             drop(sender.send(Err(format!("cannot start a thread to look up the host: {error}"))));
@@ -157,7 +161,7 @@ fn index_of(zone: &str) -> Result<u32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::testing::Rings;
+    use crate::link::testing::CountingWaker;
     use zerorpc_proto::Endpoint;
 
     fn address(text: &str) -> TcpAddress {
@@ -176,13 +180,13 @@ mod tests {
             ("[fe80::1%7]:80", "[fe80::1%7]:80"),
         ];
         for (text, expected) in table {
-            let rings = Rings::default();
-            let lookup = Lookup::begin(Some(&address("*:0")), &address(text), &rings.bell());
+            let waker = CountingWaker::default();
+            let lookup = Lookup::begin(Some(&address("*:0")), &address(text), &waker.notifier());
             let addresses = lookup.result().expect("it is there at once").expect(text);
             assert_eq!(addresses.to, [expected.parse().expect("an address")], "{text}");
             let any = ["0.0.0.0:0", "[::]:0"].map(|any| any.parse().expect("an address"));
             assert_eq!(addresses.from.expect("a source"), any);
-            assert_eq!(rings.count(), 0);
+            assert_eq!(waker.count(), 0);
         }
         let reason = remote(&address("[fe80::1%nonesuch0]:80")).expect_err("no such interface");
         assert!(reason.contains("`nonesuch0`"), "{reason}");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use zerorpc_proto::{Host, TcpAddress};
 
 use super::{
-    Bell, LinkOptions,
+    LinkOptions, Notifier,
     backoff::Backoff,
     resolve::{Addresses, Lookup},
 };
@@ -14,9 +14,9 @@ use super::{
 /// together.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Looks up the addresses of one endpoint, at once, then every now and then, and when [asked to](Self::hurry).
+/// Looks up the addresses of one endpoint, at once, then every now and then, and when [asked to](Self::wake_if_earlier).
 ///
-/// Call [`poll`](Self::poll) when its bell rang, and at the time it asked for.
+/// Call [`poll`](Self::poll) when its notifier rang, and at the time it asked for.
 #[derive(Debug)]
 pub(crate) struct Resolver {
     source: Option<TcpAddress>,
@@ -24,7 +24,7 @@ pub(crate) struct Resolver {
     /// How often; `None` is only when asked to.
     interval: Option<Duration>,
     backoff: Backoff,
-    bell: Bell,
+    notifier: Notifier,
     state: State,
 }
 
@@ -50,7 +50,7 @@ pub(crate) enum Resolution {
         /// When it is tried again; poll then.
         retry: Instant,
     },
-    /// Nothing to do before the bell, or that time.
+    /// Nothing to do before the notifier, or that time.
     Waiting(Option<Instant>),
 }
 
@@ -61,12 +61,12 @@ impl Resolver {
         target: TcpAddress,
         options: &LinkOptions,
         seed: u64,
-        bell: Bell,
+        notifier: Notifier,
         now: Instant,
     ) -> Self {
         let backoff = Backoff::new(options.pace, seed);
         let state = State::Resting { until: Some(now), earliest: now };
-        Self { source, target, interval: options.resolve_interval, backoff, bell, state }
+        Self { source, target, interval: options.resolve_interval, backoff, notifier, state }
     }
 
     /// Does what can be done now.
@@ -75,7 +75,7 @@ impl Resolver {
             if until.is_none_or(|until| now < until) {
                 return Resolution::Waiting(until);
             }
-            let lookup = Lookup::begin(self.source.as_ref(), &self.target, &self.bell);
+            let lookup = Lookup::begin(self.source.as_ref(), &self.target, &self.notifier);
             self.state = State::LookingUp(lookup);
         }
         let result = match &self.state {
@@ -102,7 +102,7 @@ impl Resolver {
     }
 
     /// The addresses may not be good any more; returns when to poll, if that is sooner than before.
-    pub(crate) fn hurry(&mut self, now: Instant) -> Option<Instant> {
+    pub(crate) fn wake_if_earlier(&mut self, now: Instant) -> Option<Instant> {
         if !self.may_change() {
             return None;
         }

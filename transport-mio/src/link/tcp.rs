@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use zerorpc_proto::{Cause, Host, Probes, TcpAddress};
 
-use super::{LinkOptions, Stream, listener::BACKLOG, resolve};
+use super::{BACKLOG, LinkOptions, Stream, resolve};
 
 /// Listens at `address`; returns the endpoint as bound. Blocks to look up names.
 pub(super) fn listen(address: &TcpAddress) -> Result<(TcpListener, String), Cause> {

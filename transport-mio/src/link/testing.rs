@@ -11,14 +11,14 @@ use std::{
 use mio::{Events, Interest, Poll, Token};
 use zerorpc_proto::{Endpoint, Waker};
 
-use super::{Bell, Burst, Dial, Dialer, LinkOptions, Listener, Stream};
+use super::{Burst, Dial, Dialer, LinkOptions, Listener, Notifier, Stream};
 
 /// How long anything may take on a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Counts how often a bell rang.
+/// Counts how often it is woken.
 #[derive(Default)]
-pub(super) struct Rings(Arc<Counter>);
+pub(super) struct CountingWaker(Arc<Counter>);
 
 #[derive(Default)]
 struct Counter(AtomicUsize);
@@ -29,9 +29,9 @@ impl Waker for Counter {
     }
 }
 
-impl Rings {
-    pub(super) fn bell(&self) -> Bell {
-        Bell::new(self.0.clone())
+impl CountingWaker {
+    pub(super) fn notifier(&self) -> Notifier {
+        Notifier::new(self.0.clone())
     }
 
     pub(super) fn count(&self) -> usize {
@@ -55,20 +55,20 @@ pub(super) const LISTEN: Token = Token(2);
 pub(super) struct World {
     pub(super) poll: Poll,
     events: Events,
-    pub(super) bell: Bell,
+    pub(super) notifier: Notifier,
 }
 
 impl World {
     pub(super) fn new() -> Self {
         let poll = Poll::new().expect("a poll");
         let waker = mio::Waker::new(poll.registry(), WAKE).expect("a waker");
-        let bell = Bell::new(Arc::new(PollWaker(waker)));
-        Self { poll, events: Events::with_capacity(64), bell }
+        let notifier = Notifier::new(Arc::new(PollWaker(waker)));
+        Self { poll, events: Events::with_capacity(64), notifier }
     }
 
     pub(super) fn dialer(&self, endpoint: &str, options: &LinkOptions) -> Dialer {
         let read = Endpoint::parse_connect(endpoint).expect(endpoint);
-        Dialer::new(read, options.clone(), 7, self.bell.clone(), Instant::now())
+        Dialer::new(read, options.clone(), 7, self.notifier.clone(), Instant::now())
     }
 
     pub(super) fn listener(&self, endpoint: &str) -> Listener {

@@ -15,7 +15,7 @@ use super::{
     sources::{Bound, Dialed, Slot},
 };
 use crate::{
-    link::{Addresses, Bell, Dialer, Listener},
+    link::{Addresses, Dialer, Listener, Notifier},
     waiter::SourceWaker,
 };
 
@@ -116,7 +116,8 @@ impl MioTransport {
     ) {
         let slot = self.slots.vacant_key();
         let named = matches!(&endpoint, Endpoint::Tcp { address, .. } if matches!(address.host, Host::Name(_)));
-        let mut dialer = Dialer::new(endpoint, self.links.clone(), seed(), self.bell(slot), now);
+        let mut dialer =
+            Dialer::new(endpoint, self.links.clone(), seed(), self.notifier(slot), now);
         let group = member.map(|(group, addresses)| {
             dialer.set_addresses(addresses);
             group
@@ -127,8 +128,8 @@ impl MioTransport {
     }
 
     /// What wakes whoever waits, for this source.
-    pub(super) fn bell(&self, slot: usize) -> Bell {
-        Bell::new(Arc::new(SourceWaker {
+    pub(super) fn notifier(&self, slot: usize) -> Notifier {
+        Notifier::new(Arc::new(SourceWaker {
             token: Token(slot),
             mailbox: Arc::clone(&self.mailbox),
             waker: self.waker.clone(),

@@ -53,7 +53,7 @@ impl MioTransport {
     ) {
         let slot = self.slots.vacant_key();
         let (from, to) = (source.clone(), address.clone());
-        let resolver = Resolver::new(from, to, &self.links, seed(), self.bell(slot), now);
+        let resolver = Resolver::new(from, to, &self.links, seed(), self.notifier(slot), now);
         let endpoint = Endpoint::Tcp { source, address, connections };
         let group = Group {
             resolver,
@@ -104,7 +104,7 @@ impl MioTransport {
     pub(super) fn look_up_again(&mut self, group: Option<usize>, now: Instant) {
         if let Some(slot) = group
             && let Some(Slot::Group(group)) = self.slots.get_mut(slot)
-            && let Some(at) = group.resolver.hurry(now)
+            && let Some(at) = group.resolver.wake_if_earlier(now)
         {
             self.schedule(slot, Some(at));
         }

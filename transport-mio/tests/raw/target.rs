@@ -48,7 +48,7 @@ impl Target {
     pub(crate) fn ours_with(kind: SocketKind, mechanism: Mechanism) -> Self {
         let reconnect = Duration::from_millis(10);
         let options = SocketOptions::default().reconnect(reconnect);
-        let engine = EngineConfig { mechanism, ..EngineConfig::new(kind) };
+        let engine = EngineConfig::new(kind).mechanism(mechanism);
         let parts = Box::new(open_with(kind, &options, engine).expect("a socket"));
         Self::Ours { parts, messages: Vec::new(), events: Vec::new() }
     }

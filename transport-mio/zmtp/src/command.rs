@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::{Violation, error::show};
+
 /// More of a PING's context is not given back.
 const CONTEXT_MAX: usize = 16;
 
@@ -56,6 +58,15 @@ pub(super) fn is_known(body: &[u8]) -> bool {
 pub(super) fn split(body: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&length, rest) = body.split_first()?;
     rest.split_at_checked(usize::from(length))
+}
+
+/// The data of the command that is due; names are compared exactly.
+pub(super) fn expect<'a>(name: &'static str, body: &'a [u8]) -> Result<&'a [u8], Violation> {
+    match split(body) {
+        Some((got, data)) if got == name.as_bytes() => Ok(data),
+        Some((got, _)) => Err(Violation::OutOfTurn { expected: name, got: show(got) }),
+        None => Err(Violation::OutOfTurn { expected: name, got: "no command".to_owned() }),
+    }
 }
 
 #[cfg(test)]

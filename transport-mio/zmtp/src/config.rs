@@ -8,7 +8,17 @@ use zerorpc_proto::SocketKind;
 use super::socket_type;
 
 /// Everything that an [`Engine`](super::Engine) is told; shared by all connections of a socket.
+///
+/// ```
+/// use std::time::Duration;
+/// use zerorpc_proto::SocketKind;
+/// use zerorpc_zmtp::{EngineConfig, Heartbeat};
+///
+/// let config = EngineConfig::new(SocketKind::Dealer).heartbeat(Heartbeat::every(Duration::from_secs(5)));
+/// assert_eq!(config.handshake_timeout, Duration::from_secs(30));
+/// ```
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct EngineConfig {
     /// The socket that the connection belongs to.
     pub kind: SocketKind,
@@ -18,7 +28,7 @@ pub struct EngineConfig {
     pub mechanism: Mechanism,
     /// What a peer may make us hold.
     pub limits: WireLimits,
-    /// How long the peer may take from the first byte to the end of the handshake; dripped bytes do not
+    /// How long the peer may take from the first byte to the end of the handshake, 30 s by default; dripped bytes do not
     /// extend it.
     pub handshake_timeout: Duration,
     /// Our own PINGs; off by default, as a socket's options say whether there are any.
@@ -64,6 +74,16 @@ impl EngineConfig {
             heartbeat: None,
             buffers: Arc::new(FreshBuffers),
         }
+    }
+
+    setters! {
+        kind: SocketKind,
+        identity: Identity,
+        mechanism: Mechanism,
+        limits: WireLimits,
+        handshake_timeout: Duration,
+        heartbeat: into Option<Heartbeat>,
+        buffers: Arc<dyn Buffers>,
     }
 }
 
@@ -151,6 +171,7 @@ pub type PlainCheck = Arc<dyn Fn(&[u8], &[u8]) -> bool + Send + Sync>;
 /// How the two sides make sure of each other. Both must use the same; anything else is refused, and so are
 /// peers of ZMTP 1.0 and 2.0 unless it is [`Null`](Self::Null).
 #[derive(Clone)]
+#[non_exhaustive]
 pub enum Mechanism {
     /// Not at all.
     Null,
@@ -189,19 +210,20 @@ impl fmt::Debug for Mechanism {
 
 /// What a peer may make us hold. Sizes are checked as announced, before anything is reserved for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WireLimits {
-    /// Bytes of one frame.
+    /// Bytes of one frame, 1 GiB by default.
     pub frame_bytes: u64,
     /// Bytes of all frames of one message, each counting [`FRAME_COST`](Self::FRAME_COST) besides.
     pub message_bytes: u64,
-    /// Frames of one message.
+    /// Frames of one message, 1024 by default.
     pub frames: usize,
-    /// Bytes of a command during the handshake.
+    /// Bytes of a command during the handshake, 64 KiB by default.
     pub handshake_command_bytes: u64,
-    /// Bytes of a command after the handshake, and of a message to a socket that does not receive any. (Commands that
+    /// Bytes of a command after the handshake, and of a message to a socket that does not receive any, 64 KiB by default. (Commands that
     /// are unknown may be of any size: they are skipped as they come.)
     pub command_bytes: u64,
-    /// Bytes of PONGs that wait for the peer to read; PINGs beyond that stay unanswered.
+    /// Bytes of PONGs that wait for the peer to read, 4 KiB by default; PINGs beyond that stay unanswered.
     pub pong_bytes: usize,
 }
 
@@ -220,6 +242,15 @@ impl WireLimits {
             command_bytes: 64 << 10,
             pong_bytes: 4 << 10,
         }
+    }
+
+    setters! {
+        frame_bytes: u64,
+        message_bytes: u64,
+        frames: usize,
+        handshake_command_bytes: u64,
+        command_bytes: u64,
+        pong_bytes: usize,
     }
 
     /// The limits of a socket of this kind: where messages mean nothing but subscriptions, they may be as
@@ -245,6 +276,7 @@ impl Default for WireLimits {
 /// PINGs that we send to find out whether the peer is still there, and to be heard ourselves. ZMTP 3.1 only: older peers
 /// are never sent one.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Heartbeat {
     /// How long nothing is heard, or nothing said, before a PING; less than a millisecond counts as one.
     pub interval: Duration,
@@ -254,4 +286,19 @@ pub struct Heartbeat {
     /// How soon the peer may give us up when it hears nothing: sent in steps of 0.1 s, 6553.5 s at most;
     /// zero lets the peer decide.
     pub ttl: Duration,
+}
+
+impl Heartbeat {
+    /// A PING after `interval` of silence, whose answer may take as long again; the peer decides for itself when it gives us
+    /// up.
+    #[must_use]
+    pub fn every(interval: Duration) -> Self {
+        Self { interval, timeout: interval, ttl: Duration::ZERO }
+    }
+
+    setters! {
+        interval: Duration,
+        timeout: Duration,
+        ttl: Duration,
+    }
 }

@@ -8,6 +8,7 @@ use super::{ZmtpVersion, socket_type};
 
 /// Why a connection cannot go on. Close it once the output is written, or at once.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Violation {
     /// A 1.0 frame without even a flags byte; often not ZMTP at all.
     #[error("the peer does not speak ZMTP: it sent a frame of length 0; is this the right port?")]
@@ -116,6 +117,7 @@ pub enum Violation {
 
 /// Who has to change for a connection to work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Blame {
     /// The peer broke the protocol or went beyond our limits.
     Peer,

@@ -56,6 +56,9 @@
 
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod setters;
+
 mod assembly;
 mod command;
 mod config;
@@ -71,9 +74,7 @@ mod input;
 mod liveness;
 mod mechanism;
 mod metadata;
-mod null;
 mod outbox;
-mod plain;
 mod socket;
 mod socket_type;
 mod traffic;
@@ -125,6 +126,7 @@ pub enum Want<'a> {
 
 /// What a connection has to report.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ZmtpEvent {
     /// The handshake is over; always the first event, and there is one only.
     Ready(Box<PeerInfo>),
@@ -144,6 +146,7 @@ pub enum ZmtpEvent {
 
 /// What a peer told of itself in the handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PeerInfo {
     /// What the two sides speak.
     pub version: ZmtpVersion,
@@ -160,6 +163,7 @@ pub struct PeerInfo {
 
 /// What the two sides of a connection speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum ZmtpVersion {
     /// 1.0, from a peer that knows of no other: no version is told, and no subscriptions.
     Unversioned,

@@ -3,15 +3,12 @@
 //! A mechanism that also wraps the traffic after it would be one more variant of [`Dialogue`], and hand its
 //! keys on in [`Turn::Done`].
 
-use super::{
-    EngineConfig, Mechanism, Violation,
-    command::split,
-    error::{quote, show},
-    metadata::Metadata,
-    null,
-    outbox::Outbox,
-    plain,
-};
+mod null;
+mod plain;
+mod turn;
+
+use super::{EngineConfig, Mechanism, Violation, command::split, error::quote, outbox::Outbox};
+pub(super) use turn::Turn;
 
 /// Where a dialogue stands.
 #[derive(Debug)]
@@ -19,13 +16,6 @@ pub(super) enum Dialogue {
     Null(null::AwaitReady),
     PlainClient(plain::Client),
     PlainServer(plain::Server),
-}
-
-/// What a command leads to.
-#[derive(Debug)]
-pub(super) enum Turn {
-    Next(Dialogue),
-    Done(Metadata),
 }
 
 impl Dialogue {
@@ -46,11 +36,15 @@ impl Dialogue {
         body: &[u8],
         config: &EngineConfig,
         outbox: &mut Outbox,
-    ) -> Result<Turn, Violation> {
+    ) -> Result<Turn<Self>, Violation> {
         let turn = refused(body).and_then(|()| match self {
-            Self::Null(state) => state.receive(body, config),
-            Self::PlainClient(state) => state.receive(body, config, outbox),
-            Self::PlainServer(state) => state.receive(body, config, outbox),
+            Self::Null(state) => state.receive(body, config).map(Turn::Done),
+            Self::PlainClient(state) => {
+                state.receive(body, config, outbox).map(|turn| turn.map(Self::PlainClient))
+            }
+            Self::PlainServer(state) => {
+                state.receive(body, config, outbox).map(|turn| turn.map(Self::PlainServer))
+            }
         });
         turn.inspect_err(|violation| {
             if let Some(words) = violation.parting_words() {
@@ -68,14 +62,5 @@ fn refused(body: &[u8]) -> Result<(), Violation> {
         None => {
             Err(Violation::Malformed { command: "ERROR", reason: "its reason goes beyond the end" })
         }
-    }
-}
-
-/// The data of the command that is due; names are compared exactly.
-pub(super) fn expect<'a>(name: &'static str, body: &'a [u8]) -> Result<&'a [u8], Violation> {
-    match split(body) {
-        Some((got, data)) if got == name.as_bytes() => Ok(data),
-        Some((got, _)) => Err(Violation::OutOfTurn { expected: name, got: show(got) }),
-        None => Err(Violation::OutOfTurn { expected: name, got: "no command".to_owned() }),
     }
 }

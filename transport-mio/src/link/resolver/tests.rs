@@ -8,7 +8,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn resolver(world: &World, endpoint: &str, now: Instant) -> Resolver {
     let read = Endpoint::parse_connect(endpoint).expect(endpoint);
     let Endpoint::Tcp { source, address, .. } = read else { panic!("{endpoint} is not tcp") };
-    Resolver::new(source, address, &LinkOptions::default(), 7, world.bell.clone(), now)
+    Resolver::new(source, address, &LinkOptions::default(), 7, world.notifier.clone(), now)
 }
 
 /// What a look-up comes to that is due at that time.
@@ -44,14 +44,14 @@ fn names_are_looked_up_every_now_and_then_and_when_asked_to() {
     assert!(first.contains(&([127, 0, 0, 1], 80).into()), "{first:?}");
     assert_eq!(due(&mut resolver, start), Some(start + 30 * SECOND));
     // Many may ask: it is looked up once, and not before a second has passed.
-    assert_eq!(resolver.hurry(start), Some(start + SECOND));
-    assert_eq!(resolver.hurry(start + SECOND / 2), None);
+    assert_eq!(resolver.wake_if_earlier(start), Some(start + SECOND));
+    assert_eq!(resolver.wake_if_earlier(start + SECOND / 2), None);
     assert_eq!(due(&mut resolver, start + SECOND / 2), Some(start + SECOND));
     let second = start + SECOND;
     assert_eq!(found(&mut world, &mut resolver, second), first);
     assert_eq!(due(&mut resolver, second), Some(second + 30 * SECOND));
     let late = second + 10 * SECOND;
-    assert_eq!(resolver.hurry(late), Some(late));
+    assert_eq!(resolver.wake_if_earlier(late), Some(late));
     assert_eq!(found(&mut world, &mut resolver, late), first);
     // Without being asked.
     let third = late + 30 * SECOND;
@@ -67,7 +67,7 @@ fn what_is_no_name_is_found_once() {
     assert_eq!(addresses.to, [([127, 0, 0, 2], 80).into()]);
     assert_eq!(addresses.from, Some(vec![([127, 0, 0, 1], 0).into()]));
     assert_eq!(due(&mut resolver, now), None);
-    assert_eq!(resolver.hurry(now), None);
+    assert_eq!(resolver.wake_if_earlier(now), None);
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn failures_are_tried_again_after_waits_that_grow() {
         assert!(reason.contains("unknown host `no-such-host.invalid`"), "{reason}");
         let wait = (retry - now).as_millis();
         assert!(bounds.contains(&wait), "{wait} ms, not {bounds:?}");
-        assert_eq!(resolver.hurry(now), None, "it is tried again anyway");
+        assert_eq!(resolver.wake_if_earlier(now), None, "it is tried again anyway");
         assert_eq!(due(&mut resolver, now), Some(retry));
         now = retry;
     }

@@ -4,7 +4,7 @@ use std::{io::IoSlice, time::Instant};
 
 use bytes::Bytes;
 use zerorpc_proto::SocketKind::{Dealer, Pub, Pull, Router};
-use zerorpc_zmtp::{EngineConfig, Violation, Want, WireLimits, ZmtpEvent};
+use zerorpc_zmtp::{Violation, Want, WireLimits, ZmtpEvent};
 
 use crate::support::{command, config, engine, feed, frame, greeting, modern, output, ready};
 
@@ -16,7 +16,7 @@ fn announce(flags: u8, size: u64) -> Vec<u8> {
 #[test]
 fn announced_sizes_reserve_nothing() {
     let limits = WireLimits::with_frame_bytes(1 << 62);
-    let mut engine = ready(&EngineConfig { limits, ..config(Router) }, &modern(1, "DEALER"));
+    let mut engine = ready(&config(Router).limits(limits), &modern(1, "DEALER"));
     feed(&mut engine, &announce(0, 1 << 62)).expect("within the limit");
     assert_eq!(engine.held_bytes(), 0);
     let mut arrived = 0;

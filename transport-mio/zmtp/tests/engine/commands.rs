@@ -146,12 +146,10 @@ fn a_ttl_is_a_promise_until_something_comes() {
 }
 
 fn beating() -> EngineConfig {
-    let heartbeat = Heartbeat {
-        interval: Duration::from_secs(2),
-        timeout: Duration::from_secs(5),
-        ttl: Duration::from_millis(7050),
-    };
-    EngineConfig { heartbeat: Some(heartbeat), ..config(Dealer) }
+    let heartbeat = Heartbeat::every(Duration::from_secs(2))
+        .timeout(Duration::from_secs(5))
+        .ttl(Duration::from_millis(7050));
+    config(Dealer).heartbeat(heartbeat)
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -239,7 +237,7 @@ fn who_takes_what_is_written_is_there() {
 #[test]
 fn who_only_sends_gives_nobody_up() {
     for (kind, theirs) in [(Push, "PULL"), (Pub, "SUB")] {
-        let config = EngineConfig { kind, ..beating() };
+        let config = beating().kind(kind);
         let mut engine = ready(&config, &modern(1, theirs));
         for _ in 0..50 {
             let due = engine.poll_timeout().expect("a beat is due");
@@ -262,7 +260,7 @@ fn endless_intervals_are_never() {
     let mut config = beating();
     config.handshake_timeout = Duration::MAX;
     config.heartbeat =
-        Some(Heartbeat { interval: Duration::MAX, timeout: Duration::MAX, ttl: Duration::MAX });
+        Some(Heartbeat::every(Duration::MAX).timeout(Duration::MAX).ttl(Duration::MAX));
     let engine = ready(&config, &modern(1, "ROUTER"));
     assert_eq!(engine.poll_timeout(), None);
 }

@@ -158,7 +158,7 @@ fn dealer_with_dealer_and_large_messages() {
 fn our_dealer_with_their_router_knows_our_identity() {
     let peer = socket(zmq::ROUTER);
     let identity = Identity::new("our name").expect("a good name");
-    let mut link = Link::connect(EngineConfig { identity, ..config(Dealer) }, &peer);
+    let mut link = Link::connect(config(Dealer).identity(identity), &peer);
     assert_eq!(link.ready(SocketType::Router), "");
     link.engine.send([Bytes::new(), Bytes::from("question")]);
     let message = link.until_received(&peer);
@@ -234,12 +234,10 @@ fn pings_are_answered_both_ways() {
     peer.set_heartbeat_ivl(30).expect("an option");
     peer.set_heartbeat_timeout(5_000).expect("an option");
     peer.set_heartbeat_ttl(10_000).expect("an option");
-    let heartbeat = Heartbeat {
-        interval: Duration::from_millis(30),
-        timeout: Duration::from_secs(5),
-        ttl: Duration::from_secs(10),
-    };
-    let ours = EngineConfig { heartbeat: Some(heartbeat), ..config(Dealer) };
+    let heartbeat = Heartbeat::every(Duration::from_millis(30))
+        .timeout(Duration::from_secs(5))
+        .ttl(Duration::from_secs(10));
+    let ours = config(Dealer).heartbeat(heartbeat);
     let mut link = Link::connect(ours, &peer);
     link.ready(SocketType::Dealer);
     let first = link.engine.poll_timeout().expect("a beat is due");
@@ -259,7 +257,7 @@ fn their_plain_server_has_nobody_to_ask() {
     peer.set_plain_server(true).expect("an option");
     peer.set_zap_domain("global").expect("an option");
     let credentials = Credentials::new("name", "word").expect("short");
-    let ours = EngineConfig { mechanism: Mechanism::PlainClient(credentials), ..config(Dealer) };
+    let ours = config(Dealer).mechanism(Mechanism::PlainClient(credentials));
     let mut link = Link::connect(ours, &peer);
     let until = Instant::now() + PATIENCE;
     let mut scratch = [0; 1000];
@@ -289,7 +287,7 @@ fn their_plain_client_with_our_server() {
         peer.set_plain_password(Some(password)).expect("an option");
         let check = |name: &[u8], word: &[u8]| (name, word) == (b"name", b"word");
         let mechanism = Mechanism::PlainServer(Arc::new(check));
-        let mut link = Link::accept(EngineConfig { mechanism, ..config(Router) }, &peer);
+        let mut link = Link::accept(config(Router).mechanism(mechanism), &peer);
         if good {
             link.ready(SocketType::Dealer);
             peer.send("hello", 0).expect("sent");

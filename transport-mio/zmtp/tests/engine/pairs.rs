@@ -5,7 +5,7 @@ use std::{io::IoSlice, sync::Arc, time::Instant};
 use bytes::Bytes;
 use proptest::prelude::*;
 use zerorpc_proto::SocketKind::{Dealer, Router};
-use zerorpc_zmtp::{Credentials, Engine, EngineConfig, Identity, Mechanism, Want, ZmtpEvent};
+use zerorpc_zmtp::{Credentials, Engine, Identity, Mechanism, Want, ZmtpEvent};
 
 use crate::support::config;
 
@@ -72,8 +72,8 @@ proptest! {
     ) {
         let [client, server] = mechanisms(plain);
         let identity = Identity::new("client").expect("a good name");
-        let client = EngineConfig { mechanism: client, identity, ..config(Dealer) };
-        let server = EngineConfig { mechanism: server, ..config(Router) };
+        let client = config(Dealer).mechanism(client).identity(identity);
+        let server = config(Router).mechanism(server);
         let mut client = Engine::new(Arc::new(client), Instant::now());
         let mut server = Engine::new(Arc::new(server), Instant::now());
         there.iter().for_each(|sizes| client.send(build(sizes, b't')));

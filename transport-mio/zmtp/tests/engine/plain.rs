@@ -9,12 +9,12 @@ use crate::support::{command, config, greeting, play, property};
 
 fn client() -> EngineConfig {
     let credentials = Credentials::new("admin", "secret").expect("short");
-    EngineConfig { mechanism: Mechanism::PlainClient(credentials), ..config(Dealer) }
+    config(Dealer).mechanism(Mechanism::PlainClient(credentials))
 }
 
 fn server() -> EngineConfig {
     let check = |username: &[u8], password: &[u8]| username == b"admin" && password == b"secret";
-    EngineConfig { mechanism: Mechanism::PlainServer(Arc::new(check)), ..config(Router) }
+    config(Router).mechanism(Mechanism::PlainServer(Arc::new(check)))
 }
 
 fn script(server: bool, commands: &[Vec<u8>]) -> Vec<u8> {

@@ -204,7 +204,7 @@ pub(crate) fn narrow(kind: SocketKind) -> Socket {
 
 pub(crate) fn named(kind: SocketKind, name: &'static str) -> Socket {
     let identity = Identity::new(name).expect("a sound name");
-    let engine = EngineConfig { identity, ..EngineConfig::new(kind) };
+    let engine = EngineConfig::new(kind).identity(identity);
     Socket::with_engine(kind, &SocketOptions::default(), engine)
 }
 

@@ -1,15 +1,15 @@
 //! NULL: READY from each side, without waiting for the other's.
 
-use super::{
+use crate::{
     EngineConfig, Violation,
-    mechanism::{Turn, expect},
-    metadata,
+    command::expect,
+    metadata::{self, Metadata},
     outbox::Outbox,
 };
 
 /// Our READY is out; the peer's is due.
 #[derive(Debug)]
-pub(super) struct AwaitReady(());
+pub(crate) struct AwaitReady(());
 
 impl AwaitReady {
     pub(super) fn start(config: &EngineConfig, outbox: &mut Outbox) -> Self {
@@ -17,8 +17,8 @@ impl AwaitReady {
         Self(())
     }
 
-    pub(super) fn receive(self, body: &[u8], config: &EngineConfig) -> Result<Turn, Violation> {
+    pub(super) fn receive(self, body: &[u8], config: &EngineConfig) -> Result<Metadata, Violation> {
         let properties = expect("READY", body)?;
-        metadata::read("READY", properties, config.kind).map(Turn::Done)
+        metadata::read("READY", properties, config.kind)
     }
 }

@@ -3,18 +3,18 @@
 
 use std::fmt;
 
-use super::{
+use super::Turn;
+use crate::{
     Credentials, EngineConfig, PlainCheck, Violation,
-    command::split,
+    command::{expect, split},
     error::show,
-    mechanism::{Dialogue, Turn, expect},
     metadata,
     outbox::Outbox,
 };
 
 /// The side that shows its credentials.
 #[derive(Debug)]
-pub(super) enum Client {
+pub(crate) enum Client {
     AwaitWelcome,
     AwaitReady,
 }
@@ -32,7 +32,7 @@ impl Client {
         body: &[u8],
         config: &EngineConfig,
         outbox: &mut Outbox,
-    ) -> Result<Turn, Violation> {
+    ) -> Result<Turn<Self>, Violation> {
         match self {
             Self::AwaitWelcome => {
                 if !expect("WELCOME", body)?.is_empty() {
@@ -40,7 +40,7 @@ impl Client {
                     return Err(Violation::Malformed { command: "WELCOME", reason });
                 }
                 outbox.command("INITIATE", &[&metadata::write(config)]);
-                Ok(Turn::Next(Dialogue::PlainClient(Self::AwaitReady)))
+                Ok(Turn::Next(Self::AwaitReady))
             }
             Self::AwaitReady => {
                 let properties = expect("READY", body)?;
@@ -51,7 +51,7 @@ impl Client {
 }
 
 /// The side that looks at them.
-pub(super) enum Server {
+pub(crate) enum Server {
     AwaitHello(PlainCheck),
     AwaitInitiate,
 }
@@ -75,7 +75,7 @@ impl Server {
         body: &[u8],
         config: &EngineConfig,
         outbox: &mut Outbox,
-    ) -> Result<Turn, Violation> {
+    ) -> Result<Turn<Self>, Violation> {
         match self {
             Self::AwaitHello(check) => {
                 let (username, password) = hello(expect("HELLO", body)?)?;
@@ -83,7 +83,7 @@ impl Server {
                     return Err(Violation::BadCredentials { username: show(username) });
                 }
                 outbox.command("WELCOME", &[]);
-                Ok(Turn::Next(Dialogue::PlainServer(Self::AwaitInitiate)))
+                Ok(Turn::Next(Self::AwaitInitiate))
             }
             Self::AwaitInitiate => {
                 let properties = expect("INITIATE", body)?;

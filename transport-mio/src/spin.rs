@@ -1,0 +1,118 @@
+//! Whether to look again before falling asleep.
+//!
+//! To be put to sleep and woken again costs more, in time and often in processor time, than looking a few times
+//! whether the next message is there, if it is on its way already. So a waiter looks again for a moment, as long
+//! as this pays off. It does not where whoever is waited for can only work when this thread sleeps: then it is
+//! tried again more and more seldom.
+
+use std::time::Duration;
+
+/// For how long it is worth spinning: on two cores, an answer over loopback takes 20 to 60 µs (`benches/`, calls one at a time).
+pub(crate) const SPIN_TIME: Duration = Duration::from_micros(120);
+/// A sleep that was over so soon could have been spared: to wake up takes its time as well.
+const SHORT_SLEEP: Duration = Duration::from_micros(250);
+
+/// After so many short sleeps in a row spinning is tried; after each failure, after twice as many.
+const SHORT_SLEEPS: u32 = 8;
+/// However often it has failed, it is tried again after so many.
+const MOST_SHORT_SLEEPS: u32 = 1 << 13;
+/// Spinning in vain costs so much of the credit that spinning well spent gives one of.
+const COST: u32 = 4;
+/// No more credit than this is kept.
+const MOST_CREDIT: u32 = 4 * COST;
+
+/// What has come of waiting lately.
+#[derive(Debug)]
+pub(crate) struct AdaptiveSpin {
+    /// What may be lost before it is given up; 0 while it is not tried.
+    credit: u32,
+    /// How many short sleeps there were in a row.
+    short_sleeps: u32,
+    /// How many of them are needed to try spinning.
+    needed: u32,
+}
+
+impl Default for AdaptiveSpin {
+    fn default() -> Self {
+        Self { credit: 0, short_sleeps: 0, needed: SHORT_SLEEPS }
+    }
+}
+
+impl AdaptiveSpin {
+    /// Whether to look again before sleeping.
+    pub(crate) fn should_spin(&self) -> bool {
+        self.credit > 0
+    }
+
+    /// Something came while it was looked for, so many times. What was there at the first look says nothing: it had come
+    /// before, perhaps only because its sender got the processor that this thread is in need of.
+    pub(crate) fn found(&mut self, looks: u32) {
+        if looks > 1 {
+            self.credit = (self.credit + 1).min(MOST_CREDIT);
+            if self.credit == MOST_CREDIT {
+                self.needed = SHORT_SLEEPS;
+            }
+        }
+    }
+
+    /// Nothing came while it was looked for.
+    pub(crate) fn found_nothing(&mut self) {
+        self.credit = self.credit.saturating_sub(COST);
+        if self.credit == 0 {
+            self.short_sleeps = 0;
+            self.needed = (2 * self.needed).min(MOST_SHORT_SLEEPS);
+        }
+    }
+
+    /// How long a sleep was that something ended.
+    pub(crate) fn slept(&mut self, duration: Duration) {
+        self.short_sleeps = if duration < SHORT_SLEEP { self.short_sleeps + 1 } else { 0 };
+        if self.short_sleeps >= self.needed && self.credit == 0 {
+            self.credit = COST;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many short sleeps it takes until it is tried.
+    fn short_sleeps(spin: &mut AdaptiveSpin) -> u32 {
+        (0..)
+            .find(|_| {
+                spin.should_spin() || {
+                    spin.slept(SHORT_SLEEP / 2);
+                    false
+                }
+            })
+            .unwrap_or(0)
+    }
+
+    #[test]
+    fn it_follows_what_pays() {
+        let mut spin = AdaptiveSpin::default();
+        assert_eq!(short_sleeps(&mut spin), SHORT_SLEEPS);
+        for _ in 0..100 {
+            spin.found(2);
+        }
+        for _ in 0..3 {
+            spin.found_nothing();
+            spin.found(1);
+        }
+        assert!(spin.should_spin(), "a few misses do not matter");
+        spin.found_nothing();
+        assert!(!spin.should_spin(), "nothing comes at once any more");
+        spin.slept(Duration::from_secs(1));
+        assert!(!spin.should_spin());
+    }
+
+    #[test]
+    fn what_never_pays_is_tried_less_and_less() {
+        let mut spin = AdaptiveSpin::default();
+        for round in 0..20 {
+            assert_eq!(short_sleeps(&mut spin), (SHORT_SLEEPS << round).min(MOST_SHORT_SLEEPS));
+            spin.found_nothing();
+        }
+    }
+}
