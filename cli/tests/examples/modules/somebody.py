@@ -1,0 +1,5 @@
+"""What the example `many_servers` calls, in Python."""
+
+
+def who():
+    return "a snake"
