@@ -50,6 +50,11 @@ impl Misbehaviours {
         }
     }
 
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    #[cold]
     fn next(&mut self) -> Option<Notice> {
         let Misbehaviour { peer, how, times } = self.waiting.pop_front()?;
         Some(Notice::Misbehaved { peer, how, times })
@@ -60,8 +65,8 @@ impl Session {
     /// The next thing to look at.
     pub fn poll_notice(&mut self) -> Option<Notice> {
         self.lose_disconnected();
-        if let Some(misbehaved) = self.misbehaviours.next() {
-            return Some(misbehaved);
+        if !self.misbehaviours.is_empty() {
+            return self.misbehaviours.next();
         }
         loop {
             let notice = self.notices.pop_front()?;
@@ -91,6 +96,7 @@ impl Session {
         self.misbehaviours.count
     }
 
+    #[cold]
     pub(super) fn tell_misbehaved(&mut self, peer: PeerId, how: PeerMisbehaved) {
         self.misbehaviours.add(peer, how);
     }

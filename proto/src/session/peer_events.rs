@@ -88,10 +88,15 @@ impl Session {
     }
 
     /// Ends the calls whose requests have not come back.
+    #[inline]
     pub(crate) fn lose_disconnected(&mut self) {
-        if self.disconnected.is_empty() {
-            return;
+        if !self.disconnected.is_empty() {
+            self.lose_all_disconnected();
         }
+    }
+
+    #[cold]
+    fn lose_all_disconnected(&mut self) {
         for Disconnected { peer, reason, calls } in std::mem::take(&mut self.disconnected) {
             for at in calls {
                 if self.may_come_back(at, peer) {
