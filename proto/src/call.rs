@@ -93,7 +93,26 @@ pub enum Loss {
     Malformed(#[from] Malformed),
 }
 
-/// A call that is open, or has answers left to read.
+/// A call that is open, or has answers left to read, borrowed from its session for as long as it is looked at; get it by
+/// [`Session::call`] with the id that [`Session::open`] gave.
+///
+/// [`Notice::Readable`](crate::Notice::Readable) tells that there are answers, once: take them until there are none.
+///
+/// ```
+/// # use zerorpc_proto::{Answer, CallId, Session};
+/// /// Takes what has come; true when nothing follows.
+/// fn read(session: &mut Session, id: CallId) -> bool {
+///     while let Some(answer) = session.call(id).and_then(|mut call| call.recv()) {
+///         match answer {
+///             Answer::Value(value) | Answer::Item(value) => println!("{value:?}"),
+///             Answer::Failed(failure) => println!("{failure}"),
+///             Answer::Lost(loss) => println!("{loss}"),
+///             Answer::End => {}
+///         }
+///     }
+///     session.call(id).is_none()
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Call<'a> {
     pub(crate) session: &'a mut Session,

@@ -49,8 +49,9 @@ impl Dialect {
     }
 }
 
-/// The content of an `ERR` event.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The content of an `ERR` event. It shows itself as its [`headline`](Self::headline).
+#[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.headline())]
 pub struct RemoteFailure {
     /// The class of the error, such as `ValueError`.
     pub name: String,

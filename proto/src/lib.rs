@@ -4,10 +4,10 @@
 //! the bytes. Put a [`Session`] behind any socket, event loop or test harness:
 //!
 //! ```text
-//!  messages in ──► handle_message ────┐                 ┌─► poll_transmit ──► messages out
-//!  time ─────────► handle_timeout ────┤                 ├─► poll_timeout ───► when to come back
-//!  peers ────────► handle_peer_event ─┼──►  Session  ───┤
-//!  open, recv, reply, send… ──────────┘                 └─► poll_notice ────► what to look at
+//!  messages in ──► handle_message ────┐                                 ┌─► Transmit: a message to send
+//!  time ─────────► handle_timeout ────┼──►  Session  ──► poll_output  ──┼─► Notice: what to look at
+//!  peers ────────► handle_peer_event ─┤                                 ├─► Disconnect: a connection to end
+//!  open, recv, reply, send… ──────────┘                                 └─► Wait: until when one may sleep
 //! ```
 //!
 //! A message is an [`Event`] `[header, name, args]` in one ZeroMQ frame, behind an [`Envelope`] of identity
@@ -15,19 +15,41 @@
 //! `OK`, `ERR` or `STREAM_DONE` end it. Values are carried as encoded bytes ([`Args`]) and meet serde only where
 //! an application asks for them.
 //!
+//! # The loop
+//!
+//! Whatever comes in is handed over as it comes. Then [`poll_output`](Session::poll_output) is asked, and what it says is done,
+//! until it says [`Output::Wait`]: nothing is left then, and whoever drives the session sleeps until something comes in, or
+//! until the time that it was told, for which [`handle_timeout`](Session::handle_timeout) is called. Nothing else may be taken
+//! for a sign that one may sleep: a message that leaves may make room for another item of a stream, which a
+//! [`Notice::Writable`] tells of, and looking at a notice may make messages.
+//!
+//! Those who have their own ideas use its parts: [`poll_transmit`](Session::poll_transmit),
+//! [`poll_notice`](Session::poll_notice), [`poll_disconnect`](Session::poll_disconnect), and
+//! [`poll_timeout`](Session::poll_timeout), in any order, again and again until the session [is idle](Session::is_idle). As long
+//! as messages can't be sent, they are left where they are: requests that were not transmitted are withdrawn when their
+//! callers give up, and a session bounds what it keeps.
+//!
 //! # A call, complete, without any IO
 //!
 //! ```
 //! use std::time::Instant;
 //! use zerorpc_proto::{
-//!     Answer, Args, CallOptions, Config, Multipart, Notice, PeerId, Session, Transmit,
+//!     Answer, Args, CallOptions, Config, Multipart, Notice, Output, PeerId, Session,
 //! };
 //!
-//! /// What a network would do: carry what one side transmits to the other.
-//! fn carry(from: &mut Session, to: &mut Session, now: Instant) {
-//!     while let Some(Transmit { payload, .. }) = from.poll_transmit() {
-//!         let message = Multipart::direct(payload.to_bytes());
-//!         to.handle_message(now, PeerId::new(1), message);
+//! /// Does what a session wants: what it transmits is carried to the other one. What there is to look at.
+//! fn drive(session: &mut Session, other: &mut Session, now: Instant) -> Vec<Notice> {
+//!     let mut notices = Vec::new();
+//!     loop {
+//!         match session.poll_output() {
+//!             Output::Transmit(message) => {
+//!                 let message = Multipart::direct(message.payload.to_bytes());
+//!                 other.handle_message(now, PeerId::new(1), message);
+//!             }
+//!             Output::Notice(notice) => notices.push(notice),
+//!             Output::Disconnect { .. } => unreachable!("the other side is never silent"),
+//!             Output::Wait(_until) => return notices,
+//!         }
 //!     }
 //! }
 //!
@@ -37,18 +59,18 @@
 //!
 //! let args = Args::encode_params(&(20, 22))?;
 //! let call = client.open(now, PeerId::new(1), "add", args, &CallOptions::default())?;
-//! carry(&mut client, &mut server, now);
+//! drive(&mut client, &mut server, now);
 //!
-//! while let Some(notice) = server.poll_notice() {
+//! for notice in drive(&mut server, &mut client, now) {
 //!     let Notice::Requested(id) = notice else { continue };
 //!     let Some(request) = server.request(id) else { continue };
 //!     assert_eq!(request.method(), "add");
 //!     let (a, b): (i64, i64) = request.args().decode()?;
 //!     request.reply(Args::encode(&(a + b))?)?;
 //! }
-//! carry(&mut server, &mut client, now);
+//! drive(&mut server, &mut client, now);
 //!
-//! assert_eq!(client.poll_notice(), Some(Notice::Readable(call)));
+//! assert_eq!(drive(&mut client, &mut server, now), [Notice::Readable(call)]);
 //! let answer = client.call(call).and_then(|mut call| call.recv());
 //! assert_eq!(answer, Some(Answer::Value(Args::encode(&42)?)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -100,7 +122,7 @@ pub use peer::{PeerId, Route, Target};
 pub use plain::{PlainSender, receive_plain};
 pub use rate::RateLimited;
 pub use request::{Blocked, Request, StreamHasBegun};
-pub use session::{CallId, Notice, RequestId, Session};
+pub use session::{CallId, Notice, Output, RequestId, Session};
 pub use transport::{
     Cause, EndpointAction, EndpointError, Flow, Handover, Keepalive, MonitorEvent, PeerEvent,
     Probes, SocketKind, SocketOptions, Transport, TransportError, Waiter, Waker,

@@ -4,15 +4,33 @@ use bytestring::ByteString;
 
 use crate::{
     args::Args,
-    channel::{self, Ending, Serving, Side, phase::Phase},
+    channel::{self, Channel, Ending, Serving, Side, phase::Phase},
     compat::RemoteFailure,
     event::Context,
+    limits::Limits,
     multipart::Envelope,
     peer::PeerId,
-    session::{RequestId, Session},
+    session::{Account, RequestId, Session},
 };
 
-/// A request that has not been answered to its end.
+/// A request that has not been answered to its end, borrowed from its session for as long as it is looked at; get it by
+/// [`Session::request`] with the id of a [`Notice`](crate::Notice).
+///
+/// It is answered by [`reply`](Self::reply) with one value; or by any number of [`send`](Self::send) and then
+/// [`finish`](Self::finish), a stream; or by [`fail`](Self::fail), also in the middle of a stream. Whoever is not ready to
+/// answer keeps the id and comes back.
+///
+/// ```
+/// # use zerorpc_proto::{Args, Request};
+/// /// Sends what there is room for; what is left waits for `Notice::Writable`.
+/// fn count(mut request: Request<'_>, numbers: &mut std::ops::Range<u64>) {
+///     while request.has_room() {
+///         let Some(number) = numbers.next() else { return request.finish() };
+///         let item = Args::encode(&number).expect("a number can be encoded");
+///         request.send(item).expect("there is room");
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Request<'a> {
     session: &'a mut Session,
@@ -110,6 +128,21 @@ impl<'a> Request<'a> {
             .map_or_else(Envelope::default, |channel| channel.envelope.clone())
     }
 
+    /// Whether [`send`](Self::send) would take an item now. If not, [`Notice::Writable`](crate::Notice::Writable) tells when it
+    /// will, as if an item had been turned away.
+    pub fn has_room(&mut self) -> bool {
+        let Some((channel, _, account)) = self.session.table.get_with_account(self.id.0) else {
+            return false;
+        };
+        let Side::Server(serving) = &channel.side else { return false };
+        let limits = &self.session.config.limits;
+        let has_room = !is_full(serving, account.as_deref(), limits) && serving.has_room(limits);
+        if !has_room {
+            self.session.wait_for_room(self.id);
+        }
+        has_room
+    }
+
     /// Sends an item of a stream.
     ///
     /// # Errors
@@ -121,16 +154,8 @@ impl<'a> Request<'a> {
         };
         let Side::Server(serving) = &mut channel.side else { return Ok(()) };
         let limits = &session.config.limits;
-        // Where much waits already, one item of each stream does: when it has left, there is room again.
-        let is_full =
-            account.as_ref().is_some_and(|account| account.unsent > limits.peer_bytes / 2)
-                && !serving.items.is_empty();
-        if is_full || !serving.has_room(limits) {
-            serving.wants_room = true;
-            if serving.credit.is_empty() && serving.stalled.is_none() {
-                serving.stalled = session.now;
-                session.reschedule(self.id.0);
-            }
+        if is_full(serving, account.as_deref(), limits) || !serving.has_room(limits) {
+            session.wait_for_room(self.id);
             return Err(Blocked(item));
         }
         serving.credit.take();
@@ -221,6 +246,26 @@ impl<'a> Request<'a> {
             Side::Caller(_) => None,
         }
     }
+}
+
+impl Session {
+    /// Tells of a request when it has room for an item.
+    fn wait_for_room(&mut self, id: RequestId) {
+        let Some(Channel { side: Side::Server(serving), .. }) = self.table.get_mut(id.0) else {
+            return;
+        };
+        serving.wants_room = true;
+        if serving.credit.is_empty() && serving.stalled.is_none() {
+            serving.stalled = self.now;
+            self.reschedule(id.0);
+        }
+    }
+}
+
+/// Where much waits for a peer already, one item of each stream does: when it has left, there is room again.
+fn is_full(serving: &Serving, account: Option<&Account>, limits: &Limits) -> bool {
+    account.is_some_and(|account| account.unsent > limits.peer_bytes / 2)
+        && !serving.items.is_empty()
 }
 
 /// What callers see who do not know how a request is turned down.

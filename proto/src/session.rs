@@ -9,6 +9,7 @@ mod invariants;
 mod memory;
 mod notices;
 mod outbound;
+mod output;
 mod peer_events;
 mod peers;
 mod reassign;
@@ -34,10 +35,12 @@ use crate::{
     peer::{PeerId, Route, Target},
     request::Request,
 };
+pub(crate) use accounts::Account;
 use deadlines::Deadlines;
 pub(crate) use deadlines::Wake;
 use notices::Misbehaviours;
 use outbound::{Held, Loose};
+pub use output::Output;
 use peer_events::Disconnected;
 use peers::Peers;
 use table::{At, Table};
@@ -81,7 +84,9 @@ pub enum Notice {
 /// It has no clock and does no IO. Each method is one of four kinds: a *command* of the application
 /// ([`open`](Self::open), and those of [`Call`] and [`Request`]), a `handle_…` by which the world comes in, a
 /// `poll_…` by which messages, notices and the next deadline go out, or a getter. They may come in any order,
-/// and none must be followed by another: polling late only means acting late. A time that is older than the
+/// and none must be followed by another: polling late only means acting late. But polling makes more to poll, a message
+/// that leaves makes a notice, and so do commands and what comes in: whoever is about to sleep asks
+/// [`poll_output`](Self::poll_output) until it says so, or [`is_idle`](Self::is_idle). A time that is older than the
 /// latest seen counts as the latest seen. Where everybody is later than [`poll_timeout`](Self::poll_timeout) has said by
 /// more than a quarter of a heartbeat interval (50 ms at least), time has stood still meanwhile: who was stopped for a while loses no peer
 /// whose beats wait to be read.
@@ -265,12 +270,6 @@ impl Session {
     #[must_use]
     pub fn open_channels(&self) -> usize {
         self.table.len()
-    }
-
-    /// Whether [`poll_transmit`](Self::poll_transmit) may have something; if not, it has nothing for certain.
-    #[must_use]
-    pub fn has_output(&self) -> bool {
-        !self.ready.is_empty() || !self.loose.is_empty()
     }
 
     /// What bounds the session's memory.

@@ -218,6 +218,10 @@ impl Peers {
         self.disconnects.pop()
     }
 
+    pub(crate) fn has_disconnects(&self) -> bool {
+        !self.disconnects.is_empty()
+    }
+
     /// Something was heard from a peer. True when it had been set aside and takes part again.
     pub(crate) fn heard(&mut self, now: Instant, peer: PeerId) -> bool {
         if !self.going_away.is_empty() && !self.loads.contains_key(&peer) {

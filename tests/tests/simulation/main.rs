@@ -4,6 +4,7 @@
 mod bounds;
 mod credit;
 mod draining;
+mod driving;
 mod fuzzing;
 mod heartbeats;
 mod limits;
