@@ -9,11 +9,7 @@ mod error;
 mod monitor;
 mod options;
 
-use std::{
-    io,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{io, sync::Arc, time::Duration};
 
 use crate::{
     multipart::{Multipart, Transmit},
@@ -171,12 +167,6 @@ pub trait Transport: Send {
     /// dropped, if everything else that waits for it could be sent; it hears of it as [`PeerEvent::Gone`].
     fn finish(&mut self) {}
 
-    /// When to call [`receive`](Self::receive) even if nothing becomes ready: a connection is to be tried again, or
-    /// has taken too long.
-    fn poll_timeout(&self) -> Option<Instant> {
-        None
-    }
-
     /// What happened to connections and endpoints, for people and for monitoring. A transport may have nothing to
     /// tell. What nobody takes is dropped, oldest first.
     fn poll_monitor(&mut self) -> Option<MonitorEvent> {
@@ -186,8 +176,9 @@ pub trait Transport: Send {
 
 /// Waits for a transport; owned by one thread at a time.
 pub trait Waiter: Send {
-    /// Returns when the transport may have something to move, when it was woken, or after `timeout`
-    /// (`None`: never on its own account). May return early without a reason.
+    /// Returns when the transport may have something to move, or to do: a connection is to be tried again, or has taken too
+    /// long. Also when it was woken, and after `timeout` (`None`: never on its own account). May return early without a
+    /// reason. What the transport has to do may have come up during the wait, by what another thread did with it.
     ///
     /// # Errors
     /// Only when waiting is impossible; being interrupted by a signal is a return without a reason.

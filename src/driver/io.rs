@@ -35,16 +35,12 @@ impl State {
         }
     }
 
-    /// When something is due: in the session, in the transport, or to be sent.
+    /// When something is due: in the session, or to be sent. What the transport has to do is known to its waiter.
     pub(super) fn due(&self) -> Option<Instant> {
-        let transport = self.transport.as_ref().and_then(|transport| transport.poll_timeout());
         let session = self.session.poll_timeout();
         let session = session.map(|due| self.timed.map_or(due, |timed| due.max(timed + GRAIN)));
         let requests = self.requests.as_ref().and_then(RequestQueue::due);
-        [session, transport, self.coalescer.due(), self.bounds.due(), requests]
-            .into_iter()
-            .flatten()
-            .min()
+        [session, self.coalescer.due(), self.bounds.due(), requests].into_iter().flatten().min()
     }
 
     /// What is known of why a call to this peer was lost.

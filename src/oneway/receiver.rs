@@ -13,7 +13,7 @@ use std::{
 
 use zerorpc_proto::{Limits, Malformed, Multipart, RateLimited, SocketKind, Waker, receive_plain};
 
-use super::thread::{spawn, tell, until};
+use super::thread::{spawn, tell};
 use crate::{
     error::Error,
     home::Home,
@@ -50,8 +50,7 @@ impl OneWayReceiver {
                     None => {
                         while transport.poll_peer().is_some() {}
                         tell(monitor.as_ref(), transport.as_mut());
-                        let timeout = until(transport.as_ref());
-                        waiter.wait(timeout)?;
+                        waiter.wait(None)?;
                     }
                 }
             }

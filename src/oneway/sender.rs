@@ -12,7 +12,7 @@ use zerorpc_proto::{
     Transport, TransportError, Waiter, Waker,
 };
 
-use super::thread::{settle, spawn, tell, until};
+use super::thread::{settle, spawn, tell};
 use crate::{
     driver::Closed,
     error::Error,
@@ -122,7 +122,7 @@ impl Shared {
         monitor: Option<&Sender<MonitorEvent>>,
     ) -> Result<(), TransportError> {
         loop {
-            let timeout = {
+            {
                 let mut inner = self.inner.lock();
                 if inner.closed {
                     let transport = inner.transport.take();
@@ -135,9 +135,8 @@ impl Shared {
                 settle(transport.as_mut())?;
                 tell(monitor, transport.as_mut());
                 self.room_cv.notify_all();
-                until(transport.as_ref())
-            };
-            waiter.wait(timeout)?;
+            }
+            waiter.wait(None)?;
         }
     }
 }

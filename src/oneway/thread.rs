@@ -1,10 +1,6 @@
 //! What the threads of these sockets have in common.
 
-use std::{
-    sync::mpsc::Sender,
-    thread::JoinHandle,
-    time::{Duration, Instant},
-};
+use std::{sync::mpsc::Sender, thread::JoinHandle};
 
 use zerorpc_proto::{MonitorEvent, Transport, TransportError};
 
@@ -24,11 +20,6 @@ pub(super) fn tell(monitor: Option<&Sender<MonitorEvent>>, transport: &mut dyn T
         // Somebody who has stopped to listen hears nothing.
         let _nobody_listens = monitor.send(event);
     }
-}
-
-/// How long nothing is due.
-pub(super) fn until(transport: &dyn Transport) -> Option<Duration> {
-    transport.poll_timeout().map(|due| due.saturating_duration_since(Instant::now()))
 }
 
 pub(super) fn spawn(

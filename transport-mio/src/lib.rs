@@ -8,7 +8,7 @@
 //! progress while somebody calls `receive`.
 //!
 //! ```
-//! use std::{error::Error, thread, time::Instant};
+//! use std::{error::Error, thread};
 //!
 //! use bytes::Bytes;
 //! use zerorpc_mio::{Parts, open};
@@ -20,8 +20,7 @@
 //!         if let Some(message) = parts.transport.receive()? {
 //!             return Ok(message);
 //!         }
-//!         let due = parts.transport.poll_timeout();
-//!         parts.waiter.wait(due.map(|due| due.saturating_duration_since(Instant::now())))?;
+//!         parts.waiter.wait(None)?;
 //!     }
 //! }
 //!

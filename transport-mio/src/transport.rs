@@ -162,6 +162,20 @@ impl MioTransport {
         Ok(Parts { transport, waiter, waker })
     }
 
+    /// When there is something to do though nothing becomes ready: a connection is to be tried again, or has taken too long.
+    /// Its waiter knows.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.runnable.is_empty() && !self.socket.has_news() {
+            let timer = self.timers.first().map(|(at, _)| *at);
+            let due = [timer, self.socket.poll_timeout(), self.pool_due, self.partings.due()];
+            due.into_iter().flatten().min()
+        } else {
+            // What was too much for one round makes the next wait a short one.
+            Some(self.worked)
+        }
+    }
+
     /// Lets the waiter know when there is something to do.
     fn publish_deadline(&mut self) {
         let due = self.poll_timeout();
@@ -233,6 +247,7 @@ impl Transport for MioTransport {
 
     fn flush(&mut self) -> Result<(), TransportError> {
         self.flush_all();
+        self.publish_deadline();
         Ok(())
     }
 
@@ -297,17 +312,6 @@ impl Transport for MioTransport {
 
     fn progress_of(&self, peer: PeerId) -> Option<u64> {
         self.socket.progress_of(peer)
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        if self.runnable.is_empty() && !self.socket.has_news() {
-            let timer = self.timers.first().map(|(at, _)| *at);
-            let due = [timer, self.socket.poll_timeout(), self.pool_due, self.partings.due()];
-            due.into_iter().flatten().min()
-        } else {
-            // What was too much for one round makes the next wait a short one.
-            Some(self.worked)
-        }
     }
 
     fn poll_monitor(&mut self) -> Option<MonitorEvent> {

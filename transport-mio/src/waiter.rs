@@ -103,7 +103,7 @@ impl Mailbox {
 /// Waits for the sockets of a transport with epoll, kqueue or what the system has.
 ///
 /// A wait also ends when the transport has something to do at a certain time, as
-/// [`poll_timeout`](zerorpc_proto::Transport::poll_timeout) tells it. Once the transport is dropped, every wait fails with [`io::ErrorKind::NotConnected`].
+/// [`poll_timeout`](crate::MioTransport::poll_timeout) tells it. Once the transport is dropped, every wait fails with [`io::ErrorKind::NotConnected`].
 #[derive(Debug)]
 pub struct MioWaiter {
     poll: Poll,

@@ -40,7 +40,7 @@ const FRESHNESS: Duration = Duration::from_millis(1);
 
 /// How long the monitor is left alone while there is no room for connections. libzmq does not rest, but tries again
 /// without end, and tells of every failure.
-const REST: Duration = Duration::from_millis(10);
+pub(crate) const REST: Duration = Duration::from_millis(10);
 
 const CONNECTED: u16 = SocketEvent::CONNECTED as u16;
 const RETRIED: u16 = SocketEvent::CONNECT_RETRIED as u16;
@@ -124,11 +124,6 @@ impl Links {
     /// Takes note of what has happened, if anything may have.
     pub(crate) fn refresh(&mut self) -> Result<(), Error> {
         if self.is_due() { self.catch_up() } else { Ok(()) }
-    }
-
-    /// When to [`refresh`](Self::refresh) though nothing announces it.
-    pub(crate) fn due(&self) -> Option<Instant> {
-        self.rest
     }
 
     fn is_due(&self) -> bool {

@@ -335,10 +335,6 @@ impl Transport for ZmqTransport {
         Some(PeerEvent::Drained(Route { peer: PeerId::NAMELESS, identity }))
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.links.due()
-    }
-
     fn poll_monitor(&mut self) -> Option<MonitorEvent> {
         self.links.poll_monitor()
     }

@@ -17,6 +17,8 @@ use std::{
 use zerorpc_proto::{Waiter, Waker};
 use zmq::{POLLIN, PollItem};
 
+use crate::links::REST;
+
 /// How often a waiter returns while a ROUTER holds messages for peers that had no room.
 ///
 /// libzmq announces room through its descriptor, but not which peer has it, and an attempt to send to one
@@ -67,14 +69,12 @@ impl Signs {
 
 impl Waiter for ZmqWaiter {
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let timeout = if self.signs.stalled.load(Ordering::Relaxed) {
-            Some(timeout.map_or(RETRY_INTERVAL, |timeout| timeout.min(RETRY_INTERVAL)))
-        } else {
-            timeout
-        };
+        let is_resting = self.signs.resting.load(Ordering::Relaxed);
+        let retry = self.signs.stalled.load(Ordering::Relaxed).then_some(RETRY_INTERVAL);
+        let timeout = [timeout, retry, is_resting.then_some(REST)].into_iter().flatten().min();
         let mut items = [self.bell.as_raw_fd(), self.readiness, self.links]
             .map(|descriptor| PollItem::from_fd(descriptor, POLLIN));
-        let count = if self.signs.resting.load(Ordering::Relaxed) { 2 } else { 3 };
+        let count = if is_resting { 2 } else { 3 };
         match zmq::poll(&mut items[..count], milliseconds(timeout)) {
             Ok(_) => {}
             Err(zmq::Error::EINTR) => return Ok(()),

@@ -8,7 +8,6 @@ use std::{
     io::{BufRead, BufReader, Write},
     net::{SocketAddr, TcpStream},
     process::{Child, ChildStdout, Command, Stdio},
-    time::Instant,
 };
 
 use zerorpc_proto::SocketKind::{Dealer, Router};
@@ -91,8 +90,7 @@ fn serve() -> Outcome {
                 say(&event.to_string());
             }
         }
-        let due = server.transport.poll_timeout();
-        server.waiter.wait(due.map(|due| due.saturating_duration_since(Instant::now())))?;
+        server.waiter.wait(None)?;
     }
 }
 
