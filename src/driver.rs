@@ -53,7 +53,7 @@ use coalesce::{Added, Coalescer};
 pub(crate) use guard::{Deferred, Guard};
 use leader::Leader;
 pub(crate) use memory::OnFreed;
-pub(crate) use requests::{Job, RequestQueue, Share, Stream, WorkerPool};
+pub(crate) use requests::{Job, RequestQueue, Share, WorkerPool};
 
 /// One socket with its session; shared by all threads that use it.
 pub(crate) struct Driver {

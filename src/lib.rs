@@ -37,48 +37,68 @@
 //! - **Threads**: a client has one of its own that sleeps while a call waits; a server has that one and its workers.
 //!   libzmq adds two to each socket.
 //!
-//! For event loops of your own, or to see every message, use the crate `zerorpc-proto`, which has all of the
-//! protocol and no IO.
+//! # Event loops of your own
+//!
+//! The crate `zerorpc-proto` has all of the protocol and no IO, and shows every message. A [`Dispatcher`] answers the
+//! requests of one of its sessions by a [`Service`], built-in methods included. For that alone, this crate is built
+//! with `default-features = false`: without a transport there are no clients, servers and sockets, no threads, and no
+//! dependency on mio or libzmq.
 
 #![forbid(unsafe_code)]
 
-#[cfg(not(any(feature = "mio", feature = "zmq")))]
-compile_error!("zerorpc needs a transport: enable the feature `mio` (the default) or `zmq`");
-
-mod client;
-mod driver;
-mod error;
+mod dispatch;
 mod failure;
-mod home;
-mod link_control;
 mod methods;
-mod oneway;
 mod request;
-mod server;
+mod responder;
 mod service;
+
+#[cfg(any(feature = "mio", feature = "zmq"))]
+mod client;
+#[cfg(any(feature = "mio", feature = "zmq"))]
+mod driver;
+#[cfg(any(feature = "mio", feature = "zmq"))]
+mod error;
+#[cfg(any(feature = "mio", feature = "zmq"))]
+mod home;
+#[cfg(any(feature = "mio", feature = "zmq"))]
+mod link_control;
+#[cfg(any(feature = "mio", feature = "zmq"))]
+mod oneway;
+#[cfg(any(feature = "mio", feature = "zmq"))]
+mod server;
+#[cfg(any(feature = "mio", feature = "zmq"))]
 mod socket;
+#[cfg(any(feature = "mio", feature = "zmq"))]
 mod sync;
+#[cfg(any(feature = "mio", feature = "zmq"))]
 mod thread;
 
-pub use client::{
-    Answer, Client, ClientBuilder, FromAnswer, Pending, PendingStream, RawStream, Stream,
-};
-pub use error::{Error, RemoteError};
+pub use dispatch::Dispatcher;
 pub use failure::Failure;
-pub use link_control::LinkControl;
 pub use methods::{Callable, Methods};
-pub use oneway::{Publisher, Puller, Pusher, Subscriber};
 pub use request::Request;
-pub use server::{DEFAULT_POOL_SIZE, Responder, Server, ServerBuilder, send_together};
+pub use responder::Responder;
 pub use service::{Argument, Items, Method, Reply, Service, Signature};
-pub use socket::{SocketConfig, TransportKind};
 pub use zerorpc_proto::{
     Args, Blocked, CallOptions, Context, DEFAULT_HEARTBEAT, DEFAULT_SLOTS, DEFAULT_TIMEOUT,
     DecodeError, EncodeError, EndpointAction, EndpointError, Handover, HeartbeatMode, IntoArgs,
     Keepalive, Limits, Loss, MonitorEvent, SocketOptions, TransportError,
 };
 
+#[cfg(any(feature = "mio", feature = "zmq"))]
+pub use self::{
+    client::{
+        Answer, Client, ClientBuilder, FromAnswer, Pending, PendingStream, RawStream, Stream,
+    },
+    error::{Error, RemoteError},
+    link_control::LinkControl,
+    oneway::{Publisher, Puller, Pusher, Subscriber},
+    server::{DEFAULT_POOL_SIZE, Server, ServerBuilder, send_together},
+    socket::{SocketConfig, TransportKind},
+};
+
 /// The program that the README shows is compiled and run.
-#[cfg(doctest)]
+#[cfg(all(doctest, any(feature = "mio", feature = "zmq")))]
 #[doc = include_str!("../README.md")]
 struct Readme;

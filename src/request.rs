@@ -34,6 +34,7 @@ impl Request {
         &self.method
     }
 
+    #[cfg(any(feature = "mio", feature = "zmq"))]
     pub(crate) fn method_name(&self) -> ByteString {
         self.method.clone()
     }
@@ -80,6 +81,7 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    #[cfg(any(feature = "mio", feature = "zmq"))]
     /// Makes it fit for another request; false if it has served too well for that.
     pub(crate) fn renew(&mut self) -> bool {
         // Callbacks are dropped by whoever drops the request: not here, under a lock.

@@ -1,7 +1,6 @@
 //! Serving: a socket, a service, and workers that run its methods.
 
 mod builder;
-mod builtin;
 mod contention;
 mod responder;
 mod worker;
@@ -9,7 +8,7 @@ mod worker;
 use std::time::{Duration, Instant};
 
 pub use builder::ServerBuilder;
-pub use responder::{Responder, send_together};
+pub use responder::send_together;
 
 use crate::{
     driver::Driver,

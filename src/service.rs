@@ -2,7 +2,7 @@
 
 use rmpv::Value;
 
-use crate::{failure::Failure, request::Request, server::Responder};
+use crate::{failure::Failure, request::Request, responder::Responder};
 use zerorpc_proto::Args;
 
 /// Something that answers calls: a set of registered closures, or a bridge to another world.

@@ -10,12 +10,12 @@ use std::{
 
 use bytestring::ByteString;
 use foldhash::fast::RandomState;
-use zerorpc_proto::{Args, Notice, RequestId};
+use zerorpc_proto::{Notice, RequestId};
 
 use super::{Deferred, Driver, State};
 use crate::{
+    dispatch::Stream,
     request::Caller,
-    service::Items,
     sync::{Arc, thread},
 };
 pub(crate) use load::{Load, Share};
@@ -66,13 +66,6 @@ pub(crate) enum Job {
     Resume(RequestId, Stream),
     /// Drop a stream that was parked: its destructor may take its time.
     Discard(Stream),
-}
-
-/// A stream that is under way.
-pub(crate) struct Stream {
-    pub(crate) items: Items,
-    /// The item that was turned away.
-    pub(crate) pending: Option<Args>,
 }
 
 impl RequestQueue {

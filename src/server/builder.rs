@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use zerorpc_proto::{Config, Limits, Session, SocketKind};
 
-use super::{DEFAULT_POOL_SIZE, Server, builtin, worker};
+use super::{DEFAULT_POOL_SIZE, Server, worker};
 use crate::{
+    dispatch,
     driver::{Driver, OnFreed, RequestQueue, WorkerPool},
     error::Error,
     service::Service,
@@ -110,7 +111,7 @@ impl ServerBuilder {
         self.config.seed = seed()?;
         let pool = WorkerPool {
             work: Arc::new(move |driver| worker::work(driver, service.as_ref())),
-            is_builtin: builtin::is_builtin,
+            is_builtin: dispatch::is_builtin,
             most_busy: self.pool_size.unwrap_or(DEFAULT_POOL_SIZE),
         };
         let requests = RequestQueue::new(pool, self.config.limits.total_bytes);

@@ -1,32 +1,24 @@
 //! A thread that waits for requests and runs their methods.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    panic::resume_unwind,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use zerorpc_proto::{Args, Blocked, RemoteFailure, RequestId};
+use zerorpc_proto::{Blocked, RequestId};
 
-use super::{Responder, builtin, contention::Stretch};
+use super::{contention::Stretch, responder};
 use crate::{
-    driver::{Driver, Guard, Job, RequestQueue, Share, State, Stream},
-    failure::Failure,
+    dispatch::{self, End, Stream, guarded},
+    driver::{Driver, Guard, Job, RequestQueue, Share, State},
     request::{Caller, Request},
+    responder::Responder,
     service::{Reply, Service},
 };
 
 /// How long a worker that is not the last one waits for something to do.
 const IDLE: Duration = Duration::from_secs(10);
-
-/// How the answer to a request ends.
-pub(super) enum End {
-    Value(Args),
-    Done,
-    Failure(Failure),
-    /// Nothing was done about it.
-    Refusal,
-}
 
 /// Does what there is to do until it is too little for so many workers.
 pub(super) fn work(driver: &Driver, service: &dyn Service) {
@@ -113,7 +105,7 @@ fn run<'a>(driver: &'a Driver, service: &dyn Service, mut state: Guard<'a>, job:
     drop(state);
     let stretch = share.is_heavy().then(Stretch::begin);
     let start = Instant::now();
-    let answer = guarded(|| builtin::answer(service, &request));
+    let answer = dispatch::run(service, &request);
     let duration = start.elapsed();
     if driver.home.was_left_in(duration) {
         // Without the hook: nothing has gone wrong in this child, there is nothing for this thread to do.
@@ -132,11 +124,11 @@ fn run<'a>(driver: &'a Driver, service: &dyn Service, mut state: Guard<'a>, job:
         Ok(Reply::Value(value)) => End::Value(value),
         Ok(Reply::Stream(items)) => {
             done(&mut driver.lock());
-            return feed(driver, id, Stream { items, pending: None });
+            return feed(driver, id, Stream::new(items));
         }
         Ok(Reply::Later(begin)) => {
             done(&mut driver.lock());
-            let responder = Responder::new(driver, id, caller);
+            let responder = Responder::new(responder::answers(driver), id, caller);
             // One that is dropped by a panic fails the request.
             let _panicked = guarded(|| {
                 begin(responder);
@@ -185,19 +177,12 @@ fn take(
 fn feed<'a>(driver: &'a Driver, id: RequestId, mut stream: Stream) -> Guard<'a> {
     let mut asked = Instant::now();
     loop {
-        let item = match stream.pending.take() {
-            Some(item) => Ok(Some(item)),
-            None => guarded(|| stream.items.next().transpose()),
-        };
+        let item = stream.next();
         let mut state = driver.lock();
         let item = match item {
-            Ok(Some(item)) => item,
-            Ok(None) => {
-                finish(driver, &mut state, id, End::Done, asked);
-                return dropped(driver, state, stream);
-            }
-            Err(failure) => {
-                finish(driver, &mut state, id, End::Failure(failure), asked);
+            Ok(item) => item,
+            Err(end) => {
+                finish(driver, &mut state, id, end, asked);
                 return dropped(driver, state, stream);
             }
         };
@@ -214,7 +199,7 @@ fn feed<'a>(driver: &'a Driver, id: RequestId, mut stream: Stream) -> Guard<'a> 
                 driver.progress();
             }
             Err(Blocked(item)) => {
-                stream.pending = Some(item);
+                stream.put_back(item);
                 if let Some(requests) = &mut state.requests {
                     requests.parked.insert(id, stream);
                 }
@@ -244,25 +229,6 @@ pub(super) fn answer(state: &mut Guard<'_>, id: RequestId, end: End) -> bool {
         requests.end(id);
     }
     let Some(request) = state.session.request(id) else { return false };
-    match end {
-        End::Value(value) => {
-            // `feed` alone sends items, and it never ends with a value.
-            let _has_no_items = request.reply(value);
-        }
-        End::Done => request.finish(),
-        End::Refusal => request.refuse(),
-        End::Failure(Failure { name, message, traceback }) => {
-            request.fail(RemoteFailure { name, message, traceback });
-        }
-    }
+    end.give(request);
     true
-}
-
-/// Runs a service's code; a panic fails the request and nothing else.
-fn guarded<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        Err(Failure::new("Panic", text.unwrap_or("the method panicked")))
-    })
 }

@@ -12,7 +12,8 @@ use crate::{
 };
 
 /// Whether [`answer`] knows a method.
-pub(super) fn is_builtin(method: &str) -> bool {
+#[cfg(any(feature = "mio", feature = "zmq"))]
+pub(crate) fn is_builtin(method: &str) -> bool {
     matches!(
         method,
         "_zerorpc_ping"

@@ -1,0 +1,89 @@
+//! Running the methods of a service: what a server's workers and a [`Dispatcher`] have in common.
+
+mod builtin;
+mod dispatcher;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use zerorpc_proto::{Args, RemoteFailure};
+
+use crate::{
+    failure::Failure,
+    request::Request,
+    service::{Items, Reply, Service},
+};
+#[cfg(any(feature = "mio", feature = "zmq"))]
+pub(crate) use builtin::is_builtin;
+pub use dispatcher::Dispatcher;
+
+/// Runs the method that a request asks for, one of the service or one that every service has. A panic fails the request
+/// and nothing else.
+pub(crate) fn run(service: &dyn Service, request: &Request) -> Result<Reply, Failure> {
+    guarded(|| builtin::answer(service, request))
+}
+
+/// How the answer to a request ends.
+pub(crate) enum End {
+    Value(Args),
+    Done,
+    Failure(Failure),
+    /// Nothing was done about it.
+    Refusal,
+}
+
+impl End {
+    /// Gives it to the session.
+    pub(crate) fn give(self, request: zerorpc_proto::Request<'_>) {
+        match self {
+            Self::Value(value) => {
+                if let Err(stream_has_begun) = request.reply(value) {
+                    tracing::warn!("an answer is dropped: {stream_has_begun}");
+                }
+            }
+            Self::Done => request.finish(),
+            Self::Refusal => request.refuse(),
+            Self::Failure(Failure { name, message, traceback }) => {
+                request.fail(RemoteFailure { name, message, traceback });
+            }
+        }
+    }
+}
+
+/// A stream that is under way.
+pub(crate) struct Stream {
+    items: Items,
+    /// The item that was turned away.
+    pending: Option<Args>,
+}
+
+impl Stream {
+    pub(crate) fn new(items: Items) -> Self {
+        Self { items, pending: None }
+    }
+
+    /// The next item, or how the stream ends.
+    pub(crate) fn next(&mut self) -> Result<Args, End> {
+        if let Some(item) = self.pending.take() {
+            return Ok(item);
+        }
+        match guarded(|| self.items.next().transpose()) {
+            Ok(Some(item)) => Ok(item),
+            Ok(None) => Err(End::Done),
+            Err(failure) => Err(End::Failure(failure)),
+        }
+    }
+
+    /// Takes an item back for which there was no room.
+    pub(crate) fn put_back(&mut self, item: Args) {
+        self.pending = Some(item);
+    }
+}
+
+/// Runs a service's code; a panic fails the request and nothing else.
+pub(crate) fn guarded<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Err(Failure::new("Panic", text.unwrap_or("the method panicked")))
+    })
+}
