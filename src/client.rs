@@ -5,7 +5,7 @@ mod builder;
 mod pending;
 mod stream;
 
-use std::{collections::VecDeque, sync::Arc, thread::JoinHandle, time::Instant};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use serde::de::DeserializeOwned;
 use zerorpc_proto::{Args, CallId, CallOptions, IntoArgs, Loss};
@@ -20,6 +20,7 @@ use crate::{
     error::{Error, RemoteError},
     link_control::LinkControl,
     socket::Endpoints,
+    sync::JoinHandle,
     thread::join,
 };
 

@@ -22,8 +22,10 @@ mod guard;
 mod io;
 mod leader;
 mod memory;
+#[cfg(all(test, shuttle))]
+mod model;
 mod requests;
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 mod tests;
 mod watchdog;
 

@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 use zerorpc_proto::{Answer, Args, CallId};
 
 use super::{Closed, Driver, Guard, State};
-use crate::sync::{Arc, Condvar, Mutex};
+use crate::sync::{Arc, Condvar, Mutex, thread_local};
 
 /// An answer, and what is known of why there is none.
 pub(crate) type Received = (Answer, Option<Arc<str>>);

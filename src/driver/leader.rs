@@ -37,6 +37,7 @@ impl Driver {
             return state;
         }
         let until = state.due();
+        debug_assert!(state.leader.is_none(), "one leads at a time");
         state.leader = Some(Leader { is_keeper, until });
         self.progress();
         drop(state);

@@ -8,7 +8,7 @@ use crate::sync::{Arc, JoinHandle, Ordering, thread};
 /// How long nothing may be done before the keeper looks whether anything is to be done.
 const TICK: Duration = Duration::from_millis(1);
 /// After how many uneventful ticks the keeper goes to sleep until it is called.
-const PATIENCE: u32 = 100;
+const PATIENCE: u32 = if cfg!(shuttle) { 2 } else { 100 };
 
 /// What others know of the keeper.
 #[derive(Debug, Default)]

@@ -7,7 +7,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread::JoinHandle,
     time::Instant,
 };
 
@@ -20,6 +19,7 @@ use crate::{
     request::{Caller, Request},
     service::Service,
     socket::{Endpoints, Parts, SocketConfig},
+    sync::JoinHandle,
     thread::join,
 };
 

@@ -2,7 +2,6 @@
 
 use std::{
     sync::{Arc, mpsc::Sender},
-    thread::JoinHandle,
     time::Instant,
 };
 
@@ -19,6 +18,7 @@ use crate::{
     home::Home,
     link_control::Linked,
     socket::{Endpoints, Parts, SocketConfig, seed},
+    sync::JoinHandle,
     thread::join,
 };
 

@@ -1,10 +1,13 @@
 //! What the threads of these sockets have in common.
 
-use std::{sync::mpsc::Sender, thread::JoinHandle};
+use std::sync::mpsc::Sender;
 
 use zerorpc_proto::{MonitorEvent, Transport, TransportError};
 
-use crate::error::Error;
+use crate::{
+    error::Error,
+    sync::{JoinHandle, thread},
+};
 
 /// Nothing is received here, but asking is what lets a socket work.
 pub(super) fn settle(transport: &mut dyn Transport) -> Result<(), TransportError> {
@@ -26,7 +29,7 @@ pub(super) fn spawn(
     name: &str,
     run: impl FnOnce() -> Result<(), TransportError> + Send + 'static,
 ) -> Result<JoinHandle<()>, Error> {
-    std::thread::Builder::new()
+    thread::Builder::new()
         .name(name.into())
         .spawn(move || run().unwrap_or_else(|error| tracing::error!("{error}")))
         .map_err(|error| Error::Thread(error.to_string()))
