@@ -281,18 +281,34 @@ const SHARE_OF_WINDOWS: usize = 4;
 
 impl Caller {
     /// The next answer is asked for: grants credit if it is time to. Windows have grown by so many bytes, all together.
+    #[inline]
     pub(crate) fn ask(
         &mut self,
         now: Option<Instant>,
         limits: &Limits,
         grown: &mut usize,
     ) -> Option<u32> {
+        let more = match self.window.is_grant_due() {
+            true => self.next_grant(now, limits, grown),
+            false => None,
+        };
+        self.window.ask(self.inbox.len(), now);
+        more
+    }
+
+    fn next_grant(
+        &mut self,
+        now: Option<Instant>,
+        limits: &Limits,
+        grown: &mut usize,
+    ) -> Option<u32> {
         let (size, reserved) = (self.window.size(), self.window.reserved());
-        let more = self.window.ask(self.inbox.len(), now, || Bounds {
+        let bounds = Bounds {
             items: limits.stream_items,
             bytes: limits.stream_bytes,
             room: (limits.total_bytes / SHARE_OF_WINDOWS).saturating_sub(*grown),
-        });
+        };
+        let more = self.window.next_grant(self.inbox.len(), now, bounds);
         self.grant = self.grant.saturating_add(more.unwrap_or(0));
         *grown = *grown - reserved + self.window.reserved();
         if self.window.size() < size {

@@ -112,42 +112,40 @@ impl Window {
 
     /// Whether asking for the next event grants anything. Never before the first event was consumed, and only when less
     /// than half of the window is out.
+    #[inline]
     pub(crate) fn is_grant_due(&self) -> bool {
         self.consumed_any && u64::from(self.outstanding) * 2 < u64::from(self.size)
     }
 
-    /// The next event is asked for while so many wait: what to grant now, if anything.
-    pub(crate) fn ask(
-        &mut self,
-        waiting: usize,
-        now: Option<Instant>,
-        bounds: impl FnOnce() -> Bounds,
-    ) -> Option<u32> {
+    /// The next event is asked for while so many wait.
+    #[inline]
+    pub(crate) fn ask(&mut self, waiting: usize, now: Option<Instant>) {
         if let Some(growth) = &mut self.growth {
             growth.least = growth.least.min(count(waiting));
+            if waiting == 0 && growth.waiting_since.is_none() && growth.is_edge(self.outstanding) {
+                growth.waiting_since = now;
+            }
         }
-        let more = if self.is_grant_due() { self.grant(waiting, now, bounds()) } else { None };
-        if let Some(growth) = &mut self.growth
-            && waiting == 0
-            && growth.waiting_since.is_none()
-            && growth.is_edge(self.outstanding)
-        {
-            growth.waiting_since = now;
-        }
-        more
     }
 
     /// An event has come.
-    pub(crate) fn arrived(&mut self, now: Instant) {
+    #[inline]
+    pub(crate) fn arrived(&mut self, now: Option<Instant>) {
         if let Some(growth) = &mut self.growth
-            && let Some(since) = growth.waiting_since.take()
+            && growth.waiting_since.is_some()
         {
-            growth.longest_wait = growth.longest_wait.max(now.saturating_duration_since(since));
+            growth.end_wait(now);
         }
     }
 
-    /// A grant is due, unless the window is to be smaller from now on.
-    fn grant(&mut self, waiting: usize, now: Option<Instant>, bounds: Bounds) -> Option<u32> {
+    /// What is granted to whoever asks while a [grant is due](Self::is_grant_due): nothing if the window is to be smaller
+    /// from now on.
+    pub(crate) fn next_grant(
+        &mut self,
+        waiting: usize,
+        now: Option<Instant>,
+        bounds: Bounds,
+    ) -> Option<u32> {
         self.adapt(count(waiting), now, bounds);
         if !self.is_grant_due() {
             return None;
@@ -173,7 +171,7 @@ impl Window {
         let has_waited = !growth.longest_wait.is_zero() && growth.longest_wait * NOTICEABLE >= time;
         let right = match has_waited {
             true => self.size.saturating_mul(2),
-            false => self.size.saturating_sub(growth.least),
+            false => self.size.saturating_sub(growth.least.min(waiting)),
         };
         let by_total = count(bounds.room.saturating_add(growth.reserved) / weight);
         let most = bounds.items.min(count(bounds.bytes / weight));
@@ -187,6 +185,7 @@ impl Window {
     }
 
     /// An event of so many bytes was consumed.
+    #[inline]
     pub(crate) fn consume(&mut self, bytes: usize) {
         self.consumed_any = true;
         self.outstanding = self.outstanding.saturating_sub(1);
@@ -236,6 +235,13 @@ impl Growth {
     /// grant is used up; or may be lost, and nothing has come of that grant yet.
     fn is_edge(&self, outstanding: u32) -> bool {
         outstanding == self.latest || self.items == 0
+    }
+
+    #[cold]
+    fn end_wait(&mut self, now: Option<Instant>) {
+        if let (Some(since), Some(now)) = (self.waiting_since.take(), now) {
+            self.longest_wait = self.longest_wait.max(now.saturating_duration_since(since));
+        }
     }
 
     /// Credit is granted.

@@ -302,17 +302,11 @@ impl Session {
             }
             Meaning::Nothing => return Ok(()),
         };
-        self.deliver(now, at, phase, answer)
+        self.deliver(at, phase, answer)
     }
 
     /// Puts an answer where its reader finds it.
-    fn deliver(
-        &mut self,
-        now: Instant,
-        at: At,
-        phase: Phase,
-        answer: Answer,
-    ) -> Result<(), PeerMisbehaved> {
+    fn deliver(&mut self, at: At, phase: Phase, answer: Answer) -> Result<(), PeerMisbehaved> {
         let limits = &self.config.limits;
         let Some(channel) = self.table.get_mut(at) else { return Ok(()) };
         let Side::Caller(caller) = &mut channel.side else { return Ok(()) };
@@ -327,7 +321,7 @@ impl Session {
         let last = answer.is_last();
         channel.phase = phase;
         caller.timeout = None;
-        caller.window.arrived(now);
+        caller.window.arrived(self.now);
         self.unread_answers += 1;
         caller.inbox.push(answer);
         self.buffered_bytes += size;

@@ -14,16 +14,23 @@ fn epoch() -> Instant {
     *EPOCH
 }
 
+/// Asks while so many wait.
+fn ask(window: &mut Window, waiting: usize, now: Option<Instant>, bounds: Bounds) -> Option<u32> {
+    let more = window.is_grant_due().then(|| window.next_grant(waiting, now, bounds)).flatten();
+    window.ask(waiting, now);
+    more
+}
+
 #[test]
 fn grants_are_the_references() {
     for mut window in [Window::fixed(100), Window::growing(100)] {
         let mut grants = Vec::new();
         for item in 0..300 {
             // The next item is there whenever it is asked for.
-            if let Some(more) = window.ask(1, Some(epoch()), || BOUNDS) {
+            if let Some(more) = ask(&mut window, 1, Some(epoch()), BOUNDS) {
                 grants.push((item, more));
             }
-            window.arrived(epoch());
+            window.arrived(Some(epoch()));
             window.consume(10);
         }
         assert_eq!(grants[..4], [(1, 100), (52, 51), (103, 51), (154, 51)]);
@@ -33,7 +40,7 @@ fn grants_are_the_references() {
 #[test]
 fn a_window_of_one_moves() {
     let mut window = Window::fixed(1);
-    let ask = |window: &mut Window| window.ask(0, Some(epoch()), || BOUNDS);
+    let ask = |window: &mut Window| ask(window, 0, Some(epoch()), BOUNDS);
     assert_eq!(ask(&mut window), None);
     for _ in 0..3 {
         window.consume(10);
@@ -113,7 +120,7 @@ impl Stream {
             self.items.push_back(self.clock + self.trip.as_micros() as u64);
         } else if item == Some(next) {
             self.items.pop_front();
-            self.window.arrived(self.now());
+            self.window.arrived(Some(self.now()));
             if self.inbox == 0 {
                 self.next_read = self.next_read.max(self.clock);
             }
@@ -140,7 +147,7 @@ impl Stream {
     fn ask(&mut self) {
         let room = self.bounds.room.saturating_sub(self.window.reserved());
         let (now, bounds) = (self.now(), Bounds { room, ..self.bounds });
-        if let Some(more) = self.window.ask(self.inbox, Some(now), || bounds) {
+        if let Some(more) = ask(&mut self.window, self.inbox, Some(now), bounds) {
             self.grants.push_back((self.clock + self.trip.as_micros() as u64, u64::from(more)));
         }
     }
@@ -231,7 +238,7 @@ proptest! {
         let (mut sent, mut consumed) = (0_u32, 0_u32);
         for read in reads {
             if read {
-                if let Some(more) = window.ask((sent - consumed) as usize, None, || BOUNDS) {
+                if let Some(more) = ask(&mut window, (sent - consumed) as usize, None, BOUNDS) {
                     credit.grant(more);
                 }
                 if consumed < sent {
@@ -270,7 +277,7 @@ proptest! {
                     }
                     1 if !stream.items.is_empty() => {
                         stream.items.pop_front();
-                        stream.window.arrived(stream.now());
+                        stream.window.arrived(Some(stream.now()));
                         stream.inbox += 1;
                     }
                     2 => if let Some((_, more)) = stream.grants.pop_front() {
