@@ -85,10 +85,16 @@ struct Growth {
     bytes: usize,
     /// The fewest that waited when the reader asked.
     least: u32,
-    /// Since when the reader waits for what credit may be missing for.
+    /// Since when the reader waits.
     waiting_since: Option<Instant>,
-    /// The longest of such waits.
+    /// The longest wait at the edge of what was granted before.
     longest_wait: Duration,
+    /// The longest of all other waits,
+    longest_other: Duration,
+    /// and how much of what was granted before had not come then.
+    missing: u32,
+    /// How much that was at the last of those waits that was long: it may be lost, and the edge be there.
+    lost: u32,
     /// By how many bytes the window has grown.
     reserved: usize,
 }
@@ -122,7 +128,7 @@ impl Window {
     pub(crate) fn ask(&mut self, waiting: usize, now: Option<Instant>) {
         if let Some(growth) = &mut self.growth {
             growth.least = growth.least.min(count(waiting));
-            if waiting == 0 && growth.waiting_since.is_none() && growth.is_edge(self.outstanding) {
+            if waiting == 0 && growth.waiting_since.is_none() {
                 growth.waiting_since = now;
             }
         }
@@ -134,7 +140,7 @@ impl Window {
         if let Some(growth) = &mut self.growth
             && growth.waiting_since.is_some()
         {
-            growth.end_wait(now);
+            growth.end_wait(now, self.outstanding.saturating_sub(growth.latest));
         }
     }
 
@@ -168,11 +174,14 @@ impl Window {
         let (Some(growth), Some(now)) = (&mut self.growth, now) else { return };
         let weight = (growth.bytes / growth.items.max(1) as usize).max(1);
         let time = now.saturating_duration_since(growth.granted_at);
-        let has_waited = !growth.longest_wait.is_zero() && growth.longest_wait * NOTICEABLE >= time;
-        let right = match has_waited {
+        let is_long = |wait: Duration| !wait.is_zero() && wait * NOTICEABLE >= time;
+        let right = match is_long(growth.longest_wait) {
             true => self.size.saturating_mul(2),
             false => self.size.saturating_sub(growth.least.min(waiting)),
         };
+        if is_long(growth.longest_other) {
+            growth.lost = growth.missing;
+        }
         let by_total = count(bounds.room.saturating_add(growth.reserved) / weight);
         let most = bounds.items.min(count(bounds.bytes / weight));
         let most = most.min(by_total.saturating_add(growth.start)).max(growth.start);
@@ -181,7 +190,8 @@ impl Window {
         self.size = right.clamp(growth.start, most).max(least);
         growth.reserved = (self.size - growth.start) as usize * weight;
         // Nothing more is seen before the next grant.
-        (growth.least, growth.longest_wait) = (0, Duration::ZERO);
+        growth.least = 0;
+        (growth.longest_wait, growth.longest_other) = Default::default();
     }
 
     /// An event of so many bytes was consumed.
@@ -227,26 +237,28 @@ impl Growth {
             least: u32::MAX,
             waiting_since: None,
             longest_wait: Duration::ZERO,
+            longest_other: Duration::ZERO,
+            missing: 0,
+            lost: 0,
             reserved: 0,
         }
     }
 
-    /// Whether a sender may stand still for want of credit, where nothing is left to read: everything before the latest
-    /// grant is used up; or may be lost, and nothing has come of that grant yet.
-    fn is_edge(&self, outstanding: u32) -> bool {
-        outstanding == self.latest || self.items == 0
-    }
-
-    #[cold]
-    fn end_wait(&mut self, now: Option<Instant>) {
-        if let (Some(since), Some(now)) = (self.waiting_since.take(), now) {
-            self.longest_wait = self.longest_wait.max(now.saturating_duration_since(since));
+    /// An event has come for which the reader waited, when so much of what was granted before the latest grant had not.
+    fn end_wait(&mut self, now: Option<Instant>, missing: u32) {
+        let (Some(since), Some(now)) = (self.waiting_since.take(), now) else { return };
+        let wait = now.saturating_duration_since(since);
+        if missing == 0 || missing == self.lost {
+            self.longest_wait = self.longest_wait.max(wait);
+        } else if wait > self.longest_other {
+            (self.longest_other, self.missing) = (wait, missing);
         }
     }
 
     /// Credit is granted.
     fn begin(&mut self, more: u32, now: Instant) {
-        *self = Self { reserved: self.reserved, ..Self::new(self.start, more, now) };
+        let Self { start, lost, reserved, .. } = *self;
+        *self = Self { lost, reserved, ..Self::new(start, more, now) };
     }
 }
 

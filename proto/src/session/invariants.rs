@@ -32,7 +32,7 @@ impl Session {
 
     fn check_sums(&self, channels: &[(At, &Channel)]) {
         let sum = |of: &dyn Fn(&Channel) -> usize| channels.iter().map(|(_, it)| of(it)).sum();
-        let sums: [(&str, usize, usize); 5] = [
+        let sums: [(&str, usize, usize); 6] = [
             ("buffered_bytes", self.buffered_bytes, sum(&Channel::held_bytes)),
             ("unsent_bytes", self.unsent_bytes, sum(&|it| it.unsent)),
             (
@@ -44,6 +44,14 @@ impl Session {
                 }),
             ),
             ("unread_answers", self.unread_answers, sum(&unread)),
+            (
+                "grown_bytes",
+                self.grown_bytes,
+                sum(&|it| match &it.side {
+                    Side::Caller(caller) => caller.window.reserved(),
+                    Side::Server(_) => 0,
+                }),
+            ),
             ("loose_bytes", self.loose_bytes, self.loose.iter().map(outbound::Loose::weight).sum()),
         ];
         for (name, kept, counted) in sums {

@@ -7,12 +7,14 @@ use bytes::Bytes;
 use super::prng::Prng;
 
 /// How a connection behaves.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct LinkProfile {
     /// How long a message is on its way at least.
     pub latency: Duration,
     /// How much longer it may be.
     pub jitter: Duration,
+    /// How long it takes to put one on its way: the next waits as long.
+    pub per_message: Duration,
 }
 
 /// One connection between two nodes.
@@ -26,6 +28,8 @@ pub(super) struct Link {
     /// Nothing moves before.
     pub(super) stalled_until: Instant,
     profile: LinkProfile,
+    /// When the next message can be put on its way, in either direction.
+    free: [Instant; 2],
     /// When the last message arrives, in either direction.
     last: [Instant; 2],
 }
@@ -53,9 +57,15 @@ impl Network {
         ends: [usize; 2],
         profile: LinkProfile,
     ) -> usize {
-        let link =
-            Link { ends, up: true, silent: false, stalled_until: now, profile, last: [now; 2] };
-        self.links.push(link);
+        self.links.push(Link {
+            ends,
+            up: true,
+            silent: false,
+            stalled_until: now,
+            profile,
+            free: [now; 2],
+            last: [now; 2],
+        });
         self.links.len() - 1
     }
 
@@ -74,7 +84,8 @@ impl Network {
         let way = usize::from(link.ends[1] == from);
         let jitter = prng.below(link.profile.jitter.as_micros() as u64 + 1);
         let takes = link.profile.latency + Duration::from_micros(jitter);
-        let arrival = (now.max(link.stalled_until) + takes).max(link.last[way]);
+        link.free[way] = now.max(link.stalled_until).max(link.free[way]) + link.profile.per_message;
+        let arrival = (link.free[way] + takes).max(link.last[way]);
         link.last[way] = arrival;
         self.sent += 1;
         let flight = Flight { link: number, to: link.ends[1 - way], frames };

@@ -12,3 +12,4 @@ mod memory;
 mod peers;
 mod routes;
 mod scenario;
+mod streams;

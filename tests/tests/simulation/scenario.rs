@@ -31,7 +31,8 @@ struct Resident {
 
 fn profile(prng: &mut Prng) -> LinkProfile {
     let milliseconds = |range, prng: &mut Prng| Duration::from_millis(prng.below(range));
-    LinkProfile { latency: milliseconds(60, prng), jitter: milliseconds(100, prng) }
+    let (latency, jitter) = (milliseconds(60, prng), milliseconds(100, prng));
+    LinkProfile { latency, jitter, ..LinkProfile::default() }
 }
 
 fn scenario(seed: u64, faults: bool) -> Scenario {
