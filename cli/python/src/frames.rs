@@ -3,7 +3,10 @@
 //! A frame is a head of 17 bytes (length of the body, number of the call, kind) and a body: one msgpack
 //! value, or nothing. `wire.py` is the other half.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::{
+    io::{self, BufRead, BufReader, Read},
+    process::ChildStdout,
+};
 
 use bytes::Bytes;
 use rmpv::{Value, encode::write_value};
@@ -46,6 +49,9 @@ pub(super) enum Kind {
 const CALL: u8 = 16;
 const CREDIT: u8 = 17;
 const CANCEL: u8 = 18;
+
+/// The pipe that the child writes to, for one reader.
+pub(super) type Output = BufReader<ChildStdout>;
 
 /// One frame from the child.
 #[derive(Debug)]

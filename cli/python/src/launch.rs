@@ -10,19 +10,19 @@ use std::{
         unix::process::CommandExt,
     },
     path::Path,
-    process::{ChildStdout, Command, Stdio},
+    process::{Command, Stdio},
 };
 
 use rustix::io::{FdFlags, fcntl_setfd};
 
 use super::{
-    catalogue::Catalogue,
     error::PythonError,
-    frames::{self, Kind},
+    frames::{self, Kind, Output},
     options::{Concurrency, PythonOptions},
     outgoing::Outgoing,
     process::Process,
     queue::Mode,
+    service_info::ServiceInfo,
     sources::{BRIDGE, LOADER, PACKAGE},
 };
 
@@ -30,9 +30,6 @@ use super::{
 /// the loader, which comes first on that pipe behind its length.
 const BOOTSTRAP: &str =
     "import os; pipe = open(os.dup(0), 'rb'); exec(pipe.read(int(pipe.readline())))";
-
-/// The child's end of the conversation, for one reader.
-pub(super) type Output = BufReader<ChildStdout>;
 
 /// Starts the interpreter, and hands it what it needs to load the module. It says how that went by its first frame.
 pub(super) fn spawn(
@@ -76,7 +73,7 @@ pub(super) fn load(
     output: &mut Output,
     options: &PythonOptions,
     outgoing: &Outgoing,
-) -> Result<Option<(Catalogue, Mode)>, PythonError> {
+) -> Result<Option<(ServiceInfo, Mode)>, PythonError> {
     let frame = loop {
         let Ok(Some(frame)) = frames::read(output) else { return Ok(None) };
         // The module may make calls already while it is being imported.
@@ -84,9 +81,9 @@ pub(super) fn load(
         outgoing.handle(kind, frame.call, frame.body);
     };
     match frame.kind {
-        Kind::Ready => Ok(Catalogue::decode(&frame.body).zip(mode(frame.call, options))),
+        Kind::Ready => Ok(ServiceInfo::decode(&frame.body).zip(mode(frame.call, options))),
         Kind::Refused => {
-            let [reason, traceback] = super::catalogue::texts(&frame.body);
+            let [reason, traceback] = super::service_info::texts(&frame.body);
             Err(PythonError::Refused { target: target.to_owned(), reason, traceback })
         }
         _ => Ok(None),

@@ -54,7 +54,7 @@
 // - `queue` holds the calls that wait, and knows which the child has begun; `notice` tells who waits for long;
 // - `supervisor` keeps a child alive, and has the one thread of all this, which `pipes` moves frames on;
 // - `call` is one call or stream, `mailbox` what was answered to it, `delivery` passes that on to its caller;
-// - `catalogue` is what the child tells of its methods;
+// - `service_info` is what the child tells of its methods;
 // - `outgoing` holds the sockets that the module opens, and makes its calls;
 // - `service` is the adapter to `zerorpc::Service`.
 //
@@ -66,7 +66,6 @@
 // requests that wait.
 
 mod call;
-mod catalogue;
 mod delivery;
 mod error;
 mod frames;
@@ -80,6 +79,7 @@ mod pipes;
 mod process;
 mod queue;
 mod service;
+mod service_info;
 mod sources;
 mod supervisor;
 

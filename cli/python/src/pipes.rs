@@ -17,11 +17,10 @@ use tracing::{error, warn};
 use zerorpc::send_together;
 
 use super::{
-    catalogue,
-    frames::{self, Frame, Kind},
-    launch::Output,
+    frames::{self, Frame, Kind, Output},
     mailbox::{Mailbox, Message},
     process::Process,
+    service_info,
     supervisor::{State, Supervisor},
 };
 
@@ -211,7 +210,7 @@ fn accept(state: &mut State, frame: Frame, now: Instant, is_quiet: bool) -> Opti
         Kind::Value => return Some((queue.end(call)?, Message::Value(body))),
         Kind::Done => return Some((queue.end(call)?, Message::Done)),
         Kind::Failure => {
-            let (failure, is_raised) = catalogue::failure(&body);
+            let (failure, is_raised) = service_info::failure(&body);
             let is_withdrawn = queue.is_withdrawn(call) && !is_raised;
             let (method, mailbox) = queue.end_with_method(call)?;
             if is_raised && !is_quiet {

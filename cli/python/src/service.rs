@@ -90,11 +90,11 @@ impl Drop for PythonService {
 
 impl Service for PythonService {
     fn name(&self) -> String {
-        self.supervisor.catalogue().name.clone()
+        self.supervisor.service_info().name.clone()
     }
 
     fn methods(&self) -> Result<Vec<Method>, Failure> {
-        Ok(self.supervisor.catalogue().methods.clone())
+        Ok(self.supervisor.service_info().methods.clone())
     }
 
     fn call(&self, request: &Request) -> Result<Reply, Failure> {

@@ -14,10 +14,9 @@ use zerorpc::{Context, Failure};
 
 use super::{
     call::PythonCall,
-    catalogue::Catalogue,
     error::PythonError,
-    frames,
-    launch::{self, Output},
+    frames::{self, Output},
+    launch,
     mailbox::{fail, unbegun},
     notice::JamNotice,
     options::PythonOptions,
@@ -25,6 +24,7 @@ use super::{
     pipes::{self, PipeLoop, Wake},
     process::Process,
     queue::{CallQueue, Cancelled},
+    service_info::ServiceInfo,
 };
 
 mod ending;
@@ -55,7 +55,7 @@ pub(super) struct State {
     pub(super) process: Option<Process>,
     /// The sockets that it has opened. Dropped without the lock, which it may wait for.
     pub(super) outgoing: Option<Arc<Outgoing>>,
-    catalogue: Arc<Catalogue>,
+    service_info: Arc<ServiceInfo>,
     /// Why the last child, or attempt to start one, failed.
     trouble: String,
     pub(super) notice: JamNotice,
@@ -112,7 +112,7 @@ impl Supervisor {
                 queue: CallQueue::new(options.pool_size),
                 process: None,
                 outgoing: None,
-                catalogue: Arc::default(),
+                service_info: Arc::default(),
                 trouble: String::new(),
                 notice: JamNotice::default(),
                 is_unwatched: false,
@@ -131,8 +131,8 @@ impl Supervisor {
     }
 
     /// What the running child, or the last one, has told of its methods.
-    pub(super) fn catalogue(&self) -> Arc<Catalogue> {
-        Arc::clone(&self.state.lock().catalogue)
+    pub(super) fn service_info(&self) -> Arc<ServiceInfo> {
+        Arc::clone(&self.state.lock().service_info)
     }
 
     /// Begins a call, or lets it wait for its turn; never blocks.
@@ -350,8 +350,8 @@ impl Supervisor {
             state.outgoing = None;
         }
         match loaded {
-            Ok(Some((catalogue, mode))) => {
-                state.catalogue = Arc::new(catalogue);
+            Ok(Some((service_info, mode))) => {
+                state.service_info = Arc::new(service_info);
                 state.queue.set_mode(mode);
                 if state.phase == Phase::Loading {
                     state.phase = Phase::Running;

@@ -6,12 +6,12 @@ use zerorpc::{Argument, Failure, Method, Signature};
 
 /// The name and the methods of the served object.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Catalogue {
+pub(super) struct ServiceInfo {
     pub(super) name: String,
     pub(super) methods: Vec<Method>,
 }
 
-impl Catalogue {
+impl ServiceInfo {
     /// Reads `[name, [[method, doc, signature]...]]`, where a signature is nil or
     /// `[[[argument, default?]...], varargs, keywords, keyword-only arguments as the first?]`.
     pub(super) fn decode(body: &[u8]) -> Option<Self> {
@@ -123,8 +123,8 @@ mod tests {
                 ]),
             ]),
         ]));
-        let catalogue = Catalogue::decode(&body).expect("is a catalogue");
-        assert_eq!(catalogue.name, "time");
+        let info = ServiceInfo::decode(&body).expect("describes a service");
+        assert_eq!(info.name, "time");
         let signature = Signature {
             arguments: vec![
                 Argument { name: "a".into(), default: None },
@@ -139,15 +139,15 @@ mod tests {
         let keyword_only = vec![Argument { name: "c".into(), default: Some(3.into()) }];
         let signature = Signature { keyword_only, ..Signature::default() };
         let h = Method { name: "h".into(), doc: None, signature: Some(signature) };
-        assert_eq!(catalogue.methods, [f, g, h]);
+        assert_eq!(info.methods, [f, g, h]);
     }
 
     #[test]
-    fn anything_else_is_no_catalogue() {
+    fn anything_else_describes_no_service() {
         for value in [Value::Nil, listed([]), listed(["x".into(), Value::Nil])] {
-            assert_eq!(Catalogue::decode(&encode(&value)), None, "{value}");
+            assert_eq!(ServiceInfo::decode(&encode(&value)), None, "{value}");
         }
-        assert_eq!(Catalogue::decode(b""), None);
+        assert_eq!(ServiceInfo::decode(b""), None);
     }
 
     #[test]
