@@ -11,7 +11,7 @@ use super::{
 };
 
 /// How long calls wait before it is told.
-const PATIENCE: Duration = Duration::from_secs(5);
+const JAM_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Says once for each method that calls wait for it.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ impl JamNotice {
         current: Option<Current>,
         now: Instant,
     ) -> Option<String> {
-        let jam = queue.jam(now, PATIENCE, current.map(|current| current.number))?;
+        let jam = queue.jam(now, JAM_PATIENCE, current.map(|current| current.number))?;
         if !self.told.insert(jam.method.clone()) {
             return None;
         }

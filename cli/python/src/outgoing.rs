@@ -1,11 +1,11 @@
 //! Sockets that served code opens: they live here, and are worked through frames.
 //!
-//! One thread, the desk, does all of it: it takes what the child sends, polls the calls that are under way, and is the
+//! One thread, the dispatcher, does all of it: it takes what the child sends, polls the calls that are under way, and is the
 //! only one to write to the child. So whoever reads from the child never waits, neither for a peer nor for a child that
 //! does not read, and what concerns one call stays in order.
 
 mod answers;
-mod desk;
+mod dispatcher;
 mod emitter;
 mod orders;
 mod socket;
@@ -22,7 +22,7 @@ use std::{
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use desk::{Desk, Event};
+use dispatcher::{Dispatcher, Event};
 
 /// How long the end may take: a pusher lingers for a second, for what was not sent yet.
 const GRACE: Duration = Duration::from_secs(2);
@@ -44,9 +44,9 @@ impl Outgoing {
     pub(super) fn new(send: impl Fn(u8, u64, Bytes) + Send + 'static) -> io::Result<Self> {
         let (events, inbox) = channel();
         let (guard, ended) = channel();
-        let desk = Desk::new(Box::new(send), events.clone());
+        let dispatcher = Dispatcher::new(Box::new(send), events.clone());
         thread::Builder::new().name("zerorpc-outgoing".into()).spawn(move || {
-            desk.run(&inbox);
+            dispatcher.run(&inbox);
             drop::<Sender<()>>(guard);
         })?;
         Ok(Self { events, ended: Mutex::new(ended) })

@@ -155,7 +155,7 @@ impl Supervisor {
             }
         }
         let trouble = if lost.is_empty() { String::new() } else { state.trouble.clone() };
-        self.attend(&state);
+        self.wake_reader(&state);
         // Calls take the lock when they end.
         drop(state);
         fail(lost, &unbegun(&trouble));
@@ -173,7 +173,7 @@ impl Supervisor {
             }
             Cancelled::ByChild => {
                 state.send(frames::cancel(number));
-                self.attend(&state);
+                self.wake_reader(&state);
             }
             Cancelled::Ended => {}
         }
@@ -183,7 +183,7 @@ impl Supervisor {
     pub(super) fn grant(&self, number: u64, items: u64, bytes: u64) {
         let mut state = self.state.lock();
         state.send(frames::credit(number, items, bytes));
-        self.attend(&state);
+        self.wake_reader(&state);
     }
 
     /// How many calls somebody waits for.
@@ -193,7 +193,7 @@ impl Supervisor {
 
     /// Calls the reading thread where it does not look in by itself: for what the pipe has no room for, and when calls
     /// begin to come after a while without any.
-    fn attend(&self, state: &State) {
+    fn wake_reader(&self, state: &State) {
         let is_blocked = state.process.as_ref().is_some_and(|it| it.blocked_input().is_some());
         if is_blocked || state.is_unwatched && state.queue.has_unbegun() {
             self.wake.wake();

@@ -11,15 +11,15 @@ use std::{
 
 use zerorpc::{Error, LinkControl, Publisher, Pusher};
 
-use super::{desk::Event, orders::Message};
+use super::{dispatcher::Event, orders::Message};
 
 /// A socket that only sends.
-pub(super) enum Outlet {
+pub(super) enum OneWaySender {
     Pusher(Pusher),
     Publisher(Publisher),
 }
 
-impl Outlet {
+impl OneWaySender {
     pub(super) fn endpoints(&self) -> &[String] {
         match self {
             Self::Pusher(pusher) => pusher.endpoints(),
@@ -54,24 +54,24 @@ impl Outlet {
 
 /// Sends events, one after the other.
 pub(super) struct Emitter {
-    pub(super) outlet: Arc<Outlet>,
+    pub(super) sender: Arc<OneWaySender>,
     jobs: Sender<(u64, Message)>,
     thread: JoinHandle<()>,
 }
 
 impl Emitter {
-    /// Starts the thread; it reports each event to the desk.
-    pub(super) fn start(outlet: Outlet, desk: Sender<Event>) -> io::Result<Self> {
-        let outlet = Arc::new(outlet);
+    /// Starts the thread; it reports each event to the dispatcher.
+    pub(super) fn start(sender: OneWaySender, dispatcher: Sender<Event>) -> io::Result<Self> {
+        let sender = Arc::new(sender);
         let (jobs, inbox) = channel::<(u64, Message)>();
-        let socket = Arc::clone(&outlet);
+        let socket = Arc::clone(&sender);
         let thread = thread::Builder::new().name("zerorpc-emitter".into()).spawn(move || {
             for (number, event) in inbox {
                 // Fails after the end only.
-                let _ = desk.send(Event::Emitted { number, outcome: socket.emit(&event) });
+                let _ = dispatcher.send(Event::Emitted { number, outcome: socket.emit(&event) });
             }
         })?;
-        Ok(Self { outlet, jobs, thread })
+        Ok(Self { sender, jobs, thread })
     }
 
     /// Sends an event, after those before it.
@@ -82,7 +82,7 @@ impl Emitter {
 
     /// Closes the socket; what waits to be sent is refused. The thread, which is returned, lingers a moment.
     pub(super) fn close(self) -> JoinHandle<()> {
-        self.outlet.close();
+        self.sender.close();
         self.thread
     }
 }

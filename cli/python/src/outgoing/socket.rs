@@ -7,8 +7,8 @@ use zerorpc::{
 };
 
 use super::{
-    desk::Event,
-    emitter::{Emitter, Outlet},
+    dispatcher::Event,
+    emitter::{Emitter, OneWaySender},
     orders::{Change, Choices, Link, Message, Role},
 };
 
@@ -32,13 +32,13 @@ impl Socket {
     pub(super) fn link(
         &mut self,
         link: &Link,
-        desk: &Sender<Event>,
+        dispatcher: &Sender<Event>,
     ) -> Result<Option<String>, Error> {
         let Link { change, endpoint, .. } = link;
         let links = match &self.open {
             Some(Open::Client(client)) => client.links(),
-            Some(Open::Emitter(emitter)) => emitter.outlet.links(),
-            None => return self.open(*change, endpoint, desk),
+            Some(Open::Emitter(emitter)) => emitter.sender.links(),
+            None => return self.open(*change, endpoint, dispatcher),
         };
         relink(&links, *change, endpoint)
     }
@@ -47,7 +47,7 @@ impl Socket {
         &mut self,
         change: Change,
         endpoint: &str,
-        desk: &Sender<Event>,
+        dispatcher: &Sender<Event>,
     ) -> Result<Option<String>, Error> {
         if let Change::Unbind | Change::Disconnect = change {
             return Err(Error::NoEndpoint);
@@ -55,18 +55,18 @@ impl Socket {
         let binds = change == Change::Bind;
         let links = SocketConfig::new();
         let links = if binds { links.bind(endpoint) } else { links.connect(endpoint) };
-        let outlet = match self.choices.role {
+        let sender = match self.choices.role {
             Role::Client => {
                 let client = self.client(endpoint, binds)?;
                 let bound = client.endpoints().first().cloned();
                 self.open = Some(Open::Client(client));
                 return Ok(bound.or_else(|| Some(endpoint.to_owned())));
             }
-            Role::Pusher => Outlet::Pusher(Pusher::open(&links)?),
-            Role::Publisher => Outlet::Publisher(Publisher::open(&links)?),
+            Role::Pusher => OneWaySender::Pusher(Pusher::open(&links)?),
+            Role::Publisher => OneWaySender::Publisher(Publisher::open(&links)?),
         };
-        let bound = outlet.endpoints().first().cloned();
-        let emitter = Emitter::start(outlet, desk.clone())
+        let bound = sender.endpoints().first().cloned();
+        let emitter = Emitter::start(sender, dispatcher.clone())
             .map_err(|error| Error::Thread(error.to_string()))?;
         self.open = Some(Open::Emitter(emitter));
         Ok(bound.or_else(|| Some(endpoint.to_owned())))
@@ -98,7 +98,7 @@ impl Socket {
         }
     }
 
-    /// Sends an event, which the desk hears of.
+    /// Sends an event, which the dispatcher hears of.
     pub(super) fn emit(&self, number: u64, event: Message) -> Result<(), Error> {
         match &self.open {
             Some(Open::Emitter(emitter)) => {

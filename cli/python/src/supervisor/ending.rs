@@ -20,7 +20,7 @@ impl Supervisor {
         for number in ahead {
             state.send(frames::cancel(number));
         }
-        self.attend(&state);
+        self.wake_reader(&state);
         drop(state);
         give_back(waiting);
     }

@@ -22,11 +22,11 @@ fn run(program: &str, arguments: &[&str]) {
         .stdout(Stdio::piped())
         .spawn()
         .expect("Python starts");
-    attend(&mut child);
+    read_loop(&mut child);
     assert!(child.wait().expect("it ends").success(), "{program}");
 }
 
-fn attend(child: &mut Child) {
+fn read_loop(child: &mut Child) {
     let input = Arc::new(Mutex::new(child.stdin.take().expect("a pipe")));
     let outgoing = Outgoing::new(move |kind, number, body: Bytes| {
         let head = [&(body.len() as u64).to_be_bytes()[..], &number.to_be_bytes(), &[kind]];

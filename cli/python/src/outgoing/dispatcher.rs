@@ -26,7 +26,7 @@ use super::{
 /// How many items of a stream the child takes unasked (`link.py`).
 const WINDOW: u64 = 64;
 
-/// Something for the desk to do.
+/// Something for the dispatcher to do.
 #[derive(Debug)]
 pub(super) enum Event {
     /// The child has sent a frame.
@@ -42,7 +42,7 @@ pub(super) enum Event {
 type Send = Box<dyn Fn(u8, u64, Bytes) + std::marker::Send>;
 
 /// Everything that is open, by the child's numbers.
-pub(super) struct Desk {
+pub(super) struct Dispatcher {
     send: Send,
     events: Sender<Event>,
     sockets: HashMap<u64, Socket>,
@@ -57,7 +57,7 @@ struct Request {
     stage: Stage,
     /// How many items the child takes.
     credit: u64,
-    bell: Arc<Bell>,
+    notifier: Arc<Notifier>,
 }
 
 enum Stage {
@@ -65,24 +65,24 @@ enum Stage {
     Streaming(RawStream),
 }
 
-/// Calls the desk to a request.
-struct Bell {
+/// Wakes the dispatcher for a request.
+struct Notifier {
     number: u64,
     events: Sender<Event>,
-    /// It has rung, and the desk has not looked yet.
-    rung: AtomicBool,
+    /// It has told, and the dispatcher has not looked yet.
+    is_notified: AtomicBool,
 }
 
-impl Wake for Bell {
+impl Wake for Notifier {
     fn wake(self: Arc<Self>) {
-        if !self.rung.swap(true, Ordering::AcqRel) {
+        if !self.is_notified.swap(true, Ordering::AcqRel) {
             // Fails after the end only.
             let _ = self.events.send(Event::Ready(self.number));
         }
     }
 }
 
-impl Desk {
+impl Dispatcher {
     pub(super) fn new(send: Send, events: Sender<Event>) -> Self {
         Self {
             send,
@@ -169,9 +169,10 @@ impl Desk {
         match begun {
             Ok(pending) => {
                 let events = self.events.clone();
-                let bell = Arc::new(Bell { number, events, rung: AtomicBool::new(false) });
+                let notifier =
+                    Arc::new(Notifier { number, events, is_notified: AtomicBool::new(false) });
                 let stage = Stage::Asked(pending);
-                let request = Request { socket: call.socket, stage, credit: WINDOW, bell };
+                let request = Request { socket: call.socket, stage, credit: WINDOW, notifier };
                 self.requests.insert(number, request);
                 self.advance(number);
             }
@@ -242,11 +243,11 @@ impl Desk {
 }
 
 impl Request {
-    /// The next frame for the child, if there is one that it takes. Otherwise the bell rings when there is.
+    /// The next frame for the child, if there is one that it takes. Otherwise the notifier rings when there is.
     fn poll(&mut self) -> Poll<(u8, Bytes)> {
         // First, so that what comes while it looks is not missed.
-        self.bell.rung.store(false, Ordering::Release);
-        let waker = Waker::from(Arc::clone(&self.bell));
+        self.notifier.is_notified.store(false, Ordering::Release);
+        let waker = Waker::from(Arc::clone(&self.notifier));
         let mut context = Context::from_waker(&waker);
         match &mut self.stage {
             Stage::Asked(pending) => {
