@@ -5,7 +5,7 @@ use std::{ffi::OsString, iter, num::NonZeroUsize, sync::LazyLock, time::Duration
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use zerorpc::{DEFAULT_POOL_SIZE, TransportKind};
 
-use crate::{exit::Exit, forms};
+use crate::{exit::Exit, extended_json};
 
 const USAGE: &str = "\
 zerorpc [OPTIONS] ADDRESS [COMMAND [PARAMS]...]
@@ -35,7 +35,7 @@ static DEFAULT_POOL: LazyLock<String> = LazyLock::new(|| DEFAULT_POOL_SIZE.to_st
     version,
     override_usage = USAGE,
     after_help = EXAMPLES,
-    after_long_help = format!("{EXAMPLES}\n\n{}\n\n{}", forms::HELP, Exit::HELP),
+    after_long_help = format!("{EXAMPLES}\n\n{}\n\n{}", extended_json::HELP, Exit::HELP),
     infer_long_args = true,
     allow_negative_numbers = true,
     args_override_self = true,

@@ -9,17 +9,18 @@ use rmpv::Value;
 use zerorpc::{Answer, Args, Client, HeartbeatMode};
 
 use crate::{
-    exit::Stop,
-    inspect, notices,
+    exit::CliError,
+    inspect,
     plan::{ClientPlan, Link, Plan, Task},
     render::Printer,
+    status,
 };
 
 /// Does what the plan says and prints the results.
 ///
 /// # Errors
 /// Whatever keeps it from success; results that had arrived before are printed all the same.
-pub(crate) fn run(plan: &Plan, role: &ClientPlan) -> Result<(), Stop> {
+pub(crate) fn run(plan: &Plan, role: &ClientPlan) -> Result<(), CliError> {
     let client = open(plan, role)?;
     let mut printer = Printer::new(io::stdout().lock());
     match &role.task {
@@ -38,7 +39,7 @@ pub(crate) fn run(plan: &Plan, role: &ClientPlan) -> Result<(), Stop> {
     Ok(())
 }
 
-fn open(plan: &Plan, role: &ClientPlan) -> Result<Client, Stop> {
+fn open(plan: &Plan, role: &ClientPlan) -> Result<Client, CliError> {
     let mode = match role.active_heartbeat {
         true => HeartbeatMode::Active,
         false => HeartbeatMode::Passive,
@@ -50,35 +51,35 @@ fn open(plan: &Plan, role: &ClientPlan) -> Result<Client, Stop> {
         .heartbeat_mode(mode)
         .socket_options(plan.socket_options());
     for link in &plan.links {
-        notices::announce(link);
+        status::announce(link);
         builder = match link {
             Link::Bind(address) => builder.bind(address),
             Link::Connect(address) => builder.connect(address),
         };
     }
     let client = builder.build()?;
-    notices::announce_choices(&plan.links, client.endpoints());
+    status::announce_choices(&plan.links, client.endpoints());
     Ok(client)
 }
 
 /// A call whose answer must be a single value.
-fn ask(client: &Client, method: &str, params: &[Value]) -> Result<Value, Stop> {
+fn ask(client: &Client, method: &str, params: &[Value]) -> Result<Value, CliError> {
     match request(client, method, params)? {
         Answer::Value(value) => decode(&value),
         Answer::Stream(_) => {
-            Err(Stop::failed(format!("{method} answered with a stream instead of one value")))
+            Err(CliError::failed(format!("{method} answered with a stream instead of one value")))
         }
     }
 }
 
-fn request(client: &Client, method: &str, params: &[Value]) -> Result<Answer, Stop> {
+fn request(client: &Client, method: &str, params: &[Value]) -> Result<Answer, CliError> {
     let params = Args::encode_params(params).map_err(|error| {
-        Stop::failed(format!("the parameters of {method} cannot be sent: {error}"))
+        CliError::failed(format!("the parameters of {method} cannot be sent: {error}"))
     })?;
     Ok(client.call(method, params)?)
 }
 
-fn decode(args: &Args) -> Result<Value, Stop> {
+fn decode(args: &Args) -> Result<Value, CliError> {
     rmpv::decode::read_value(&mut &args.as_bytes()[..])
-        .map_err(|error| Stop::failed(format!("the result cannot be read: {error}")))
+        .map_err(|error| CliError::failed(format!("the result cannot be read: {error}")))
 }

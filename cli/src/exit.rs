@@ -56,13 +56,13 @@ impl From<Exit> for ExitCode {
 
 /// Why the command stops before its work is done: what to tell, and the code to leave with.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Stop {
+pub(crate) struct CliError {
     pub(crate) exit: Exit,
     /// For people; several lines when it carries a remote traceback. Empty when there is nothing to tell.
     pub(crate) message: String,
 }
 
-impl Stop {
+impl CliError {
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self { exit, message: message.into() }
     }
@@ -73,7 +73,7 @@ impl Stop {
     }
 }
 
-impl From<io::Error> for Stop {
+impl From<io::Error> for CliError {
     /// For errors of standard output. Nobody reading on (`| head -1`) is no failure and needs no words.
     fn from(error: io::Error) -> Self {
         match error.kind() {
@@ -83,7 +83,7 @@ impl From<io::Error> for Stop {
     }
 }
 
-impl From<zerorpc::Error> for Stop {
+impl From<zerorpc::Error> for CliError {
     fn from(error: zerorpc::Error) -> Self {
         let exit = match &error {
             zerorpc::Error::Remote(error) => {

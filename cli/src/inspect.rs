@@ -5,7 +5,7 @@ use std::fmt::Write;
 use rmpv::Value;
 
 use crate::{
-    exit::{Exit, Stop},
+    exit::{CliError, Exit},
     render::remote::printable,
 };
 
@@ -23,10 +23,10 @@ pub(crate) enum Question {
 }
 
 /// Calls a method of the service and gives back its value.
-pub(crate) type Ask<'a> = dyn FnMut(&str, Vec<Value>) -> Result<Value, Stop> + 'a;
+pub(crate) type Ask<'a> = dyn FnMut(&str, Vec<Value>) -> Result<Value, CliError> + 'a;
 
 /// Asks the service, and lays the answer out as text that ends with a newline.
-pub(crate) fn answer(question: &Question, ask: &mut Ask<'_>) -> Result<String, Stop> {
+pub(crate) fn answer(question: &Question, ask: &mut Ask<'_>) -> Result<String, CliError> {
     let service = match ask("_zerorpc_inspect", vec![]) {
         Ok(description) => Service::read(&description)?,
         Err(stop) if stop.exit == Exit::Remote => Service::gather(question, ask)?,
@@ -55,7 +55,7 @@ struct Method {
 impl Service {
     /// Asks one by one, where describing the whole service failed: because it is too old for that, or because
     /// one of its default values cannot be sent. Asks for no more than is shown.
-    fn gather(question: &Question, ask: &mut Ask<'_>) -> Result<Self, Stop> {
+    fn gather(question: &Question, ask: &mut Ask<'_>) -> Result<Self, CliError> {
         let name = remote_only(ask("_zerorpc_name", vec![]))?;
         let name = name.as_ref().and_then(read::text).unwrap_or_else(|| read::NAMELESS.to_owned());
         let mut methods = Vec::new();
@@ -134,13 +134,13 @@ impl Method {
     }
 }
 
-fn signature(method: &str, ask: &mut Ask<'_>) -> Result<Option<Vec<String>>, Stop> {
+fn signature(method: &str, ask: &mut Ask<'_>) -> Result<Option<Vec<String>>, CliError> {
     let argspec = remote_only(ask("_zerorpc_args", vec![method.into()]))?;
     Ok(argspec.as_ref().and_then(read::argspec))
 }
 
 /// A remote error tells that there is no answer; any other failure ends the inspection.
-fn remote_only(answer: Result<Value, Stop>) -> Result<Option<Value>, Stop> {
+fn remote_only(answer: Result<Value, CliError>) -> Result<Option<Value>, CliError> {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(stop) if stop.exit == Exit::Remote => Ok(None),

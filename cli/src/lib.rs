@@ -2,26 +2,26 @@
 //!
 //! A command line goes one way: raw flags (`args`), resolved into a plan (`plan`), which is acted on by one side
 //! (`client`, `server`). Results are laid out by `render`, what a service tells of itself by `inspect`; how the
-//! command ends is in `exit`. Values that JSON lacks have the forms described in `forms`.
+//! command ends is in `exit`. Values that JSON lacks have the forms described in `extended_json`.
 
 use std::process::ExitCode;
 
 use crate::{
     args::Flags,
-    exit::{Exit, Stop},
+    exit::{CliError, Exit},
     plan::{Plan, Role},
 };
 
 mod args;
 mod client;
 mod exit;
-mod forms;
+mod extended_json;
 mod inspect;
-mod notices;
 mod params;
 mod plan;
 mod render;
 mod server;
+mod status;
 
 /// Runs the command with the arguments of this process.
 ///
@@ -44,18 +44,18 @@ fn run() -> Exit {
             return if message.use_stderr() { Exit::Usage } else { Exit::Success };
         }
     };
-    notices::start_log(debug);
-    act(&plan).unwrap_or_else(|stop| {
-        match stop {
-            Stop { ref message, .. } if message.is_empty() => {}
-            Stop { exit: Exit::Remote, ref message } => notices::say(message),
-            Stop { ref message, .. } => notices::say(format_args!("error: {message}")),
+    status::start_log(debug);
+    act(&plan).unwrap_or_else(|error| {
+        match error {
+            CliError { ref message, .. } if message.is_empty() => {}
+            CliError { exit: Exit::Remote, ref message } => status::print(message),
+            CliError { ref message, .. } => status::print(format_args!("error: {message}")),
         }
-        stop.exit
+        error.exit
     })
 }
 
-fn act(plan: &Plan) -> Result<Exit, Stop> {
+fn act(plan: &Plan) -> Result<Exit, CliError> {
     match &plan.role {
         Role::Client(role) => client::run(plan, role).map(|()| Exit::Success),
         Role::Server(role) => server::run(plan, role),

@@ -1,11 +1,11 @@
-//! Parameters from the command line: text as it is, or JSON in the forms of [`crate::forms`].
+//! Parameters from the command line: text as it is, or JSON in the forms of [`crate::extended_json`].
 
 use std::ffi::OsStr;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rmpv::Value;
 
-use crate::forms::{self, BIN, EXT, FLOAT, FLOATS, TIMESTAMP, timestamp};
+use crate::extended_json::{self, BIN, EXT, FLOAT, FLOATS, TIMESTAMP, timestamp};
 
 /// Why a parameter is not the JSON it should be.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +78,7 @@ fn resolve(value: Value) -> Result<Value, ParamError> {
         }
         Value::Map(entries) => match <[(Value, Value); 1]>::try_from(entries) {
             Ok([(key, content)]) => match key.as_str() {
-                Some(form) if forms::is_form(form) => stands_for(form, content),
+                Some(form) if extended_json::is_form(form) => stands_for(form, content),
                 _ => Ok(Value::Map(vec![(key, resolve(content)?)])),
             },
             Err(entries) => {

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use rmpv::Value;
 
-use crate::exit::Stop;
+use crate::exit::CliError;
 
 pub(crate) mod json;
 pub(crate) mod remote;
@@ -46,9 +46,9 @@ impl<W: Write> Printer<W> {
     /// When the stream fails, what was written is still well-formed: an array is closed.
     pub(crate) fn stream(
         &mut self,
-        items: impl Iterator<Item = Result<Value, Stop>>,
+        items: impl Iterator<Item = Result<Value, CliError>>,
         layout: StreamLayout,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), CliError> {
         match layout {
             StreamLayout::Lines => items.into_iter().try_for_each(|item| Ok(self.value(&item?)?)),
             StreamLayout::Array => {
@@ -60,7 +60,10 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    fn elements(&mut self, items: impl Iterator<Item = Result<Value, Stop>>) -> Result<(), Stop> {
+    fn elements(
+        &mut self,
+        items: impl Iterator<Item = Result<Value, CliError>>,
+    ) -> Result<(), CliError> {
         for (index, item) in items.enumerate() {
             let item = item?;
             if index > 0 {
@@ -78,9 +81,12 @@ mod tests {
     use std::io::{self, Write};
 
     use super::{Printer, StreamLayout};
-    use crate::exit::{Exit, Stop};
+    use crate::exit::{CliError, Exit};
 
-    fn printed(items: Vec<Result<i32, Stop>>, layout: StreamLayout) -> (String, Result<(), Stop>) {
+    fn printed(
+        items: Vec<Result<i32, CliError>>,
+        layout: StreamLayout,
+    ) -> (String, Result<(), CliError>) {
         let mut out = Vec::new();
         let items = items.into_iter().map(|item| item.map(Into::into));
         let end = Printer::new(&mut out).stream(items, layout);
@@ -90,7 +96,7 @@ mod tests {
     #[test]
     fn streams_stay_well_formed() {
         use StreamLayout::{Array, Lines};
-        let lost = || Stop::new(Exit::LostRemote, "lost");
+        let lost = || CliError::new(Exit::LostRemote, "lost");
         for (items, layout, text) in [
             (vec![], Lines, ""),
             (vec![], Array, "[]\n"),
@@ -124,7 +130,7 @@ mod tests {
         for layout in [StreamLayout::Lines, StreamLayout::Array] {
             let endless = (0..).map(|n: i32| Ok(n.into()));
             let end = Printer::new(Pipe(3)).stream(endless, layout);
-            assert_eq!(end, Err(Stop::new(Exit::Success, "")));
+            assert_eq!(end, Err(CliError::new(Exit::Success, "")));
         }
     }
 }

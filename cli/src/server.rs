@@ -15,9 +15,9 @@ use zerorpc::{Limits, Server};
 use zerorpc_python::{PythonError, PythonOptions, PythonService};
 
 use crate::{
-    exit::{Exit, Stop},
-    notices,
+    exit::{CliError, Exit},
     plan::{Link, Plan, ServerPlan},
+    status,
 };
 
 /// How long running calls may take to end after the first signal; those that wait are begun in the first half of it.
@@ -30,12 +30,12 @@ const PYTHON: &str = "ZERORPC_PYTHON";
 ///
 /// # Errors
 /// When the module cannot be served or an address cannot be used.
-pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, Stop> {
+pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, CliError> {
     // Until the module is loaded, signals simply end the process: loading may take as long as the module likes.
     let service = PythonService::start_with(&role.module, options(role)).map_err(refused)?;
     let service = Arc::new(service);
-    let mut signals =
-        watch_signals().map_err(|error| Stop::failed(format!("cannot watch signals: {error}")))?;
+    let mut signals = watch_signals()
+        .map_err(|error| CliError::failed(format!("cannot watch signals: {error}")))?;
 
     let mut builder = Server::builder()
         .service(Arc::clone(&service))
@@ -46,18 +46,18 @@ pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, Stop> {
         .heartbeat(plan.heartbeat)
         .socket_options(plan.socket_options());
     for link in &plan.links {
-        notices::announce(link);
+        status::announce(link);
         builder = match link {
             Link::Bind(address) => builder.bind(address),
             Link::Connect(address) => builder.connect(address),
         };
     }
     let server = builder.build()?;
-    notices::announce_choices(&plan.links, server.endpoints());
-    notices::say(format_args!("serving {:?}", role.module));
+    status::announce_choices(&plan.links, server.endpoints());
+    status::print(format_args!("serving {:?}", role.module));
 
     let signal = signals.forever().next();
-    notices::say("stopping: running calls have 5 s to end, a second signal ends them at once");
+    status::print("stopping: running calls have 5 s to end, a second signal ends them at once");
     if !server.drain(GRACE / 2) {
         // What would be begun from now on may not end in time.
         service.withdraw();
@@ -79,15 +79,15 @@ fn options(role: &ServerPlan) -> PythonOptions {
 }
 
 /// Why the module cannot be served; where an import failed is said at once.
-fn refused(error: PythonError) -> Stop {
+fn refused(error: PythonError) -> CliError {
     if let Some(traceback) = error.traceback() {
-        notices::say(traceback.trim_end());
+        status::print(traceback.trim_end());
     }
     let message = match error {
         PythonError::NoPython { .. } => format!("{error}; install it, or name one in {PYTHON}"),
         error => error.to_string(),
     };
-    Stop::new(Exit::Module, message)
+    CliError::new(Exit::Module, message)
 }
 
 /// What may be kept for callers, of so many bytes for all of them.

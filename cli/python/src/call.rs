@@ -13,6 +13,7 @@ use super::{
 /// Credit goes back to the child in batches of this many items or bytes, whichever comes first. Each is at
 /// most half of the child's window (`calls.py`), so that a reader who keeps up never stops the stream.
 const BATCH_ITEMS: u64 = 32;
+/// See [`BATCH_ITEMS`].
 const BATCH_BYTES: u64 = 1 << 19;
 
 /// What a method gives back, still encoded.
@@ -30,8 +31,9 @@ pub struct PythonCall {
     number: u64,
     supervisor: Arc<Supervisor>,
     mailbox: Arc<Mailbox>,
-    /// Taken off the stream since credit was last given back.
+    /// How many items were taken off the stream since credit was last given back.
     items: u64,
+    /// How many bytes these were.
     bytes: u64,
 }
 

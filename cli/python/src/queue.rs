@@ -85,6 +85,7 @@ pub(super) struct CallQueue {
     mode: Mode,
     /// How many calls may be in progress; streams do not count.
     pool_size: usize,
+    /// The number of the latest call.
     last: u64,
     calls: HashMap<u64, Call>,
     /// In the order in which they came.

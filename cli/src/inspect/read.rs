@@ -3,14 +3,14 @@
 use rmpv::Value;
 
 use super::{Method, Service};
-use crate::{exit::Stop, render::json};
+use crate::{exit::CliError, render::json};
 
 /// The name of a service that does not tell its name.
 pub(super) const NAMELESS: &str = "N/A";
 
 impl Service {
     /// From the answer to `_zerorpc_inspect`: methods as a map (version 3) or as an array (version 2).
-    pub(super) fn read(description: &Value) -> Result<Self, Stop> {
+    pub(super) fn read(description: &Value) -> Result<Self, CliError> {
         let name = field(description, "name").and_then(text).unwrap_or_else(|| NAMELESS.to_owned());
         let methods = match field(description, "methods") {
             Some(Value::Map(methods)) => methods.iter().filter_map(Method::from_entry).collect(),
@@ -38,7 +38,7 @@ impl Method {
 }
 
 /// The answer to `_zerorpc_list`.
-pub(super) fn names(list: &Value) -> Result<Vec<String>, Stop> {
+pub(super) fn names(list: &Value) -> Result<Vec<String>, CliError> {
     let names = list.as_array().ok_or_else(not_understood)?;
     Ok(names.iter().filter_map(text).collect())
 }
@@ -100,8 +100,8 @@ fn field<'a>(map: &'a Value, name: &str) -> Option<&'a Value> {
     map.as_map()?.iter().find(|(key, _)| named(key)).map(|(_, value)| value)
 }
 
-fn not_understood() -> Stop {
-    Stop::failed(
+fn not_understood() -> CliError {
+    CliError::failed(
         "the service describes its methods in a form that is not understood; methods can still be called by name",
     )
 }

@@ -6,7 +6,7 @@ use rmpv::Value;
 
 use super::{Question, answer};
 use crate::{
-    exit::{Exit, Stop},
+    exit::{CliError, Exit},
     params,
 };
 
@@ -15,11 +15,13 @@ fn value(json: &str) -> Value {
 }
 
 /// A service that knows these calls, `method [params]`, and answers all others with an error.
-fn shown(question: &Question, calls: &[(&str, &str)]) -> Result<String, Stop> {
+fn shown(question: &Question, calls: &[(&str, &str)]) -> Result<String, CliError> {
     answer(question, &mut |method, params| {
         let call = format!("{method} {}", crate::render::json::to_string(&Value::Array(params)));
         let known = calls.iter().find(|(known, _)| *known == call);
-        known.map(|(_, answer)| value(answer)).ok_or_else(|| Stop::new(Exit::Remote, "NameError"))
+        known
+            .map(|(_, answer)| value(answer))
+            .ok_or_else(|| CliError::new(Exit::Remote, "NameError"))
     })
 }
 
@@ -127,8 +129,8 @@ fn failures_end_the_inspection() {
     let refused = shown(&Question::List, &[]).expect_err("no list");
     assert_eq!(refused.exit, Exit::Remote);
 
-    let lost = answer(&Question::List, &mut |_, _| Err(Stop::new(Exit::Timeout, "late")));
-    assert_eq!(lost, Err(Stop::new(Exit::Timeout, "late")));
+    let lost = answer(&Question::List, &mut |_, _| Err(CliError::new(Exit::Timeout, "late")));
+    assert_eq!(lost, Err(CliError::new(Exit::Timeout, "late")));
 
     for odd in ["null", "{}", r#"{"methods": 3}"#] {
         let error = shown(&Question::List, &[("_zerorpc_inspect []", odd)]).expect_err(odd);

@@ -1,4 +1,4 @@
-//! Any value as one line of JSON, in the forms of [`crate::forms`].
+//! Any value as one line of JSON, in the forms of [`crate::extended_json`].
 //!
 //! Containers are walked with a stack of their iterators instead of recursion: how deep a value is nested is
 //! the peer's choice.
@@ -12,7 +12,7 @@ use std::{
 use base64::{Engine, display::Base64Display, engine::general_purpose::STANDARD};
 use rmpv::{Utf8String, Value};
 
-use crate::forms::{self, BIN, EXT, FLOAT, FLOATS, MAP, TIMESTAMP, timestamp};
+use crate::extended_json::{self, BIN, EXT, FLOAT, FLOATS, MAP, TIMESTAMP, timestamp};
 
 /// Writes `value` without a newline at the end.
 pub(crate) fn write(out: &mut impl Write, value: &Value) -> io::Result<()> {
@@ -124,7 +124,7 @@ fn begin<'a>(out: &mut impl Write, value: &'a Value) -> io::Result<Option<Contai
 /// Whether a map can be a plain object: all keys are text, and it cannot be taken for a form.
 fn is_object(entries: &[(Value, Value)]) -> bool {
     match entries {
-        [(key, _)] => key.as_str().is_some_and(|key| !forms::is_form(key)),
+        [(key, _)] => key.as_str().is_some_and(|key| !extended_json::is_form(key)),
         _ => entries.iter().all(|(key, _)| key.as_str().is_some()),
     }
 }

@@ -10,15 +10,15 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use crate::plan::Link;
 
 /// One line, or several. A closed standard error is no reason to stop.
-pub(crate) fn say(text: impl Display) {
+pub(crate) fn print(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// Tells of an address before it is used.
 pub(crate) fn announce(link: &Link) {
     match link {
-        Link::Bind(address) => say(format_args!("binding to {address:?}")),
-        Link::Connect(address) => say(format_args!("connecting to {address:?}")),
+        Link::Bind(address) => print(format_args!("binding to {address:?}")),
+        Link::Connect(address) => print(format_args!("connecting to {address:?}")),
     }
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn announce_choices(links: &[Link], bound: &[String]) {
     });
     for (asked, bound) in asked.zip(bound) {
         if asked.ends_with(":*") || asked.ends_with(":0") || asked == "ipc://*" {
-            say(format_args!("bound to {bound:?}"));
+            print(format_args!("bound to {bound:?}"));
         }
     }
 }
