@@ -8,7 +8,13 @@
 //!                                           └────────────────────────┘
 //! ```
 //!
-//! An [`Engine`] is one connection. It speaks ZMTP 3.1 and falls back to 3.0, 2.0 and 1.0 as far as the peer and the
+//! There are three floors, each of use without those above it:
+//!
+//! - An [`Engine`] is one connection.
+//! - A [`Socket`] is one ZeroMQ socket over many connections: who gets a message, who is held back, who is given up.
+//! - An [`RpcSocket`] is such a socket with its zerorpc [`Session`](zerorpc_proto::Session): calls and requests.
+//!
+//! An engine speaks ZMTP 3.1 and falls back to 3.0, 2.0 and 1.0 as far as the peer and the
 //! [`Mechanism`] allow.
 //!
 //! Methods may come in any order and none has to be followed by another, with two things to mind: drain
@@ -75,6 +81,7 @@ mod liveness;
 mod mechanism;
 mod metadata;
 mod outbox;
+mod rpc;
 mod socket;
 mod socket_type;
 mod traffic;
@@ -94,6 +101,7 @@ pub use foreign::{Foreign, ForeignKind};
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub use fuzzing::fuzz;
+pub use rpc::{RpcOutput, RpcSocket};
 pub use socket::{
     CloseReason, Closed, ConnectionId, LastWords, Origin, ReceivesOnly, Socket, SocketEvent,
 };

@@ -9,6 +9,7 @@ mod identities;
 mod inbox;
 mod patterns;
 mod profiles;
+mod streams;
 mod topics;
 mod traffic;
 
@@ -124,6 +125,8 @@ pub struct Socket {
     retained: usize,
     /// Messages that no subscriber with room wanted.
     dropped: u64,
+    /// What [`read_from`](Self::read_from) reads into.
+    scratch: Vec<u8>,
 }
 
 impl Socket {
@@ -164,6 +167,7 @@ impl Socket {
             is_draining: false,
             retained: 0,
             dropped: 0,
+            scratch: Vec::new(),
         }
     }
 
