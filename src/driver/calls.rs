@@ -1,7 +1,7 @@
 //! Waiting for the answers to calls.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     task::{Context, Poll, Waker},
     time::Instant,
 };
@@ -17,14 +17,11 @@ pub(crate) type Received = (Answer, Option<Arc<str>>);
 
 /// Whoever waits for an answer while somebody else waits for the socket.
 #[derive(Debug, Default)]
-pub(super) struct Followers(HashMap<CallId, Follower, RandomState>);
-
-#[derive(Debug)]
-enum Follower {
-    /// A thread, which can lead as well.
-    Thread(Arc<Seat>),
-    /// A task, which cannot wait for a socket.
-    Task(Waker),
+pub(super) struct Followers {
+    /// Threads, each of which can lead as well: the one with the first call does next.
+    threads: BTreeMap<CallId, Arc<Seat>>,
+    /// Tasks, which cannot wait for a socket.
+    tasks: HashMap<CallId, Waker, RandomState>,
 }
 
 /// Where a thread waits.
@@ -65,29 +62,22 @@ impl Seat {
 
 impl Followers {
     pub(super) fn has_any(&self) -> bool {
-        !self.0.is_empty()
+        !self.threads.is_empty() || !self.tasks.is_empty()
     }
 
     /// Wakes a thread, so that it may lead; false when none waits.
     pub(super) fn wake_thread(&self) -> bool {
-        let seat = self.0.values().find_map(|follower| match follower {
-            Follower::Thread(seat) => Some(seat),
-            Follower::Task(_) => None,
-        });
-        seat.map(|seat| seat.give(Given::Chance)).is_some()
+        self.threads.values().next().map(|seat| seat.give(Given::Chance)).is_some()
     }
 
     pub(super) fn wake_all(&mut self) {
-        self.0.retain(|_, follower| match follower {
-            Follower::Thread(seat) => {
-                seat.give(Given::Chance);
-                true
-            }
-            Follower::Task(waker) => {
-                waker.wake_by_ref();
-                false
-            }
-        });
+        self.threads.values().for_each(|seat| seat.give(Given::Chance));
+        self.tasks.drain().for_each(|(_, waker)| waker.wake());
+    }
+
+    fn remove(&mut self, id: CallId) {
+        self.threads.remove(&id);
+        self.tasks.remove(&id);
     }
 }
 
@@ -95,28 +85,16 @@ impl State {
     /// There are answers to a call: wakes whoever waits for them. A thread gets the last answer given, so that it needs
     /// no lock to take it.
     pub(super) fn pass_answer(&mut self, id: CallId) {
-        match self.followers.0.get(&id) {
-            Some(Follower::Thread(seat)) => {
-                let seat = Arc::clone(seat);
-                seat.give(match self.last_answer(id) {
-                    Some(received) => {
-                        self.followers.0.remove(&id);
-                        Given::Answer(received)
-                    }
-                    None => {
-                        self.coalescer.note_unread();
-                        Given::Chance
-                    }
-                });
+        if let Some(seat) = self.followers.threads.get(&id).map(Arc::clone) {
+            if let Some(received) = self.last_answer(id) {
+                self.followers.threads.remove(&id);
+                return seat.give(Given::Answer(received));
             }
-            Some(Follower::Task(_)) => {
-                self.coalescer.note_unread();
-                if let Some(Follower::Task(waker)) = self.followers.0.remove(&id) {
-                    waker.wake();
-                }
-            }
-            None => self.coalescer.note_unread(),
+            seat.give(Given::Chance);
+        } else if let Some(waker) = self.followers.tasks.remove(&id) {
+            waker.wake();
         }
+        self.coalescer.note_unread();
     }
 
     /// Takes an answer behind which nothing comes that would have to be asked for.
@@ -177,7 +155,7 @@ impl Driver {
         if taken.is_ready() {
             take_along(&mut state, id, ahead);
         } else {
-            state.followers.0.insert(id, Follower::Task(context.waker().clone()));
+            state.followers.tasks.insert(id, context.waker().clone());
         }
         taken
     }
@@ -218,14 +196,14 @@ impl Driver {
             static SEAT: Arc<Seat> = Arc::default();
         }
         let seat = SEAT.with(Arc::clone);
-        state.followers.0.insert(id, Follower::Thread(Arc::clone(&seat)));
+        state.followers.threads.insert(id, Arc::clone(&seat));
         drop(state);
         if let Given::Answer(received) = seat.wait() {
             return Ok(received);
         }
         let mut state = self.lock();
         // Nobody gives anything any more.
-        state.followers.0.remove(&id);
+        state.followers.remove(id);
         match seat.given.lock().take() {
             Some(Given::Answer(received)) => Ok(received),
             Some(Given::Chance) | None => Err(state),
@@ -234,7 +212,7 @@ impl Driver {
 
     /// Nobody waits for the answers of this call any more.
     pub(crate) fn forget(&self, mut state: Guard<'_>, id: CallId) {
-        state.followers.0.remove(&id);
+        state.followers.remove(id);
         if let Some(call) = state.session.call(id) {
             let is_unread = call.is_readable();
             call.cancel();
