@@ -51,7 +51,7 @@ pub struct Client {
 /// What the clones of a client and its streams share; with the last of them the socket is closed.
 struct Shared {
     driver: Arc<Driver>,
-    keeper: Option<JoinHandle<()>>,
+    watchdog: Option<JoinHandle<()>>,
     endpoints: Endpoints,
 }
 
@@ -263,10 +263,10 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         if self.driver.home.is_elsewhere() {
-            return self.driver.abandon(self.keeper.take());
+            return self.driver.abandon(self.watchdog.take());
         }
         self.driver.shut();
-        join(self.keeper.take());
+        join(self.watchdog.take());
     }
 }
 

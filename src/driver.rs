@@ -3,7 +3,7 @@
 //! There is no IO thread. Whoever waits for an answer, or for a request to work on, waits for the socket
 //! itself: one of them at a time, the *leader*. What it receives for others it leaves in the session and
 //! wakes them; when it leaves, the next one leads. Whoever has something to send writes it to the socket
-//! itself, or leaves it for a moment when it is about to send more. A *keeper* thread takes over when nobody
+//! itself, or leaves it for a moment when it is about to send more. A *watchdog* thread takes over when nobody
 //! has made progress for about a millisecond though something may be to do, so that heartbeats never depend
 //! on what callers and methods do.
 //!
@@ -56,6 +56,7 @@ pub(crate) use guard::{Deferred, Guard};
 use leader::Leader;
 pub(crate) use memory::OnFreed;
 pub(crate) use requests::{Job, RequestQueue, Share, WorkerPool};
+use watchdog::WatchdogState;
 
 /// One socket with its session; shared by all threads that use it.
 pub(crate) struct Driver {
@@ -67,17 +68,17 @@ pub(crate) struct Driver {
     pub(crate) me: Weak<Self>,
     /// Where it may be used.
     pub(crate) home: Home,
-    /// Counts whatever is done: the keeper sees by it whether anybody is at work.
+    /// Counts whatever is done: the watchdog sees by it whether anybody is at work.
     progress: AtomicU64,
-    keeper: OnceLock<Thread>,
-    /// The keeper is to look in at once.
-    keeper_called: AtomicBool,
+    watchdog: OnceLock<Thread>,
+    /// The watchdog is to look in at once.
+    watchdog_called: AtomicBool,
     /// Wakes idle workers of a server.
-    pub(crate) worker_bell: Condvar,
+    pub(crate) worker_cv: Condvar,
     /// Wakes whoever waits for the last channel to end.
-    pub(crate) quiet_bell: Condvar,
+    pub(crate) quiet_cv: Condvar,
     /// Wakes whoever waits for the end of the driver.
-    pub(crate) closed_bell: Condvar,
+    pub(crate) closed_cv: Condvar,
 }
 
 pub(crate) struct State {
@@ -91,7 +92,7 @@ pub(crate) struct State {
     /// The server's side, where there is one.
     pub(crate) requests: Option<RequestQueue>,
     pub(crate) leader: Option<Leader>,
-    keeper: watchdog::Duty,
+    watchdog: WatchdogState,
     /// Messages that wait for others, to be sent with them.
     coalescer: Coalescer,
     /// What may be kept for peers.
@@ -99,7 +100,7 @@ pub(crate) struct State {
     /// Where connections led to that were given up for their silence.
     given_up: VecDeque<(PeerId, Arc<str>)>,
     /// What went wrong with the latest attempt to connect, as long as none went well.
-    trouble: Option<Arc<str>>,
+    last_connect_error: Option<Arc<str>>,
     /// What peers did wrong, as far as it was told.
     complaints: RateLimited<Discriminant<PeerMisbehaved>>,
     /// When something was due in the session last.
@@ -116,7 +117,7 @@ pub(crate) struct State {
 
 /// Moves messages. What panics in it, such as a subscriber of the log, must not take the thread away on which everybody
 /// relies: the socket fails, and whoever uses it is told.
-fn unharmed<T>(action: impl FnOnce() -> Result<T, TransportError>) -> Result<T, TransportError> {
+fn catch_panic<T>(action: impl FnOnce() -> Result<T, TransportError>) -> Result<T, TransportError> {
     catch_unwind(AssertUnwindSafe(action)).unwrap_or_else(|_| {
         Err(TransportError::new("something panicked while messages were moved; see its message"))
     })
@@ -132,7 +133,7 @@ pub(crate) enum Closed {
 }
 
 impl Driver {
-    /// Starts a driver and its keeper.
+    /// Starts a driver and its watchdog.
     pub(crate) fn start(
         session: Session,
         parts: Parts,
@@ -146,10 +147,10 @@ impl Driver {
             followers: Followers::default(),
             requests,
             leader: None,
-            keeper: watchdog::Duty::default(),
+            watchdog: WatchdogState::default(),
             coalescer: Coalescer::default(),
             given_up: VecDeque::new(),
-            trouble: None,
+            last_connect_error: None,
             complaints: RateLimited::default(),
             timed: None,
             burst: 0,
@@ -165,22 +166,22 @@ impl Driver {
             waker: parts.waker,
             home: Home::here(),
             progress: AtomicU64::new(0),
-            keeper: OnceLock::new(),
-            keeper_called: AtomicBool::new(false),
-            worker_bell: Condvar::new(),
-            quiet_bell: Condvar::new(),
-            closed_bell: Condvar::new(),
+            watchdog: OnceLock::new(),
+            watchdog_called: AtomicBool::new(false),
+            worker_cv: Condvar::new(),
+            quiet_cv: Condvar::new(),
+            closed_cv: Condvar::new(),
         });
-        let keeper = watchdog::spawn(Arc::clone(&driver))?;
+        let watchdog = watchdog::spawn(Arc::clone(&driver))?;
         // Set once, here.
-        let _was_empty = driver.keeper.set(keeper.thread().clone());
-        Ok((driver, keeper))
+        let _was_empty = driver.watchdog.set(watchdog.thread().clone());
+        Ok((driver, watchdog))
     }
 
     /// Moves everything that can be moved: messages in, time, messages out, notices.
     pub(crate) fn pump(&self, state: &mut State) {
         while self.step(state, io::BATCH) {}
-        self.settle(state);
+        self.after_io(state);
     }
 
     /// Moves so many messages in, and everything else that can be moved; true when there may be more.
@@ -188,7 +189,7 @@ impl Driver {
         if state.closed.is_some() {
             return false;
         }
-        let exchanged = unharmed(|| state.exchange(most));
+        let exchanged = catch_panic(|| state.exchange(most));
         state.is_unfinished = exchanged.unwrap_or_else(|error| self.fail(state, error));
         state.is_unfinished
     }
@@ -232,7 +233,7 @@ impl Driver {
         if !state.session.has_output() || state.closed.is_some() {
             return state.coalescer.clear();
         }
-        let sent = unharmed(|| {
+        let sent = catch_panic(|| {
             let sent = state.transmit()?;
             if state.is_over_bounds() {
                 state.bound_memory(Instant::now())?;
@@ -244,7 +245,7 @@ impl Driver {
             Ok(true) if state.leader.is_some() => self.pump(state),
             Ok(hidden) => {
                 state.is_unfinished |= hidden;
-                self.settle(state);
+                self.after_io(state);
             }
             Err(error) => {
                 self.fail(state, error);
@@ -259,16 +260,16 @@ impl Driver {
     }
 
     /// Passes on what the session has noticed, and when something is due.
-    fn settle(&self, state: &mut State) {
+    fn after_io(&self, state: &mut State) {
         self.dispatch(state);
-        self.hurry(state);
+        self.wake_if_earlier(state);
     }
 
     /// A message was made, begun at `begun`, that others are likely to follow: sends it with them, soon, whatever its maker
     /// is doing then.
     pub(crate) fn send_soon(&self, state: &mut State, begun: Instant, now: Instant) {
         match state.coalescer.add(begun, now) {
-            Added::First => self.hurry(state),
+            Added::First => self.wake_if_earlier(state),
             Added::Behind => {}
             Added::Full => self.send_out(state),
         }
@@ -284,7 +285,7 @@ impl Driver {
     }
 
     /// The leader must not oversleep a deadline that came up while it waits.
-    pub(crate) fn hurry(&self, state: &mut State) {
+    pub(crate) fn wake_if_earlier(&self, state: &mut State) {
         let Some(until) = state.leader.as_ref().map(|leader| leader.until) else { return };
         if let Some(due) = state.due()
             && until.is_none_or(|until| due < until)
@@ -296,7 +297,7 @@ impl Driver {
         }
     }
 
-    /// Tells the keeper that somebody is at work.
+    /// Tells the watchdog that somebody is at work.
     pub(crate) fn progress(&self) {
         // Whether two of them count as one does not matter: that it has changed does.
         let before = self.progress.load(Ordering::Relaxed);
@@ -325,18 +326,18 @@ impl Driver {
         }
         if state.session.open_channels() == 0 {
             state.coalescer.forget_unread();
-            self.quiet_bell.notify_all();
+            self.quiet_cv.notify_all();
         }
     }
 
-    fn call_keeper(&self) {
-        self.keeper_called.store(true, Ordering::Relaxed);
-        self.wake_keeper();
+    fn call_watchdog(&self) {
+        self.watchdog_called.store(true, Ordering::Relaxed);
+        self.wake_watchdog();
     }
 
-    fn wake_keeper(&self) {
-        if let Some(keeper) = self.keeper.get() {
-            keeper.unpark();
+    fn wake_watchdog(&self) {
+        if let Some(watchdog) = self.watchdog.get() {
+            watchdog.unpark();
         }
     }
 
@@ -349,16 +350,16 @@ impl Driver {
         if let Some(requests) = &mut state.requests {
             requests.abandon(&mut state.deferred);
         }
-        self.worker_bell.notify_all();
-        self.quiet_bell.notify_all();
-        self.closed_bell.notify_all();
-        self.call_keeper();
+        self.worker_cv.notify_all();
+        self.quiet_cv.notify_all();
+        self.closed_cv.notify_all();
+        self.call_watchdog();
         self.waker.wake();
     }
 
     /// Leaves everything where it is, in a forked child: nothing of it may be touched there.
-    pub(crate) fn abandon(self: &Arc<Self>, keeper: Option<JoinHandle<()>>) {
-        std::mem::forget((Arc::clone(self), keeper));
+    pub(crate) fn abandon(self: &Arc<Self>, watchdog: Option<JoinHandle<()>>) {
+        std::mem::forget((Arc::clone(self), watchdog));
     }
 
     /// Ends everything and closes the socket, which may take as long as it lingers.

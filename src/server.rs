@@ -50,7 +50,7 @@ pub const DEFAULT_POOL_SIZE: usize = 1024;
 /// server stay taken, since it has a copy of them.
 pub struct Server {
     driver: Arc<Driver>,
-    keeper: Mutex<Option<JoinHandle<()>>>,
+    watchdog: Mutex<Option<JoinHandle<()>>>,
     endpoints: Endpoints,
 }
 
@@ -95,7 +95,7 @@ impl Server {
         }
         drop(state);
         self.driver.shut();
-        join(self.keeper.lock().take());
+        join(self.watchdog.lock().take());
         finished
     }
 
@@ -115,7 +115,7 @@ impl Server {
         self.driver.drain(&mut state);
         while state.session.open_channels() > 0 && state.closed.is_none() {
             let timed_out;
-            (state, timed_out) = state.wait_until(&self.driver.quiet_bell, deadline);
+            (state, timed_out) = state.wait_until(&self.driver.quiet_cv, deadline);
             if timed_out {
                 break;
             }
@@ -130,7 +130,7 @@ impl Server {
         }
         let mut state = self.driver.lock();
         while state.closed.is_none() {
-            (state, _) = state.wait_until(&self.driver.closed_bell, None);
+            (state, _) = state.wait_until(&self.driver.closed_cv, None);
         }
     }
 }
@@ -138,7 +138,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if self.driver.home.is_elsewhere() {
-            return self.driver.abandon(self.keeper.get_mut().take());
+            return self.driver.abandon(self.watchdog.get_mut().take());
         }
         self.shutdown(Duration::ZERO);
     }

@@ -96,9 +96,9 @@ impl ClientBuilder {
     pub fn build(mut self) -> Result<Client, Error> {
         let (parts, endpoints) = self.socket.open(SocketKind::Dealer)?;
         self.config.seed = seed()?;
-        let (driver, keeper) = Driver::start(Session::new(self.config), parts, None)
+        let (driver, watchdog) = Driver::start(Session::new(self.config), parts, None)
             .map_err(|error| Error::Thread(error.to_string()))?;
-        let shared = Shared { driver, keeper: Some(keeper), endpoints };
+        let shared = Shared { driver, watchdog: Some(watchdog), endpoints };
         Ok(Client { shared: Arc::new(shared), options: self.options })
     }
 }

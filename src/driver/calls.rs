@@ -19,42 +19,42 @@ pub(crate) type Received = (Answer, Option<Arc<str>>);
 #[derive(Debug, Default)]
 pub(super) struct Followers {
     /// Threads, each of which can lead as well: the one with the first call does next.
-    threads: BTreeMap<CallId, Arc<Seat>>,
+    threads: BTreeMap<CallId, Arc<Parker>>,
     /// Tasks, which cannot wait for a socket.
     tasks: HashMap<CallId, Waker, RandomState>,
 }
 
 /// Where a thread waits.
 #[derive(Debug, Default)]
-struct Seat {
-    given: Mutex<Option<Given>>,
-    bell: Condvar,
+struct Parker {
+    given: Mutex<Option<Wakeup>>,
+    cv: Condvar,
 }
 
 #[derive(Debug)]
-enum Given {
+enum Wakeup {
     /// It is time to look whether there are answers, or to lead.
-    Chance,
+    Retry,
     /// What was waited for.
     Answer(Received),
 }
 
-impl Seat {
-    fn give(&self, new: Given) {
+impl Parker {
+    fn give(&self, new: Wakeup) {
         let mut given = self.given.lock();
-        if !matches!(*given, Some(Given::Answer(_))) {
+        if !matches!(*given, Some(Wakeup::Answer(_))) {
             *given = Some(new);
         }
         drop(given);
-        self.bell.notify_one();
+        self.cv.notify_one();
     }
 
-    fn wait(&self) -> Given {
+    fn wait(&self) -> Wakeup {
         let mut given = self.given.lock();
         loop {
             match given.take() {
                 Some(given) => return given,
-                None => self.bell.wait(&mut given),
+                None => self.cv.wait(&mut given),
             }
         }
     }
@@ -67,11 +67,11 @@ impl Followers {
 
     /// Wakes a thread, so that it may lead; false when none waits.
     pub(super) fn wake_thread(&self) -> bool {
-        self.threads.values().next().map(|seat| seat.give(Given::Chance)).is_some()
+        self.threads.values().next().map(|parker| parker.give(Wakeup::Retry)).is_some()
     }
 
     pub(super) fn wake_all(&mut self) {
-        self.threads.values().for_each(|seat| seat.give(Given::Chance));
+        self.threads.values().for_each(|parker| parker.give(Wakeup::Retry));
         self.tasks.drain().for_each(|(_, waker)| waker.wake());
     }
 
@@ -85,12 +85,12 @@ impl State {
     /// There are answers to a call: wakes whoever waits for them. A thread gets the last answer given, so that it needs
     /// no lock to take it.
     pub(super) fn pass_answer(&mut self, id: CallId) {
-        if let Some(seat) = self.followers.threads.get(&id).map(Arc::clone) {
+        if let Some(parker) = self.followers.threads.get(&id).map(Arc::clone) {
             if let Some(received) = self.last_answer(id) {
                 self.followers.threads.remove(&id);
-                return seat.give(Given::Answer(received));
+                return parker.give(Wakeup::Answer(received));
             }
-            seat.give(Given::Chance);
+            parker.give(Wakeup::Retry);
         } else if let Some(waker) = self.followers.tasks.remove(&id) {
             waker.wake();
         }
@@ -193,20 +193,20 @@ impl Driver {
     /// Waits, behind the leader, until it is given an answer, or a chance to look for one or to lead.
     fn follow<'a>(&'a self, mut state: Guard<'a>, id: CallId) -> Result<Received, Guard<'a>> {
         thread_local! {
-            static SEAT: Arc<Seat> = Arc::default();
+            static PARKER: Arc<Parker> = Arc::default();
         }
-        let seat = SEAT.with(Arc::clone);
-        state.followers.threads.insert(id, Arc::clone(&seat));
+        let parker = PARKER.with(Arc::clone);
+        state.followers.threads.insert(id, Arc::clone(&parker));
         drop(state);
-        if let Given::Answer(received) = seat.wait() {
+        if let Wakeup::Answer(received) = parker.wait() {
             return Ok(received);
         }
         let mut state = self.lock();
         // Nobody gives anything any more.
         state.followers.remove(id);
-        match seat.given.lock().take() {
-            Some(Given::Answer(received)) => Ok(received),
-            Some(Given::Chance) | None => Err(state),
+        match parker.given.lock().take() {
+            Some(Wakeup::Answer(received)) => Ok(received),
+            Some(Wakeup::Retry) | None => Err(state),
         }
     }
 
@@ -227,7 +227,7 @@ impl Driver {
 
 /// Takes the items that stand behind an answer that was taken, for a reader who reads ahead.
 fn take_along(state: &mut Guard<'_>, id: CallId, ahead: Option<&mut VecDeque<Args>>) {
-    /// So many bytes of them, about.
+    /// So many bytes of them, about: as many as one read brings. What it spares is in docs/speed.md.
     const AHEAD: usize = 64 << 10;
     if let Some(ahead) = ahead
         && let Some(mut call) = state.session.call(id)
@@ -241,15 +241,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chance_takes_no_answer_away() {
-        let chance = || Given::Chance;
-        let answer = || Given::Answer((Answer::End, None));
-        for given in [vec![answer()], vec![chance(), answer()], vec![answer(), chance()]] {
-            let seat = Seat::default();
+    fn a_retry_takes_no_answer_away() {
+        let retry = || Wakeup::Retry;
+        let answer = || Wakeup::Answer((Answer::End, None));
+        for given in [vec![answer()], vec![retry(), answer()], vec![answer(), retry()]] {
+            let parker = Parker::default();
             let count = given.len();
-            given.into_iter().for_each(|one| seat.give(one));
-            assert!(matches!(seat.wait(), Given::Answer(_)), "{count} things were given");
-            assert!(seat.given.lock().is_none());
+            given.into_iter().for_each(|one| parker.give(one));
+            assert!(matches!(parker.wait(), Wakeup::Answer(_)), "{count} things were given");
+            assert!(parker.given.lock().is_none());
         }
     }
 }

@@ -32,17 +32,17 @@ impl Driver {
 }
 
 impl Guard<'_> {
-    /// Waits for a bell, until `deadline` at most, without the lock; whether it came to that. Returns early where
+    /// Waits for `cv`, until `deadline` at most, without the lock; whether it came to that. Returns early where
     /// something was deferred.
-    pub(crate) fn wait_until(mut self, bell: &Condvar, deadline: Option<Instant>) -> (Self, bool) {
+    pub(crate) fn wait_until(mut self, cv: &Condvar, deadline: Option<Instant>) -> (Self, bool) {
         if !self.state.deferred.is_empty() {
             return (self.relock(), false);
         }
         self.driver.pass_on(&mut self.state);
         let timed_out = match deadline {
-            Some(deadline) => bell.wait_until(&mut self.state, deadline).timed_out(),
+            Some(deadline) => cv.wait_until(&mut self.state, deadline).timed_out(),
             None => {
-                bell.wait(&mut self.state);
+                cv.wait(&mut self.state);
                 false
             }
         };

@@ -8,7 +8,7 @@ use super::{Closed, Driver, Guard, State, io};
 
 /// Who waits for the socket.
 pub(crate) struct Leader {
-    pub(super) is_keeper: bool,
+    pub(super) is_watchdog: bool,
     /// When it will come back without being woken.
     pub(super) until: Option<Instant>,
 }
@@ -21,13 +21,13 @@ impl Driver {
             io::BATCH => self.pump(&mut state),
             portion => {
                 self.step(&mut state, portion);
-                self.settle(&mut state);
+                self.after_io(&mut state);
             }
         }
         state
     }
 
-    pub(super) fn wait_as<'a>(&'a self, mut state: Guard<'a>, is_keeper: bool) -> Guard<'a> {
+    pub(super) fn wait_as<'a>(&'a self, mut state: Guard<'a>, is_watchdog: bool) -> Guard<'a> {
         if !state.deferred.is_empty() {
             // It may take its time, and nobody would wait meanwhile.
             return state.relock();
@@ -38,7 +38,7 @@ impl Driver {
         }
         let until = state.due();
         debug_assert!(state.leader.is_none(), "one leads at a time");
-        state.leader = Some(Leader { is_keeper, until });
+        state.leader = Some(Leader { is_watchdog, until });
         self.progress();
         drop(state);
         let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
@@ -51,12 +51,14 @@ impl Driver {
         state
     }
 
-    /// Whether the caller may lead. If only the keeper leads, it is asked to give way soon.
+    /// Whether the caller may lead. If only the watchdog leads, it is asked to give way soon.
     pub(crate) fn may_lead(&self, state: &mut State) -> bool {
         match &state.leader {
             None => true,
             Some(leader) => {
-                if leader.is_keeper && !std::mem::replace(&mut state.keeper.gives_way, true) {
+                if leader.is_watchdog
+                    && !std::mem::replace(&mut state.watchdog.yield_requested, true)
+                {
                     self.waker.wake();
                 }
                 false
@@ -64,21 +66,21 @@ impl Driver {
         }
     }
 
-    /// Finds somebody to lead if nobody does: a caller that waits, else the keeper. (Unless he sleeps, he looks in by
-    /// himself.)
+    /// Finds somebody to lead if nobody does: a caller that waits, else the watchdog. (Unless it sleeps, it looks in by
+    /// itself.)
     pub(super) fn pass_on(&self, state: &mut State) {
-        if state.leader.is_some() || !state.followers.has_any() && !state.keeper.asleep {
+        if state.leader.is_some() || !state.followers.has_any() && !state.watchdog.asleep {
             return;
         }
         if state.followers.wake_thread() || !state.must_be_polled() {
             return;
         }
-        let asleep = std::mem::take(&mut state.keeper.asleep);
+        let asleep = std::mem::take(&mut state.watchdog.asleep);
         if state.followers.has_any() {
-            // Tasks cannot lead, and must not wait until the keeper looks in.
-            self.call_keeper();
+            // Tasks cannot lead, and must not wait until the watchdog looks in.
+            self.call_watchdog();
         } else if asleep {
-            self.wake_keeper();
+            self.wake_watchdog();
         }
     }
 }

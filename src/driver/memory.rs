@@ -13,10 +13,10 @@ use super::State;
 
 /// So long may a peer read nothing for which as much waits as may; half of it when twice as much does, and so on. Long
 /// enough for a reader that the system has not let run for a moment, or whose network has lost a packet.
-const PATIENCE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// How often peers are looked at that do not keep up.
-const TICK: Duration = Duration::from_millis(50);
+const SUSPECT_INTERVAL: Duration = Duration::from_millis(50);
 
 /// So much has to be kept and then freed before it is worth telling,
 const MUCH: usize = 64 << 20;
@@ -100,7 +100,7 @@ impl Bounds {
         progress_of: impl Fn(PeerId) -> Option<u64>,
     ) -> Vec<(Route, usize)> {
         self.suspects.retain(|suspect| crowded.iter().any(|(route, _)| *route == suspect.route));
-        self.suspects_due = (!crowded.is_empty()).then(|| now + TICK);
+        self.suspects_due = (!crowded.is_empty()).then(|| now + SUSPECT_INTERVAL);
         let is_deaf = |(route, bytes): &(Route, usize)| {
             let progress = progress_of(route.peer);
             let known = self.suspects.iter_mut().find(|suspect| suspect.route == *route);
@@ -112,7 +112,7 @@ impl Bounds {
                 (suspect.progress, suspect.since) = (progress, now);
             }
             let share = self.peer as f64 / (*bytes).max(1) as f64;
-            now.saturating_duration_since(suspect.since) >= PATIENCE.mul_f64(share.min(2.0))
+            now.saturating_duration_since(suspect.since) >= LONGEST_PAUSE.mul_f64(share.min(2.0))
         };
         crowded.into_iter().filter(is_deaf).collect()
     }
@@ -191,7 +191,7 @@ impl State {
         if let Some(transport) = &mut self.transport {
             transport.cut_off(route.peer, reason);
         }
-        self.take_news(now);
+        self.poll_peer_events(now);
         Ok(())
     }
 }

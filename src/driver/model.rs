@@ -221,7 +221,8 @@ impl Scenario {
             monitor: None,
         };
         let config = zerorpc_proto::Config::client(1).heartbeat(None);
-        let (driver, keeper) = Driver::start(Session::new(config), parts, None).expect("a thread");
+        let (driver, watchdog) =
+            Driver::start(Session::new(config), parts, None).expect("a thread");
         let server = {
             let wire = Arc::clone(&wire);
             thread::spawn(move || serve(&wire))
@@ -241,7 +242,7 @@ impl Scenario {
             caller.join().expect("no panic");
         }
         driver.shut();
-        keeper.join().expect("no panic");
+        watchdog.join().expect("no panic");
         wire.state.lock().is_over = true;
         wire.server_cv.notify_one();
         server.join().expect("no panic");

@@ -256,7 +256,7 @@ impl Driver {
             return;
         }
         if requests.idle > 0 {
-            self.worker_bell.notify_one();
+            self.worker_cv.notify_one();
         } else if requests.workers <= requests.pool.most_busy {
             // One more than may be busy: built-in methods wait for nobody.
             self.spawn_worker(requests);

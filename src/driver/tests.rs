@@ -130,13 +130,13 @@ fn call(
         monitor: None,
     };
     let config = Config::client(1).heartbeat(BEAT);
-    let (driver, keeper) = Driver::start(Session::new(config), parts, None).expect("a thread");
+    let (driver, watchdog) = Driver::start(Session::new(config), parts, None).expect("a thread");
     let mut state = driver.lock();
     let (to, options) = (PeerId::NAMELESS, CallOptions::default());
     let id = state.session.open(Instant::now(), to, "method", Args::NONE, &options);
     let answer = driver.await_answer(state, id.expect("a call"), None);
     driver.shut();
-    keeper.join().expect("no panic");
+    watchdog.join().expect("no panic");
     answer
 }
 
@@ -230,7 +230,7 @@ fn what_sending_hides_is_not_waited_for() {
         monitor: None,
     };
     let config = Config::client(1).heartbeat(None);
-    let (driver, keeper) = Driver::start(Session::new(config), parts, None).expect("a thread");
+    let (driver, watchdog) = Driver::start(Session::new(config), parts, None).expect("a thread");
     let begin = |number: u32| {
         let mut state = driver.lock();
         let args = Args::encode_params(&(number,)).expect("a number");
@@ -253,7 +253,7 @@ fn what_sending_hides_is_not_waited_for() {
     assert!(at_once < others.len(), "{at_once} answers were taken for the sake of one");
     others.iter().copied().for_each(finish);
     driver.shut();
-    keeper.join().expect("no panic");
+    watchdog.join().expect("no panic");
 }
 
 /// Waits for no longer than it is told to, or until it is woken.
@@ -286,7 +286,7 @@ fn what_is_due_earlier_is_not_overslept() {
         monitor: None,
     };
     let config = Config::client(1).heartbeat(None);
-    let (driver, keeper) = Driver::start(Session::new(config), parts, None).expect("a thread");
+    let (driver, watchdog) = Driver::start(Session::new(config), parts, None).expect("a thread");
     let call = |timeout| {
         let mut state = driver.lock();
         let options = CallOptions::new().timeout(timeout);
@@ -302,11 +302,11 @@ fn what_is_due_earlier_is_not_overslept() {
         driver.shut();
         assert!(matches!(leader.join().expect("no panic"), Err(Closed::ByUser)));
     });
-    keeper.join().expect("no panic");
+    watchdog.join().expect("no panic");
 }
 
 /// What is deferred runs without the lock, whatever becomes of what was deferred before it, and nobody waits for the socket
-/// or for a bell before it has run.
+/// or for a condition before it has run.
 #[test]
 fn what_is_deferred_is_done_without_the_lock() {
     let parts = Parts {
@@ -316,7 +316,7 @@ fn what_is_deferred_is_done_without_the_lock() {
         monitor: None,
     };
     let config = Config::client(1).heartbeat(None);
-    let (driver, keeper) = Driver::start(Session::new(config), parts, None).expect("a thread");
+    let (driver, watchdog) = Driver::start(Session::new(config), parts, None).expect("a thread");
     let done = Arc::new(AtomicUsize::new(0));
     let defer = || {
         let mut state = driver.lock();
@@ -330,12 +330,12 @@ fn what_is_deferred_is_done_without_the_lock() {
     };
     drop(defer());
     assert_eq!(done.load(Ordering::SeqCst), 1);
-    let (state, timed_out) = defer().wait_until(&driver.quiet_bell, None);
+    let (state, timed_out) = defer().wait_until(&driver.quiet_cv, None);
     assert!(!timed_out);
     assert_eq!(done.load(Ordering::SeqCst), 2);
     drop(state);
     drop(driver.lead(defer()));
     assert_eq!(done.load(Ordering::SeqCst), 3);
     driver.shut();
-    keeper.join().expect("no panic");
+    watchdog.join().expect("no panic");
 }

@@ -5,22 +5,24 @@ use std::time::Duration;
 use super::{Driver, Guard};
 use crate::sync::{Arc, JoinHandle, Ordering, thread};
 
-/// How long nothing may be done before the keeper looks whether anything is to be done.
+/// How long nothing may be done before the watchdog looks whether anything is to be done. What that costs is in
+/// docs/speed.md, under system calls.
 const TICK: Duration = Duration::from_millis(1);
-/// After how many uneventful ticks the keeper goes to sleep until it is called.
-const PATIENCE: u32 = if cfg!(shuttle) { 2 } else { 100 };
+/// After how many uneventful ticks the watchdog goes to sleep until it is called. Not measured: long enough not to be woken
+/// in a pause of a busy socket.
+const UNEVENTFUL_TICKS: u32 = if cfg!(shuttle) { 2 } else { 100 };
 
-/// What others know of the keeper.
+/// What others know of the watchdog.
 #[derive(Debug, Default)]
-pub(super) struct Duty {
+pub(super) struct WatchdogState {
     /// Does not look in by itself.
     pub(super) asleep: bool,
     /// Leads, and somebody else wants to.
-    pub(super) gives_way: bool,
+    pub(super) yield_requested: bool,
 }
 
 pub(super) fn spawn(driver: Arc<Driver>) -> std::io::Result<JoinHandle<()>> {
-    thread::Builder::new().name("zerorpc-keeper".into()).spawn(move || keep(&driver))
+    thread::Builder::new().name("zerorpc-watchdog".into()).spawn(move || keep(&driver))
 }
 
 /// Looks in once per tick, without the lock as long as others make progress.
@@ -29,7 +31,7 @@ fn keep(driver: &Driver) {
     let mut uneventful = 0;
     loop {
         let progress = Some(driver.progress.load(Ordering::Relaxed));
-        let called = driver.keeper_called.swap(false, Ordering::Relaxed);
+        let called = driver.watchdog_called.swap(false, Ordering::Relaxed);
         if called || progress == seen {
             let mut state = driver.lock();
             if state.closed.is_some() {
@@ -42,9 +44,9 @@ fn keep(driver: &Driver) {
             } else {
                 uneventful += 1;
             }
-            // Whoever needs the keeper from now on says so.
-            state.keeper.asleep = uneventful > PATIENCE && state.closed.is_none();
-            let asleep = state.keeper.asleep;
+            // Whoever needs the watchdog from now on says so.
+            state.watchdog.asleep = uneventful > UNEVENTFUL_TICKS && state.closed.is_none();
+            let asleep = state.watchdog.asleep;
             drop(state);
             if asleep {
                 thread::park();
@@ -68,10 +70,10 @@ fn lead<'a>(driver: &'a Driver, mut state: Guard<'a>) -> Guard<'a> {
         state = driver.wait_as(state, true);
         driver.pump(&mut state);
         driver.wake_worker(&mut state);
-        let gives_way = std::mem::take(&mut state.keeper.gives_way);
-        if gives_way {
+        let yield_requested = std::mem::take(&mut state.watchdog.yield_requested);
+        if yield_requested {
             state.followers.wake_thread();
-            driver.worker_bell.notify_one();
+            driver.worker_cv.notify_one();
             // Whoever wanted to lead has a tick to begin.
             break;
         }

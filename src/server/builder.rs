@@ -115,7 +115,7 @@ impl ServerBuilder {
             most_busy: self.pool_size.unwrap_or(DEFAULT_POOL_SIZE),
         };
         let requests = RequestQueue::new(pool, self.config.limits.total_bytes);
-        let (driver, keeper) = Driver::start(Session::new(self.config), parts, Some(requests))
+        let (driver, watchdog) = Driver::start(Session::new(self.config), parts, Some(requests))
             .map_err(|error| Error::Thread(error.to_string()))?;
         {
             let mut state = driver.lock();
@@ -124,6 +124,6 @@ impl ServerBuilder {
                 driver.spawn_worker(requests);
             }
         }
-        Ok(Server { driver, keeper: Mutex::new(Some(keeper)), endpoints })
+        Ok(Server { driver, watchdog: Mutex::new(Some(watchdog)), endpoints })
     }
 }

@@ -61,7 +61,7 @@ fn idle<'a>(driver: &Driver, mut state: Guard<'a>) -> (Guard<'a>, bool) {
     };
     set_idle(&mut state, true);
     let deadline = Instant::now() + IDLE;
-    let (mut state, timed_out) = state.wait_until(&driver.worker_bell, Some(deadline));
+    let (mut state, timed_out) = state.wait_until(&driver.worker_cv, Some(deadline));
     set_idle(&mut state, false);
     let is_superfluous =
         timed_out && state.requests.as_ref().is_some_and(RequestQueue::has_too_many_workers);
@@ -70,7 +70,7 @@ fn idle<'a>(driver: &Driver, mut state: Guard<'a>) -> (Guard<'a>, bool) {
 
 /// Before something that may take long: sends what waits, and calls somebody for what is to be done beside it.
 ///
-/// Short methods are run one after the other. If one of them should take long after all, the keeper, who looks in as long
+/// Short methods are run one after the other. If one of them should take long after all, the watchdog, which looks in as long
 /// as nobody leads, sends the answers before it and calls somebody for the requests behind it.
 fn make_way(driver: &Driver, state: &mut Guard<'_>) {
     if state.leader.is_some() || !state.requests.as_ref().is_some_and(RequestQueue::is_fast) {
@@ -98,7 +98,7 @@ fn run<'a>(driver: &'a Driver, service: &dyn Service, mut state: Guard<'a>, job:
     // A caller that has gone meanwhile does not get its method run.
     let Some((request, caller, share)) = take(&mut state, id, is_builtin) else {
         // It may have to be looked at again earlier than whoever leads has reckoned with.
-        driver.hurry(&mut state);
+        driver.wake_if_earlier(&mut state);
         return state;
     };
     make_way(driver, &mut state);

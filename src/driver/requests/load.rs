@@ -10,6 +10,7 @@ use foldhash::fast::RandomState;
 use zerorpc_proto::RequestId;
 
 /// When no method has ended for so long, twice as many may run: they wait for something else than processors.
+/// Shown by the tests of memory in tests/tests/memory, which bound what is kept and how long others wait.
 const STEP: Duration = Duration::from_millis(100);
 /// Of so many methods it is remembered what they answer. Beyond that it is learned anew.
 const KNOWN: usize = 1024;
