@@ -80,6 +80,8 @@ pub(crate) struct Caller {
     pub(crate) request: Option<Payload>,
     /// It was transmitted.
     pub(crate) is_sent: bool,
+    /// How often it was transmitted.
+    pub(crate) attempts: u32,
     /// Something was heard of it since.
     pub(crate) is_heard: bool,
     /// How often it came back because the server is stopping.

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 pub(crate) use glance::{Broken, Glance};
-pub(crate) use header::HeaderGlance;
 pub use header::{Context, Header, Version};
 pub(crate) use writer::{ResponseTo, Writer};
 
@@ -106,13 +105,6 @@ impl Event {
             Ok(glance) => Ok(glance.into_event(payload)),
             Err(broken) => Err(broken.into_error(payload)),
         }
-    }
-
-    /// The header of an event of ours, from the front of it alone. No limits apply to what is our own.
-    pub(crate) fn own_header(head: &Bytes) -> Option<Header> {
-        let mut reader = Reader::again(head);
-        reader.array().ok()??;
-        HeaderGlance::read(&mut reader).ok().map(|header| header.into_header(head))
     }
 
     /// The event without the rest of its message, which is `message` bytes long: small parts are copied, so

@@ -116,7 +116,7 @@ pub use error::{BrokenEvent, DecodeError, EncodeError, Malformed, OpenError, Pee
 pub use event::{Context, Event, Header, Version, name};
 pub use id::MessageId;
 pub use limits::Limits;
-pub use multipart::{Envelope, Multipart, Payload, Transmit};
+pub use multipart::{Envelope, Multipart, Payload, Token, Transmit};
 pub use options::{CallOptions, DEFAULT_SLOTS, DEFAULT_TIMEOUT};
 pub use peer::{PeerId, Route, Target};
 pub use plain::{PlainSender, receive_plain};

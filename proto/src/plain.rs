@@ -34,7 +34,7 @@ impl PlainSender {
             return Err(OpenError::ArgsNotArray);
         }
         let payload = self.0.plain(context, method, args.as_bytes().clone());
-        Ok(Transmit { to: PeerId::NAMELESS, envelope: Envelope::default(), payload })
+        Ok(Transmit::new(PeerId::NAMELESS, Envelope::default(), payload))
     }
 }
 

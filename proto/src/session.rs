@@ -45,11 +45,11 @@ use peer_events::Disconnected;
 use peers::Peers;
 use table::{At, Table};
 
-/// Names a call. Stays unambiguous after the call is gone.
+/// Names a call: of one session, and as long as it is there. Later, and elsewhere, it names nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallId(pub(crate) At);
 
-/// Names a request. Stays unambiguous after the request is gone.
+/// Names a request: of one session, and as long as it is there. Later, and elsewhere, it names nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub(crate) At);
 
@@ -209,6 +209,7 @@ impl Session {
             assigned: false,
             request: Some(request),
             is_sent: false,
+            attempts: 0,
             is_heard: false,
             refusals: 0,
             retry: None,

@@ -12,7 +12,7 @@ mod options;
 use std::{io, sync::Arc, time::Duration};
 
 use crate::{
-    multipart::{Multipart, Transmit},
+    multipart::{Multipart, Token, Transmit},
     peer::{PeerId, Route},
 };
 pub use error::{Cause, EndpointAction, EndpointError, TransportError};
@@ -210,9 +210,9 @@ pub enum Flow {
 pub enum PeerEvent {
     /// A connection is ready to carry messages.
     Up(PeerId),
-    /// No byte of this message was written before its connection ended. A request that was open to any peer goes to
-    /// another one.
-    Returned(Transmit),
+    /// No byte of the message with this token was written before its connection ended. A request that was open to any
+    /// peer goes to another one.
+    Returned(Token),
     /// The peer is about to stop, or its address is not one of the endpoint any more: it is to get no new requests. Those
     /// that are open there go on.
     GoingAway(PeerId),

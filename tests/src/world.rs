@@ -331,7 +331,7 @@ impl World {
     }
 
     fn send(&mut self, node: usize, transmit: Transmit) {
-        let Transmit { to, envelope, payload } = transmit;
+        let Transmit { to, envelope, payload, .. } = transmit;
         let mut frames = envelope.frames().to_vec();
         let is_client = matches!(self.nodes[node].role, Role::Client(_));
         let link = match (self.nodes[node].nameless, is_client) {

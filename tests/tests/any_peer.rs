@@ -67,7 +67,7 @@ fn a_request_that_was_not_written_moves_on() {
     open(&mut client, now);
     let message = sent(&mut client).pop().expect("the request");
     assert_eq!(message.to, PeerId::new(1));
-    client.handle_peer_event(now, PeerEvent::Returned(message.clone()));
+    client.handle_peer_event(now, PeerEvent::Returned(message.token.expect("a request")));
     client.handle_peer_event(now, PeerEvent::Down(PeerId::new(1), "gone".into()));
     let again = sent(&mut client).pop().expect("the same request");
     assert_eq!((again.to, again.payload), (PeerId::new(2), message.payload));

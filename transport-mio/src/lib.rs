@@ -26,7 +26,7 @@
 //!
 //! fn message(to: PeerId, envelope: Envelope, text: &'static str) -> Transmit {
 //!     let payload = Payload { head: Bytes::from_static(text.as_bytes()), body: Bytes::new() };
-//!     Transmit { to, envelope, payload }
+//!     Transmit::new(to, envelope, payload)
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn Error + Send + Sync>> {

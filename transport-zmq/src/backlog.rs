@@ -154,7 +154,7 @@ mod tests {
 
     fn message(text: &'static str) -> Transmit {
         let payload = Payload { head: Bytes::from_static(text.as_bytes()), body: Bytes::new() };
-        Transmit { to: PeerId::NAMELESS, envelope: Envelope::default(), payload }
+        Transmit::new(PeerId::NAMELESS, Envelope::default(), payload)
     }
 
     fn lane(name: &'static str) -> Bytes {
@@ -221,13 +221,8 @@ mod tests {
 
     #[test]
     fn one_message_may_be_larger_than_the_limit() {
-        let huge = Transmit {
-            payload: Payload {
-                head: Bytes::new(),
-                body: Bytes::from(vec![b'a'; MAX_BACKLOG_BYTES + 1]),
-            },
-            ..message("")
-        };
+        let mut huge = message("");
+        huge.payload.body = Bytes::from(vec![b'a'; MAX_BACKLOG_BYTES + 1]);
         let mut backlog = Backlog::default();
         backlog.push(lane("a"), huge);
         assert!(backlog.holds(&lane("a")));

@@ -22,7 +22,7 @@
 //!
 //! fn message(envelope: Envelope, text: &'static str) -> Transmit {
 //!     let payload = Payload { head: Bytes::from_static(text.as_bytes()), body: Bytes::new() };
-//!     Transmit { to: PeerId::NAMELESS, envelope, payload }
+//!     Transmit::new(PeerId::NAMELESS, envelope, payload)
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -12,7 +12,7 @@ use crate::{
     event::{Context, ResponseTo, Writer, name},
     id::{MessageId, OwnId},
     msgpack,
-    multipart::{Envelope, Payload, Transmit},
+    multipart::{Envelope, Payload, Token, Transmit},
     peer::{PeerId, Route},
 };
 
@@ -158,6 +158,7 @@ impl Session {
         let (to, envelope) = (channel.peer?, channel.envelope.clone());
         let ended = matches!(next, Next::Ending(_));
         let mut waited_for = false;
+        let mut token = None;
         if let Next::Item(item) = &next {
             // The last answer goes with its channel.
             let weight = channel::weight(item);
@@ -168,7 +169,7 @@ impl Session {
         }
         let payload = match next {
             Next::Request(payload) => {
-                self.begin_listening(at);
+                token = self.begin_listening(at);
                 payload
             }
             Next::Beat => {
@@ -196,7 +197,7 @@ impl Session {
             self.tell_room(at);
             self.enqueue(at);
         }
-        Some(Transmit { to, envelope, payload })
+        Some(Transmit { to, envelope, payload, token })
     }
 
     /// Bounded: a peer that floods while it reads nothing goes without.
@@ -236,17 +237,20 @@ impl Session {
                 (to, Envelope::default())
             }
         };
-        Transmit { to, envelope, payload: self.writer.finish(Bytes::new()) }
+        Transmit::new(to, envelope, self.writer.finish(Bytes::new()))
     }
 
-    /// The request is on its way: only now can its server be silent.
-    fn begin_listening(&mut self, at: At) {
-        let Some(now) = self.now else { return };
+    /// The request is on its way: only now can its server be silent. What names it if it comes back.
+    fn begin_listening(&mut self, at: At) -> Option<Token> {
+        let now = self.now?;
         let heartbeat = self.heartbeat(now, self.config.heartbeat_mode, Patience::OfCaller);
-        if let Some(channel) = self.table.get_mut(at) {
-            channel.heartbeat = heartbeat;
-        }
+        let channel = self.table.get_mut(at)?;
+        channel.heartbeat = heartbeat;
+        let Side::Caller(caller) = &mut channel.side else { return None };
+        caller.attempts = caller.attempts.saturating_add(1);
+        let token = at.token(caller.attempts);
         self.reschedule(at);
+        token
     }
 
     /// Tells a producer that was turned away, once half of what waited has left.

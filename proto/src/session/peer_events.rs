@@ -32,7 +32,7 @@ impl Session {
                 self.peers.up(peer);
                 self.resume_unassigned();
             }
-            PeerEvent::Returned(message) => self.handle_returned(message),
+            PeerEvent::Returned(token) => self.handle_returned(token),
             PeerEvent::GoingAway(peer) => self.handle_going_away(peer),
             PeerEvent::Gone(peer) => self.handle_gone(peer),
             PeerEvent::Down(peer, reason) => self.handle_down(peer, reason),

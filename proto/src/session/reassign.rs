@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Session, table::At};
 use crate::{
     channel::{Channel, Side, heartbeat::Heartbeat},
-    event::Event,
-    multipart::Transmit,
+    multipart::Token,
     peer::PeerId,
 };
 
@@ -17,15 +16,15 @@ const RETRY: Duration = Duration::from_millis(50);
 const LONGEST_RETRY: Duration = Duration::from_secs(1);
 
 impl Session {
-    /// A request that was open to any peer goes to another one, if this peer has it.
-    pub(super) fn handle_returned(&mut self, message: Transmit) {
-        let Transmit { to, payload, .. } = message;
-        let id = Event::own_header(&payload.head).and_then(|header| header.message_id);
-        let Some(at) = id.and_then(|id| self.table.find_call(id.content(), to)) else { return };
-        if let Some(Channel { side: Side::Caller(caller), .. }) = self.table.get_mut(at)
+    /// A request that was open to any peer goes to another one, unless it was sent once more since.
+    pub(super) fn handle_returned(&mut self, token: Token) {
+        let at = At::named_by(token);
+        if let Some(Channel { side: Side::Caller(caller), .. }) = self.table.get(at)
             && caller.assigned
+            && caller.attempts == token.attempt.get()
+            && caller.is_unanswered()
+            && !caller.is_heard
         {
-            caller.request = Some(payload);
             self.take_back(at);
         }
     }

@@ -3,7 +3,7 @@
 #[cfg(feature = "invariants")]
 mod invariants;
 
-use std::{collections::HashMap, hash::BuildHasher, time::Duration};
+use std::{collections::HashMap, hash::BuildHasher, num::NonZeroU32, time::Duration};
 
 use bytes::Bytes;
 use foldhash::quality::FixedState;
@@ -14,15 +14,28 @@ use super::accounts::{Account, NOBODY};
 use crate::{
     channel::{Channel, Side, phase::Phase},
     id::{OwnId, TheirId},
-    multipart::Envelope,
+    multipart::{Envelope, Token},
     peer::{PeerId, Route},
 };
 
-/// Names one channel for ever: slots are used again, serials are not.
+/// Names one channel for ever: slots are used again, serials are not, and other sessions have others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct At {
     serial: u64,
     slot: u32,
+}
+
+impl At {
+    /// What names the request of a call that is sent for the `attempt`th time.
+    pub(crate) fn token(self, attempt: u32) -> Option<Token> {
+        let attempt = NonZeroU32::new(attempt)?;
+        Some(Token { serial: self.serial, slot: self.slot, attempt })
+    }
+
+    /// Where the request was sent that this names.
+    pub(crate) fn named_by(token: Token) -> Self {
+        Self { serial: token.serial, slot: token.slot }
+    }
 }
 
 /// All channels. Calls are found by their ids, which tell the slot; requests by peer, envelope and id, never by the
@@ -56,7 +69,8 @@ impl Table {
         let hasher = FixedState::with_seed(seed);
         Self {
             channels: Slab::new(),
-            next_serial: 0,
+            // Far from those of other sessions, and as far from the end.
+            next_serial: hasher.hash_one("serial") >> 1,
             requests: HashTable::new(),
             accounts: Slab::new(),
             peers: HashMap::with_hasher(hasher.clone()),

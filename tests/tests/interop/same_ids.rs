@@ -61,7 +61,7 @@ impl Raw {
         let args = Args::encode(args).expect("they can be encoded");
         let head = Event { header, name: name.into(), args }.encode();
         let payload = Payload { head, body: bytes::Bytes::new() };
-        let message = Transmit { to: PeerId::NAMELESS, envelope: Envelope::default(), payload };
+        let message = Transmit::new(PeerId::NAMELESS, Envelope::default(), payload);
         self.0.transport.send(message).expect("the socket works");
     }
 

@@ -88,8 +88,9 @@ fn strangers_change_nothing() {
             happens(&mut client, event);
         }
         assert_eq!((client.session.poll_transmit(), client.recv(call)), (None, None), "{peer}");
-        happens(&mut client, PeerEvent::Returned(returned.clone()));
-        assert_eq!(client.session.poll_transmit(), Some(returned), "{peer}");
+        happens(&mut client, PeerEvent::Returned(returned.token.expect("a request")));
+        let again = client.session.poll_transmit().map(|again| (again.to, again.payload));
+        assert_eq!(again, Some((returned.to, returned.payload)), "{peer}");
     }
 }
 
@@ -115,7 +116,7 @@ fn the_end_of_a_connection_is_told_in_any_order() {
             client.hear(one, &RawEvent::beat(id)).expect("a beat");
             happens(&mut client, PeerEvent::Up(two));
             let events = [
-                Some(PeerEvent::Returned(returned.1)),
+                Some(PeerEvent::Returned(returned.1.token.expect("a request"))),
                 Some(PeerEvent::GoingAway(one)),
                 is_last_word.then_some(PeerEvent::Gone(one)),
                 Some(down(one)),
@@ -173,4 +174,36 @@ fn misbehaviour_is_counted_and_bounded() {
     }
     server.session.handle_message(now, PeerId::new(1), garbage);
     assert_eq!(std::iter::from_fn(|| server.session.poll_notice()).count(), 1, "it is told again");
+}
+
+/// Whatever was sent once more since, and whatever another session has sent, does not come back.
+#[test]
+fn names_of_another_session_or_of_another_time_name_nothing() {
+    let sessions = [1, 2, u128::MAX].map(|seed| {
+        let mut both = TestSession::new(Config::server(seed));
+        happens(&mut both, PeerEvent::Up(PeerId::new(0)));
+        let call = open(&mut both, Target::Any);
+        let token = both.session.poll_transmit().and_then(|sent| sent.token).expect("a request");
+        let request = both.request(PeerId::new(0), &RawEvent::request("id", "f", vec![]));
+        (both, call, request, token)
+    });
+    let names: Vec<_> =
+        sessions.iter().map(|(_, call, request, token)| (*call, *request, *token)).collect();
+    for (own, (mut both, ..)) in sessions.into_iter().enumerate() {
+        for (other, (call, request, token)) in names.iter().enumerate() {
+            assert_eq!(both.session.call(*call).is_some(), own == other, "{own} and {other}");
+            assert_eq!(both.session.request(*request).is_some(), own == other, "{own} and {other}");
+            for again in [own == other, false] {
+                happens(&mut both, PeerEvent::Returned(*token));
+                assert_eq!(both.session.poll_transmit().is_some(), again, "{own} and {other}");
+            }
+        }
+        let (call, request, _) = names[own];
+        both.session.call(call).expect("its own").cancel();
+        both.session.request(request).expect("its own").finish();
+        both.settle();
+        open(&mut both, Target::Any);
+        both.request(PeerId::new(0), &RawEvent::request("id", "f", vec![]));
+        assert!(both.session.call(call).is_none() && both.session.request(request).is_none());
+    }
 }

@@ -155,8 +155,7 @@ impl Target {
         match self {
             Self::Ours { parts, .. } => {
                 let payload = Payload { head: Bytes::new(), body: text.into() };
-                let message =
-                    Transmit { to: PeerId::NAMELESS, envelope: [].into_iter().collect(), payload };
+                let message = Transmit::new(PeerId::NAMELESS, [].into_iter().collect(), payload);
                 parts.transport.send(message).expect("it works");
             }
             Self::Libzmq { socket, .. } => {

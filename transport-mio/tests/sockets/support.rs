@@ -10,7 +10,7 @@ use bytes::Bytes;
 use zerorpc_mio::{Parts, open};
 use zerorpc_proto::{
     Envelope, Flow, MonitorEvent, Multipart, Payload, PeerEvent, PeerId, SocketKind, SocketOptions,
-    Transmit, Transport, Waiter,
+    Token, Transmit, Transport, Waiter,
 };
 
 /// The outcome of a test.
@@ -173,12 +173,23 @@ pub(crate) fn pass(from: &mut Node, to: &mut Node) -> (PeerId, Multipart) {
     until("a message comes", &mut [from, to], |nodes| nodes[1].message())
 }
 
+/// Names a message by what is in it.
+pub(crate) fn token_of(payload: &[u8]) -> Token {
+    let number = payload.iter().take(64).fold(payload.len() as u64, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(u64::from(*byte))
+    });
+    Token::new(number)
+}
+
 /// A message with this envelope.
 pub(crate) fn message(to: PeerId, envelope: Envelope, payload: impl Into<Bytes>) -> Transmit {
     let whole = payload.into();
     let body = whole.slice(whole.len() / 2..);
     let payload = Payload { head: whole.slice(..whole.len() / 2), body };
-    Transmit { to, envelope, payload }
+    let token = token_of(&whole);
+    let mut message = Transmit::new(to, envelope, payload);
+    message.token = Some(token);
+    message
 }
 
 /// A message without an envelope.

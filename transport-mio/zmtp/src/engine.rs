@@ -286,13 +286,13 @@ impl Engine {
 
     /// Queues a message. It leaves when the handshake is over and those before it have left.
     pub fn send(&mut self, frames: impl IntoIterator<Item = Bytes>) {
-        self.send_message(Outgoing { frames: frames.into_iter().collect(), tail: Bytes::new() });
+        self.send_message(Outgoing { frames: frames.into_iter().collect(), ..Outgoing::default() });
     }
 
     /// Queues a message of `leading` frames and one for the payload, which is not put together.
     pub fn send_payload(&mut self, leading: impl IntoIterator<Item = Bytes>, payload: Payload) {
         let frames = leading.into_iter().chain([payload.head]).collect();
-        self.send_message(Outgoing { frames, tail: payload.body });
+        self.send_message(Outgoing { frames, tail: payload.body, token: None });
     }
 
     /// Queues a message, for instance one that was [taken back](Self::take_unsent) from another engine.

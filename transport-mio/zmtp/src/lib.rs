@@ -90,6 +90,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
+use zerorpc_proto::Token;
 
 pub use config::{
     Buffers, Credentials, EngineConfig, FreshBuffers, Heartbeat, Identity, Mechanism, PlainCheck,
@@ -119,6 +120,8 @@ pub struct Outgoing {
     pub frames: Frames,
     /// Goes behind the last frame, as part of it: a frame in two pieces needs no copy to become one.
     pub tail: Bytes,
+    /// Names the message for whoever sends it: it goes nowhere, and is there again when the message is taken back.
+    pub token: Option<Token>,
 }
 
 /// How the engine wants to be fed.

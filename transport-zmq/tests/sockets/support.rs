@@ -46,7 +46,7 @@ pub(crate) fn message(envelope: Envelope, payload: impl Into<Bytes>) -> Transmit
     let whole = payload.into();
     let body = whole.slice(whole.len() / 2..);
     let payload = Payload { head: whole.slice(..whole.len() / 2), body };
-    Transmit { to: PeerId::NAMELESS, envelope, payload }
+    Transmit::new(PeerId::NAMELESS, envelope, payload)
 }
 
 /// A message without an envelope.

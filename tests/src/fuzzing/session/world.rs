@@ -11,7 +11,7 @@ use bytes::Bytes;
 use rmpv::Value;
 use zerorpc_proto::{
     Answer, Args, CallId, CallOptions, Config, Event, HeartbeatMode, Limits, Multipart, Notice,
-    Payload, PeerEvent, PeerId, RequestId, Route, Session, Target, Transmit,
+    PeerEvent, PeerId, RequestId, Route, Session, Target, Token, Transmit,
 };
 
 use super::super::tape::Tape;
@@ -52,6 +52,8 @@ pub(super) struct World {
     /// Ids of requests that were seen on the wire.
     ids: Vec<Bytes>,
     used: BTreeSet<(usize, Bytes)>,
+    /// What names messages that may come back, by whose they are and their ids.
+    tokens: BTreeMap<(usize, Bytes), Token>,
     /// Connections that have ended, by both ends: nobody says anything more on them.
     broken: BTreeSet<(usize, usize)>,
     /// Somebody broke the protocol on purpose: answers may be anything.
@@ -79,6 +81,7 @@ impl World {
             wire,
             ids,
             used,
+            tokens: BTreeMap::new(),
             broken: BTreeSet::new(),
             spoiled: false,
             stopped: false,
@@ -123,6 +126,9 @@ impl World {
             self.used.insert((at, Bytes::copy_from_slice(id.as_encoded()))),
             "an id is used once"
         );
+        if let Some(token) = transmit.token {
+            self.tokens.insert((at, Bytes::copy_from_slice(id.as_encoded())), token);
+        }
         if event.header.response_to.is_none() {
             self.ids.push(Bytes::copy_from_slice(id.as_encoded()));
         }
@@ -321,16 +327,17 @@ impl World {
 
     /// A connection breaks before the last message on it was written.
     pub(super) fn give_back(&mut self, at: usize, to: usize) {
-        if let Some(message) = self.wire.get_mut(&(at, to)).and_then(VecDeque::pop_back) {
-            let Multipart { envelope, payload } = message;
-            if let Ok(event) = Event::decode(&payload, &Limits::default()) {
-                // What was never written may be sent again.
-                let id = event.header.message_id.map(|id| Bytes::copy_from_slice(id.as_encoded()));
-                self.used.remove(&(at, id.unwrap_or_default()));
+        if let Some(message) = self.wire.get_mut(&(at, to)).and_then(VecDeque::pop_back)
+            && let Ok(event) = Event::decode(&message.payload, &Limits::default())
+            && let Some(id) = event.header.message_id
+        {
+            // What was never written may be sent again.
+            let message = (at, Bytes::copy_from_slice(id.as_encoded()));
+            self.used.remove(&message);
+            if let Some(token) = self.tokens.get(&message) {
+                let returned = PeerEvent::Returned(*token);
+                self.apps[at].session.handle_peer_event(self.now, returned);
             }
-            let payload = Payload { head: payload, body: Bytes::new() };
-            let unsent = Transmit { to: peer(to), envelope, payload };
-            self.apps[at].session.handle_peer_event(self.now, PeerEvent::Returned(unsent));
         }
         self.disconnect(at, to);
     }

@@ -9,9 +9,7 @@ use std::{
 use bytes::Bytes;
 use zerorpc_proto::{PeerEvent, PeerId, SocketKind};
 
-use super::{
-    ConnectionId, Origin, Socket, SocketEvent, connection::Connection, patterns::returned,
-};
+use super::{ConnectionId, Origin, Socket, SocketEvent, connection::Connection};
 use crate::{Blame, Engine, Foreign, Violation};
 
 /// A connection that ends after so much silence may have been ended for it.
@@ -269,9 +267,8 @@ impl Socket {
         let unsent = connection.engine.take_unsent();
         match self.kind {
             SocketKind::Dealer => {
-                let unsent = unsent.into_iter().filter_map(|message| returned(peer, message));
-                for message in unsent {
-                    self.inbox.add_event(PeerEvent::Returned(message));
+                for token in unsent.into_iter().filter_map(|message| message.token) {
+                    self.inbox.add_event(PeerEvent::Returned(token));
                 }
             }
             SocketKind::Push => self.give_back(unsent),

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use zerorpc_proto::{Envelope, Flow, Payload, PeerEvent, PeerId, Route, SocketKind, Transmit};
+use zerorpc_proto::{Flow, PeerEvent, PeerId, Route, SocketKind, Transmit};
 
 use super::{CloseReason, ConnectionId, Socket};
 use crate::{Frames, Outgoing};
@@ -83,7 +83,7 @@ impl Socket {
 
     /// The frames of a message as they go over the wire.
     fn outgoing(&self, message: Transmit) -> Outgoing {
-        let Transmit { envelope, payload, .. } = message;
+        let Transmit { envelope, payload, token, .. } = message;
         let mut frames = Frames::new();
         if self.kind.has_delimiter() {
             for frame in envelope.frames() {
@@ -92,7 +92,7 @@ impl Socket {
             frames.push(Bytes::new());
         }
         frames.push(payload.head);
-        Outgoing { frames, tail: payload.body }
+        Outgoing { frames, tail: payload.body, token }
     }
 
     /// Hands a message to one peer; one that is gone does not get it.
@@ -192,14 +192,4 @@ impl Socket {
             self.mark_unwritten(index);
         }
     }
-}
-
-/// The message that was handed to [`Socket::send`], from what was made of it.
-pub(super) fn returned(to: PeerId, message: Outgoing) -> Option<Transmit> {
-    let Outgoing { mut frames, tail } = message;
-    let head = frames.pop()?;
-    let _delimiter = frames.pop();
-    let envelope: Envelope = frames.into_iter().collect::<Envelope>();
-    let payload = Payload { head, body: if tail.is_empty() { Bytes::new() } else { tail } };
-    Some(Transmit { to, envelope, payload })
 }

@@ -30,7 +30,7 @@ fn what_was_not_written_comes_back_before_the_end() {
     else {
         panic!("{:?}", net.nodes[0].peers)
     };
-    assert_eq!(([one, two], *down), ([&sent[1], &sent[2]], peer));
+    assert_eq!(([Some(*one), Some(*two)], *down), ([sent[1].token, sent[2].token], peer));
     assert_eq!(&**words, "tcp://192.0.2.1:1: Broken pipe");
 }
 

@@ -24,7 +24,7 @@ fn messages_arrive_with_their_envelopes() {
         let mut net = Net::pair(socket(from), socket(to));
         let peer = net.nodes[0].socket.peer_of(net.id(0, 0)).expect("it is a peer");
         let payload = Payload { head: "head, ".into(), body: vec![b'x'; 100_000].into() };
-        let transmit = Transmit { to: peer, envelope: envelope.clone(), payload };
+        let transmit = Transmit::new(peer, envelope.clone(), payload);
         assert_eq!(net.nodes[0].socket.send(transmit.clone()), Ok(Flow::Clear));
         net.run();
         let [(sender, message)] = &net.nodes[1].messages[..] else { panic!("one message") };
@@ -113,7 +113,7 @@ fn subscribers_get_what_they_want() {
         let (head, body) = text.split_at(1);
         let payload = Payload { head: head.into(), body: body.into() };
         let to = PeerId::NAMELESS;
-        publisher.send(Transmit { to, envelope: Envelope::default(), payload }).expect("it can");
+        publisher.send(Transmit::new(to, Envelope::default(), payload)).expect("it can");
     };
     for text in ["abc", "bcd", "bdc", "cab"] {
         publish(&mut publisher, text);

@@ -4,7 +4,7 @@ use std::{io::IoSlice, time::Instant};
 
 use bytes::Bytes;
 use zerorpc_proto::{
-    Envelope, Multipart, Payload, PeerEvent, PeerId, SocketKind, SocketOptions, Transmit,
+    Envelope, Multipart, Payload, PeerEvent, PeerId, SocketKind, SocketOptions, Token, Transmit,
 };
 use zerorpc_zmtp::{Closed, ConnectionId, EngineConfig, Identity, Origin, Socket, SocketEvent};
 
@@ -208,7 +208,18 @@ pub(crate) fn named(kind: SocketKind, name: &'static str) -> Socket {
     Socket::with_engine(kind, &SocketOptions::default(), engine)
 }
 
+/// Names a message by what is in it.
+pub(crate) fn token_of(payload: &[u8]) -> Token {
+    let number = payload.iter().take(64).fold(payload.len() as u64, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(u64::from(*byte))
+    });
+    Token::new(number)
+}
+
 pub(crate) fn message(to: PeerId, payload: impl Into<Bytes>) -> Transmit {
     let payload = Payload { head: payload.into(), body: Bytes::new() };
-    Transmit { to, envelope: Envelope::default(), payload }
+    let token = token_of(&payload.head);
+    let mut message = Transmit::new(to, Envelope::default(), payload);
+    message.token = Some(token);
+    message
 }
