@@ -8,7 +8,7 @@ use std::{
 };
 
 use zerorpc::{Client, Error, Methods, Server};
-use zerorpc_tests::{service::eventually, transports::Pair};
+use zerorpc_tests::{proxy::Proxy, service::eventually, transports::Pair};
 
 zerorpc_tests::over_each_pair![
     of_every_length,
@@ -18,6 +18,7 @@ zerorpc_tests::over_each_pair![
     one_that_is_dropped_ends_its_producer,
     many_at_once_with_few_threads,
     threads_read_their_own,
+    a_long_way_is_no_reason_to_wait,
 ];
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -139,4 +140,24 @@ fn threads_read_their_own(pair: Pair) {
             });
         }
     });
+}
+
+/// With 20 ms there and 20 back, a hundred items ahead are 51 for each of these.
+fn a_long_way_is_no_reason_to_wait(pair: Pair) {
+    const ITEMS: u64 = 2000;
+    let (server, _) = pair.serve();
+    let proxy = Proxy::before(server.endpoints());
+    let connect = || pair.client().connect(&proxy.endpoint());
+    let follows = connect().build().expect("a client");
+    let fixed = connect().slots(100).build().expect("a client");
+    let times = [follows, fixed].map(|client| {
+        proxy.set_delay(Duration::ZERO);
+        assert_eq!(client.call("add", (1, 2)), Ok(3));
+        proxy.set_delay(SECOND / 50);
+        let begin = Instant::now();
+        let items = client.stream::<u64>("numbers", (ITEMS,)).expect("a stream");
+        assert!(items.map(|item| item.expect("no error")).eq(0..ITEMS));
+        begin.elapsed()
+    });
+    assert!(times[0] * 2 < times[1], "{times:?}");
 }

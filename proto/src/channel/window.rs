@@ -9,7 +9,8 @@
 //! Senders either add what is granted to what they have (zerorpc-python, and we) or set what they have to it
 //! (zerorpc-node). The latter lose what they had not used. What is out is counted as for the former, which is never less
 //! than what may come. So that the latter never wait for ever, another grant must be due even if all of what has not come
-//! is lost: no window becomes smaller than twice that.
+//! is lost: no window becomes smaller than twice that. Where they stop is before the edge by what they have lost, which
+//! shows when they stop there again.
 
 use std::time::{Duration, Instant};
 
