@@ -190,9 +190,10 @@ impl Session {
         let answer = caller.inbox.pop();
         match &answer {
             Some(answer) => {
-                caller.window.consume(answer.size() + ANSWER_COST);
+                let size = answer.size();
+                caller.window.consume(size + ANSWER_COST);
                 self.unread_answers -= 1;
-                self.buffered_bytes -= answer.size();
+                self.buffered_bytes -= size;
             }
             None => caller.noticed = false,
         }

@@ -139,9 +139,12 @@ impl Window {
     #[inline]
     pub(crate) fn arrived(&mut self, now: Option<Instant>) {
         if let Some(growth) = &mut self.growth
-            && growth.waiting_since.is_some()
+            && let Some(since) = growth.waiting_since.take()
+            && let Some(now) = now
+            && now != since
         {
-            growth.end_wait(now, self.outstanding.saturating_sub(growth.latest));
+            let missing = self.outstanding.saturating_sub(growth.latest);
+            growth.note_wait(now.saturating_duration_since(since), missing);
         }
     }
 
@@ -245,10 +248,9 @@ impl Growth {
         }
     }
 
-    /// An event has come for which the reader waited, when so much of what was granted before the latest grant had not.
-    fn end_wait(&mut self, now: Option<Instant>, missing: u32) {
-        let (Some(since), Some(now)) = (self.waiting_since.take(), now) else { return };
-        let wait = now.saturating_duration_since(since);
+    /// The reader has waited so long, when so much of what was granted before the latest grant had not come.
+    #[cold]
+    fn note_wait(&mut self, wait: Duration, missing: u32) {
         if missing == 0 || missing == self.lost {
             self.longest_wait = self.longest_wait.max(wait);
         } else if wait > self.longest_other {
