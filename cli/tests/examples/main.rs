@@ -117,3 +117,19 @@ fn in_virtual_time_a_stream_is_quick_and_a_lost_peer_is_found_out() {
         assert!(said.contains(line), "{line:?} is missing from\n{said}");
     }
 }
+
+#[test]
+fn loops_over_poll_serve_the_command_and_call_it() {
+    let (_server, endpoint) = start("poll_server", &["127.0.0.1:0"]);
+    let ask = |words: &[&str]| zerorpc(&[&["--json", endpoint.as_str()], words].concat());
+    assert_eq!(ask(&["add", "20", "22"]).succeed(), "42\n");
+    assert_eq!(ask(&["count", "3"]).succeed(), "0\n1\n2\n");
+    let failed = ask(&["nothing"]).fail(1);
+    assert!(failed.contains("NameError: there is no method nothing"), "{failed}");
+
+    let (_command, module) = serve("counter");
+    for endpoint in [endpoint, module] {
+        let counted = example("poll_client", &[&endpoint, "count", "1000"]).succeed();
+        assert_eq!(counted.lines().count(), 1000, "{endpoint}");
+    }
+}
