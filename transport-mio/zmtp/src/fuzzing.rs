@@ -1,5 +1,7 @@
 //! What must hold whatever a peer and a caller do.
 
+mod socket;
+
 use std::{
     io::IoSlice,
     sync::Arc,
@@ -8,6 +10,8 @@ use std::{
 
 use bytes::Bytes;
 use zerorpc_proto::SocketKind;
+
+pub use socket::fuzz_socket;
 
 use super::{
     Credentials, Engine, EngineConfig, Heartbeat, Mechanism, Violation, Want, WireLimits, ZmtpEvent,

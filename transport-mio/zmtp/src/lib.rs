@@ -101,7 +101,7 @@ pub use error::{Blame, Violation};
 pub use foreign::{Foreign, ForeignKind};
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
-pub use fuzzing::fuzz;
+pub use fuzzing::{fuzz, fuzz_socket};
 pub use rpc::{RpcOutput, RpcSocket};
 pub use socket::{
     CloseReason, Closed, ConnectionId, LastWords, Origin, ReceivesOnly, Socket, SocketEvent,
