@@ -78,8 +78,10 @@ pub struct MioTransport {
     /// The ZeroMQ socket, to which the streams belong.
     socket: Socket,
     registry: Registry,
+    /// Where the waiter leaves what it has found.
     mailbox: Arc<Mailbox>,
     waker: MioWaker,
+    /// The sources of readiness, by their tokens.
     slots: Slab<Slot>,
     /// The slots of connections, by their indices in the socket.
     places: Vec<usize>,
@@ -90,10 +92,11 @@ pub struct MioTransport {
     pool: Pool,
     /// When the pool is looked through, if there is anything in it.
     pool_due: Option<Instant>,
-    /// When work was done last,
+    /// When work was done last.
     worked: Instant,
-    /// how many waits there were before it, and how much may still be done before the next.
+    /// How many waits there were before it.
     round: u64,
+    /// How many bytes may still be read before the next wait.
     budget: usize,
     /// What the waiter was told of when there is something to do.
     due: Option<Instant>,
@@ -101,6 +104,7 @@ pub struct MioTransport {
     is_draining: bool,
     /// Everything that was received has been answered.
     is_finished: bool,
+    /// What happened, for whoever asks.
     monitor: VecDeque<MonitorEvent>,
     /// What was told at the log's default level.
     complaints: RateLimited<Complaint>,
@@ -108,7 +112,9 @@ pub struct MioTransport {
     names: RateLimited<Bytes>,
     /// Connections that are over but for what their peers are to read.
     partings: Partings,
+    /// What the mailbox is emptied into.
     ready: Vec<Readiness>,
+    /// What connections are read into.
     scratch: Vec<u8>,
 }
 

@@ -14,13 +14,13 @@ use zerorpc_zmtp::LastWords;
 
 use crate::connection::Connection;
 
-/// So long may a peer take to read it,
-const PATIENCE: Duration = Duration::from_secs(2);
+/// So long may a peer take to read its last word.
+const READING_TIME: Duration = Duration::from_secs(2);
 
-/// or so long, if it goes on to talk
-const SHORT_PATIENCE: Duration = Duration::from_millis(200);
+/// So long may a peer take that goes on to talk.
+const READING_TIME_OF_TALKERS: Duration = Duration::from_millis(200);
 
-/// so much, in bytes.
+/// A peer talks that has sent so many bytes meanwhile.
 const MUCH: usize = 256 << 10;
 
 /// So much is dropped of what it says in one turn.
@@ -95,7 +95,7 @@ impl Partings {
 
 impl Parting {
     fn may_go_on(&self, now: Instant) -> bool {
-        let patience = if self.dropped < MUCH { PATIENCE } else { SHORT_PATIENCE };
+        let patience = if self.dropped < MUCH { READING_TIME } else { READING_TIME_OF_TALKERS };
         now.saturating_duration_since(self.since) < patience
     }
 

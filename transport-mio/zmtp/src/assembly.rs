@@ -58,7 +58,7 @@ impl Assembly {
     }
 
     /// Bytes that the unfinished message holds, with the cost of its frames.
-    pub(super) fn held_bytes(&self) -> usize {
+    pub(super) fn partial_bytes(&self) -> usize {
         self.frames.iter().map(|frame| frame.len() + WireLimits::FRAME_COST).sum()
     }
 }

@@ -371,10 +371,10 @@ impl Engine {
 
     /// Bytes held for the peer's frames and messages that are not complete.
     #[must_use]
-    pub fn held_bytes(&self) -> usize {
+    pub fn partial_bytes(&self) -> usize {
         match &self.phase {
-            Phase::Handshake { handshake, .. } => handshake.held_bytes(),
-            Phase::Traffic(traffic) => traffic.held_bytes(),
+            Phase::Handshake { handshake, .. } => handshake.partial_bytes(),
+            Phase::Traffic(traffic) => traffic.partial_bytes(),
             Phase::Dead(_) => 0,
         }
     }

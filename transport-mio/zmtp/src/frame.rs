@@ -27,10 +27,10 @@ pub(super) const HEADER_MAX: usize = 10;
 /// So much at least is reserved for a body that is still to come; beyond that, as much as has come.
 const STEP: usize = 16 << 10;
 
-/// From so many missing bytes on, a body is worth a read of its own,
+/// From so many missing bytes on, a body is worth a read of its own.
 const DIRECT: usize = 16 << 10;
 
-/// which is of so many bytes at most: larger pieces fall out of the processor's caches on their way.
+/// So many bytes are read into a body at a time, at most: larger pieces fall out of the processor's caches on their way.
 const DIRECT_MAX: usize = 256 << 10;
 
 /// What stands in front of a body.
@@ -295,7 +295,7 @@ impl Decoder {
     }
 
     /// Bytes reserved for a frame of which not all has arrived.
-    pub(super) fn held_bytes(&self) -> usize {
+    pub(super) fn partial_bytes(&self) -> usize {
         match &self.state {
             State::Header { .. } | State::Skip { .. } => 0,
             State::Body { body, .. } => body.buffer.capacity(),

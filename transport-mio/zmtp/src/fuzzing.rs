@@ -193,7 +193,7 @@ impl World {
             }
         }
         let limits = &self.config.limits;
-        let held = self.engine.held_bytes() as u64;
+        let held = self.engine.partial_bytes() as u64;
         assert!(held <= limits.message_bytes, "{held} bytes are within the limits");
         assert!(held <= 2 * self.received as u64 + 40_000, "{held} of {} bytes", self.received);
         let queued = self.engine.queued_bytes();

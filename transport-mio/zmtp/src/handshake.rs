@@ -120,11 +120,11 @@ impl Handshake {
     }
 
     /// Bytes reserved for a frame of which not all has arrived.
-    pub(super) fn held_bytes(&self) -> usize {
+    pub(super) fn partial_bytes(&self) -> usize {
         match self {
             Self::Greeting(_) => 0,
             Self::Identity { decoder, .. } | Self::Mechanism { decoder, .. } => {
-                decoder.held_bytes()
+                decoder.partial_bytes()
             }
         }
     }

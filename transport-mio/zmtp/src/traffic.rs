@@ -165,8 +165,8 @@ impl Traffic {
     }
 
     /// Bytes held for frames and messages that are not complete.
-    pub(super) fn held_bytes(&self) -> usize {
-        self.decoder.held_bytes() + self.assembly.held_bytes()
+    pub(super) fn partial_bytes(&self) -> usize {
+        self.decoder.partial_bytes() + self.assembly.partial_bytes()
     }
 }
 

@@ -9,13 +9,13 @@ use super::super::frame::{Framing, Header};
 /// Parts from this size on are not copied.
 const WHOLE: usize = 4 << 10;
 
-/// A batch takes another message as long as it has less than this of copied bytes,
+/// With so many copied bytes, a batch takes no further message.
 const COPIED_MAX: usize = 32 << 10;
 
-/// of all bytes,
+/// With so many bytes in all, it takes none.
 const TOTAL_MAX: usize = 1 << 20;
 
-/// and of segments.
+/// With so many segments, it takes none.
 const SEGMENTS_MAX: usize = 64;
 
 /// What one or a few vectored writes can carry.

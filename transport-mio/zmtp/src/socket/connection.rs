@@ -166,7 +166,7 @@ impl Connection {
     /// Bytes that are kept for the peer: messages that wait to be written, and parts of those to come. Nobody's before
     /// the handshake is over, which is bounded by itself.
     pub(super) fn retained_bytes(&self) -> usize {
-        self.peer.map_or(0, |_| self.engine.queued_bytes() + self.engine.held_bytes())
+        self.peer.map_or(0, |_| self.engine.queued_bytes() + self.engine.partial_bytes())
     }
 }
 

@@ -4,10 +4,10 @@ use std::{collections::BTreeSet, ops::Bound};
 
 use bytes::Bytes;
 
-/// How many subscriptions of one peer are kept,
+/// How many subscriptions of one peer are kept; further ones count as one to everything.
 const MOST: usize = 10_000;
 
-/// and how many bytes of them; further ones count as one to everything.
+/// How many bytes of subscriptions are kept; likewise.
 const MOST_BYTES: usize = 1 << 20;
 
 /// The beginnings of messages that one peer subscribed to. A set: a topic that was subscribed to twice is

@@ -18,14 +18,14 @@ fn announced_sizes_reserve_nothing() {
     let limits = WireLimits::with_frame_bytes(1 << 62);
     let mut engine = ready(&config(Router).limits(limits), &modern(1, "DEALER"));
     feed(&mut engine, &announce(0, 1 << 62)).expect("within the limit");
-    assert_eq!(engine.held_bytes(), 0);
+    assert_eq!(engine.partial_bytes(), 0);
     let mut arrived = 0;
     for at in 0..60 {
         let Want::Body(missing) = engine.want() else { panic!("a body is missing") };
         let count = if at % 3 == 0 { 1 } else { missing.len().min(100_000) };
         arrived += count;
         engine.handle_body(Instant::now(), count).expect("within the limit");
-        let held = engine.held_bytes();
+        let held = engine.partial_bytes();
         assert!(held <= 2 * arrived + (32 << 10), "{held} bytes for {arrived}");
     }
     let mut engine = ready(&config(Router), &modern(1, "DEALER"));
@@ -47,7 +47,7 @@ fn endless_chains_come_to_an_end() {
             if let Err(violation) = feed(&mut engine, &link) {
                 break violation;
             }
-            most = most.max(engine.held_bytes());
+            most = most.max(engine.partial_bytes());
             assert!(most as u64 <= config.limits.message_bytes);
         };
         let reasons = (
@@ -55,7 +55,7 @@ fn endless_chains_come_to_an_end() {
             Violation::MessageTooLarge { limit: 2 << 20 },
         );
         assert!(violation == reasons.0 || violation == reasons.1, "{violation}");
-        assert_eq!((engine.held_bytes(), engine.poll_event()), (0, None));
+        assert_eq!((engine.partial_bytes(), engine.poll_event()), (0, None));
     }
 }
 
@@ -71,7 +71,7 @@ fn a_million_empty_frames() {
         feed(&mut engine, &b"\0\0".repeat(1000)).expect("sound");
         messages += std::iter::from_fn(|| engine.poll_event()).count();
     }
-    assert_eq!((messages, engine.held_bytes()), (1_000_000, 0));
+    assert_eq!((messages, engine.partial_bytes()), (1_000_000, 0));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn huge_commands() {
         feed(&mut engine, b"\x05LATER").expect("it is nothing that is known");
         for _ in 0..100 {
             assert!(matches!(engine.want(), Want::Chunk));
-            assert_eq!(engine.held_bytes(), 0);
+            assert_eq!(engine.partial_bytes(), 0);
             let piece = vec![0; usize::try_from(size - 6).expect("64 bits").min(600)];
             feed(&mut engine, &piece).expect("of no meaning");
         }
@@ -156,8 +156,8 @@ fn a_slow_drip_of_a_message_is_a_message() {
     for byte in &script {
         assert!(engine.poll_event().is_none());
         feed(&mut engine, &[*byte]).expect("sound");
-        assert!(engine.held_bytes() <= 5000 + 2 * WireLimits::FRAME_COST);
+        assert!(engine.partial_bytes() <= 5000 + 2 * WireLimits::FRAME_COST);
     }
     assert!(matches!(engine.poll_event(), Some(ZmtpEvent::Message(_))));
-    assert_eq!(engine.held_bytes(), 0);
+    assert_eq!(engine.partial_bytes(), 0);
 }

@@ -101,6 +101,6 @@ proptest! {
         let ZmtpEvent::Ready(peer) = &up.arrived[0] else { unreachable!("checked above") };
         prop_assert_eq!(&peer.identity[..], b"client");
         prop_assert_eq!(client.queued_bytes() + server.queued_bytes(), 0);
-        prop_assert_eq!(client.held_bytes() + server.held_bytes(), 0);
+        prop_assert_eq!(client.partial_bytes() + server.partial_bytes(), 0);
     }
 }
