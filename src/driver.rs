@@ -8,7 +8,7 @@
 //! on what callers and methods do.
 //!
 //! Invariants:
-//! - Only [`Driver::pump`], [`Driver::lead`], [`Driver::send_out`] and [`Driver::with_transport`] touch the transport,
+//! - Only [`Driver::pump`], [`Driver::send_out`] and [`Driver::with_transport`] touch the transport,
 //!   under the lock. Nobody waits as long as something may be left to receive that they have heard of: readiness is
 //!   reported once, at the edge.
 //! - User code (methods, iterators, their destructors, callbacks) never runs under the lock.
@@ -105,12 +105,6 @@ pub(crate) struct State {
     complaints: RateLimited<Discriminant<PeerMisbehaved>>,
     /// When something was due in the session last.
     timed: Option<Instant>,
-    /// How many messages were received since there were none.
-    burst: usize,
-    /// How many they were the time before.
-    latest_burst: usize,
-    /// There may be something to receive that nobody has been told of, or will be: whoever leads looks first.
-    is_unfinished: bool,
     pub(crate) deferred: Vec<Deferred>,
     pub(crate) closed: Option<Closed>,
 }
@@ -153,9 +147,6 @@ impl Driver {
             last_connect_error: None,
             complaints: RateLimited::default(),
             timed: None,
-            burst: 0,
-            latest_burst: 0,
-            is_unfinished: false,
             deferred: Vec::new(),
             closed: None,
         };
@@ -180,18 +171,13 @@ impl Driver {
 
     /// Moves everything that can be moved: messages in, time, messages out, notices.
     pub(crate) fn pump(&self, state: &mut State) {
-        while self.step(state, io::BATCH) {}
-        self.after_io(state);
-    }
-
-    /// Moves so many messages in, and everything else that can be moved; true when there may be more.
-    fn step(&self, state: &mut State, most: usize) -> bool {
-        if state.closed.is_some() {
-            return false;
+        let mut rounds = 0..;
+        while state.closed.is_none()
+            && let Some(round) = rounds.next()
+            && catch_panic(|| state.exchange(round)).unwrap_or_else(|error| self.fail(state, error))
+        {
         }
-        let exchanged = catch_panic(|| state.exchange(most));
-        state.is_unfinished = exchanged.unwrap_or_else(|error| self.fail(state, error));
-        state.is_unfinished
+        self.after_io(state);
     }
 
     /// Does something with the transport, and whatever follows from it.
@@ -228,25 +214,18 @@ impl Driver {
         }
     }
 
-    /// Sends what there is to send; what has come stays where it is, to be found by whoever waits.
+    /// Sends what there is to send. What has come stays where it is, to be found by whoever waits, if he still hears of it.
     pub(crate) fn send_out(&self, state: &mut State) {
         if !state.session.has_output() || state.closed.is_some() {
             return state.coalescer.clear();
         }
         let sent = catch_panic(|| {
-            let sent = state.transmit()?;
-            if state.is_over_bounds() {
-                state.bound_memory(Instant::now())?;
-            }
-            Ok(sent)
+            let hides = state.transmit()?;
+            Ok(hides | (state.is_over_bounds() && state.bound_memory(Instant::now())?))
         });
         match sent {
-            // Whoever waits would not hear of what has come.
-            Ok(true) if state.leader.is_some() => self.pump(state),
-            Ok(hidden) => {
-                state.is_unfinished |= hidden;
-                self.after_io(state);
-            }
+            Ok(true) => self.pump(state),
+            Ok(false) => self.after_io(state),
             Err(error) => {
                 self.fail(state, error);
             }

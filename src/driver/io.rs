@@ -19,9 +19,10 @@ use super::{RequestQueue, State};
 const GRAIN: Duration = Duration::from_millis(5);
 
 /// How many messages are taken before it is somebody else's turn to send. Not measured: a bound.
-pub(super) const BATCH: usize = 256;
-/// How many where they are taken in portions.
-const PORTION: usize = 16;
+const BATCH: usize = 256;
+/// In so many rounds of messages time stands still once: a beat that is still to be read is no silence, unless reading never
+/// comes to an end.
+const TIMELESS_ROUNDS: usize = 16;
 
 /// How many connections are remembered that were given up, for the calls that they ended.
 const GIVEN_UP: usize = 64;
@@ -60,14 +61,12 @@ impl State {
         given_up.map(|(_, remote)| Arc::clone(remote)).or_else(standing)
     }
 
-    /// One round of moving messages, of which it receives `most`; true when there may be more to receive.
-    pub(super) fn exchange(&mut self, most: usize) -> Result<bool, TransportError> {
-        /// For how many messages in a row time stands still.
-        const PATIENCE: usize = 4096;
+    /// One of several rounds of moving messages; true when there may be more to receive.
+    pub(super) fn exchange(&mut self, round: usize) -> Result<bool, TransportError> {
         let Some(transport) = &mut self.transport else { return Ok(false) };
         let now = Instant::now();
         let mut received = 0;
-        while received < most
+        while received < BATCH
             && let Some((from, message)) = transport.receive()?
         {
             received += 1;
@@ -75,37 +74,15 @@ impl State {
             self.session.handle_message(now, from, message);
         }
         self.poll_peer_events(now);
-        let is_behind = received == most;
-        self.burst += received;
-        // A beat that is still to be read is no silence, unless reading never comes to an end.
-        let is_over = !is_behind || self.burst >= PATIENCE;
+        let is_behind = received == BATCH;
+        let is_over = !is_behind || round % TIMELESS_ROUNDS == TIMELESS_ROUNDS - 1;
         if is_over && self.session.poll_timeout().is_some_and(|due| due <= now) {
             self.timed = Some(now);
             self.session.handle_timeout(now);
         }
         self.end_connections(now);
-        if is_over && self.burst > 0 {
-            self.latest_burst = std::mem::take(&mut self.burst);
-        }
-        let hidden = self.transmit()?;
-        self.bound_memory(now)?;
-        Ok(is_behind || hidden)
-    }
-
-    /// How many messages whoever leads receives before it looks at what it has got.
-    ///
-    /// A transport that is looked at again after sending needs not be looked at before it as well: a lone message is
-    /// taken as it comes. And of a burst, the first are answered while the last are on their way through it. But
-    /// where others wait, they hear of everything that is for them.
-    pub(super) fn portion(&self) -> usize {
-        let looks_again = self.transport.as_ref().is_some_and(|it| it.sending_hides_arrivals());
-        let has_others =
-            self.followers.has_any() || !self.requests.as_ref().is_none_or(RequestQueue::is_fast);
-        match (looks_again && !has_others, self.latest_burst) {
-            (false, _) => BATCH,
-            (true, 0..=1) => 1,
-            (true, _) => PORTION,
-        }
+        let hides = self.transmit()? | self.bound_memory(now)?;
+        Ok(is_behind || hides)
     }
 
     /// Ends connections that are of no use any more.

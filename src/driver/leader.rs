@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use zerorpc_proto::TransportError;
 
-use super::{Closed, Driver, Guard, State, io};
+use super::{Closed, Driver, Guard, State};
 
 /// Who waits for the socket.
 pub(crate) struct Leader {
@@ -14,16 +14,10 @@ pub(crate) struct Leader {
 }
 
 impl Driver {
-    /// Waits for the socket as its leader, then moves what has come, or the first of it.
+    /// Waits for the socket as its leader, then moves what has come.
     pub(crate) fn lead<'a>(&'a self, mut state: Guard<'a>) -> Guard<'a> {
         state = self.wait_as(state, false);
-        match state.portion() {
-            io::BATCH => self.pump(&mut state),
-            portion => {
-                self.step(&mut state, portion);
-                self.after_io(&mut state);
-            }
-        }
+        self.pump(&mut state);
         state
     }
 
@@ -31,10 +25,6 @@ impl Driver {
         if !state.deferred.is_empty() {
             // It may take its time, and nobody would wait meanwhile.
             return state.relock();
-        }
-        if state.is_unfinished {
-            self.progress();
-            return state;
         }
         let until = state.due();
         debug_assert!(state.leader.is_none(), "one leads at a time");

@@ -119,10 +119,12 @@ impl Bounds {
 }
 
 impl State {
-    /// Looks whether too much is kept, which takes next to nothing as long as it is not.
-    pub(super) fn bound_memory(&mut self, now: Instant) -> Result<(), TransportError> {
+    /// Looks whether too much is kept, which takes next to nothing as long as it is not. True when something was sent, and
+    /// that may have used up the announcement of messages that have come.
+    pub(super) fn bound_memory(&mut self, now: Instant) -> Result<bool, TransportError> {
+        let mut hides = false;
         if self.session.has_crowded_routes() || self.bounds.suspects_due.is_some() {
-            self.cut_off_the_deaf(now)?;
+            hides |= self.cut_off_the_deaf(now)?;
         }
         while self.retained_bytes() > self.bounds.brim() {
             let Some((route, bytes)) = self.largest() else { break };
@@ -130,13 +132,13 @@ impl State {
                 "too much is kept for all peers together, and most of it, {}, for this one",
                 readable(bytes)
             );
-            self.cut_off(now, &route, &reason)?;
+            hides |= self.cut_off(now, &route, &reason)?;
         }
         let kept = self.retained_bytes();
         if let Some(on_freed) = self.bounds.note(now, kept) {
             self.deferred.push(Box::new(move || on_freed()));
         }
-        Ok(())
+        Ok(hides)
     }
 
     /// Whether too much may be kept.
@@ -149,19 +151,20 @@ impl State {
         self.session.retained_bytes() + transport
     }
 
-    fn cut_off_the_deaf(&mut self, now: Instant) -> Result<(), TransportError> {
+    fn cut_off_the_deaf(&mut self, now: Instant) -> Result<bool, TransportError> {
         let Self { session, transport, bounds, .. } = self;
-        let Some(transport) = transport else { return Ok(()) };
+        let Some(transport) = transport else { return Ok(false) };
         if bounds.suspects_due.is_some_and(|due| now < due) {
-            return Ok(());
+            return Ok(false);
         }
+        let mut hides = false;
         let crowded = session.crowded_routes();
         for (route, bytes) in bounds.deaf(now, crowded, |peer| transport.progress_of(peer)) {
             let reason =
                 format!("it does not read what it asks for, {} of answers", readable(bytes));
-            self.cut_off(now, &route, &reason)?;
+            hides |= self.cut_off(now, &route, &reason)?;
         }
-        Ok(())
+        Ok(hides)
     }
 
     /// The peer for which most is kept.
@@ -177,8 +180,13 @@ impl State {
     }
 
     /// Ends all that is open with a peer, and its connection. It is told as far as it listens.
-    fn cut_off(&mut self, now: Instant, route: &Route, reason: &str) -> Result<(), TransportError> {
-        let Some(transport) = &mut self.transport else { return Ok(()) };
+    fn cut_off(
+        &mut self,
+        now: Instant,
+        route: &Route,
+        reason: &str,
+    ) -> Result<bool, TransportError> {
+        let Some(transport) = &mut self.transport else { return Ok(false) };
         // Of connections with names, the transport tells.
         if let Some(identity) = &route.identity {
             tracing::warn!("the peer {identity:?} was cut off: {reason}");
@@ -187,12 +195,12 @@ impl State {
         let failure =
             RemoteFailure::new("ServerBusy", format!("the connection was ended: {reason}"));
         self.session.dismiss(now, route, &failure);
-        self.transmit()?;
+        let hides = self.transmit()?;
         if let Some(transport) = &mut self.transport {
             transport.cut_off(route.peer, reason);
         }
         self.poll_peer_events(now);
-        Ok(())
+        Ok(hides)
     }
 }
 
