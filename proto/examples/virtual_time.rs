@@ -16,7 +16,7 @@ use std::{
 
 use zerorpc_proto::{
     Answer, Args, Blocked, CallId, CallOptions, Config, Event, Limits, Loss, Multipart, Notice,
-    PeerEvent, PeerId, RequestId, Session, name,
+    Output, PeerEvent, PeerId, RequestId, Session, Transmit, name,
 };
 
 const CLIENT: usize = 0;
@@ -77,13 +77,11 @@ impl World {
     fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         loop {
-            self.settle();
-            // The same three things that a real loop sleeps for: input, and either deadline.
+            let deadlines = [CLIENT, SERVER].map(|node| self.settle(node));
+            // A real loop sleeps for the same: input, and what a session wants to do by itself.
             let arrival = self.wire.front().map(|(at, ..)| *at);
-            let deadlines = self.sessions.iter().filter_map(Session::poll_timeout);
-            let Some(next) = deadlines.chain(arrival).min().filter(|next| *next <= end) else {
-                break;
-            };
+            let next = deadlines.into_iter().flatten().chain(arrival).min();
+            let Some(next) = next.filter(|next| *next <= end) else { break };
             self.now = self.now.max(next);
             while self.wire.front().is_some_and(|(at, ..)| *at <= self.now)
                 && let Some((_, to, message)) = self.wire.pop_front()
@@ -97,31 +95,31 @@ impl World {
         self.now = end;
     }
 
-    /// Applications look at their notices, and what they want to send is sent, until nobody has anything left: transmitting
-    /// an item makes room for the next, which is a notice again.
-    fn settle(&mut self) {
+    /// Does all that a session has to do; until when nothing more is to be done then.
+    fn settle(&mut self, node: usize) -> Option<Instant> {
         loop {
-            while let Some(notice) = self.sessions[SERVER].poll_notice() {
-                self.serve(notice);
+            match self.sessions[node].poll_output() {
+                Output::Transmit(transmit) => self.send(node, transmit),
+                Output::Notice(notice) if node == SERVER => self.serve(notice),
+                Output::Notice(notice) => self.read(&notice),
+                Output::Disconnect { peer, reason } => {
+                    // It may be dead without a word. Whoever owns the connection makes it anew, and tells of its end.
+                    self.tell(&format!("{peer} is given up: {reason}"));
+                    let down = PeerEvent::Down(peer, reason.into());
+                    self.sessions[node].handle_peer_event(self.now, down);
+                }
+                Output::Wait(until) => return until,
             }
-            while let Some(notice) = self.sessions[CLIENT].poll_notice() {
-                self.read(&notice);
-            }
-            let from = [CLIENT, SERVER].into_iter().find(|node| self.sessions[*node].has_output());
-            let Some(from) = from else { break };
-            self.send(from);
         }
     }
 
-    fn send(&mut self, from: usize) {
-        while let Some(transmit) = self.sessions[from].poll_transmit() {
-            let payload = transmit.payload.to_bytes();
-            let event = Event::decode(&payload, &Limits::default()).expect("our own events");
-            self.beats += usize::from(event.name == name::HEARTBEAT);
-            if !self.is_silent {
-                let message = Multipart { envelope: transmit.envelope, payload };
-                self.wire.push_back((self.now + DELAY, 1 - from, message));
-            }
+    fn send(&mut self, from: usize, transmit: Transmit) {
+        let payload = transmit.payload.to_bytes();
+        let event = Event::decode(&payload, &Limits::default()).expect("our own events");
+        self.beats += usize::from(event.name == name::HEARTBEAT);
+        if !self.is_silent {
+            let message = Multipart { envelope: transmit.envelope, payload };
+            self.wire.push_back((self.now + DELAY, 1 - from, message));
         }
     }
 
@@ -210,8 +208,5 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (_, last) = &world.ended[&work];
     assert_eq!(*last, Answer::Lost(Loss::Silent { after: 2 * HEARTBEAT }));
     assert_eq!(world.sessions[SERVER].open_channels(), 0, "so did the server");
-    // The connection may be dead without a word. Whoever owns it makes it anew, and tells of its end.
-    let (peer, why) = world.sessions[CLIENT].poll_disconnect().ok_or("no connection to end")?;
-    world.tell(&format!("client: ends the connection with {peer}: {why}"));
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The examples of all crates, run beside the command: it calls their servers, and their clients call its servers.
 
+mod analysing;
+mod embedded;
 #[path = "../support/process.rs"]
 mod process;
 mod support;
