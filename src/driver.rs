@@ -301,6 +301,7 @@ impl Driver {
                     requests.note(notice, deferred);
                 }
                 Notice::Misbehaved { peer, how, times } => state.complain(peer, &how, times),
+                other => tracing::debug!("{other:?} is nothing to this side"),
             }
         }
         if state.session.open_channels() == 0 {

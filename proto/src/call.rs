@@ -15,6 +15,8 @@ use crate::{
 const MOST_AHEAD: usize = 64;
 
 /// What a call is answered with, in order. Everything but [`Item`](Self::Item) is the last.
+//
+// The protocol knows no other answers, and a reader that passed one over would wait for ever: these are all.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// The result of a plain call.
@@ -47,6 +49,7 @@ impl Answer {
 
 /// Why a conversation ended without its last event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Loss {
     /// Two heartbeat intervals passed without any event (protocol section 5); a caller that beats less often is given
     /// two of its own.

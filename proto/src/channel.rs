@@ -4,12 +4,10 @@ pub(crate) mod heartbeat;
 pub(crate) mod phase;
 pub(crate) mod window;
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use std::collections::VecDeque;
 
 use bytestring::ByteString;
+use web_time::{Duration, Instant};
 
 use crate::{
     args::Args,

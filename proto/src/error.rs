@@ -6,6 +6,7 @@ use crate::event::Header;
 
 /// Why bytes are no event, or no single msgpack value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Malformed {
     /// The bytes end inside a value, or a length is announced that they cannot hold.
     #[error("the message ends in the middle of a value")]
@@ -70,6 +71,7 @@ impl std::error::Error for BrokenEvent {}
 
 /// How a peer broke the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PeerMisbehaved {
     /// The message is no event.
     #[error("a message was dropped: {0}")]
@@ -90,6 +92,7 @@ pub enum PeerMisbehaved {
 
 /// Why a call could not be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum OpenError {
     /// As many channels are open as [`Limits::channels`](crate::Limits::channels) allows.
     #[error("{0} calls are open already; wait for some to end, or raise the limit")]

@@ -29,12 +29,17 @@
 //! as messages can't be sent, they are left where they are: requests that were not transmitted are withdrawn when their
 //! callers give up, and a session bounds what it keeps.
 //!
+//! # Time
+//!
+//! A session never looks at a clock: whoever drives it says what time it is, by an [`Instant`]. That is the one of `std`, but on
+//! `wasm32-unknown-unknown`, where that of `std` panics: there it is the one of [`web_time`], which asks the JavaScript around
+//! it. Written as `zerorpc_proto::Instant` it is the right one everywhere. Times may be made up: only their distances count.
+//!
 //! # A call, complete, without any IO
 //!
 //! ```
-//! use std::time::Instant;
 //! use zerorpc_proto::{
-//!     Answer, Args, CallOptions, Config, Multipart, Notice, Output, PeerId, Session,
+//!     Answer, Args, CallOptions, Config, Instant, Multipart, Notice, Output, PeerId, Session,
 //! };
 //!
 //! /// Does what a session wants: what it transmits is carried to the other one. What there is to look at.
@@ -127,3 +132,5 @@ pub use transport::{
     Cause, EndpointAction, EndpointError, Flow, Handover, Keepalive, MonitorEvent, PeerEvent,
     Probes, SocketKind, SocketOptions, Transport, TransportError, Waiter, Waker,
 };
+/// When something happens; see [Time](crate#time).
+pub use web_time::Instant;

@@ -67,6 +67,7 @@ impl fmt::Display for PeerId {
 
 /// Whom a call is open to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Target {
     /// Whichever peer is up and has the fewest calls; none being up, the first one to come.
     Any,

@@ -1,6 +1,6 @@
 //! Which of many lines that say the same go to a log.
 
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 /// Lets one line a minute through for each reason, and counts those that it keeps back.
 ///

@@ -15,12 +15,10 @@ mod peers;
 mod reassign;
 mod table;
 
-use std::{
-    collections::{HashMap, VecDeque},
-    time::{Duration, Instant},
-};
+use std::collections::{HashMap, VecDeque};
 
 use foldhash::quality::FixedState;
+use web_time::{Duration, Instant};
 
 use crate::{
     args::Args,
@@ -55,6 +53,7 @@ pub struct RequestId(pub(crate) At);
 
 /// Something that the application should look at. Payloads stay in the session until they are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Notice {
     /// A request has come; answer it through [`Session::request`].
     Requested(RequestId),

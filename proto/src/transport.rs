@@ -20,6 +20,8 @@ pub use monitor::MonitorEvent;
 pub use options::{Handover, Keepalive, Probes, SocketOptions};
 
 /// The ZeroMQ socket patterns that zerorpc uses (protocol section 2).
+//
+// All of them: a transport that passed one over would be none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SocketKind {
     /// The client's side of calls.
@@ -192,6 +194,8 @@ pub trait Waker: Send + Sync {
 }
 
 /// What a transport says to a message that it took.
+//
+// There is nothing between, and whoever sends has to know which it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
     /// More may follow.

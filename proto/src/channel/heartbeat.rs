@@ -1,6 +1,6 @@
 //! Liveness of one channel, alone (protocol section 5).
 
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 use crate::config::HeartbeatMode;
 

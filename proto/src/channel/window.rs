@@ -12,7 +12,7 @@
 //! is lost: no window becomes smaller than twice that. Where they stop is before the edge by what they have lost, which
 //! shows when they stop there again.
 
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 /// A wait that took this part of the time between two grants is worth a larger window. A window that is large enough for
 /// fifteen sixteenths of what the path carries stays.

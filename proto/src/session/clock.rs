@@ -1,6 +1,6 @@
 //! A session's own time, which stands still while nobody listens.
 
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 use super::Session;
 use crate::config::Config;

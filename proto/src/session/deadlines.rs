@@ -9,7 +9,7 @@
 #[cfg(feature = "invariants")]
 mod invariants;
 
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 use super::{
     Session,

@@ -1,8 +1,7 @@
 //! What comes in: which channel an event belongs to, and what it does there.
 
-use std::time::{Duration, Instant};
-
 use bytes::Bytes;
+use web_time::{Duration, Instant};
 
 use super::{
     CallId, Notice, RequestId, Session,

@@ -1,6 +1,8 @@
 //! How much is kept for whom, and what is done about too much.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
+
+use web_time::Instant;
 
 use super::{
     Notice, Session,

@@ -1,6 +1,6 @@
 //! What a session wants next, and whether it wants anything.
 
-use std::time::Instant;
+use web_time::Instant;
 
 use super::{Notice, Session};
 use crate::{multipart::Transmit, peer::PeerId};

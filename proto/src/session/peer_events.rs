@@ -1,6 +1,8 @@
 //! Peers that come and go, and what becomes of what is open with them.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
+
+use web_time::Instant;
 
 use super::{Session, table::At};
 use crate::{

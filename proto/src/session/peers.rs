@@ -3,12 +3,10 @@
 #[cfg(feature = "invariants")]
 mod invariants;
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    time::{Duration, Instant},
-};
+use std::collections::{BTreeSet, HashMap};
 
 use foldhash::quality::FixedState;
+use web_time::{Duration, Instant};
 
 use crate::peer::PeerId;
 

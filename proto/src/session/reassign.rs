@@ -1,6 +1,6 @@
 //! Requests that come back, and go to another peer.
 
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 use super::{Session, table::At};
 use crate::{

@@ -48,9 +48,7 @@ impl Server {
                     assert!(self.session.request(id).is_none());
                     self.jobs.remove(&id).expect("a request is lost once");
                 }
-                Notice::Readable(_) | Notice::CallLost(_) | Notice::Misbehaved { .. } => {
-                    panic!("a server got {notice:?}")
-                }
+                _ => panic!("a server got {notice:?}"),
             }
         }
         let due = |job: &Job| job.sent == 0 && job.due <= now;

@@ -1,14 +1,9 @@
 //! The surface: one connection.
 
-use std::{
-    collections::VecDeque,
-    io::IoSlice,
-    mem,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, io::IoSlice, mem, sync::Arc};
 
 use bytes::Bytes;
+use web_time::{Duration, Instant};
 use zerorpc_proto::Payload;
 
 use super::{

@@ -2,13 +2,10 @@
 
 mod socket;
 
-use std::{
-    io::IoSlice,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{io::IoSlice, sync::Arc};
 
 use bytes::Bytes;
+use web_time::{Duration, Instant};
 use zerorpc_proto::SocketKind;
 
 pub use socket::fuzz_socket;

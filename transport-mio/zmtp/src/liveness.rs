@@ -1,6 +1,6 @@
 //! Whether the peer is still there: the TTL it promised, and our own PINGs.
 
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 use super::{Heartbeat, Violation};
 

@@ -5,10 +5,10 @@ mod bounds;
 use std::{
     io::{IoSlice, Read, Write},
     sync::Arc,
-    time::Instant,
 };
 
 use bytes::Bytes;
+use web_time::Instant;
 use zerorpc_proto::{
     Args, Call, CallId, CallOptions, Config, Flow, Notice, OpenError, PeerEvent, Request,
     RequestId, Route, Session, SocketKind, SocketOptions, Target,

@@ -18,12 +18,12 @@ use std::{
     fmt,
     io::IoSlice,
     sync::Arc,
-    time::Instant,
 };
 
 use bytes::Bytes;
 use hashbrown::HashMap;
 use slab::Slab;
+use web_time::Instant;
 use zerorpc_proto::{
     Flow, Multipart, PeerEvent, PeerId, Route, SocketKind, SocketOptions, Transmit,
 };

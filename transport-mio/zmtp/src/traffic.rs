@@ -1,12 +1,9 @@
 //! Frames after the handshake.
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
+use web_time::{Duration, Instant};
 use zerorpc_proto::SocketKind;
 
 use super::{

@@ -1,6 +1,6 @@
 //! What holds of deadlines, recomputed from nothing.
 
-use std::time::Instant;
+use web_time::Instant;
 
 use super::{Deadlines, FAR, Table, WORDS, Wake};
 

@@ -302,7 +302,7 @@ impl World {
                     assert!(app.requests.remove(&id).is_some(), "a request is lost once");
                 }
                 Notice::CallLost(_) | Notice::Readable(_) | Notice::Writable(_) => {}
-                Notice::Misbehaved { .. } => panic!("{notice:?} was not heard"),
+                other => panic!("{other:?} was not heard"),
             }
         }
     }

@@ -1,11 +1,9 @@
 //! Bounding what peers make a server keep: who reads nothing of what piles up for it is cut off, and when all of them
 //! together are too much, the largest is.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::collections::BTreeMap;
 
+use web_time::{Duration, Instant};
 use zerorpc_proto::{Limits, PeerId, RemoteFailure, Route, Session};
 
 use crate::Socket;

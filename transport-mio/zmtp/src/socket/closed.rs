@@ -1,12 +1,9 @@
 //! How connections end, and in what words that is told.
 
-use std::{
-    io::IoSlice,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{io::IoSlice, sync::Arc};
 
 use bytes::Bytes;
+use web_time::{Duration, Instant};
 use zerorpc_proto::{PeerEvent, PeerId, SocketKind};
 
 use super::{ConnectionId, Origin, Socket, SocketEvent, connection::Connection};

@@ -1,8 +1,9 @@
 //! One connection of a socket.
 
-use std::{fmt, sync::Arc, time::Instant};
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
+use web_time::Instant;
 use zerorpc_proto::PeerId;
 
 use super::{closed::CloseReason, topics::Topics};

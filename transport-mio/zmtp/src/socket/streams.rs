@@ -1,11 +1,9 @@
 //! For streams that implement [`Read`] and [`Write`], and do not block.
 
-use std::{
-    io::{ErrorKind, IoSlice, Read, Write},
-    time::Instant,
-};
+use std::io::{ErrorKind, IoSlice, Read, Write};
 
 use bytes::Bytes;
+use web_time::Instant;
 
 use super::{ConnectionId, LastWords, Socket};
 use crate::Want;

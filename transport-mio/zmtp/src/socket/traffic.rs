@@ -1,8 +1,7 @@
 //! Connections at work: bytes and time come in.
 
-use std::time::Instant;
-
 use bytes::Bytes;
+use web_time::Instant;
 use zerorpc_proto::{Multipart, PeerEvent, PeerId, SocketKind};
 
 use super::{CloseReason, ConnectionId, Socket, SocketEvent, route};
