@@ -11,22 +11,26 @@ fn announced_lengths_cost_nothing() {
     let harness = AttackHarness::new();
     // Beyond all limits: closed at once.
     for length in [1_u64 << 62, (1 << 63) - 1, 1 << 63, u64::MAX, (1 << 30) + 1, 1 << 40] {
-        for flags in [2, 3, 6] {
+        for (flags, body) in [(2, &b"and so on"[..]), (3, b"and so on"), (6, b"\x04PING\0\0")] {
             let mut stream = harness.intrude();
-            let bytes = [&[flags][..], &length.to_be_bytes(), b"and so on"].concat();
+            let bytes = [&[flags][..], &length.to_be_bytes(), body].concat();
             stream.write_all(&bytes).expect("there is room");
             is_closed(&mut stream);
         }
     }
-    // Within the limits: waited for, but not paid in advance.
-    let waiting: Vec<_> = (0..200)
-        .map(|_| {
-            let mut stream = harness.intrude();
-            let bytes = [&[2][..], &(1_u64 << 30).to_be_bytes(), b"and so on"].concat();
-            stream.write_all(&bytes).expect("there is room");
-            stream
-        })
-        .collect();
+    // Within the limits: waited for, but not paid in advance. Commands that nobody knows may have any size, and are not kept.
+    let waiting: Vec<_> =
+        [(2, 1_u64 << 30, &b"and so on"[..]), (6, 1 << 62, b"\x04WHAT and so on")]
+            .into_iter()
+            .cycle()
+            .take(200)
+            .map(|(flags, length, body)| {
+                let mut stream = harness.intrude();
+                let bytes = [&[flags][..], &length.to_be_bytes(), body].concat();
+                stream.write_all(&bytes).expect("there is room");
+                stream
+            })
+            .collect();
     harness.serves_others();
     harness.stays_below(32 * MIB);
     drop(waiting);
