@@ -24,11 +24,16 @@ fn link(round_trip: Duration) -> LinkProfile {
 
 const CARRIED: u64 = 1000;
 
+/// As where servers do not drop what they have no room for.
+fn wide() -> Limits {
+    Limits::default().stream_items(10_000)
+}
+
 /// A client, and a server that makes items as fast as they are taken.
 fn world(profile: LinkProfile) -> (World, NodeId, NodeId) {
     let mut world = World::new(Prng::new());
     let server = world.add_server(Config::server(1), false);
-    let client = world.add_client(Config::client(2), false);
+    let client = world.add_client(Config::client(2).limits(wide()), false);
     world.connect(client, server, profile);
     (world, client, server)
 }
@@ -175,7 +180,7 @@ impl Foreigners {
 fn a_foreign_server_is_let_send_what_its_link_carries() {
     for assigns in [false, true] {
         for round_trip in [50, 200] {
-            let mut foreigners = Foreigners::new([assigns], round_trip, Limits::default());
+            let mut foreigners = Foreigners::new([assigns], round_trip, wide());
             foreigners.run(10 * SECOND);
             let before = foreigners.streams[0].read;
             foreigners.run(10 * SECOND);
@@ -190,7 +195,7 @@ fn a_foreign_server_is_let_send_what_its_link_carries() {
 fn a_reader_that_becomes_slow_slows_its_server_whatever_it_is() {
     // A window is never smaller than twice what may be lost by who forgets what it had.
     for (assigns, most) in [(false, 101), (true, 5001)] {
-        let mut foreigners = Foreigners::new([assigns], 200, Limits::default());
+        let mut foreigners = Foreigners::new([assigns], 200, wide());
         foreigners.run(10 * SECOND);
         foreigners.reads = Some(25);
         foreigners.run(100 * SECOND);
@@ -216,7 +221,7 @@ fn a_reader_that_becomes_slow_slows_its_server_whatever_it_is() {
 #[test]
 fn what_many_servers_may_send_has_room() {
     let item = Value::from("x".repeat(995));
-    let limits = Limits::default().total_bytes(4 << 20);
+    let limits = wide().total_bytes(4 << 20);
     let mut foreigners = Foreigners::new((0..20).map(|at| at % 2 == 1), 200, limits);
     foreigners.item = item;
     foreigners.run(4 * SECOND);
