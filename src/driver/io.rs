@@ -146,16 +146,21 @@ impl State {
         Ok(sent && transport.sending_hides_arrivals())
     }
 
-    /// Tells what peers do wrong: once in a while of each kind, for they decide how often they do it.
+    /// Tells what peers do wrong: once in a while of each kind, for they decide how often they do it. Each time is told to
+    /// whoever debugs.
     pub(super) fn complain(&mut self, peer: PeerId, how: &PeerMisbehaved, times: u64) {
-        let Some(untold) = self.complaints.admit(Instant::now(), discriminant(how)) else {
-            return tracing::debug!("{peer}: {how}");
-        };
-        let remote = self.transport.as_ref().and_then(|transport| transport.remote(peer));
-        let at = remote.map(|remote| format!(" at {remote}")).unwrap_or_default();
-        match untold + (times - 1) {
-            0 => tracing::warn!("{peer}{at}: {how}"),
-            alike => tracing::warn!(alike, "{peer}{at}: {how}"),
+        let admitted = self.complaints.admit(Instant::now(), discriminant(how));
+        if let Some(untold) = admitted {
+            let remote = self.transport.as_ref().and_then(|transport| transport.remote(peer));
+            let at = remote.map(|remote| format!(" at {remote}")).unwrap_or_default();
+            match untold + (times - 1) {
+                0 => tracing::warn!("{peer}{at}: {how}"),
+                alike => tracing::warn!(alike, "{peer}{at}: {how}"),
+            }
+        }
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            let told = u64::from(admitted.is_some());
+            (told..times).for_each(|_| tracing::debug!("{peer}: {how}"));
         }
     }
 
