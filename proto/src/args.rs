@@ -126,7 +126,7 @@ impl Args {
 
     /// Takes a value out of the message in which a [`Reader`] has walked it; with it goes the message, unless it is
     /// `large` and the value is not most of it.
-    pub(crate) fn cut(mut message: Bytes, value: Range<usize>, large: usize) -> Self {
+    pub(crate) fn slice_of(mut message: Bytes, value: Range<usize>, large: usize) -> Self {
         if message.len() >= large && 2 * value.len() < message.len() {
             return Self(Bytes::copy_from_slice(&message[value]));
         }

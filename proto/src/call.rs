@@ -133,7 +133,7 @@ impl Call<'_> {
     /// would be granted for, so that the server learns nothing of it.
     pub fn recv_ahead(&mut self, ahead: &mut VecDeque<Args>, bytes: usize) {
         let Self { session, id } = self;
-        let Some(Channel { side: Side::Caller(caller), .. }) = session.table.get_mut(id.0) else {
+        let Some(Channel { side: Side::Caller(caller), .. }) = session.store.get_mut(id.0) else {
             return;
         };
         let (mut taken, mut count) = (0, 0);
@@ -154,13 +154,13 @@ impl Call<'_> {
     /// The peer that the call went to; `None` as long as none was found.
     #[must_use]
     pub fn peer(&self) -> Option<PeerId> {
-        self.session.table.get(self.id.0)?.peer
+        self.session.store.get(self.id.0)?.peer
     }
 
     /// Whether [`recv`](Self::recv) would return an answer.
     #[must_use]
     pub fn is_readable(&self) -> bool {
-        match self.session.table.get(self.id.0).map(|channel| &channel.side) {
+        match self.session.store.get(self.id.0).map(|channel| &channel.side) {
             Some(Side::Caller(caller)) => !caller.inbox.is_empty(),
             Some(Side::Server(_)) | None => false,
         }
@@ -169,7 +169,7 @@ impl Call<'_> {
     /// Whether the last answer has arrived, read or not.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.session.table.get(self.id.0).is_none_or(|channel| channel.phase == Phase::Ended)
+        self.session.store.get(self.id.0).is_none_or(|channel| channel.phase == Phase::Ended)
     }
 
     /// Forgets the call. A request that was not transmitted yet never will be; otherwise the server learns of
@@ -182,7 +182,7 @@ impl Call<'_> {
 
 impl Session {
     fn receive(&mut self, id: CallId) -> Option<Answer> {
-        let channel = self.table.get_mut(id.0)?;
+        let channel = self.store.get_mut(id.0)?;
         let open = channel.phase != Phase::Ended;
         let Side::Caller(caller) = &mut channel.side else { return None };
         let grant = if open {

@@ -1,13 +1,13 @@
 //! The wire unit: `[header, name, args]` (protocol section 3).
 
-mod glance;
+mod event_ref;
 mod header;
 mod writer;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 
-pub(crate) use glance::{Broken, Glance};
+pub(crate) use event_ref::{Broken, EventRef};
 pub use header::{Context, Header, Version};
 pub(crate) use writer::{ResponseTo, Writer};
 
@@ -101,8 +101,8 @@ impl Event {
     /// # Errors
     /// When the payload is no event or beyond the limits. The error carries the header if that was sound.
     pub fn decode(payload: &Bytes, limits: &Limits) -> Result<Self, BrokenEvent> {
-        match Glance::read(payload, limits) {
-            Ok(glance) => Ok(glance.into_event(payload)),
+        match EventRef::read(payload, limits) {
+            Ok(event) => Ok(event.into_event(payload)),
             Err(broken) => Err(broken.into_error(payload)),
         }
     }

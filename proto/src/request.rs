@@ -50,7 +50,7 @@ pub struct StreamHasBegun;
 
 impl<'a> Request<'a> {
     pub(crate) fn new(session: &'a mut Session, id: RequestId) -> Option<Self> {
-        let channel = session.table.get(id.0)?;
+        let channel = session.store.get(id.0)?;
         (matches!(channel.side, Side::Server(_)) && channel.phase != Phase::Ended)
             .then_some(Self { session, id })
     }
@@ -85,7 +85,7 @@ impl<'a> Request<'a> {
     /// Takes the arguments out, which frees their share of
     /// [`Limits::peer_bytes`](crate::Limits::peer_bytes). Later calls return nil.
     pub fn take_args(&mut self) -> Args {
-        let Some((channel, _, account)) = self.session.table.get_with_account(self.id.0) else {
+        let Some((channel, _, account)) = self.session.store.get_with_account(self.id.0) else {
             return Args::NIL;
         };
         let Side::Server(serving) = &mut channel.side else { return Args::NIL };
@@ -115,7 +115,7 @@ impl<'a> Request<'a> {
     /// The connection that the request came on.
     #[must_use]
     pub fn peer(&self) -> PeerId {
-        let channel = self.session.table.get(self.id.0);
+        let channel = self.session.store.get(self.id.0);
         channel.and_then(|channel| channel.peer).unwrap_or(PeerId::NAMELESS)
     }
 
@@ -123,7 +123,7 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn envelope(&self) -> Envelope {
         self.session
-            .table
+            .store
             .get(self.id.0)
             .map_or_else(Envelope::default, |channel| channel.envelope.clone())
     }
@@ -131,7 +131,7 @@ impl<'a> Request<'a> {
     /// Whether [`send`](Self::send) would take an item now. If not, [`Notice::Writable`](crate::Notice::Writable) tells when it
     /// will, as if an item had been turned away.
     pub fn has_room(&mut self) -> bool {
-        let Some((channel, _, account)) = self.session.table.get_with_account(self.id.0) else {
+        let Some((channel, _, account)) = self.session.store.get_with_account(self.id.0) else {
             return false;
         };
         let Side::Server(serving) = &channel.side else { return false };
@@ -149,7 +149,7 @@ impl<'a> Request<'a> {
     /// [`Blocked`] with the item, when it has to wait.
     pub fn send(&mut self, item: Args) -> Result<(), Blocked> {
         let session = &mut *self.session;
-        let Some((channel, number, account)) = session.table.get_with_account(self.id.0) else {
+        let Some((channel, number, account)) = session.store.get_with_account(self.id.0) else {
             return Ok(());
         };
         let Side::Server(serving) = &mut channel.side else { return Ok(()) };
@@ -179,7 +179,7 @@ impl<'a> Request<'a> {
     pub fn reply(self, value: Args) -> Result<(), StreamHasBegun> {
         let streaming = self
             .session
-            .table
+            .store
             .get(self.id.0)
             .is_some_and(|channel| channel.phase == Phase::Streaming);
         if streaming {
@@ -204,7 +204,7 @@ impl<'a> Request<'a> {
     /// ends with that error.
     pub fn refuse(self) {
         let Self { session, id } = self;
-        let Some(channel) = session.table.get(id.0) else { return };
+        let Some(channel) = session.store.get(id.0) else { return };
         let (Some(to), Side::Server(serving)) = (channel.peer, &channel.side) else { return };
         if channel.phase == Phase::Streaming {
             return Self { session, id }.fail(stopping());
@@ -217,7 +217,7 @@ impl<'a> Request<'a> {
 
     fn end(self, ending: Ending) {
         let Self { session, id } = self;
-        let Some(channel) = session.table.get_mut(id.0) else { return };
+        let Some(channel) = session.store.get_mut(id.0) else { return };
         channel.phase = Phase::Ended;
         let weight = ending.weight();
         if let Side::Server(serving) = &mut channel.side {
@@ -234,14 +234,14 @@ impl<'a> Request<'a> {
     }
 
     fn serving(&self) -> Option<&Serving> {
-        match &self.session.table.get(self.id.0)?.side {
+        match &self.session.store.get(self.id.0)?.side {
             Side::Server(serving) => Some(serving),
             Side::Caller(_) => None,
         }
     }
 
     fn serving_mut(&mut self) -> Option<&mut Serving> {
-        match &mut self.session.table.get_mut(self.id.0)?.side {
+        match &mut self.session.store.get_mut(self.id.0)?.side {
             Side::Server(serving) => Some(serving),
             Side::Caller(_) => None,
         }
@@ -251,7 +251,7 @@ impl<'a> Request<'a> {
 impl Session {
     /// Tells of a request when it has room for an item.
     fn wait_for_room(&mut self, id: RequestId) {
-        let Some(Channel { side: Side::Server(serving), .. }) = self.table.get_mut(id.0) else {
+        let Some(Channel { side: Side::Server(serving), .. }) = self.store.get_mut(id.0) else {
             return;
         };
         serving.wants_room = true;

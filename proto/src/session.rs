@@ -13,7 +13,7 @@ mod output;
 mod peer_events;
 mod peers;
 mod reassign;
-mod table;
+mod store;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -41,15 +41,15 @@ use outbound::{Held, Loose};
 pub use output::Output;
 use peer_events::Disconnected;
 use peers::Peers;
-use table::{At, Table};
+use store::{ChannelKey, Store};
 
 /// Names a call: of one session, and as long as it is there. Later, and elsewhere, it names nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CallId(pub(crate) At);
+pub struct CallId(pub(crate) ChannelKey);
 
 /// Names a request: of one session, and as long as it is there. Later, and elsewhere, it names nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RequestId(pub(crate) At);
+pub struct RequestId(pub(crate) ChannelKey);
 
 /// Something that the application should look at. Payloads stay in the session until they are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +101,7 @@ pub struct Session {
     pub(crate) slept: Duration,
     /// How much later than it was due something may be done; what is later was slept through.
     lateness: Duration,
-    pub(crate) table: Table,
+    pub(crate) store: Store,
     pub(crate) buffered_bytes: usize,
     /// How many bytes of answers wait to be sent.
     pub(crate) unsent_bytes: usize,
@@ -116,13 +116,13 @@ pub struct Session {
     writer: Writer,
     deadlines: Deadlines,
     /// Channels with something to send, each at most once.
-    ready: VecDeque<At>,
+    ready: VecDeque<ChannelKey>,
     /// Routes that are congested, and the channels whose answers wait for that to end.
     congested: HashMap<Route, Held, FixedState>,
     /// The peers that are up, where peers have names.
     peers: Peers,
     /// Calls to any peer that no peer could take yet.
-    unassigned: Vec<At>,
+    unassigned: Vec<ChannelKey>,
     /// Calls that will be lost unless their requests come back.
     disconnected: Vec<Disconnected>,
     /// Events that belong to no channel.
@@ -148,7 +148,7 @@ impl Session {
             now: None,
             slept: Duration::ZERO,
             lateness: clock::lateness(&config),
-            table: Table::new(hash_seed),
+            store: Store::new(hash_seed),
             buffered_bytes: 0,
             unsent_bytes: 0,
             loose_bytes: 0,
@@ -192,10 +192,10 @@ impl Session {
             Target::Any => None,
             Target::Peer(peer) => Some(peer),
         };
-        if self.table.len() >= self.config.limits.channels {
-            return Err(OpenError::TooManyChannels(self.table.len()));
+        if self.store.len() >= self.config.limits.channels {
+            return Err(OpenError::TooManyChannels(self.store.len()));
         }
-        let (slot, args) = (self.table.next_slot(), args.into_bytes());
+        let (slot, args) = (self.store.next_slot(), args.into_bytes());
         let (own, request) = self.writer.request(slot, options.chosen_context(), method, args);
         let timeout =
             options.chosen_timeout().and_then(|after| Some((now.checked_add(after)?, after)));
@@ -219,7 +219,7 @@ impl Session {
             noticed: false,
             timeout,
         };
-        let at = self.table.insert(Channel {
+        let at = self.store.insert(Channel {
             peer,
             envelope: Envelope::default(),
             phase: Phase::Asked,
@@ -243,7 +243,7 @@ impl Session {
     /// The handle of a call; `None` once its last answer was taken or it was cancelled.
     pub fn call(&mut self, id: CallId) -> Option<Call<'_>> {
         self.lose_disconnected();
-        match self.table.get(id.0)?.side {
+        match self.store.get(id.0)?.side {
             Side::Caller(_) => Some(Call { session: self, id }),
             Side::Server(_) => None,
         }
@@ -269,7 +269,7 @@ impl Session {
     /// How many channels are open, in both roles, those with unread answers included.
     #[must_use]
     pub fn open_channels(&self) -> usize {
-        self.table.len()
+        self.store.len()
     }
 
     /// What bounds the session's memory.
@@ -285,8 +285,8 @@ impl Session {
     }
 
     /// Ends a channel from outside: the reader of a call is told, a request is gone.
-    pub(crate) fn lose(&mut self, at: At, loss: Loss) {
-        let Some(channel) = self.table.get_mut(at) else { return };
+    pub(crate) fn lose(&mut self, at: ChannelKey, loss: Loss) {
+        let Some(channel) = self.store.get_mut(at) else { return };
         match &mut channel.side {
             Side::Server(_) => {
                 let (answered, notices) = (channel.phase == Phase::Ended, channel.notices);
@@ -302,7 +302,7 @@ impl Session {
                 if matches!(loss, Loss::TimedOut { .. } | Loss::Overflow) {
                     self.take_leave(at);
                 }
-                let Some(Channel { side: Side::Caller(caller), .. }) = self.table.get_mut(at)
+                let Some(Channel { side: Side::Caller(caller), .. }) = self.store.get_mut(at)
                 else {
                     return;
                 };
@@ -315,8 +315,8 @@ impl Session {
     }
 
     /// The last answer of a call is here: nothing is sent or expected any more, only read.
-    fn end_call(&mut self, at: At) {
-        let Some(channel) = self.table.get_mut(at) else { return };
+    fn end_call(&mut self, at: ChannelKey) {
+        let Some(channel) = self.store.get_mut(at) else { return };
         channel.phase = Phase::Ended;
         channel.heartbeat = Heartbeat::idle();
         channel.beat = false;
@@ -333,13 +333,13 @@ impl Session {
                 self.peers.release(peer);
             }
         }
-        self.deadlines.remove(at, &mut self.table);
+        self.deadlines.remove(at, &mut self.store);
     }
 
     /// Forgets a channel and all that waits in it.
-    pub(crate) fn close(&mut self, at: At) {
-        self.deadlines.remove(at, &mut self.table);
-        if let Some((channel, account)) = self.table.remove(at) {
+    pub(crate) fn close(&mut self, at: ChannelKey) {
+        self.deadlines.remove(at, &mut self.store);
+        if let Some((channel, account)) = self.store.remove(at) {
             self.forget_notices(&channel);
             self.buffered_bytes -= channel.held_bytes();
             self.unsent_bytes -= channel.unsent;
@@ -362,8 +362,8 @@ impl Session {
     }
 
     /// Puts a channel among those that have something to send.
-    pub(crate) fn enqueue(&mut self, at: At) {
-        if let Some(channel) = self.table.get_mut(at)
+    pub(crate) fn enqueue(&mut self, at: ChannelKey) {
+        if let Some(channel) = self.store.get_mut(at)
             && !channel.queued
             && channel.has_output()
         {
@@ -371,8 +371,8 @@ impl Session {
             self.ready.push_back(at);
         }
         // Channels that were closed while nothing could be sent leave their places behind.
-        if self.ready.len() > 2 * self.table.len() + 64 {
-            self.ready.retain(|at| self.table.get(*at).is_some());
+        if self.ready.len() > 2 * self.store.len() + 64 {
+            self.ready.retain(|at| self.store.get(*at).is_some());
         }
     }
 }

@@ -56,7 +56,7 @@ pub struct Header {
 
 /// A header as it stands in its message.
 #[derive(Debug, Default)]
-pub(crate) struct HeaderGlance<'a> {
+pub(crate) struct HeaderRef<'a> {
     /// Encoded ids that can be keys; see [`MessageId`].
     pub(crate) message_id: Option<&'a [u8]>,
     pub(crate) response_to: Option<&'a [u8]>,
@@ -64,7 +64,7 @@ pub(crate) struct HeaderGlance<'a> {
     others: Vec<(&'a [u8], &'a [u8])>,
 }
 
-impl<'a> HeaderGlance<'a> {
+impl<'a> HeaderRef<'a> {
     pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
         if let Some(header) = Self::read_usual(reader) {
             return Ok(header);
@@ -146,7 +146,7 @@ impl<'a> HeaderGlance<'a> {
         self.others.iter().any(marks)
     }
 
-    /// The header with all its parts; see [`Glance::into_event`](super::Glance::into_event).
+    /// The header with all its parts; see [`EventRef::into_event`](super::EventRef::into_event).
     pub(super) fn into_header(self, payload: &Bytes) -> Header {
         let shared = |part| Args::from_read(payload.slice_ref(part));
         let pairs = self.others.into_iter().map(|(key, value)| (shared(key), shared(value)));

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 
-use super::table::At;
+use super::store::ChannelKey;
 use crate::{
     limits::Limits,
     peer::{PeerId, Route},
@@ -40,7 +40,7 @@ pub(crate) struct Account {
     /// and how many answers those are.
     pub(crate) unsent_count: u32,
     /// Requests that are not run before answers have left.
-    pub(crate) postponed: VecDeque<At>,
+    pub(crate) postponed: VecDeque<ChannelKey>,
 }
 
 impl Account {

@@ -13,7 +13,7 @@ use web_time::{Duration, Instant};
 
 use super::{
     Session,
-    table::{At, Table},
+    store::{ChannelKey, Store},
 };
 use crate::{
     call::Loss,
@@ -58,7 +58,7 @@ const WORDS: usize = BUCKETS as usize / 64;
 struct Bucket {
     /// Nothing in here is due before this.
     first: Option<Instant>,
-    entries: Vec<(Instant, At)>,
+    entries: Vec<(Instant, ChannelKey)>,
 }
 
 impl Deadlines {
@@ -114,7 +114,7 @@ impl Deadlines {
         Wake { at: deadline, bucket, place: u32::try_from(place).unwrap_or(u32::MAX) }
     }
 
-    fn put(&mut self, at: At, wake: Wake) {
+    fn put(&mut self, at: ChannelKey, wake: Wake) {
         let earlier = |first: Option<Instant>| first.map_or(wake.at, |first| first.min(wake.at));
         self.first = Some(earlier(self.first));
         self.len += 1;
@@ -127,7 +127,7 @@ impl Deadlines {
     }
 
     /// Takes out whatever stands at this place.
-    fn take(&mut self, wake: Wake, table: &mut Table) {
+    fn take(&mut self, wake: Wake, store: &mut Store) {
         let bucket = &mut self.buckets[usize::from(wake.bucket)];
         bucket.entries.swap_remove(wake.place as usize);
         self.len -= 1;
@@ -135,7 +135,7 @@ impl Deadlines {
             self.first = None;
         }
         if let Some((_, moved)) = bucket.entries.get(wake.place as usize)
-            && let Some(moved) = table.get_mut(*moved).and_then(|moved| moved.wake.as_mut())
+            && let Some(moved) = store.get_mut(*moved).and_then(|moved| moved.wake.as_mut())
         {
             moved.place = wake.place;
         }
@@ -151,35 +151,35 @@ impl Deadlines {
     }
 
     /// Takes a channel out.
-    pub(crate) fn remove(&mut self, at: At, table: &mut Table) {
-        if let Some(wake) = table.get_mut(at).and_then(|channel| channel.wake.take()) {
-            self.take(wake, table);
+    pub(crate) fn remove(&mut self, at: ChannelKey, store: &mut Store) {
+        if let Some(wake) = store.get_mut(at).and_then(|channel| channel.wake.take()) {
+            self.take(wake, store);
         }
     }
 
     /// Makes sure that a channel is looked at by its deadline; it never moves backward.
-    fn schedule(&mut self, at: At, deadline: Instant, table: &mut Table) {
-        let Some(channel) = table.get_mut(at) else { return };
+    fn schedule(&mut self, at: ChannelKey, deadline: Instant, store: &mut Store) {
+        let Some(channel) = store.get_mut(at) else { return };
         if let Some(wake) = channel.wake {
             if wake.at <= deadline {
                 return;
             }
-            self.take(wake, table);
+            self.take(wake, store);
         }
         let wake = self.place(deadline);
-        if let Some(channel) = table.get_mut(at) {
+        if let Some(channel) = store.get_mut(at) {
             channel.wake = Some(wake);
             self.put(at, wake);
         }
     }
 
     /// The next channel that is due, taken out.
-    fn pop_due(&mut self, now: Instant, table: &mut Table) -> Option<At> {
+    fn pop_due(&mut self, now: Instant, store: &mut Store) -> Option<ChannelKey> {
         loop {
             if let Some(bucket) = self.next_bucket()
                 && self.buckets[bucket].first.is_some_and(|first| first <= now)
             {
-                match self.pop_from(bucket, now, table) {
+                match self.pop_from(bucket, now, store) {
                     Some(at) => return Some(at),
                     // What was due first has been taken out meanwhile.
                     None => continue,
@@ -195,11 +195,11 @@ impl Deadlines {
             if self.bucket_of(far) == FAR {
                 return None;
             }
-            self.bring_near(table);
+            self.bring_near(store);
         }
     }
 
-    fn pop_from(&mut self, bucket: usize, now: Instant, table: &mut Table) -> Option<At> {
+    fn pop_from(&mut self, bucket: usize, now: Instant, store: &mut Store) -> Option<ChannelKey> {
         let entries = &self.buckets[bucket].entries;
         let found = entries.iter().rposition(|(at, _)| *at <= now);
         let Some(place) = found else {
@@ -208,17 +208,17 @@ impl Deadlines {
             return None;
         };
         let (_, at) = entries[place];
-        self.remove(at, table);
+        self.remove(at, store);
         Some(at)
     }
 
     /// Puts what has come within reach into its bucket.
-    fn bring_near(&mut self, table: &mut Table) {
+    fn bring_near(&mut self, store: &mut Store) {
         let far = std::mem::take(&mut self.buckets[usize::from(FAR)]);
         self.len -= far.entries.len();
         for (deadline, at) in far.entries {
             let wake = self.place(deadline);
-            if let Some(channel) = table.get_mut(at) {
+            if let Some(channel) = store.get_mut(at) {
                 channel.wake = Some(wake);
                 self.put(at, wake);
             }
@@ -235,7 +235,7 @@ impl Session {
         if self.deadlines.first().is_none_or(|first| first > now) {
             return;
         }
-        while let Some(at) = self.deadlines.pop_due(now, &mut self.table) {
+        while let Some(at) = self.deadlines.pop_due(now, &mut self.store) {
             self.handle_due(now, at);
         }
         self.deadlines.first = self.deadlines.find_first();
@@ -248,8 +248,8 @@ impl Session {
         self.deadlines.first().and_then(|due| due.checked_add(self.slept))
     }
 
-    fn handle_due(&mut self, now: Instant, at: At) {
-        let Some(channel) = self.table.get_mut(at) else { return };
+    fn handle_due(&mut self, now: Instant, at: ChannelKey) {
+        let Some(channel) = self.store.get_mut(at) else { return };
         let (peer, is_call) = (channel.peer, matches!(channel.side, Side::Caller(_)));
         if let Some(loss) = channel.expired(now, &self.config) {
             if let Some(peer) = peer.filter(|_| is_call) {
@@ -284,15 +284,15 @@ impl Session {
     }
 
     /// Makes sure that a channel is looked at in time.
-    pub(crate) fn reschedule(&mut self, at: At) {
-        let deadline = self.table.get(at).and_then(|channel| {
+    pub(crate) fn reschedule(&mut self, at: ChannelKey) {
+        let deadline = self.store.get(at).and_then(|channel| {
             let deadline = channel.deadline(&self.config)?;
             // Mostly there is nothing to do: it stands early enough.
             channel.wake.is_none_or(|wake| wake.at > deadline).then_some(deadline)
         });
         if let Some(deadline) = deadline {
             self.deadlines.begin(self.now);
-            self.deadlines.schedule(at, deadline, &mut self.table);
+            self.deadlines.schedule(at, deadline, &mut self.store);
         }
     }
 }

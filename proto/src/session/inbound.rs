@@ -7,7 +7,7 @@ use super::{
     CallId, Notice, RequestId, Session,
     notices::{READABLE, REQUESTED},
     outbound::{Loose, Refusal},
-    table::At,
+    store::ChannelKey,
 };
 use crate::{
     args::Args,
@@ -21,7 +21,7 @@ use crate::{
     compat::{self, Dialect, RemoteFailure},
     config::HeartbeatMode,
     error::{Malformed, PeerMisbehaved},
-    event::{Broken, Context, Event, Glance, Kind, Version},
+    event::{Broken, Context, Event, EventRef, Kind, Version},
     id::{self, MessageId},
     multipart::{Envelope, Multipart},
     peer::PeerId,
@@ -65,26 +65,26 @@ impl Session {
             self.resume_unassigned();
         }
         let Multipart { envelope, payload } = message;
-        let glance = match Glance::read(&payload, &self.config.limits) {
-            Ok(glance) => glance,
+        let event = match EventRef::read(&payload, &self.config.limits) {
+            Ok(event) => event,
             Err(broken) => return Err(self.handle_broken(from, envelope, broken)),
         };
-        let Some(key) = glance.header.response_to else {
+        let Some(key) = event.header.response_to else {
             let is_part = payload.len() < CHUNK;
             if is_part && self.shared_requests >= MOST_SHARED {
                 let own = Bytes::copy_from_slice(&payload);
-                let Ok(glance) = Glance::read(&own, &self.config.limits) else { return Ok(()) };
-                let (envelope, event) = (envelope.detached(), glance.into_event(&own));
+                let Ok(event) = EventRef::read(&own, &self.config.limits) else { return Ok(()) };
+                let (envelope, event) = (envelope.detached(), event.into_event(&own));
                 return self.handle_request(now, from, envelope, event, false);
             }
-            let event = glance.into_event(&payload);
+            let event = event.into_event(&payload);
             let large = payload.len() >= LARGE;
             let event = if large { event.detached(payload.len()) } else { event };
             return self.handle_request(now, from, envelope, event, is_part);
         };
-        let Glance { header, kind, name, args } = glance;
+        let EventRef { header, kind, name, args } = event;
         let version = header.version;
-        if let Some(at) = self.table.find_call(id::content(key), from) {
+        if let Some(at) = self.store.find_call(id::content(key), from) {
             if kind == Kind::Err && header.is_returned() && self.is_retried(now, at) {
                 return Ok(());
             }
@@ -92,11 +92,11 @@ impl Session {
             let args = if payload.len() < CHUNK && self.unread_answers >= MOST_SHARED {
                 Args::from_read(Bytes::copy_from_slice(&payload[args]))
             } else {
-                Args::cut(payload, args, LARGE)
+                Args::slice_of(payload, args, LARGE)
             };
-            return self.handle_answer(now, at, Said { kind, unknown, version, args });
+            return self.handle_answer(now, at, IncomingAnswer { kind, unknown, version, args });
         }
-        if let Some(at) = self.table.find_request(from, &envelope, key) {
+        if let Some(at) = self.store.find_request(from, &envelope, key) {
             self.handle_feedback(now, at, kind, &payload[args]);
         }
         // Anything else is late: grants cross ends of streams, beats cross answers (protocol section 4).
@@ -114,7 +114,7 @@ impl Session {
         if let Some(header) = header {
             match (header.response_to, header.message_id) {
                 (Some(key), _) => {
-                    if let Some(at) = self.table.find_call(id::content(key), from) {
+                    if let Some(at) = self.store.find_call(id::content(key), from) {
                         self.lose(at, Loss::Malformed(reason));
                     }
                 }
@@ -180,7 +180,7 @@ impl Session {
         };
         let patience = self.patience(from, &envelope);
         let mode = if dialect.version_1 { HeartbeatMode::Passive } else { HeartbeatMode::Active };
-        let at = self.table.insert(Channel {
+        let at = self.store.insert(Channel {
             peer: Some(from),
             envelope,
             phase: Phase::Asked,
@@ -205,7 +205,7 @@ impl Session {
     fn patience(&self, from: PeerId, envelope: &Envelope) -> Patience {
         // The end of a connection is told of, unless a queue stands between.
         let is_seen = from.is_named() && envelope.frames().is_empty();
-        let account = self.table.account_of(from, envelope);
+        let account = self.store.account_of(from, envelope);
         match account.and_then(|account| account.rhythm).filter(|_| is_seen) {
             Some(rhythm) => Patience::OfServer { rhythm },
             None if is_seen => Patience::WhileConnected,
@@ -221,13 +221,13 @@ impl Session {
         bytes: usize,
     ) -> Result<(), Option<PeerMisbehaved>> {
         let limits = &self.config.limits;
-        let account = self.table.account_of(from, envelope);
+        let account = self.store.account_of(from, envelope);
         let (of_peer, requested) =
             account.map_or((0, 0), |account| (account.requests, account.requested));
         if self.stopping {
             Err(None)
-        } else if self.table.len() >= limits.channels {
-            Err(Some(PeerMisbehaved::TooManyChannels(self.table.len())))
+        } else if self.store.len() >= limits.channels {
+            Err(Some(PeerMisbehaved::TooManyChannels(self.store.len())))
         } else if of_peer >= limits.channels_per_peer {
             Err(Some(PeerMisbehaved::TooManyChannels(of_peer)))
         } else if requested > 0 && requested.saturating_add(bytes) > limits.peer_bytes {
@@ -267,9 +267,14 @@ impl Session {
     }
 
     /// An event on a channel that we opened.
-    fn handle_answer(&mut self, now: Instant, at: At, said: Said) -> Result<(), PeerMisbehaved> {
-        let Said { kind, unknown, version, args } = said;
-        let Some(channel) = self.table.get_mut(at) else { return Ok(()) };
+    fn handle_answer(
+        &mut self,
+        now: Instant,
+        at: ChannelKey,
+        said: IncomingAnswer,
+    ) -> Result<(), PeerMisbehaved> {
+        let IncomingAnswer { kind, unknown, version, args } = said;
+        let Some(channel) = self.store.get_mut(at) else { return Ok(()) };
         channel.dialect.get_or_insert_with(|| Dialect::of(version));
         channel.heartbeat.heard(now);
         if let Side::Caller(caller) = &mut channel.side
@@ -305,9 +310,14 @@ impl Session {
     }
 
     /// Puts an answer where its reader finds it.
-    fn deliver(&mut self, at: At, phase: Phase, answer: Answer) -> Result<(), PeerMisbehaved> {
+    fn deliver(
+        &mut self,
+        at: ChannelKey,
+        phase: Phase,
+        answer: Answer,
+    ) -> Result<(), PeerMisbehaved> {
         let limits = &self.config.limits;
-        let Some(channel) = self.table.get_mut(at) else { return Ok(()) };
+        let Some(channel) = self.store.get_mut(at) else { return Ok(()) };
         let Side::Caller(caller) = &mut channel.side else { return Ok(()) };
         let most = limits.buffered_events.max(caller.window.most_unread() as usize + 1);
         let size = answer.size();
@@ -335,8 +345,8 @@ impl Session {
     }
 
     /// A caller's event on a channel of its own: a beat, a grant, or nothing that we know.
-    fn handle_feedback(&mut self, now: Instant, at: At, kind: Kind, args: &[u8]) {
-        let Some(channel) = self.table.get_mut(at) else { return };
+    fn handle_feedback(&mut self, now: Instant, at: ChannelKey, kind: Kind, args: &[u8]) {
+        let Some(channel) = self.store.get_mut(at) else { return };
         channel.heartbeat.heard(now);
         let beat = kind == Kind::Heartbeat;
         let was_counting = channel.heartbeat.counts_silence();
@@ -360,7 +370,7 @@ impl Session {
             }
         }
         if is_first {
-            self.table.note_rhythm(at, rhythm);
+            self.store.note_rhythm(at, rhythm);
         }
         self.enqueue(at);
         self.reschedule(at);
@@ -368,7 +378,7 @@ impl Session {
 }
 
 /// What a peer has said on a call.
-struct Said {
+struct IncomingAnswer {
     kind: Kind,
     /// The name of an event that nobody knows.
     unknown: Option<String>,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::quality::FixedState;
 
-use super::{CallId, Notice, RequestId, Session, notices, outbound, table::At};
+use super::{CallId, Notice, RequestId, Session, notices, outbound, store::ChannelKey};
 use crate::{
     channel::{self, Caller, Channel, Serving, Side, phase::Phase},
     peer::{PeerId, Route},
@@ -15,13 +15,13 @@ impl Session {
     /// that has something to send stands in no queue, or a bound is exceeded.
     #[doc(hidden)]
     pub fn check_invariants(&self) {
-        let channels: Vec<(At, &Channel)> = self.table.channels().collect();
+        let channels: Vec<(ChannelKey, &Channel)> = self.store.channels().collect();
         self.check_sums(&channels);
         for (at, channel) in &channels {
             check_channel(*at, channel);
         }
-        self.table.check_invariants();
-        self.deadlines.check_invariants(&self.table);
+        self.store.check_invariants();
+        self.deadlines.check_invariants(&self.store);
         self.check_deadlines(&channels);
         self.check_queues(&channels);
         self.check_notices(&channels);
@@ -30,7 +30,7 @@ impl Session {
         self.check_limits(&channels);
     }
 
-    fn check_sums(&self, channels: &[(At, &Channel)]) {
+    fn check_sums(&self, channels: &[(ChannelKey, &Channel)]) {
         let sum = |of: &dyn Fn(&Channel) -> usize| channels.iter().map(|(_, it)| of(it)).sum();
         let sums: [(&str, usize, usize); 6] = [
             ("buffered_bytes", self.buffered_bytes, sum(&Channel::held_bytes)),
@@ -59,7 +59,7 @@ impl Session {
         }
     }
 
-    fn check_deadlines(&self, channels: &[(At, &Channel)]) {
+    fn check_deadlines(&self, channels: &[(ChannelKey, &Channel)]) {
         for (at, channel) in channels {
             let Some(deadline) = channel.deadline(&self.config) else { continue };
             let wake = channel.wake.map(|wake| wake.at());
@@ -71,10 +71,10 @@ impl Session {
     }
 
     /// Whatever has something to send stands where it is found, once.
-    fn check_queues(&self, channels: &[(At, &Channel)]) {
+    fn check_queues(&self, channels: &[(ChannelKey, &Channel)]) {
         let ready = places(&self.ready);
         let unassigned = places(&self.unassigned);
-        let mut waiting = HashMap::<At, Vec<&Route>, FixedState>::default();
+        let mut waiting = HashMap::<ChannelKey, Vec<&Route>, FixedState>::default();
         for (route, held) in &self.congested {
             for at in &held.0 {
                 waiting.entry(*at).or_default().push(route);
@@ -96,8 +96,8 @@ impl Session {
         }
     }
 
-    fn check_notices(&self, channels: &[(At, &Channel)]) {
-        let mut told = HashMap::<At, u8, FixedState>::default();
+    fn check_notices(&self, channels: &[(ChannelKey, &Channel)]) {
+        let mut told = HashMap::<ChannelKey, u8, FixedState>::default();
         let mut stale = 0;
         for notice in &self.notices {
             let (at, kind) = match notice {
@@ -106,12 +106,12 @@ impl Session {
                 Notice::Writable(RequestId(at)) => (*at, notices::WRITABLE),
                 Notice::CallLost(CallId(at)) => (*at, notices::CALL_LOST),
                 Notice::RequestLost(RequestId(at), _) => {
-                    assert!(self.table.get(*at).is_none(), "{at:?} is lost, and there");
+                    assert!(self.store.get(*at).is_none(), "{at:?} is lost, and there");
                     continue;
                 }
                 Notice::Misbehaved { .. } => panic!("{notice:?} waits among those of channels"),
             };
-            if self.table.get(at).is_none() {
+            if self.store.get(at).is_none() {
                 stale += 1;
                 continue;
             }
@@ -127,7 +127,7 @@ impl Session {
     }
 
     fn check_accounts(&self) {
-        for (number, account) in self.table.numbered_accounts() {
+        for (number, account) in self.store.numbered_accounts() {
             let is_over = account.is_over(&self.config.limits);
             assert!(account.is_crowded || !is_over, "nobody looks at {account:?}");
             assert!(
@@ -136,7 +136,7 @@ impl Session {
             );
             let postponed = places(&account.postponed);
             for (at, count) in postponed {
-                let Some(channel) = self.table.get(at) else { continue };
+                let Some(channel) = self.store.get(at) else { continue };
                 assert_eq!(count, 1, "{at:?} is put off twice");
                 let Side::Server(serving) = &channel.side else {
                     panic!("a call is put off: {channel:?}");
@@ -147,7 +147,7 @@ impl Session {
     }
 
     /// Peers count the calls that were given to them, as long as they are there.
-    fn check_peers(&self, channels: &[(At, &Channel)]) {
+    fn check_peers(&self, channels: &[(ChannelKey, &Channel)]) {
         let mut calls = HashMap::<PeerId, usize, FixedState>::default();
         for (at, channel) in channels {
             if let Side::Caller(caller) = &channel.side
@@ -161,13 +161,13 @@ impl Session {
         self.peers.check_invariants(&calls);
     }
 
-    fn check_limits(&self, channels: &[(At, &Channel)]) {
+    fn check_limits(&self, channels: &[(ChannelKey, &Channel)]) {
         let limits = &self.config.limits;
-        assert!(self.table.len() <= limits.channels, "{} channels", self.table.len());
+        assert!(self.store.len() <= limits.channels, "{} channels", self.store.len());
         assert!(self.buffered_bytes <= limits.total_bytes, "{} bytes", self.buffered_bytes);
         assert!(self.loose.len() <= outbound::MOST_LOOSE, "{} loose events", self.loose.len());
         assert!(self.loose_bytes <= outbound::MOST_LOOSE_BYTES, "{} bytes", self.loose_bytes);
-        for (_, account) in self.table.numbered_accounts() {
+        for (_, account) in self.store.numbered_accounts() {
             assert!(account.requests <= limits.channels_per_peer, "{account:?}");
             let may = account.requested <= limits.peer_bytes || account.requests == 1;
             assert!(may || account.requested <= limits.total_bytes, "{account:?}");
@@ -189,7 +189,9 @@ impl Session {
 }
 
 /// How often each key is there.
-fn places<'a>(keys: impl IntoIterator<Item = &'a At>) -> HashMap<At, usize, FixedState> {
+fn places<'a>(
+    keys: impl IntoIterator<Item = &'a ChannelKey>,
+) -> HashMap<ChannelKey, usize, FixedState> {
     let mut places = HashMap::default();
     for at in keys {
         *places.entry(*at).or_default() += 1;
@@ -204,14 +206,14 @@ fn unread(channel: &Channel) -> usize {
     }
 }
 
-fn check_channel(at: At, channel: &Channel) {
+fn check_channel(at: ChannelKey, channel: &Channel) {
     match &channel.side {
         Side::Caller(caller) => check_call(at, channel, caller),
         Side::Server(serving) => check_request(at, channel, serving),
     }
 }
 
-fn check_call(at: At, channel: &Channel, caller: &Caller) {
+fn check_call(at: ChannelKey, channel: &Channel, caller: &Caller) {
     assert_eq!((channel.unsent, channel.unsent_count), (0, 0), "{at:?} is a call: {channel:?}");
     assert!(caller.is_sent || !caller.has_beaten, "{at:?} has beaten before its request left");
     let is_told = caller.noticed || channel.phase == Phase::Ended;
@@ -224,7 +226,7 @@ fn check_call(at: At, channel: &Channel, caller: &Caller) {
     }
 }
 
-fn check_request(at: At, channel: &Channel, serving: &Serving) {
+fn check_request(at: ChannelKey, channel: &Channel, serving: &Serving) {
     let items: usize = serving.items.iter().map(channel::weight).sum();
     let ending = serving.ending.as_ref().map_or(0, channel::Ending::weight);
     assert_eq!(channel.unsent, items + ending, "{at:?} counts its answers: {channel:?}");

@@ -8,7 +8,7 @@ use super::{
     Notice, Session,
     accounts::NOBODY,
     outbound::{Loose, Refusal},
-    table::At,
+    store::ChannelKey,
 };
 use crate::{
     call::Loss,
@@ -29,13 +29,13 @@ impl Session {
             + self.unread_answers * ANSWER_COST
             + self.unsent_bytes
             + self.loose_bytes
-            + self.table.len() * CHANNEL
+            + self.store.len() * CHANNEL
             + self.notices.len() * size_of::<Notice>()
     }
 
     /// How many bytes are kept for each peer, or for each route where peers have no names.
     pub fn retained_by_route(&self) -> impl Iterator<Item = (Route, usize)> {
-        self.table.accounts().map(|account| {
+        self.store.accounts().map(|account| {
             let channels = account.slots.len() * CHANNEL;
             (account.route(), account.bytes().saturating_add(channels))
         })
@@ -51,10 +51,10 @@ impl Session {
     /// [`Limits::peer_bytes`](crate::Limits::peer_bytes), or so many that further requests wait for them. It is up to
     /// the caller for how long it puts up with it; [`dismiss`](Self::dismiss) ends it.
     pub fn crowded_routes(&mut self) -> Vec<(Route, usize)> {
-        let Self { crowded, table, config, .. } = self;
+        let Self { crowded, store, config, .. } = self;
         let mut routes = Vec::new();
         crowded.retain(|number| {
-            let Some(account) = table.account_mut(*number) else { return false };
+            let Some(account) = store.account_mut(*number) else { return false };
             // The number may be another peer's by now.
             if account.is_crowded && account.is_over(&config.limits) {
                 routes.push((account.route(), account.unsent));
@@ -71,8 +71,8 @@ impl Session {
     pub fn dismiss(&mut self, now: Instant, route: &Route, failure: &RemoteFailure) {
         self.advance(now);
         let reason: Arc<str> = failure.message.as_str().into();
-        for at in self.table.of_route(route) {
-            if let Some(channel) = self.table.get(at)
+        for at in self.store.of_route(route) {
+            if let Some(channel) = self.store.get(at)
                 && let Channel { peer: Some(to), envelope, side: Side::Server(serving), .. } =
                     channel
             {
@@ -89,8 +89,8 @@ impl Session {
     }
 
     /// One more answer waits to be sent.
-    pub(crate) fn add_unsent(&mut self, at: At, weight: usize) {
-        let Some((channel, number, account)) = self.table.get_with_account(at) else { return };
+    pub(crate) fn add_unsent(&mut self, at: ChannelKey, weight: usize) {
+        let Some((channel, number, account)) = self.store.get_with_account(at) else { return };
         channel.unsent += weight;
         channel.unsent_count += 1;
         self.unsent_bytes += weight;
@@ -100,8 +100,8 @@ impl Session {
     }
 
     /// Whether a request may be answered now; if not, it will be told of again.
-    pub(crate) fn start(&mut self, at: At) -> bool {
-        let Some((channel, number, account)) = self.table.get_with_account(at) else {
+    pub(crate) fn start(&mut self, at: ChannelKey) -> bool {
+        let Some((channel, number, account)) = self.store.get_with_account(at) else {
             return false;
         };
         let Side::Server(serving) = &mut channel.side else { return false };
@@ -124,8 +124,8 @@ impl Session {
     }
 
     /// A request has its last answer.
-    pub(crate) fn stop_running(&mut self, at: At) {
-        let Some((channel, number, Some(account))) = self.table.get_with_account(at) else {
+    pub(crate) fn stop_running(&mut self, at: ChannelKey) {
+        let Some((channel, number, Some(account))) = self.store.get_with_account(at) else {
             return;
         };
         if let Side::Server(serving) = &mut channel.side
@@ -144,12 +144,12 @@ impl Session {
         if number == NOBODY {
             return;
         }
-        while let Some(account) = self.table.account_mut(number)
+        while let Some(account) = self.store.account_mut(number)
             && account.may_run(&self.config.limits)
             && let Some(at) = account.postponed.pop_front()
         {
             let is_tight = account.is_tight(&self.config.limits);
-            if self.table.get(at).is_some() {
+            if self.store.get(at).is_some() {
                 self.tell_requested(at);
                 if is_tight {
                     return;

@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, mem::discriminant};
 
-use super::{CallId, Notice, RequestId, Session, table::At};
+use super::{CallId, Notice, RequestId, Session, store::ChannelKey};
 use crate::{call::Loss, channel::Channel, error::PeerMisbehaved, peer::PeerId};
 
 /// Kinds of notices; a channel knows which of them are on their way.
@@ -77,7 +77,7 @@ impl Session {
                 Notice::CallLost(CallId(at)) => (at, CALL_LOST),
                 Notice::RequestLost(..) | Notice::Misbehaved { .. } => return Some(notice),
             };
-            let Some(channel) = self.table.get_mut(at) else {
+            let Some(channel) = self.store.get_mut(at) else {
                 self.stale_notices -= 1;
                 continue;
             };
@@ -101,20 +101,20 @@ impl Session {
         self.misbehaviours.add(peer, how);
     }
 
-    pub(crate) fn tell_requested(&mut self, at: At) {
+    pub(crate) fn tell_requested(&mut self, at: ChannelKey) {
         self.tell(at, REQUESTED, Notice::Requested(RequestId(at)));
     }
 
-    pub(crate) fn tell_writable(&mut self, at: At) {
+    pub(crate) fn tell_writable(&mut self, at: ChannelKey) {
         self.tell(at, WRITABLE, Notice::Writable(RequestId(at)));
     }
 
-    pub(crate) fn tell_call_lost(&mut self, at: At) {
+    pub(crate) fn tell_call_lost(&mut self, at: ChannelKey) {
         self.tell(at, CALL_LOST, Notice::CallLost(CallId(at)));
     }
 
-    fn tell(&mut self, at: At, kind: u8, notice: Notice) {
-        if let Some(channel) = self.table.get_mut(at)
+    fn tell(&mut self, at: ChannelKey, kind: u8, notice: Notice) {
+        if let Some(channel) = self.store.get_mut(at)
             && channel.notices & kind == 0
         {
             channel.notices |= kind;
@@ -123,7 +123,7 @@ impl Session {
     }
 
     /// A request is gone that may be known of.
-    pub(crate) fn tell_request_lost(&mut self, at: At, notices: u8, loss: Loss) {
+    pub(crate) fn tell_request_lost(&mut self, at: ChannelKey, notices: u8, loss: Loss) {
         if notices & KNOWN != 0 {
             self.notices.push_back(Notice::RequestLost(RequestId(at), loss));
         }
@@ -133,13 +133,13 @@ impl Session {
     pub(crate) fn forget_notices(&mut self, channel: &Channel) {
         self.stale_notices += (channel.notices & ON_THEIR_WAY).count_ones() as usize;
         if self.stale_notices > FEW.max(self.notices.len() / 2) {
-            let table = &self.table;
+            let store = &self.store;
             self.notices.retain(|notice| match notice {
                 Notice::Requested(RequestId(at)) | Notice::Writable(RequestId(at)) => {
-                    table.get(*at).is_some()
+                    store.get(*at).is_some()
                 }
                 Notice::Readable(CallId(at)) | Notice::CallLost(CallId(at)) => {
-                    table.get(*at).is_some()
+                    store.get(*at).is_some()
                 }
                 Notice::RequestLost(..) | Notice::Misbehaved { .. } => true,
             });

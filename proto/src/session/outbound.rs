@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{Session, table::At};
+use super::{Session, store::ChannelKey};
 use crate::{
     args::Args,
     channel::{self, Channel, Ending, Serving, Side, heartbeat::Patience, phase::Phase},
@@ -59,11 +59,11 @@ pub(super) struct Refusal {
 
 /// The channels that wait for a congested route.
 #[derive(Debug, Default)]
-pub(super) struct Held(pub(super) Vec<At>);
+pub(super) struct Held(pub(super) Vec<ChannelKey>);
 
 impl Held {
     /// Has a channel wait with what it has to send.
-    fn hold(&mut self, at: At, channel: &mut Channel) {
+    fn hold(&mut self, at: ChannelKey, channel: &mut Channel) {
         channel.detach_unsent();
         if !std::mem::replace(&mut channel.held, true) {
             self.0.push(at);
@@ -99,7 +99,7 @@ impl Session {
             if !self.is_assigned(at) {
                 continue;
             }
-            let Some(channel) = self.table.get_mut(at) else { continue };
+            let Some(channel) = self.store.get_mut(at) else { continue };
             let held = match &mut self.congested {
                 congested if congested.is_empty() => None,
                 congested => channel
@@ -111,8 +111,8 @@ impl Session {
             if let Some(held) = held.filter(|_| channel.has_beaten_held || channel.has_output()) {
                 held.hold(at, channel);
                 // Channels that ended while they were held leave their places behind.
-                if held.0.len() > 2 * self.table.len() + 64 {
-                    held.0.retain(|at| self.table.get(*at).is_some_and(|channel| channel.held));
+                if held.0.len() > 2 * self.store.len() + 64 {
+                    held.0.retain(|at| self.store.get(*at).is_some_and(|channel| channel.held));
                 }
             }
             if let Some(next) = next
@@ -124,8 +124,8 @@ impl Session {
     }
 
     /// Finds a peer for a call to any; without one the call waits.
-    fn is_assigned(&mut self, at: At) -> bool {
-        let Some(channel) = self.table.get_mut(at) else { return false };
+    fn is_assigned(&mut self, at: ChannelKey) -> bool {
+        let Some(channel) = self.store.get_mut(at) else { return false };
         let Channel { peer: None, side: Side::Caller(caller), .. } = channel else {
             return true;
         };
@@ -138,23 +138,23 @@ impl Session {
         match self.peers.assign(self.now, has_room) {
             Some(peer) => {
                 caller.assigned = true;
-                self.table.move_call(at, Some(peer));
+                self.store.move_call(at, Some(peer));
                 true
             }
             None => {
                 channel.queued = false;
                 self.unassigned.push(at);
-                if self.unassigned.len() > 2 * self.table.len() + 64 {
-                    self.unassigned.retain(|at| self.table.get(*at).is_some());
+                if self.unassigned.len() > 2 * self.store.len() + 64 {
+                    self.unassigned.retain(|at| self.store.get(*at).is_some());
                 }
                 false
             }
         }
     }
 
-    fn encode(&mut self, at: At, next: Next) -> Option<Transmit> {
+    fn encode(&mut self, at: ChannelKey, next: Next) -> Option<Transmit> {
         let writer = &mut self.writer;
-        let (channel, number, account) = self.table.get_with_account(at)?;
+        let (channel, number, account) = self.store.get_with_account(at)?;
         let (to, envelope) = (channel.peer?, channel.envelope.clone());
         let ended = matches!(next, Next::Ending(_));
         let mut waited_for = false;
@@ -210,9 +210,9 @@ impl Session {
     }
 
     /// A call is given up that its server may be at work on.
-    pub(crate) fn take_leave(&mut self, at: At) {
+    pub(crate) fn take_leave(&mut self, at: ChannelKey) {
         if let Some(Channel { peer: Some(to), phase, side: Side::Caller(caller), .. }) =
-            self.table.get(at)
+            self.store.get(at)
             && *phase != Phase::Ended
             && caller.is_sent
             && !caller.has_beaten
@@ -241,10 +241,10 @@ impl Session {
     }
 
     /// The request is on its way: only now can its server be silent. What names it if it comes back.
-    fn begin_listening(&mut self, at: At) -> Option<Token> {
+    fn begin_listening(&mut self, at: ChannelKey) -> Option<Token> {
         let now = self.now?;
         let heartbeat = self.heartbeat(now, self.config.heartbeat_mode, Patience::OfCaller);
-        let channel = self.table.get_mut(at)?;
+        let channel = self.store.get_mut(at)?;
         channel.heartbeat = heartbeat;
         let Side::Caller(caller) = &mut channel.side else { return None };
         caller.attempts = caller.attempts.saturating_add(1);
@@ -254,9 +254,9 @@ impl Session {
     }
 
     /// Tells a producer that was turned away, once half of what waited has left.
-    fn tell_room(&mut self, at: At) {
+    fn tell_room(&mut self, at: ChannelKey) {
         let limits = &self.config.limits;
-        let Some(Channel { side: Side::Server(serving), .. }) = self.table.get_mut(at) else {
+        let Some(Channel { side: Side::Server(serving), .. }) = self.store.get_mut(at) else {
             return;
         };
         if serving.wants_room

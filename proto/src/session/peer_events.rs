@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use web_time::Instant;
 
-use super::{Session, table::At};
+use super::{Session, store::ChannelKey};
 use crate::{
     call::Loss,
     channel::{Channel, Side},
@@ -17,7 +17,7 @@ use crate::{
 pub(super) struct Disconnected {
     peer: PeerId,
     reason: Arc<str>,
-    calls: Vec<At>,
+    calls: Vec<ChannelKey>,
 }
 
 impl Session {
@@ -48,7 +48,7 @@ impl Session {
     fn handle_down(&mut self, peer: PeerId, reason: Arc<str>) {
         self.peers.down(peer);
         let mut calls = Vec::new();
-        for at in self.table.of_peer(peer) {
+        for at in self.store.of_peer(peer) {
             if self.may_come_back(at, peer) {
                 calls.push(at);
             } else {
@@ -67,14 +67,14 @@ impl Session {
                 }
             }
         }
-        self.table.forget_peer(peer);
+        self.store.forget_peer(peer);
         // Calls may have waited for this peer to have room; now they go to whoever is left.
         self.resume_unassigned();
     }
 
     /// Whether a call is at this peer, which has shown no sign of it.
-    pub(super) fn may_come_back(&self, at: At, from: PeerId) -> bool {
-        match self.table.get(at) {
+    pub(super) fn may_come_back(&self, at: ChannelKey, from: PeerId) -> bool {
+        match self.store.get(at) {
             Some(Channel { peer, side: Side::Caller(caller), .. }) => {
                 *peer == Some(from) && caller.assigned && caller.is_unanswered() && !caller.is_heard
             }
@@ -84,7 +84,7 @@ impl Session {
 
     /// Whether the connection of a call has ended, and nobody was told yet.
     #[cfg(feature = "invariants")]
-    pub(super) fn is_disconnected(&self, at: At) -> bool {
+    pub(super) fn is_disconnected(&self, at: ChannelKey) -> bool {
         let mut ended = self.disconnected.iter();
         ended.any(|ended| ended.calls.contains(&at) && self.may_come_back(at, ended.peer))
     }
@@ -119,7 +119,7 @@ impl Session {
     pub(super) fn end_congestion(&mut self, route: &Route) -> bool {
         let Some(held) = self.congested.remove(route) else { return false };
         for at in held.0 {
-            if let Some(channel) = self.table.get_mut(at)
+            if let Some(channel) = self.store.get_mut(at)
                 // Meanwhile its call may have gone to another peer.
                 && channel.peer.is_some_and(|peer| *route == Route::of(peer, &channel.envelope))
             {

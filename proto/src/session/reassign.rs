@@ -2,7 +2,7 @@
 
 use web_time::{Duration, Instant};
 
-use super::{Session, table::At};
+use super::{Session, store::ChannelKey};
 use crate::{
     channel::{Channel, Side, heartbeat::Heartbeat},
     multipart::Token,
@@ -18,8 +18,8 @@ const LONGEST_RETRY: Duration = Duration::from_secs(1);
 impl Session {
     /// A request that was open to any peer goes to another one, unless it was sent once more since.
     pub(super) fn handle_returned(&mut self, token: Token) {
-        let at = At::named_by(token);
-        if let Some(Channel { side: Side::Caller(caller), .. }) = self.table.get(at)
+        let at = ChannelKey::named_by(token);
+        if let Some(Channel { side: Side::Caller(caller), .. }) = self.store.get(at)
             && caller.assigned
             && caller.attempts == token.attempt.get()
             && caller.is_unanswered()
@@ -39,7 +39,7 @@ impl Session {
     /// What a peer that goes away has shown no sign of goes to another one.
     pub(super) fn handle_gone(&mut self, peer: PeerId) {
         self.handle_going_away(peer);
-        for at in self.table.of_peer(peer) {
+        for at in self.store.of_peer(peer) {
             if self.may_come_back(at, peer) {
                 self.take_back(at);
             }
@@ -48,8 +48,8 @@ impl Session {
 
     /// The server has turned a request down, since it is stopping: it has not begun with it. True when it will be sent
     /// again: to another peer, or through a queue or libzmq, where another server may get it.
-    pub(super) fn is_retried(&mut self, now: Instant, at: At) -> bool {
-        let Some(Channel { peer, side: Side::Caller(caller), .. }) = self.table.get_mut(at) else {
+    pub(super) fn is_retried(&mut self, now: Instant, at: ChannelKey) -> bool {
+        let Some(Channel { peer, side: Side::Caller(caller), .. }) = self.store.get_mut(at) else {
             return false;
         };
         if !caller.is_unanswered() || !(caller.assigned || *peer == Some(PeerId::NAMELESS)) {
@@ -65,8 +65,8 @@ impl Session {
     }
 
     /// A request is as it was before it was sent.
-    fn take_back(&mut self, at: At) {
-        let Some(channel) = self.table.get_mut(at) else { return };
+    fn take_back(&mut self, at: ChannelKey) {
+        let Some(channel) = self.store.get_mut(at) else { return };
         let peer = channel.peer;
         channel.heartbeat = Heartbeat::idle();
         channel.beat = false;
@@ -80,7 +80,7 @@ impl Session {
             && let Some(peer) = peer
         {
             self.peers.release(peer);
-            self.table.move_call(at, None);
+            self.store.move_call(at, None);
         }
         self.enqueue(at);
     }

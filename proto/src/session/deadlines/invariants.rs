@@ -2,7 +2,7 @@
 
 use web_time::Instant;
 
-use super::{Deadlines, FAR, Table, WORDS, Wake};
+use super::{Deadlines, FAR, Store, WORDS, Wake};
 
 impl Wake {
     /// When the channel is looked at.
@@ -12,9 +12,9 @@ impl Wake {
 }
 
 impl Deadlines {
-    pub(in super::super) fn check_invariants(&self, table: &Table) {
+    pub(in super::super) fn check_invariants(&self, store: &Store) {
         let (mut count, mut occupied) = (0, [0; WORDS]);
-        for (at, channel) in table.channels() {
+        for (at, channel) in store.channels() {
             let Some(wake) = channel.wake else { continue };
             count += 1;
             if let Some(word) = occupied.get_mut(usize::from(wake.bucket / 64)) {

@@ -1,14 +1,14 @@
 //! What holds of the table, recomputed from nothing.
 
-use super::{Account, At, Key, NOBODY, PeerId, Route, Side, Table};
+use super::{Account, ChannelKey, Key, NOBODY, PeerId, Route, Side, Store};
 use crate::channel::Channel;
 
-impl Table {
+impl Store {
     /// Every channel.
-    pub(in super::super) fn channels(&self) -> impl Iterator<Item = (At, &Channel)> {
+    pub(in super::super) fn channels(&self) -> impl Iterator<Item = (ChannelKey, &Channel)> {
         self.channels.iter().map(|(slot, entry)| {
             let slot = u32::try_from(slot).expect("slots are that small");
-            (At { serial: entry.serial, slot }, &entry.channel)
+            (ChannelKey { serial: entry.serial, slot }, &entry.channel)
         })
     }
 

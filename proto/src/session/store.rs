@@ -20,12 +20,12 @@ use crate::{
 
 /// Names one channel for ever: slots are used again, serials are not, and other sessions have others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct At {
+pub(crate) struct ChannelKey {
     serial: u64,
     slot: u32,
 }
 
-impl At {
+impl ChannelKey {
     /// What names the request of a call that is sent for the `attempt`th time.
     pub(crate) fn token(self, attempt: u32) -> Option<Token> {
         let attempt = NonZeroU32::new(attempt)?;
@@ -41,7 +41,7 @@ impl At {
 /// All channels. Calls are found by their ids, which tell the slot; requests by peer, envelope and id, never by the
 /// id alone: two peers may use the same one.
 #[derive(Debug)]
-pub(crate) struct Table {
+pub(crate) struct Store {
     channels: Slab<Entry>,
     next_serial: u64,
     /// The slots of requests.
@@ -64,7 +64,7 @@ struct Entry {
     channel: Channel,
 }
 
-impl Table {
+impl Store {
     pub(crate) fn new(seed: u64) -> Self {
         let hasher = FixedState::with_seed(seed);
         Self {
@@ -116,7 +116,7 @@ impl Table {
     /// A channel with the account of its peer, and the number of that.
     pub(crate) fn get_with_account(
         &mut self,
-        at: At,
+        at: ChannelKey,
     ) -> Option<(&mut Channel, u32, Option<&mut Account>)> {
         let entry = self.channels.get_mut(at.slot as usize)?;
         if entry.serial != at.serial {
@@ -127,7 +127,7 @@ impl Table {
     }
 
     /// The first beat has come on a request.
-    pub(crate) fn note_rhythm(&mut self, at: At, rhythm: Duration) {
+    pub(crate) fn note_rhythm(&mut self, at: ChannelKey, rhythm: Duration) {
         if let Some((_, _, Some(account))) = self.get_with_account(at) {
             account.rhythm = account.rhythm.max(Some(rhythm));
         }
@@ -138,8 +138,8 @@ impl Table {
         u32::try_from(self.channels.vacant_key()).unwrap_or(u32::MAX)
     }
 
-    pub(crate) fn insert(&mut self, channel: Channel) -> At {
-        let at = At { serial: self.next_serial, slot: self.next_slot() };
+    pub(crate) fn insert(&mut self, channel: Channel) -> ChannelKey {
+        let at = ChannelKey { serial: self.next_serial, slot: self.next_slot() };
         self.next_serial += 1;
         let (peer, hash) = (channel.peer, Key::of(&channel).map(|key| key.hash(&self.hasher)));
         let account = match (hash, peer) {
@@ -168,18 +168,18 @@ impl Table {
         }
     }
 
-    pub(crate) fn get(&self, at: At) -> Option<&Channel> {
+    pub(crate) fn get(&self, at: ChannelKey) -> Option<&Channel> {
         let entry = self.channels.get(at.slot as usize)?;
         (entry.serial == at.serial).then_some(&entry.channel)
     }
 
-    pub(crate) fn get_mut(&mut self, at: At) -> Option<&mut Channel> {
+    pub(crate) fn get_mut(&mut self, at: ChannelKey) -> Option<&mut Channel> {
         let entry = self.channels.get_mut(at.slot as usize)?;
         (entry.serial == at.serial).then_some(&mut entry.channel)
     }
 
     /// A call that is not at its end, by what was echoed of its id.
-    pub(crate) fn find_call(&self, echo: &[u8], from: PeerId) -> Option<At> {
+    pub(crate) fn find_call(&self, echo: &[u8], from: PeerId) -> Option<ChannelKey> {
         let slot = OwnId::slot(echo)?;
         let Entry { serial, channel, .. } = self.channels.get(slot as usize)?;
         match &channel.side {
@@ -188,25 +188,30 @@ impl Table {
                     && channel.phase != Phase::Ended
                     && caller.own.is(echo) =>
             {
-                Some(At { serial: *serial, slot })
+                Some(ChannelKey { serial: *serial, slot })
             }
             Side::Caller(_) | Side::Server(_) => None,
         }
     }
 
     /// A request, by its id as its caller encodes it.
-    pub(crate) fn find_request(&self, peer: PeerId, envelope: &Envelope, id: &[u8]) -> Option<At> {
+    pub(crate) fn find_request(
+        &self,
+        peer: PeerId,
+        envelope: &Envelope,
+        id: &[u8],
+    ) -> Option<ChannelKey> {
         let key = Key { peer, envelope, id: TheirId(id) };
         let slot = *self.requests.find(key.hash(&self.hasher), |slot| {
             let entry = self.channels.get(*slot as usize);
             entry.is_some_and(|entry| Key::of(&entry.channel).as_ref() == Some(&key))
         })?;
         let serial = self.channels.get(slot as usize)?.serial;
-        Some(At { serial, slot })
+        Some(ChannelKey { serial, slot })
     }
 
     /// Gives a call that is open to any peer to one, or takes it back.
-    pub(crate) fn move_call(&mut self, at: At, to: Option<PeerId>) {
+    pub(crate) fn move_call(&mut self, at: ChannelKey, to: Option<PeerId>) {
         let Some(channel) = self.get_mut(at) else { return };
         channel.peer = to;
         self.part(at.slot);
@@ -215,7 +220,7 @@ impl Table {
     }
 
     /// Takes a channel out; with the number of its account.
-    pub(crate) fn remove(&mut self, at: At) -> Option<(Channel, u32)> {
+    pub(crate) fn remove(&mut self, at: ChannelKey) -> Option<(Channel, u32)> {
         let channel = self.get(at)?;
         let hash = Key::of(channel).map(|key| key.hash(&self.hasher));
         if let Some(hash) = hash {
@@ -230,26 +235,27 @@ impl Table {
     }
 
     /// All channels of a peer, the oldest first.
-    pub(crate) fn of_peer(&self, peer: PeerId) -> Vec<At> {
+    pub(crate) fn of_peer(&self, peer: PeerId) -> Vec<ChannelKey> {
         if peer.is_named() {
             return self.of_route(&Route::from(peer));
         }
         let all = self.channels.iter().filter(|(_, entry)| entry.channel.peer == Some(peer));
-        let mut channels: Vec<At> =
-            all.map(|(slot, entry)| At { serial: entry.serial, slot: slot as u32 }).collect();
+        let mut channels: Vec<ChannelKey> = all
+            .map(|(slot, entry)| ChannelKey { serial: entry.serial, slot: slot as u32 })
+            .collect();
         channels.sort_unstable();
         channels
     }
 
     /// All channels of a peer that has a name, or of a route, the oldest first.
-    pub(crate) fn of_route(&self, route: &Route) -> Vec<At> {
+    pub(crate) fn of_route(&self, route: &Route) -> Vec<ChannelKey> {
         let account = self.number_of(route).and_then(|number| self.account(number));
         let slots = account.map_or(&[][..], |account| &account.slots);
         let at = |slot: &u32| {
             let Entry { serial, .. } = self.channels.get(*slot as usize)?;
-            Some(At { serial: *serial, slot: *slot })
+            Some(ChannelKey { serial: *serial, slot: *slot })
         };
-        let mut channels: Vec<At> = slots.iter().filter_map(at).collect();
+        let mut channels: Vec<ChannelKey> = slots.iter().filter_map(at).collect();
         channels.sort_unstable();
         channels
     }

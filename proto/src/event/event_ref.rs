@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::{Event, Kind, header::HeaderGlance};
+use super::{Event, Kind, header::HeaderRef};
 use crate::{
     args::Args,
     error::{BrokenEvent, Malformed},
@@ -15,8 +15,8 @@ use crate::{
 
 /// An event of which nothing was copied or shared.
 #[derive(Debug)]
-pub(crate) struct Glance<'a> {
-    pub(crate) header: HeaderGlance<'a>,
+pub(crate) struct EventRef<'a> {
+    pub(crate) header: HeaderRef<'a>,
     pub(crate) kind: Kind,
     /// UTF-8.
     pub(crate) name: &'a [u8],
@@ -28,10 +28,10 @@ pub(crate) struct Glance<'a> {
 #[derive(Debug)]
 pub(crate) struct Broken<'a> {
     pub(crate) reason: Malformed,
-    pub(crate) header: Option<HeaderGlance<'a>>,
+    pub(crate) header: Option<HeaderRef<'a>>,
 }
 
-impl<'a> Glance<'a> {
+impl<'a> EventRef<'a> {
     /// Looks at the event at the front of a payload; see [`Event::decode`].
     pub(crate) fn read(payload: &'a [u8], limits: &Limits) -> Result<Self, Broken<'a>> {
         let no_header = |reason| Broken { reason, header: None };
@@ -44,7 +44,7 @@ impl<'a> Glance<'a> {
             Ok(_) => return Err(no_header(Malformed::NotAnEvent)),
             Err(reason) => return Err(no_header(reason)),
         }
-        let header = HeaderGlance::read(&mut reader).map_err(no_header)?;
+        let header = HeaderRef::read(&mut reader).map_err(no_header)?;
         match Self::read_rest(&mut reader) {
             Ok((kind, name, args)) => Ok(Self { header, kind, name, args }),
             Err(reason) => Err(Broken { reason, header: Some(header) }),
