@@ -5,9 +5,6 @@
 //! cargo run --example tokio_client                        # calls tcp://127.0.0.1:4245
 //! ```
 
-#[path = "support/ready.rs"]
-mod ready;
-
 use std::{
     collections::HashMap,
     error::Error,
@@ -15,15 +12,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ready::Ready;
 use tokio::{
     io::Interest,
     net::TcpStream,
     sync::{mpsc, oneshot},
     time::{sleep, sleep_until},
 };
-use zerorpc_proto::{Answer, Args, CallId, CallOptions, Config, Notice, OpenError, Target};
+use zerorpc_proto::{
+    Answer, Args, CallId, CallOptions, Config, IntoArgs, Notice, OpenError, Target,
+};
 use zerorpc_zmtp::{ConnectionId, Origin, RpcOutput, RpcSocket, SocketEvent};
+
+type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
 /// What handles ask for.
 enum Command {
@@ -32,17 +32,16 @@ enum Command {
     Next(CallId, oneshot::Sender<Answer>),
 }
 
-#[derive(Clone)]
 struct Client(mpsc::Sender<Command>);
 
 impl Client {
-    async fn open(&self, method: &'static str, args: Args) -> Result<CallId, Box<dyn Error>> {
+    async fn open(&self, method: &'static str, args: impl IntoArgs) -> Result<CallId> {
         let (reply, opened) = oneshot::channel();
-        self.0.send(Command::Open(method, args, reply)).await?;
+        self.0.send(Command::Open(method, args.into_args()?, reply)).await?;
         Ok(opened.await??)
     }
 
-    async fn call(&self, method: &'static str, args: Args) -> Result<Args, Box<dyn Error>> {
+    async fn call(&self, method: &'static str, args: impl IntoArgs) -> Result<Args> {
         let call = self.open(method, args).await?;
         match self.next(call).await? {
             Answer::Value(value) => Ok(value),
@@ -50,7 +49,7 @@ impl Client {
         }
     }
 
-    async fn next(&self, call: CallId) -> Result<Answer, Box<dyn Error>> {
+    async fn next(&self, call: CallId) -> Result<Answer> {
         let (reply, answer) = oneshot::channel();
         self.0.send(Command::Next(call, reply)).await?;
         Ok(answer.await?)
@@ -95,42 +94,37 @@ impl Driver {
         }
     }
 
-    fn obey(&mut self, command: Command) {
-        match command {
-            Command::Open(method, args, reply) => {
-                let (now, options) = (Instant::now(), CallOptions::new());
-                let _ = reply.send(self.rpc.open(now, Target::Any, method, args, &options));
-            }
-            Command::Next(id, reply) => self.answer(id, reply),
-        }
-    }
-
     fn exchange(&mut self, now: Instant) {
         let Some((connection, stream)) = &self.stream else { return };
-        self.rpc.read_from(now, *connection, &mut Ready(stream));
-        self.rpc.write_to(now, *connection, &mut Ready(stream));
+        self.rpc.read_with(now, *connection, &mut |buffer| stream.try_read(buffer));
+        self.rpc.write_with(now, *connection, &mut |slices| stream.try_write_vectored(slices));
     }
 
     async fn run(mut self, address: String, mut commands: mpsc::Receiver<Command>) {
         // It is not begun anew each time something else happens.
-        let mut dialing = Box::pin(dial(address.clone()));
+        let mut dialing = Box::pin(dial(&address));
         loop {
-            let until = self.work();
-            let is_closed = self.stream.is_none();
+            // Without a deadline, an hour is as good as none.
+            let hour = Duration::from_secs(3600);
+            let until = self.work().unwrap_or_else(|| Instant::now() + hour);
             tokio::select! {
                 command = commands.recv() => match command {
-                    Some(command) => self.obey(command),
+                    Some(Command::Open(method, args, reply)) => {
+                        let (now, options) = (Instant::now(), CallOptions::new());
+                        let _ = reply.send(self.rpc.open(now, Target::Any, method, args, &options));
+                    }
+                    Some(Command::Next(id, reply)) => self.answer(id, reply),
                     // The last handle is gone.
                     None => return,
                 },
-                stream = &mut dialing, if is_closed => {
-                    dialing = Box::pin(dial(address.clone()));
+                stream = &mut dialing, if self.stream.is_none() => {
+                    dialing = Box::pin(dial(&address));
                     let (now, remote) = (Instant::now(), format!("tcp://{address}"));
                     let connection = self.rpc.open_connection(now, Origin::Dialed, remote);
                     self.stream = Some((connection, stream));
                 }
                 () = self.ready() => self.exchange(Instant::now()),
-                () = at(until) => {}
+                () = sleep_until(until.into()) => {}
             }
             self.rpc.handle_timeout(Instant::now());
         }
@@ -146,24 +140,17 @@ impl Driver {
 }
 
 /// Tries until somebody is there: calls that wait for it end by their own timeouts.
-async fn dial(address: String) -> TcpStream {
+async fn dial(address: &str) -> TcpStream {
     loop {
-        match TcpStream::connect(&address).await {
-            Ok(stream) => return stream,
-            Err(_) => sleep(Duration::from_millis(100)).await,
+        if let Ok(stream) = TcpStream::connect(address).await {
+            return stream;
         }
-    }
-}
-
-async fn at(until: Option<Instant>) {
-    match until {
-        Some(until) => sleep_until(until.into()).await,
-        None => pending().await,
+        sleep(Duration::from_millis(100)).await;
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<()> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:4245".to_owned());
     let mut seed = [0; 16];
     getrandom::fill(&mut seed)?;
@@ -173,13 +160,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     tokio::spawn(driver.run(address.trim_start_matches("tcp://").to_owned(), receiver));
     let client = Client(commands);
 
-    let (long, short) = tokio::try_join!(
-        client.call("sleep", Args::encode_params(&(0.2,))?),
-        client.call("sleep", Args::encode_params(&(0.1,))?),
-    )?;
+    let (long, short) =
+        tokio::try_join!(client.call("sleep", (0.2,)), client.call("sleep", (0.1,)),)?;
     println!("slept for {} and {} s", long.decode::<f64>()?, short.decode::<f64>()?);
 
-    let count = client.open("count", Args::encode_params(&(1000,))?).await?;
+    let count = client.open("count", (1000,)).await?;
     let mut sum = 0;
     while let Answer::Item(number) = client.next(count).await? {
         sum += number.decode::<u64>()?;

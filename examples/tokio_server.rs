@@ -5,18 +5,13 @@
 //! zerorpc --json tcp://127.0.0.1:4245 sleep 0.5
 //! ```
 
-#[path = "support/ready.rs"]
-mod ready;
-
 use std::{
     collections::BTreeMap,
-    future::pending,
     io,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use ready::Ready;
 use tokio::{
     io::Interest,
     net::{TcpListener, TcpStream},
@@ -51,7 +46,9 @@ impl Server {
                 }
                 RpcOutput::Flush(connection) => {
                     if let Some((stream, _)) = self.streams.get(&connection)
-                        && !self.rpc.write_to(now, connection, &mut Ready(stream))
+                        && !self.rpc.write_with(now, connection, &mut |slices| {
+                            stream.try_write_vectored(slices)
+                        })
                     {
                         self.watch(connection, Arc::clone(stream));
                     }
@@ -61,7 +58,7 @@ impl Server {
                     if let Some((stream, waiter)) = self.streams.remove(&closed.connection) {
                         waiter.abort();
                         if let Some(mut last) = closed.last_words {
-                            last.write_to(&mut Ready(&stream));
+                            last.write_with(&mut |slices| stream.try_write_vectored(slices));
                         }
                     }
                 }
@@ -100,8 +97,8 @@ impl Server {
         let Some((stream, _)) = self.streams.get(&connection) else { return };
         let stream = Arc::clone(stream);
         // Once: nobody else waits for one who sends much.
-        self.rpc.read_from(now, connection, &mut Ready(&stream));
-        self.rpc.write_to(now, connection, &mut Ready(&stream));
+        self.rpc.read_with(now, connection, &mut |buffer| stream.try_read(buffer));
+        self.rpc.write_with(now, connection, &mut |slices| stream.try_write_vectored(slices));
         self.watch(connection, stream);
     }
 }
@@ -137,19 +134,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut server = Server { rpc, dispatcher, streams: BTreeMap::new(), ready: JoinSet::new() };
     loop {
         let until = server.work();
-        let time = async {
-            match until {
-                Some(until) => sleep_until(until.into()).await,
-                None => pending().await,
-            }
-        };
+        // Without a deadline, an hour is as good as none.
+        let until = until.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
         tokio::select! {
             accepted = listener.accept() => server.accept(accepted),
             Some(ready) = server.ready.join_next() => if let Ok(connection) = ready {
                 server.exchange(Instant::now(), connection);
             },
             () = answered.notified() => {}
-            () = time => {}
+            () = sleep_until(until.into()) => {}
         }
         server.rpc.handle_timeout(Instant::now());
     }

@@ -42,7 +42,7 @@
 //! The crate `zerorpc-proto` has all of the protocol and no IO, and shows every message. A [`Dispatcher`] answers the
 //! requests of one of its sessions by a [`Service`], built-in methods included. For that alone, this crate is built
 //! with `default-features = false`: without a transport there are no clients, servers and sockets, no threads, and no
-//! dependency on mio or libzmq.
+//! dependency on mio or libzmq. `docs/embedding.md` of the repository leads through such programs, those in `examples/`.
 
 #![forbid(unsafe_code)]
 

@@ -81,6 +81,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A loop around a session is in the documentation of [`Session::poll_output`]; `docs/embedding.md` of the repository leads
+//! through examples, one of which runs in virtual time.
+//!
 //! # Where the rules come from
 //!
 //! The protocol has no standard; it is what zerorpc-python 0.6.3 and zerorpc-node 0.9.8 speak. Comments that

@@ -125,3 +125,15 @@ fn the_client_in_tokio_waits_for_its_server() {
     let (_server, _) = start("tokio_server", &[&address]);
     assert_eq!(client.succeed(), SLEPT);
 }
+
+#[test]
+fn the_client_over_poll_calls_both_servers_and_a_module() {
+    let (_poll, over_poll) = start("poll_server", &[ANYWHERE]);
+    let (_tokio, in_tokio) = start("tokio_server", &[ANYWHERE]);
+    let (_command, module) = serve("sleeper");
+    for endpoint in [&over_poll, &in_tokio, &module] {
+        let numbers = example("poll_client", &[endpoint, "count", "3"]).succeed();
+        assert_eq!(numbers, "0\n1\n2\n", "{endpoint}");
+    }
+    assert_eq!(example("poll_client", &[&over_poll, "add", "20", "22"]).succeed(), "42\n");
+}

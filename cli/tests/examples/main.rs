@@ -2,6 +2,7 @@
 
 mod analysing;
 mod embedded;
+mod guide;
 #[path = "../support/process.rs"]
 mod process;
 mod support;
@@ -127,7 +128,7 @@ fn loops_over_poll_serve_the_command_and_call_it() {
     assert_eq!(ask(&["add", "20", "22"]).succeed(), "42\n");
     assert_eq!(ask(&["count", "3"]).succeed(), "0\n1\n2\n");
     let failed = ask(&["nothing"]).fail(1);
-    assert!(failed.contains("NameError: there is no method nothing"), "{failed}");
+    assert!(failed.contains("NameError: nothing"), "{failed}");
 
     let (_command, module) = serve("counter");
     for endpoint in [endpoint, module] {

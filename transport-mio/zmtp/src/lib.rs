@@ -13,6 +13,7 @@
 //! - An [`Engine`] is one connection.
 //! - A [`Socket`] is one ZeroMQ socket over many connections: who gets a message, who is held back, who is given up.
 //! - An [`RpcSocket`] is such a socket with its zerorpc [`Session`](zerorpc_proto::Session): calls and requests.
+//!   `docs/embedding.md` of the repository leads through programs that embed one.
 //!
 //! An engine speaks ZMTP 3.1 and falls back to 3.0, 2.0 and 1.0 as far as the peer and the
 //! [`Mechanism`] allow.

@@ -3,7 +3,7 @@
 mod bounds;
 
 use std::{
-    io::{IoSlice, Read, Write},
+    io::{self, IoSlice, Read, Write},
     sync::Arc,
 };
 
@@ -239,6 +239,26 @@ impl RpcSocket {
         stream: &mut dyn Write,
     ) -> bool {
         self.socket.write_to(now, connection, stream)
+    }
+
+    /// See [`Socket::read_with`].
+    pub fn read_with(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        read: &mut dyn FnMut(&mut [u8]) -> io::Result<usize>,
+    ) -> bool {
+        self.socket.read_with(now, connection, read)
+    }
+
+    /// See [`Socket::write_with`].
+    pub fn write_with(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        write: &mut dyn FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> bool {
+        self.socket.write_with(now, connection, write)
     }
 
     /// See [`Socket::want`].

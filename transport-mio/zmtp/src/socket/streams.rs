@@ -1,6 +1,6 @@
 //! For streams that implement [`Read`] and [`Write`], and do not block.
 
-use std::io::{ErrorKind, IoSlice, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 
 use bytes::Bytes;
 use web_time::Instant;
@@ -23,16 +23,27 @@ impl Socket {
         connection: ConnectionId,
         stream: &mut dyn Read,
     ) -> bool {
+        self.read_with(now, connection, &mut |buffer| stream.read(buffer))
+    }
+
+    /// As [`read_from`](Self::read_from), for streams that do not implement [`Read`]: `read` reads once into a buffer, as
+    /// far as that can be done at once, and fails with [`WouldBlock`](ErrorKind::WouldBlock) where there is nothing.
+    pub fn read_with(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        read: &mut dyn FnMut(&mut [u8]) -> io::Result<usize>,
+    ) -> bool {
         if self.index_of(connection).is_none() {
             return false;
         }
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.resize(READ, 0);
-        let (read, room, is_body) = match self.want(connection) {
-            Want::Body(missing) => (stream.read(missing), missing.len(), true),
-            Want::Chunk => (stream.read(&mut scratch), READ, false),
+        let (result, room, is_body) = match self.want(connection) {
+            Want::Body(missing) => (read(missing), missing.len(), true),
+            Want::Chunk => (read(&mut scratch), READ, false),
         };
-        let more = match read {
+        let more = match result {
             Ok(0) => {
                 self.handle_eof(now, connection);
                 false
@@ -65,13 +76,24 @@ impl Socket {
         connection: ConnectionId,
         stream: &mut dyn Write,
     ) -> bool {
+        self.write_with(now, connection, &mut |slices| stream.write_vectored(slices))
+    }
+
+    /// As [`write_to`](Self::write_to), for streams that do not implement [`Write`]: `write` writes once, as far as that
+    /// can be done at once, and fails with [`WouldBlock`](ErrorKind::WouldBlock) where there is no room.
+    pub fn write_with(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        write: &mut dyn FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> bool {
         loop {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let filled = self.output(connection, &mut slices);
             if filled == 0 {
                 return true;
             }
-            match stream.write_vectored(&slices[..filled]) {
+            match write(&slices[..filled]) {
                 Ok(0) => {
                     self.handle_io_error(now, connection, &ErrorKind::WriteZero);
                     return false;
@@ -91,10 +113,15 @@ impl Socket {
 impl LastWords {
     /// Writes what can be written at once to the stream of the connection, which is to be closed afterwards.
     pub fn write_to(&mut self, stream: &mut dyn Write) {
+        self.write_with(&mut |slices| stream.write_vectored(slices));
+    }
+
+    /// As [`write_to`](Self::write_to), for streams that do not implement [`Write`]; see [`Socket::write_with`].
+    pub fn write_with(&mut self, write: &mut dyn FnMut(&[IoSlice<'_>]) -> io::Result<usize>) {
         loop {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let filled = self.output(&mut slices);
-            match stream.write_vectored(&slices[..filled]) {
+            match write(&slices[..filled]) {
                 Ok(written @ 1..) => self.advance(written),
                 _ => return,
             }
