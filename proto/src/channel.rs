@@ -12,7 +12,7 @@ use web_time::{Duration, Instant};
 use crate::{
     args::Args,
     call::{Answer, Loss},
-    compat::{Dialect, RemoteFailure},
+    compat::{Dialect, RemoteError},
     config::Config,
     event::Context,
     id::{MessageId, OwnId},
@@ -132,7 +132,7 @@ pub(crate) struct Serving {
 pub(crate) enum Ending {
     Value(Args),
     Done,
-    Failure(Box<RemoteFailure>),
+    Failure(Box<RemoteError>),
 }
 
 /// What it costs to keep an answer, beside its bytes.
