@@ -17,7 +17,7 @@ pub use stream::{RawStream, Stream};
 
 use crate::{
     driver::{Closed, Driver, Guard, Received},
-    error::Error,
+    error::{Error, RemoteError},
     link_control::LinkControl,
     socket::Endpoints,
     sync::JoinHandle,
@@ -220,9 +220,7 @@ impl Shared {
             Err(closed) => return Err(self.closed(&closed)),
         };
         match answer {
-            Answer::Failed(error) => {
-                Err(Error::Remote { method: method.to_owned(), error: *error })
-            }
+            Answer::Failed(failure) => Err(RemoteError::new(method, *failure).into()),
             Answer::Lost(loss) => Err(self.lost(method, loss, reason)),
             answer => Ok(answer),
         }

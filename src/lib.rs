@@ -20,7 +20,7 @@
 //!     assert_eq!(number?, expected as u64);
 //! }
 //! match client.call::<f64>("divide", (1, 0)) {
-//!     Err(Error::Remote { error, .. }) => assert_eq!(error.name, "ZeroDivisionError"),
+//!     Err(Error::Remote(error)) => assert_eq!(error.name, "ZeroDivisionError"),
 //!     other => panic!("{other:?}"),
 //! }
 //! # Ok::<(), zerorpc::Error>(())
@@ -83,7 +83,7 @@ pub use service::{Argument, Items, Method, Reply, Service, Signature};
 pub use zerorpc_proto::{
     Args, Blocked, CallOptions, Context, DEFAULT_HEARTBEAT, DEFAULT_SLOTS, DEFAULT_TIMEOUT,
     DecodeError, EncodeError, EndpointAction, EndpointError, Handover, HeartbeatMode, IntoArgs,
-    Keepalive, Limits, Loss, MonitorEvent, RemoteError, SocketOptions, TransportError,
+    Keepalive, Limits, Loss, MonitorEvent, SocketOptions, TransportError,
 };
 
 #[cfg(any(feature = "mio", feature = "zmq"))]
@@ -91,7 +91,7 @@ pub use self::{
     client::{
         Answer, Client, ClientBuilder, FromAnswer, Pending, PendingStream, RawStream, Stream,
     },
-    error::Error,
+    error::{Error, RemoteError},
     link_control::LinkControl,
     oneway::{Publisher, Puller, Pusher, Subscriber},
     server::{DEFAULT_POOL_SIZE, Server, ServerBuilder, send_together},

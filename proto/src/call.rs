@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use crate::{
     args::Args,
     channel::{self, ANSWER_COST, Channel, Side, phase::Phase},
-    compat::RemoteError,
+    compat::RemoteFailure,
     error::Malformed,
     peer::PeerId,
     session::{CallId, Session},
@@ -26,7 +26,7 @@ pub enum Answer {
     /// The stream is complete.
     End,
     /// The call failed on the server, or the stream broke off there.
-    Failed(Box<RemoteError>),
+    Failed(Box<RemoteFailure>),
     /// No further answer will come.
     Lost(Loss),
 }

@@ -31,7 +31,7 @@ impl Dialect {
     }
 
     /// The arguments of `ERR`: three texts, or what version 1 shows in one.
-    pub(crate) fn put_failure(self, out: &mut bytes::BytesMut, failure: &RemoteError) {
+    pub(crate) fn put_failure(self, out: &mut bytes::BytesMut, failure: &RemoteFailure) {
         if self.version_1 {
             out.extend_from_slice(&[0x91]);
             let message = failure.message.replace('\\', "\\\\").replace('\'', "\\'");
@@ -49,11 +49,10 @@ impl Dialect {
     }
 }
 
-/// The error that a remote method ended with: the content of an `ERR` event. It shows itself as its [`headline`](Self::headline).
+/// The content of an `ERR` event. It shows itself as its [`headline`](Self::headline).
 #[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.headline())]
-#[non_exhaustive]
-pub struct RemoteError {
+pub struct RemoteFailure {
     /// The class of the error, such as `ValueError`.
     pub name: String,
     /// What happened.
@@ -63,17 +62,10 @@ pub struct RemoteError {
     pub traceback: String,
 }
 
-impl RemoteError {
-    /// An error without traceback.
+impl RemoteFailure {
+    /// A failure without traceback.
     pub fn new(name: impl Into<String>, message: impl Into<String>) -> Self {
         Self { name: name.into(), message: message.into(), traceback: String::new() }
-    }
-
-    /// The same with text that shows where it happened.
-    #[must_use]
-    pub fn with_traceback(mut self, traceback: impl Into<String>) -> Self {
-        self.traceback = traceback.into();
-        self
     }
 
     /// How many bytes its texts have.
@@ -164,12 +156,12 @@ mod tests {
             ("", "", "", "an error without a name"),
         ] {
             let traceback = traceback.to_owned();
-            let failure = RemoteError::new(name, message).with_traceback(traceback);
+            let failure = RemoteFailure { traceback, ..RemoteFailure::new(name, message) };
             let mut out = bytes::BytesMut::new();
             Dialect::CURRENT.put_failure(&mut out, &failure);
             let written = Args::from_bytes(out.freeze()).expect("one value");
-            let expected = RemoteError { traceback: sent.to_owned(), ..failure };
-            assert_eq!(RemoteError::read(&written), expected);
+            let expected = RemoteFailure { traceback: sent.to_owned(), ..failure };
+            assert_eq!(RemoteFailure::read(&written), expected);
         }
     }
 
@@ -182,7 +174,7 @@ mod tests {
             (args("text"), "RemoteError", "text", ""),
             (Args::NONE, "RemoteError", "the server gave no reason", ""),
         ] {
-            let failure = RemoteError::read(&value);
+            let failure = RemoteFailure::read(&value);
             assert_eq!(
                 (failure.name.as_str(), failure.message.as_str(), failure.traceback.as_str()),
                 (name, message, traceback)

@@ -117,7 +117,7 @@ mod transport;
 
 pub use args::{Args, IntoArgs};
 pub use call::{Answer, Call, Loss};
-pub use compat::RemoteError;
+pub use compat::RemoteFailure;
 pub use config::{Config, DEFAULT_HEARTBEAT, HeartbeatMode};
 pub use endpoint::{Endpoint, Host, TcpAddress};
 pub use error::{BrokenEvent, DecodeError, EncodeError, Malformed, OpenError, PeerMisbehaved};

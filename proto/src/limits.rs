@@ -39,12 +39,13 @@ pub struct Limits {
     /// drives the session cuts off the peer for which most is kept, so that there is room for all others.
     pub total_bytes: usize,
     /// The most items that a caller lets the server of a stream send ahead where the number is not
-    /// [fixed](crate::CallOptions::slots), 500 by default. It starts at [`DEFAULT_SLOTS`](crate::DEFAULT_SLOTS), if that
-    /// is not more; it grows when the reader has to wait for want of credit, and shrinks when items wait for the reader.
+    /// [fixed](crate::CallOptions::slots), 10,000 by default. It starts at
+    /// [`DEFAULT_SLOTS`](crate::DEFAULT_SLOTS), if that is not more; it grows when the reader has to wait for want of credit,
+    /// and shrinks when items wait for the reader.
     ///
-    /// Servers that are ROUTER sockets of libzmq, as zerorpc-python's and zerorpc-node's are, drop what they have no room
-    /// for without a word: more than 1000 messages for one peer. Where all servers are of this project, 10,000 is a good
-    /// number; with 500, links with 50 ms there and back carry ten thousand items a second.
+    /// It is not more than 500 for servers that do not say that they hold items back. ROUTER sockets of libzmq, as
+    /// zerorpc-python's and zerorpc-node's are, drop what they have no room for without a word: more than 1000 messages for
+    /// one peer. With 500, links with 50 ms there and back carry ten thousand items a second.
     pub stream_items: u32,
     /// The most bytes of items that a stream's server may so send ahead, 4 MiB by default, by the mean size of the items
     /// that were read last. All streams together may have a quarter of [`total_bytes`](field@Self::total_bytes) ahead. The
@@ -70,7 +71,7 @@ impl Default for Limits {
             buffered_events: 1024,
             peer_bytes: 64 << 20,
             total_bytes: 1 << 30,
-            stream_items: 500,
+            stream_items: 10_000,
             stream_bytes: 4 << 20,
             unsent_items: 64,
             credit: 1 << 30,

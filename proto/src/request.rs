@@ -5,7 +5,7 @@ use bytestring::ByteString;
 use crate::{
     args::Args,
     channel::{self, Channel, Ending, Serving, Side, phase::Phase},
-    compat::RemoteError,
+    compat::RemoteFailure,
     event::Context,
     limits::Limits,
     multipart::Envelope,
@@ -195,7 +195,7 @@ impl<'a> Request<'a> {
     }
 
     /// Answers with an error, or ends a stream with one.
-    pub fn fail(self, failure: RemoteError) {
+    pub fn fail(self, failure: RemoteFailure) {
         self.end(Ending::Failure(Box::new(failure)));
     }
 
@@ -269,6 +269,6 @@ fn is_full(serving: &Serving, account: Option<&Account>, limits: &Limits) -> boo
 }
 
 /// What callers see who do not know how a request is turned down.
-pub(crate) fn stopping() -> RemoteError {
-    RemoteError::new("ServerStopping", "the server is shutting down; call another one")
+pub(crate) fn stopping() -> RemoteFailure {
+    RemoteFailure::new("ServerStopping", "the server is shutting down; call another one")
 }

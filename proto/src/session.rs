@@ -213,6 +213,7 @@ impl Session {
             refusals: 0,
             retry: None,
             window,
+            is_lossless: false,
             grant: 0,
             has_beaten: false,
             inbox: Inbox::default(),

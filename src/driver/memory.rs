@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zerorpc_proto::{Limits, PeerId, RemoteError, Route, TransportError};
+use zerorpc_proto::{Limits, PeerId, RemoteFailure, Route, TransportError};
 
 use super::State;
 
@@ -192,7 +192,8 @@ impl State {
             tracing::warn!("the peer {identity:?} was cut off: {reason}");
         }
         transport.discard(route);
-        let failure = RemoteError::new("ServerBusy", format!("the connection was ended: {reason}"));
+        let failure =
+            RemoteFailure::new("ServerBusy", format!("the connection was ended: {reason}"));
         self.session.dismiss(now, route, &failure);
         let hides = self.transmit()?;
         if let Some(transport) = &mut self.transport {

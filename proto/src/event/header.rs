@@ -26,6 +26,10 @@ pub(super) const CURRENT_VERSION: &[u8] = b"\xa1v\x03";
 /// it. Peers that do not know it see the error that goes with it.
 const RETURNED: &str = "_zpc_returned";
 
+/// The key of an item whose server holds back what its caller does not take, however much credit it has: nothing between
+/// them drops items.
+const LOSSLESS: &str = "_zpc_lossless";
+
 /// The protocol version in a header: 1, 2, 3, larger, or absent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Version(Option<u64>);
@@ -139,9 +143,18 @@ impl<'a> HeaderRef<'a> {
 
     /// Whether the request came back that this is the answer to.
     pub(crate) fn is_returned(&self) -> bool {
+        self.is_marked(RETURNED)
+    }
+
+    /// Whether the server of this item holds back what is not taken.
+    pub(crate) fn is_lossless(&self) -> bool {
+        self.is_marked(LOSSLESS)
+    }
+
+    fn is_marked(&self, mark: &str) -> bool {
         const TRUE: &[u8] = &[0xc3];
         let marks = |(key, value): &(&[u8], &[u8])| {
-            msgpack::str_content(key) == Some(RETURNED) && *value == TRUE
+            msgpack::str_content(key) == Some(mark) && *value == TRUE
         };
         self.others.iter().any(marks)
     }
@@ -203,10 +216,18 @@ impl Context {
 
     /// That of a request that comes back.
     pub(crate) fn returned() -> Self {
-        let mut context = Self::new();
+        Self::new().marked(RETURNED)
+    }
+
+    /// The same for an item whose server holds back what is not taken.
+    pub(crate) fn lossless(self) -> Self {
+        self.marked(LOSSLESS)
+    }
+
+    fn marked(mut self, mark: &str) -> Self {
         // Both can be encoded.
-        let _inserted = context.insert(RETURNED, &true);
-        context
+        let _inserted = self.insert(mark, &true);
+        self
     }
 
     /// Whether there are no keys.

@@ -18,7 +18,7 @@ use crate::{
         phase::{self, Meaning, Phase},
         window::Credit,
     },
-    compat::{self, Dialect, RemoteError},
+    compat::{self, Dialect, RemoteFailure},
     config::HeartbeatMode,
     error::{Malformed, PeerMisbehaved},
     event::{Broken, Context, Event, EventRef, Kind, Version},
@@ -89,12 +89,17 @@ impl Session {
                 return Ok(());
             }
             let unknown = (kind == Kind::Other).then(|| shown(name));
+            let is_lossless = header.is_lossless();
             let args = if payload.len() < CHUNK && self.unread_answers >= MOST_SHARED {
                 Args::from_read(Bytes::copy_from_slice(&payload[args]))
             } else {
                 Args::slice_of(payload, args, LARGE)
             };
-            return self.handle_answer(now, at, IncomingAnswer { kind, unknown, version, args });
+            return self.handle_answer(
+                now,
+                at,
+                IncomingAnswer { kind, unknown, version, is_lossless, args },
+            );
         }
         if let Some(at) = self.store.find_request(from, &envelope, key) {
             self.handle_feedback(now, at, kind, &payload[args]);
@@ -121,7 +126,7 @@ impl Session {
                 (None, Some(key)) if self.config.accept => {
                     let class =
                         if reason == Malformed::NameNotText { "NameError" } else { "ValueError" };
-                    let failure = RemoteError::new(class, reason.to_string());
+                    let failure = RemoteFailure::new(class, reason.to_string());
                     let id = MessageId::from_key(key);
                     self.refuse(from, envelope, id, Dialect::of(header.version), failure, false);
                 }
@@ -155,7 +160,7 @@ impl Session {
             let failure = match refused {
                 None => stopping(),
                 Some(ref reason) => {
-                    RemoteError::new("ServerBusy", format!("{reason}; try again later"))
+                    RemoteFailure::new("ServerBusy", format!("{reason}; try again later"))
                 }
             };
             self.refuse(from, envelope, id, dialect, failure, refused.is_none());
@@ -173,6 +178,7 @@ impl Session {
             context: header.context,
             reply_context: Context::new(),
             credit: Credit::new(self.config.limits.credit),
+            has_begun: false,
             items: std::collections::VecDeque::new(),
             ending: None,
             wants_room: false,
@@ -245,7 +251,7 @@ impl Session {
         envelope: Envelope,
         id: MessageId,
         dialect: Dialect,
-        failure: RemoteError,
+        failure: RemoteFailure,
         is_returned: bool,
     ) {
         if envelope.size() <= LONGEST_RETURN {
@@ -273,7 +279,7 @@ impl Session {
         at: ChannelKey,
         said: IncomingAnswer,
     ) -> Result<(), PeerMisbehaved> {
-        let IncomingAnswer { kind, unknown, version, args } = said;
+        let IncomingAnswer { kind, unknown, version, is_lossless, args } = said;
         let Some(channel) = self.store.get_mut(at) else { return Ok(()) };
         channel.dialect.get_or_insert_with(|| Dialect::of(version));
         channel.heartbeat.heard(now);
@@ -297,9 +303,14 @@ impl Session {
                     return Err(Malformed::NoValue.into());
                 }
             },
-            Meaning::Item => Answer::Item(args),
+            Meaning::Item => {
+                if let Side::Caller(caller) = &mut channel.side {
+                    caller.is_lossless |= is_lossless;
+                }
+                Answer::Item(args)
+            }
             Meaning::End => Answer::End,
-            Meaning::Failure => Answer::Failed(Box::new(RemoteError::read(&args))),
+            Meaning::Failure => Answer::Failed(Box::new(RemoteFailure::read(&args))),
             Meaning::NoPattern => {
                 self.lose(at, Loss::NoPattern { event: unknown.unwrap_or_default() });
                 return Ok(());
@@ -383,6 +394,8 @@ struct IncomingAnswer {
     /// The name of an event that nobody knows.
     unknown: Option<String>,
     version: Version,
+    /// Nothing drops what the server sends ahead.
+    is_lossless: bool,
     args: Args,
 }
 

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     call::Loss,
     channel::{ANSWER_COST, Channel, Side},
-    compat::RemoteError,
+    compat::RemoteFailure,
     peer::Route,
 };
 
@@ -68,7 +68,7 @@ impl Session {
 
     /// Ends everything that is open with a peer, or on a route, for which too much is kept: its requests are answered with
     /// `failure`, as far as that can be. Its connection is to be ended afterwards.
-    pub fn dismiss(&mut self, now: Instant, route: &Route, failure: &RemoteError) {
+    pub fn dismiss(&mut self, now: Instant, route: &Route, failure: &RemoteFailure) {
         self.advance(now);
         let reason: Arc<str> = failure.message.as_str().into();
         for at in self.store.of_route(route) {

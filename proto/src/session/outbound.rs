@@ -8,7 +8,7 @@ use super::{Session, store::ChannelKey};
 use crate::{
     args::Args,
     channel::{self, Channel, Ending, Serving, Side, heartbeat::Patience, phase::Phase},
-    compat::{Dialect, RemoteError},
+    compat::{Dialect, RemoteFailure},
     event::{Context, ResponseTo, Writer, name},
     id::{MessageId, OwnId},
     msgpack,
@@ -52,7 +52,7 @@ pub(super) struct Refusal {
     pub(super) envelope: Envelope,
     pub(super) id: MessageId,
     pub(super) dialect: Dialect,
-    pub(super) failure: RemoteError,
+    pub(super) failure: RemoteFailure,
     /// The request may be sent again, to somebody else.
     pub(super) is_returned: bool,
 }
@@ -183,7 +183,7 @@ impl Session {
                 writer.finish(Bytes::new())
             }
             Next::Item(item) => {
-                channel.begin(writer, name::STREAM, true);
+                channel.begin_item(writer);
                 writer.finish(item.into_bytes())
             }
             Next::Ending(ending) => channel.encode_ending(writer, ending),
@@ -289,6 +289,20 @@ impl Channel {
                 writer.begin(context, ResponseTo::Theirs(&serving.id), name)
             }
             Side::Caller(caller) => writer.begin(&none, ResponseTo::Ours(caller.own), name),
+        }
+    }
+
+    /// Begins an item. With the first one, a caller that nothing stands before learns that it may grant as much as it likes:
+    /// what it does not take is held back, where others drop it (protocol section 6).
+    fn begin_item(&mut self, writer: &mut Writer) {
+        let is_direct =
+            self.peer.is_some_and(PeerId::is_named) && self.envelope.frames().is_empty();
+        let Side::Server(serving) = &mut self.side else { return };
+        if std::mem::replace(&mut serving.has_begun, true) || !is_direct {
+            self.begin(writer, name::STREAM, true);
+        } else {
+            let context = serving.reply_context.clone().lossless();
+            writer.begin(&context, ResponseTo::Theirs(&serving.id), name::STREAM);
         }
     }
 

@@ -31,7 +31,7 @@ pub(super) fn closed() -> Bytes {
 /// The body of a frame `ERROR`.
 pub(super) fn error(error: &Error) -> Bytes {
     match error {
-        Error::Remote { error: remote, .. } => {
+        Error::Remote(remote) => {
             failure(["Remote", &remote.name, &remote.message, &remote.traceback])
         }
         Error::Timeout { method, endpoint, after } => {
