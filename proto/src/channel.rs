@@ -2,6 +2,7 @@
 
 pub(crate) mod heartbeat;
 pub(crate) mod phase;
+pub(crate) mod timer_entry;
 pub(crate) mod window;
 
 use std::collections::VecDeque;
@@ -19,10 +20,10 @@ use crate::{
     limits::Limits,
     multipart::{Envelope, Payload},
     peer::PeerId,
-    session::Wake,
 };
 use heartbeat::Heartbeat;
 use phase::Phase;
+use timer_entry::TimerEntry;
 use window::{Bounds, Credit, Window};
 
 /// So many intervals may a stream wait for credit whose caller has never beaten. It may have none to send, or may have
@@ -56,8 +57,8 @@ pub(crate) struct Channel {
     pub(crate) unsent: usize,
     /// and how many those are.
     pub(crate) unsent_count: u32,
-    /// Where the channel stands among the deadlines.
-    pub(crate) wake: Option<Wake>,
+    /// Where the channel stands in the timer wheel, if anything is due.
+    pub(crate) timer: Option<TimerEntry>,
     pub(crate) side: Side,
 }
 

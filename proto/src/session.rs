@@ -2,7 +2,6 @@
 
 mod accounts;
 mod clock;
-mod deadlines;
 mod inbound;
 #[cfg(feature = "invariants")]
 mod invariants;
@@ -14,6 +13,7 @@ mod peer_events;
 mod peers;
 mod reassign;
 mod store;
+mod timer_wheel;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -34,14 +34,13 @@ use crate::{
     request::Request,
 };
 pub(crate) use accounts::Account;
-use deadlines::Deadlines;
-pub(crate) use deadlines::Wake;
 use notices::Misbehaviours;
 use outbound::{Held, Loose};
 pub use output::Output;
 use peer_events::Disconnected;
 use peers::Peers;
 use store::{ChannelKey, Store};
+use timer_wheel::TimerWheel;
 
 /// Names a call: of one session, and as long as it is there. Later, and elsewhere, it names nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -114,7 +113,7 @@ pub struct Session {
     /// By how many bytes the windows of all calls have grown.
     pub(crate) grown_bytes: usize,
     writer: Writer,
-    deadlines: Deadlines,
+    timers: TimerWheel,
     /// Channels with something to send, each at most once.
     ready: VecDeque<ChannelKey>,
     /// Routes that are congested, and the channels whose answers wait for that to end.
@@ -156,7 +155,7 @@ impl Session {
             unread_answers: 0,
             grown_bytes: 0,
             writer: Writer::new(config.seed),
-            deadlines: Deadlines::default(),
+            timers: TimerWheel::default(),
             ready: VecDeque::new(),
             congested: HashMap::with_hasher(FixedState::with_seed(hash_seed)),
             peers: Peers::new(hash_seed),
@@ -233,7 +232,7 @@ impl Session {
             notices: 0,
             unsent: 0,
             unsent_count: 0,
-            wake: None,
+            timer: None,
             side: Side::Caller(caller),
         });
         self.reschedule(at);
@@ -334,12 +333,12 @@ impl Session {
                 self.peers.release(peer);
             }
         }
-        self.deadlines.remove(at, &mut self.store);
+        self.timers.remove(at, &mut self.store);
     }
 
     /// Forgets a channel and all that waits in it.
     pub(crate) fn close(&mut self, at: ChannelKey) {
-        self.deadlines.remove(at, &mut self.store);
+        self.timers.remove(at, &mut self.store);
         if let Some((channel, account)) = self.store.remove(at) {
             self.forget_notices(&channel);
             self.buffered_bytes -= channel.held_bytes();

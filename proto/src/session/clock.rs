@@ -22,7 +22,7 @@ impl Session {
             Duration::ZERO => now,
             slept => now.checked_sub(slept).unwrap_or(now),
         };
-        if let Some(due) = self.deadlines.first()
+        if let Some(due) = self.timers.first()
             && now > due
             && now.duration_since(due) > self.lateness
         {

@@ -199,7 +199,7 @@ impl Session {
             notices: REQUESTED,
             unsent: 0,
             unsent_count: 0,
-            wake: None,
+            timer: None,
             side: Side::Server(serving),
         });
         self.reschedule(at);

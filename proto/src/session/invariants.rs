@@ -21,7 +21,7 @@ impl Session {
             check_channel(*at, channel);
         }
         self.store.check_invariants();
-        self.deadlines.check_invariants(&self.store);
+        self.timers.check_invariants(&self.store);
         self.check_deadlines(&channels);
         self.check_queues(&channels);
         self.check_notices(&channels);
@@ -62,10 +62,10 @@ impl Session {
     fn check_deadlines(&self, channels: &[(ChannelKey, &Channel)]) {
         for (at, channel) in channels {
             let Some(deadline) = channel.deadline(&self.config) else { continue };
-            let wake = channel.wake.map(|wake| wake.at());
+            let looked_at = channel.timer.map(|timer| timer.deadline);
             assert!(
-                wake.is_some_and(|wake| wake <= deadline),
-                "{at:?} is due in time, but looked at {wake:?} instead of {deadline:?}: {channel:?}"
+                looked_at.is_some_and(|at| at <= deadline),
+                "{at:?} is due in time, but looked at {looked_at:?} instead of {deadline:?}: {channel:?}"
             );
         }
     }
@@ -221,7 +221,7 @@ fn check_call(at: ChannelKey, channel: &Channel, caller: &Caller) {
     if channel.phase == Phase::Ended {
         assert!(!channel.has_output(), "{at:?} has ended, and has something to send: {channel:?}");
         assert!(!caller.assigned, "{at:?} has ended, and counts for its peer: {channel:?}");
-        assert!(channel.wake.is_none(), "{at:?} has ended, and something is due: {channel:?}");
+        assert!(channel.timer.is_none(), "{at:?} has ended, and something is due: {channel:?}");
         assert!(!caller.inbox.is_empty(), "{at:?} was read to its end, and is still there");
     }
 }

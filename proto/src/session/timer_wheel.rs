@@ -3,8 +3,8 @@
 //! A channel stands here once at most, and never later than its true deadline. Events that push a deadline
 //! back leave it where it stands: it is looked at when its time comes, so traffic costs nothing here.
 //!
-//! Channels stand in buckets by time. To put one in and to take one out takes the same short time however many there
-//! are.
+//! The timer wheel has a bucket for each tick of the next eight seconds, and one more for whatever is due later. To insert a
+//! channel and to remove one takes the same short time however many there are.
 
 #[cfg(feature = "invariants")]
 mod invariants;
@@ -17,51 +17,45 @@ use super::{
 };
 use crate::{
     call::Loss,
-    channel::{Side, heartbeat::Due},
+    channel::{Side, heartbeat::Due, timer_entry::TimerEntry},
     config::HeartbeatMode,
 };
 
-/// How much time a bucket is for: so many bits of nanoseconds, about 8 ms.
-const SPAN_BITS: u32 = 23;
-/// How many buckets there are; whatever is due later than they reach waits in one more.
+/// How long a tick is, the time that one bucket is for: so many bits of nanoseconds, about 8 ms.
+const TICK_BITS: u32 = 23;
+/// How many buckets there are, and how many ticks they reach.
 const BUCKETS: u64 = 1024;
-/// The number of that one.
-const FAR: u16 = BUCKETS as u16;
-
-/// Where a channel stands.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Wake {
-    at: Instant,
-    bucket: u16,
-    place: u32,
-}
+/// The number of one bucket more, for whatever is due later than the others reach.
+const OVERFLOW: u16 = BUCKETS as u16;
 
 #[derive(Debug, Default)]
-pub(crate) struct Deadlines {
+pub(crate) struct TimerWheel {
     /// Where time begins.
     epoch: Option<Instant>,
-    /// Everything that stands in buckets is due in this span or later,
+    /// The tick, counted from the epoch, in which or after which everything in the buckets is due.
     current: u64,
-    /// and so many spans later at most.
+    /// One for each tick from the current one on, by the tick's number modulo [`BUCKETS`], and the one for the overflow.
     buckets: Vec<Bucket>,
     /// A bit for each bucket with something in it.
     occupied: [u64; WORDS],
-    /// Nothing is due before this.
+    /// Nothing in the whole wheel is due before this.
     first: Option<Instant>,
     /// How many channels stand here.
     len: usize,
 }
 
+/// How many words hold a bit for each bucket.
 const WORDS: usize = BUCKETS as usize / 64;
 
 #[derive(Debug, Default)]
 struct Bucket {
     /// Nothing in here is due before this.
     first: Option<Instant>,
+    /// Deadlines and whose they are, in no order.
     entries: Vec<(Instant, ChannelKey)>,
 }
 
-impl Deadlines {
+impl TimerWheel {
     /// When something may be due, at the earliest.
     pub(crate) fn first(&self) -> Option<Instant> {
         self.first
@@ -70,10 +64,10 @@ impl Deadlines {
     /// The same, from what is there now.
     fn find_first(&self) -> Option<Instant> {
         let near = self.next_bucket().and_then(|bucket| self.buckets[bucket].first);
-        let far = self.buckets.get(usize::from(FAR)).and_then(|bucket| bucket.first);
-        match (near, far) {
-            (Some(near), Some(far)) => Some(near.min(far)),
-            (near, far) => near.or(far),
+        let overflow = self.buckets.get(usize::from(OVERFLOW)).and_then(|bucket| bucket.first);
+        match (near, overflow) {
+            (Some(near), Some(overflow)) => Some(near.min(overflow)),
+            (near, overflow) => near.or(overflow),
         }
     }
 
@@ -83,93 +77,95 @@ impl Deadlines {
         let (word, ahead) = ((start / 64) as usize, u64::MAX << (start % 64));
         // The word in which it begins is looked at twice: first from there on, at last up to there.
         (0..=WORDS).find_map(|step| {
-            let place = (word + step) % WORDS;
+            let word_index = (word + step) % WORDS;
             let mask = match step {
                 0 => ahead,
                 WORDS => !ahead,
                 _ => u64::MAX,
             };
-            let found = self.occupied[place] & mask;
-            (found != 0).then(|| place * 64 + found.trailing_zeros() as usize)
+            let found = self.occupied[word_index] & mask;
+            (found != 0).then(|| word_index * 64 + found.trailing_zeros() as usize)
         })
     }
 
-    fn span_of(&self, at: Instant) -> u64 {
+    fn tick_of(&self, at: Instant) -> u64 {
         let since = self.epoch.map_or(Duration::ZERO, |epoch| at.saturating_duration_since(epoch));
-        u64::try_from(since.as_nanos() >> SPAN_BITS).unwrap_or(u64::MAX)
+        u64::try_from(since.as_nanos() >> TICK_BITS).unwrap_or(u64::MAX)
     }
 
     fn bucket_of(&self, at: Instant) -> u16 {
-        let span = self.span_of(at).max(self.current);
-        if span - self.current < BUCKETS { (span % BUCKETS) as u16 } else { FAR }
+        let tick = self.tick_of(at).max(self.current);
+        if tick - self.current < BUCKETS { (tick % BUCKETS) as u16 } else { OVERFLOW }
     }
 
-    /// Where a channel with this deadline will stand, once it is [put](Self::put) there.
-    fn place(&mut self, deadline: Instant) -> Wake {
+    /// Where a channel with this deadline will stand, once it is [inserted](Self::insert) there.
+    fn entry_at(&mut self, deadline: Instant) -> TimerEntry {
         if self.buckets.is_empty() {
-            self.buckets.resize_with(usize::from(FAR) + 1, Bucket::default);
+            self.buckets.resize_with(usize::from(OVERFLOW) + 1, Bucket::default);
         }
         let bucket = self.bucket_of(deadline);
-        let place = self.buckets[usize::from(bucket)].entries.len();
-        Wake { at: deadline, bucket, place: u32::try_from(place).unwrap_or(u32::MAX) }
+        let index = self.buckets[usize::from(bucket)].entries.len();
+        TimerEntry { deadline, bucket, index: u32::try_from(index).unwrap_or(u32::MAX) }
     }
 
-    fn put(&mut self, at: ChannelKey, wake: Wake) {
-        let earlier = |first: Option<Instant>| first.map_or(wake.at, |first| first.min(wake.at));
+    fn insert(&mut self, at: ChannelKey, timer: TimerEntry) {
+        let earlier = |first: Option<Instant>| {
+            first.map_or(timer.deadline, |first| first.min(timer.deadline))
+        };
         self.first = Some(earlier(self.first));
         self.len += 1;
-        let bucket = &mut self.buckets[usize::from(wake.bucket)];
+        let bucket = &mut self.buckets[usize::from(timer.bucket)];
         bucket.first = Some(earlier(bucket.first));
-        bucket.entries.push((wake.at, at));
-        if let Some(word) = self.occupied.get_mut(usize::from(wake.bucket / 64)) {
-            *word |= 1 << (wake.bucket % 64);
+        bucket.entries.push((timer.deadline, at));
+        if let Some(word) = self.occupied.get_mut(usize::from(timer.bucket / 64)) {
+            *word |= 1 << (timer.bucket % 64);
         }
     }
 
     /// Takes out whatever stands at this place.
-    fn take(&mut self, wake: Wake, store: &mut Store) {
-        let bucket = &mut self.buckets[usize::from(wake.bucket)];
-        bucket.entries.swap_remove(wake.place as usize);
+    fn take(&mut self, timer: TimerEntry, store: &mut Store) {
+        let bucket = &mut self.buckets[usize::from(timer.bucket)];
+        bucket.entries.swap_remove(timer.index as usize);
         self.len -= 1;
         if self.len == 0 {
             self.first = None;
         }
-        if let Some((_, moved)) = bucket.entries.get(wake.place as usize)
-            && let Some(moved) = store.get_mut(*moved).and_then(|moved| moved.wake.as_mut())
+        if let Some((_, moved)) = bucket.entries.get(timer.index as usize)
+            && let Some(moved) = store.get_mut(*moved).and_then(|moved| moved.timer.as_mut())
         {
-            moved.place = wake.place;
+            moved.index = timer.index;
         }
         if bucket.entries.is_empty() {
             bucket.first = None;
             if bucket.entries.capacity() > 64 {
                 bucket.entries = Vec::new();
             }
-            if let Some(word) = self.occupied.get_mut(usize::from(wake.bucket / 64)) {
-                *word &= !(1 << (wake.bucket % 64));
+            if let Some(word) = self.occupied.get_mut(usize::from(timer.bucket / 64)) {
+                *word &= !(1 << (timer.bucket % 64));
             }
         }
     }
 
     /// Takes a channel out.
     pub(crate) fn remove(&mut self, at: ChannelKey, store: &mut Store) {
-        if let Some(wake) = store.get_mut(at).and_then(|channel| channel.wake.take()) {
-            self.take(wake, store);
+        if let Some(timer) = store.get_mut(at).and_then(|channel| channel.timer.take()) {
+            self.take(timer, store);
         }
     }
 
     /// Makes sure that a channel is looked at by its deadline; it never moves backward.
     fn schedule(&mut self, at: ChannelKey, deadline: Instant, store: &mut Store) {
         let Some(channel) = store.get_mut(at) else { return };
-        if let Some(wake) = channel.wake {
-            if wake.at <= deadline {
+        if let Some(timer) = channel.timer {
+            if timer.deadline <= deadline {
                 return;
             }
-            self.take(wake, store);
+            self.take(timer, store);
         }
-        let wake = self.place(deadline);
+        let timer = self.entry_at(deadline);
         if let Some(channel) = store.get_mut(at) {
-            channel.wake = Some(wake);
-            self.put(at, wake);
+            channel.timer = Some(timer);
+            self.insert(at, timer);
         }
     }
 
@@ -189,38 +185,38 @@ impl Deadlines {
             let next = self.next_bucket().map(|bucket| {
                 self.current + (bucket as u64 + BUCKETS - self.current % BUCKETS) % BUCKETS
             });
-            let now_span = self.span_of(now);
-            self.current = self.current.max(next.map_or(now_span, |next| next.min(now_span)));
-            let far = self.buckets.get(usize::from(FAR))?.first?;
-            if self.bucket_of(far) == FAR {
+            let now_tick = self.tick_of(now);
+            self.current = self.current.max(next.map_or(now_tick, |next| next.min(now_tick)));
+            let overflow = self.buckets.get(usize::from(OVERFLOW))?.first?;
+            if self.bucket_of(overflow) == OVERFLOW {
                 return None;
             }
-            self.bring_near(store);
+            self.cascade(store);
         }
     }
 
     fn pop_from(&mut self, bucket: usize, now: Instant, store: &mut Store) -> Option<ChannelKey> {
         let entries = &self.buckets[bucket].entries;
         let found = entries.iter().rposition(|(at, _)| *at <= now);
-        let Some(place) = found else {
+        let Some(index) = found else {
             let first = entries.iter().map(|(at, _)| *at).min();
             self.buckets[bucket].first = first;
             return None;
         };
-        let (_, at) = entries[place];
+        let (_, at) = entries[index];
         self.remove(at, store);
         Some(at)
     }
 
-    /// Puts what has come within reach into its bucket.
-    fn bring_near(&mut self, store: &mut Store) {
-        let far = std::mem::take(&mut self.buckets[usize::from(FAR)]);
-        self.len -= far.entries.len();
-        for (deadline, at) in far.entries {
-            let wake = self.place(deadline);
+    /// Moves what has come within reach from the overflow to the bucket of its tick.
+    fn cascade(&mut self, store: &mut Store) {
+        let overflow = std::mem::take(&mut self.buckets[usize::from(OVERFLOW)]);
+        self.len -= overflow.entries.len();
+        for (deadline, at) in overflow.entries {
+            let timer = self.entry_at(deadline);
             if let Some(channel) = store.get_mut(at) {
-                channel.wake = Some(wake);
-                self.put(at, wake);
+                channel.timer = Some(timer);
+                self.insert(at, timer);
             }
         }
     }
@@ -232,20 +228,20 @@ impl Session {
     /// Call it when [`poll_timeout`](Self::poll_timeout) has come; any other time does no harm.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.advance(now);
-        if self.deadlines.first().is_none_or(|first| first > now) {
+        if self.timers.first().is_none_or(|first| first > now) {
             return;
         }
-        while let Some(at) = self.deadlines.pop_due(now, &mut self.store) {
+        while let Some(at) = self.timers.pop_due(now, &mut self.store) {
             self.handle_due(now, at);
         }
-        self.deadlines.first = self.deadlines.find_first();
+        self.timers.first = self.timers.find_first();
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next, if nothing else happens. It may be earlier
     /// than anything that is really due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.first().and_then(|due| due.checked_add(self.slept))
+        self.timers.first().and_then(|due| due.checked_add(self.slept))
     }
 
     fn handle_due(&mut self, now: Instant, at: ChannelKey) {
@@ -288,16 +284,16 @@ impl Session {
         let deadline = self.store.get(at).and_then(|channel| {
             let deadline = channel.deadline(&self.config)?;
             // Mostly there is nothing to do: it stands early enough.
-            channel.wake.is_none_or(|wake| wake.at > deadline).then_some(deadline)
+            channel.timer.is_none_or(|timer| timer.deadline > deadline).then_some(deadline)
         });
         if let Some(deadline) = deadline {
-            self.deadlines.begin(self.now);
-            self.deadlines.schedule(at, deadline, &mut self.store);
+            self.timers.begin(self.now);
+            self.timers.schedule(at, deadline, &mut self.store);
         }
     }
 }
 
-impl Deadlines {
+impl TimerWheel {
     /// Time begins when something is due for the first time.
     fn begin(&mut self, now: Option<Instant>) {
         if self.epoch.is_none() {
