@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use crate::{
     args::Args,
-    channel::{self, ANSWER_COST, Channel, Side, phase::Phase},
+    channel::{self, ANSWER_COST, Channel, Role, phase::Phase},
     compat::RemoteFailure,
     error::Malformed,
     peer::PeerId,
@@ -133,16 +133,16 @@ impl Call<'_> {
     /// would be granted for, so that the server learns nothing of it.
     pub fn recv_ahead(&mut self, ahead: &mut VecDeque<Args>, bytes: usize) {
         let Self { session, id } = self;
-        let Some(Channel { side: Side::Caller(caller), .. }) = session.store.get_mut(id.0) else {
+        let Some(Channel { role: Role::Client(call), .. }) = session.store.get_mut(id.0) else {
             return;
         };
         let (mut taken, mut count) = (0, 0);
         while taken <= bytes
             && count < MOST_AHEAD
-            && !caller.window.is_grant_due()
-            && let Some(item) = caller.inbox.pop_item()
+            && !call.window.is_grant_due()
+            && let Some(item) = call.inbox.pop_item()
         {
-            caller.window.consume(channel::weight(&item));
+            call.window.consume(channel::weight(&item));
             taken += item.as_bytes().len();
             count += 1;
             session.unread_answers -= 1;
@@ -160,9 +160,9 @@ impl Call<'_> {
     /// Whether [`recv`](Self::recv) would return an answer.
     #[must_use]
     pub fn is_readable(&self) -> bool {
-        match self.session.store.get(self.id.0).map(|channel| &channel.side) {
-            Some(Side::Caller(caller)) => !caller.inbox.is_empty(),
-            Some(Side::Server(_)) | None => false,
+        match self.session.store.get(self.id.0).map(|channel| &channel.role) {
+            Some(Role::Client(call)) => !call.inbox.is_empty(),
+            Some(Role::Server(_)) | None => false,
         }
     }
 
@@ -184,21 +184,21 @@ impl Session {
     fn receive(&mut self, id: CallId) -> Option<Answer> {
         let channel = self.store.get_mut(id.0)?;
         let open = channel.phase != Phase::Ended;
-        let Side::Caller(caller) = &mut channel.side else { return None };
+        let Role::Client(call) = &mut channel.role else { return None };
         let grant = if open {
-            caller.ask(self.now, &self.config.limits, &mut self.grown_bytes)
+            call.ask(self.now, &self.config.limits, &mut self.grown_bytes)
         } else {
             None
         };
-        let answer = caller.inbox.pop();
+        let answer = call.inbox.pop();
         match &answer {
             Some(answer) => {
                 let size = answer.size();
-                caller.window.consume(size + ANSWER_COST);
+                call.window.consume(size + ANSWER_COST);
                 self.unread_answers -= 1;
                 self.buffered_bytes -= size;
             }
-            None => caller.noticed = false,
+            None => call.noticed = false,
         }
         if answer.as_ref().is_some_and(Answer::is_last) {
             self.close(id.0);

@@ -59,18 +59,19 @@ pub(crate) struct Channel {
     pub(crate) unsent_count: u32,
     /// Where the channel stands in the timer wheel, if anything is due.
     pub(crate) timer: Option<TimerEntry>,
-    pub(crate) side: Side,
+    /// Which side of it we are, and what that side keeps.
+    pub(crate) role: Role,
 }
 
 #[derive(Debug)]
-pub(crate) enum Side {
-    Caller(Caller),
-    Server(Serving),
+pub(crate) enum Role {
+    Client(CallState),
+    Server(RequestState),
 }
 
-/// The caller's half.
+/// What a caller keeps of a channel.
 #[derive(Debug)]
-pub(crate) struct Caller {
+pub(crate) struct CallState {
     /// The id of the request.
     pub(crate) own: OwnId,
     /// The peer was chosen among those that are up, and counts this call.
@@ -101,9 +102,9 @@ pub(crate) struct Caller {
     pub(crate) timeout: Option<(Instant, Duration)>,
 }
 
-/// The server's half.
+/// What a server keeps of a channel.
 #[derive(Debug)]
-pub(crate) struct Serving {
+pub(crate) struct RequestState {
     /// The id of the request, as its sender encoded it.
     pub(crate) id: MessageId,
     pub(crate) method: ByteString,
@@ -222,29 +223,29 @@ impl Channel {
 
     pub(crate) fn has_output(&self) -> bool {
         self.beat
-            || match &self.side {
-                Side::Caller(caller) => caller.has_request() || caller.grant > 0,
-                Side::Server(serving) => serving.has_output(),
+            || match &self.role {
+                Role::Client(call) => call.has_request() || call.grant > 0,
+                Role::Server(request) => request.has_output(),
             }
     }
 
     /// Payload bytes that wait here for their consumer.
     pub(crate) fn held_bytes(&self) -> usize {
-        match &self.side {
-            Side::Caller(caller) => caller.inbox.size(),
-            Side::Server(serving) => serving.held,
+        match &self.role {
+            Role::Client(call) => call.inbox.size(),
+            Role::Server(request) => request.held,
         }
     }
 
     /// When something is due here, if nothing else happens.
     pub(crate) fn deadline(&self, config: &Config) -> Option<Instant> {
-        let own = match &self.side {
-            Side::Caller(Caller { timeout, retry, .. }) => match (timeout, retry) {
+        let own = match &self.role {
+            Role::Client(CallState { timeout, retry, .. }) => match (timeout, retry) {
                 (Some((timeout, _)), Some(retry)) => Some(*timeout.min(retry)),
                 (timeout, retry) => timeout.map(|(at, _)| at).or(*retry),
             },
-            Side::Server(serving) => {
-                serving.stalled.and_then(|since| since.checked_add(self.longest_stall(config)?))
+            Role::Server(request) => {
+                request.stalled.and_then(|since| since.checked_add(self.longest_stall(config)?))
             }
         };
         match (own, self.heartbeat.deadline(config.interval())) {
@@ -255,15 +256,15 @@ impl Channel {
 
     /// What has expired by now, heartbeats apart.
     pub(crate) fn expired(&self, now: Instant, config: &Config) -> Option<Loss> {
-        match &self.side {
-            Side::Caller(caller) => {
-                caller.timeout.filter(|(at, _)| *at <= now).map(|(_, after)| match caller.is_sent {
+        match &self.role {
+            Role::Client(call) => {
+                call.timeout.filter(|(at, _)| *at <= now).map(|(_, after)| match call.is_sent {
                     true => Loss::TimedOut { after },
                     false => Loss::NotSent { after },
                 })
             }
-            Side::Server(serving) => {
-                let (since, after) = (serving.stalled?, self.longest_stall(config)?);
+            Role::Server(request) => {
+                let (since, after) = (request.stalled?, self.longest_stall(config)?);
                 let over = since.checked_add(after).is_some_and(|end| end <= now);
                 over.then_some(Loss::Stalled { after })
             }
@@ -288,7 +289,7 @@ const SHARE_OF_WINDOWS: usize = 4;
 /// what is more than 1000 messages for one peer: a Node server that is granted 5000 loses some (`docs/protocol.md`, section 6).
 const MOST_UNCERTAIN: u32 = 500;
 
-impl Caller {
+impl CallState {
     /// The next answer is asked for: grants credit if it is time to. Windows have grown by so many bytes, all together.
     #[inline]
     pub(crate) fn ask(
@@ -350,7 +351,7 @@ impl Caller {
     }
 }
 
-impl Serving {
+impl RequestState {
     pub(crate) fn has_output(&self) -> bool {
         !self.items.is_empty() || self.ending.is_some() && !self.credit.is_empty()
     }

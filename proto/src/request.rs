@@ -4,7 +4,7 @@ use bytestring::ByteString;
 
 use crate::{
     args::Args,
-    channel::{self, Channel, Ending, Serving, Side, phase::Phase},
+    channel::{self, Channel, Ending, RequestState, Role, phase::Phase},
     compat::RemoteFailure,
     event::Context,
     limits::Limits,
@@ -51,26 +51,26 @@ pub struct StreamHasBegun;
 impl<'a> Request<'a> {
     pub(crate) fn new(session: &'a mut Session, id: RequestId) -> Option<Self> {
         let channel = session.store.get(id.0)?;
-        (matches!(channel.side, Side::Server(_)) && channel.phase != Phase::Ended)
+        (matches!(channel.role, Role::Server(_)) && channel.phase != Phase::Ended)
             .then_some(Self { session, id })
     }
 
     /// The method that is called.
     #[must_use]
     pub fn method(&self) -> &str {
-        self.serving().map_or("", |serving| &serving.method)
+        self.state().map_or("", |request| &request.method)
     }
 
     /// The same, as a slice of the message that brought it.
     #[must_use]
     pub fn method_name(&self) -> ByteString {
-        self.serving().map_or_else(ByteString::new, |serving| serving.method.clone())
+        self.state().map_or_else(ByteString::new, |request| request.method.clone())
     }
 
     /// The arguments: an array, unless the peer sent something else.
     #[must_use]
     pub fn args(&self) -> Args {
-        self.serving().and_then(|serving| serving.args.clone()).unwrap_or(Args::NIL)
+        self.state().and_then(|request| request.args.clone()).unwrap_or(Args::NIL)
     }
 
     /// Whether the request may be answered now. If not, since its peer does not read the answers that it has got
@@ -88,10 +88,10 @@ impl<'a> Request<'a> {
         let Some((channel, _, account)) = self.session.store.get_with_account(self.id.0) else {
             return Args::NIL;
         };
-        let Side::Server(serving) = &mut channel.side else { return Args::NIL };
-        let Some(args) = serving.args.take() else { return Args::NIL };
+        let Role::Server(request) = &mut channel.role else { return Args::NIL };
+        let Some(args) = request.args.take() else { return Args::NIL };
         let freed = args.as_bytes().len();
-        serving.held -= freed;
+        request.held -= freed;
         if let Some(account) = account {
             account.requested -= freed;
         }
@@ -102,13 +102,13 @@ impl<'a> Request<'a> {
     /// The header keys of the request beyond the protocol's own.
     #[must_use]
     pub fn context(&self) -> Context {
-        self.serving().map_or_else(Context::new, |serving| serving.context.clone())
+        self.state().map_or_else(Context::new, |request| request.context.clone())
     }
 
     /// Sets the header keys of the answers (never of heartbeats).
     pub fn set_reply_context(&mut self, context: Context) {
-        if let Some(serving) = self.serving_mut() {
-            serving.reply_context = context;
+        if let Some(request) = self.state_mut() {
+            request.reply_context = context;
         }
     }
 
@@ -134,9 +134,9 @@ impl<'a> Request<'a> {
         let Some((channel, _, account)) = self.session.store.get_with_account(self.id.0) else {
             return false;
         };
-        let Side::Server(serving) = &channel.side else { return false };
+        let Role::Server(request) = &channel.role else { return false };
         let limits = &self.session.config.limits;
-        let has_room = !is_full(serving, account.as_deref(), limits) && serving.has_room(limits);
+        let has_room = !is_full(request, account.as_deref(), limits) && request.has_room(limits);
         if !has_room {
             self.session.wait_for_room(self.id);
         }
@@ -152,15 +152,15 @@ impl<'a> Request<'a> {
         let Some((channel, number, account)) = session.store.get_with_account(self.id.0) else {
             return Ok(());
         };
-        let Side::Server(serving) = &mut channel.side else { return Ok(()) };
+        let Role::Server(request) = &mut channel.role else { return Ok(()) };
         let limits = &session.config.limits;
-        if is_full(serving, account.as_deref(), limits) || !serving.has_room(limits) {
+        if is_full(request, account.as_deref(), limits) || !request.has_room(limits) {
             session.wait_for_room(self.id);
             return Err(Blocked(item));
         }
-        serving.credit.take();
+        request.credit.take();
         let weight = channel::weight(&item);
-        serving.items.push_back(item);
+        request.items.push_back(item);
         channel.phase = Phase::Streaming;
         channel.unsent += weight;
         channel.unsent_count += 1;
@@ -205,11 +205,11 @@ impl<'a> Request<'a> {
     pub fn refuse(self) {
         let Self { session, id } = self;
         let Some(channel) = session.store.get(id.0) else { return };
-        let (Some(to), Side::Server(serving)) = (channel.peer, &channel.side) else { return };
+        let (Some(to), Role::Server(request)) = (channel.peer, &channel.role) else { return };
         if channel.phase == Phase::Streaming {
             return Self { session, id }.fail(stopping());
         }
-        let (envelope, id_of_caller) = (channel.envelope.clone(), serving.id.clone());
+        let (envelope, id_of_caller) = (channel.envelope.clone(), request.id.clone());
         let dialect = channel.dialect();
         session.close(id.0);
         session.refuse(to, envelope, id_of_caller, dialect, stopping(), true);
@@ -220,11 +220,11 @@ impl<'a> Request<'a> {
         let Some(channel) = session.store.get_mut(id.0) else { return };
         channel.phase = Phase::Ended;
         let weight = ending.weight();
-        if let Side::Server(serving) = &mut channel.side {
-            serving.ending = Some(ending);
-            serving.wants_room = false;
-            if serving.credit.is_empty() && serving.stalled.is_none() {
-                serving.stalled = session.now;
+        if let Role::Server(request) = &mut channel.role {
+            request.ending = Some(ending);
+            request.wants_room = false;
+            if request.credit.is_empty() && request.stalled.is_none() {
+                request.stalled = session.now;
             }
         }
         session.add_unsent(id.0, weight);
@@ -233,17 +233,17 @@ impl<'a> Request<'a> {
         session.enqueue(id.0);
     }
 
-    fn serving(&self) -> Option<&Serving> {
-        match &self.session.store.get(self.id.0)?.side {
-            Side::Server(serving) => Some(serving),
-            Side::Caller(_) => None,
+    fn state(&self) -> Option<&RequestState> {
+        match &self.session.store.get(self.id.0)?.role {
+            Role::Server(request) => Some(request),
+            Role::Client(_) => None,
         }
     }
 
-    fn serving_mut(&mut self) -> Option<&mut Serving> {
-        match &mut self.session.store.get_mut(self.id.0)?.side {
-            Side::Server(serving) => Some(serving),
-            Side::Caller(_) => None,
+    fn state_mut(&mut self) -> Option<&mut RequestState> {
+        match &mut self.session.store.get_mut(self.id.0)?.role {
+            Role::Server(request) => Some(request),
+            Role::Client(_) => None,
         }
     }
 }
@@ -251,21 +251,21 @@ impl<'a> Request<'a> {
 impl Session {
     /// Tells of a request when it has room for an item.
     fn wait_for_room(&mut self, id: RequestId) {
-        let Some(Channel { side: Side::Server(serving), .. }) = self.store.get_mut(id.0) else {
+        let Some(Channel { role: Role::Server(request), .. }) = self.store.get_mut(id.0) else {
             return;
         };
-        serving.wants_room = true;
-        if serving.credit.is_empty() && serving.stalled.is_none() {
-            serving.stalled = self.now;
+        request.wants_room = true;
+        if request.credit.is_empty() && request.stalled.is_none() {
+            request.stalled = self.now;
             self.reschedule(id.0);
         }
     }
 }
 
 /// Where much waits for a peer already, one item of each stream does: when it has left, there is room again.
-fn is_full(serving: &Serving, account: Option<&Account>, limits: &Limits) -> bool {
+fn is_full(request: &RequestState, account: Option<&Account>, limits: &Limits) -> bool {
     account.is_some_and(|account| account.unsent > limits.peer_bytes / 2)
-        && !serving.items.is_empty()
+        && !request.items.is_empty()
 }
 
 /// What callers see who do not know how a request is turned down.

@@ -23,7 +23,9 @@ use web_time::{Duration, Instant};
 use crate::{
     args::Args,
     call::{Answer, Call, Loss},
-    channel::{Caller, Channel, Inbox, Side, heartbeat::Heartbeat, phase::Phase, window::Window},
+    channel::{
+        CallState, Channel, Inbox, Role, heartbeat::Heartbeat, phase::Phase, window::Window,
+    },
     config::Config,
     error::{OpenError, PeerMisbehaved},
     event::Writer,
@@ -202,7 +204,7 @@ impl Session {
             Some(slots) => Window::fixed(slots),
             None => Window::growing(DEFAULT_SLOTS.min(self.config.limits.stream_items)),
         };
-        let caller = Caller {
+        let call = CallState {
             own,
             assigned: false,
             request: Some(request),
@@ -233,7 +235,7 @@ impl Session {
             unsent: 0,
             unsent_count: 0,
             timer: None,
-            side: Side::Caller(caller),
+            role: Role::Client(call),
         });
         self.reschedule(at);
         self.enqueue(at);
@@ -243,9 +245,9 @@ impl Session {
     /// The handle of a call; `None` once its last answer was taken or it was cancelled.
     pub fn call(&mut self, id: CallId) -> Option<Call<'_>> {
         self.lose_disconnected();
-        match self.store.get(id.0)?.side {
-            Side::Caller(_) => Some(Call { session: self, id }),
-            Side::Server(_) => None,
+        match self.store.get(id.0)?.role {
+            Role::Client(_) => Some(Call { session: self, id }),
+            Role::Server(_) => None,
         }
     }
 
@@ -287,27 +289,26 @@ impl Session {
     /// Ends a channel from outside: the reader of a call is told, a request is gone.
     pub(crate) fn lose(&mut self, at: ChannelKey, loss: Loss) {
         let Some(channel) = self.store.get_mut(at) else { return };
-        match &mut channel.side {
-            Side::Server(_) => {
+        match &mut channel.role {
+            Role::Server(_) => {
                 let (answered, notices) = (channel.phase == Phase::Ended, channel.notices);
                 self.close(at);
                 if !answered {
                     self.tell_request_lost(at, notices, loss);
                 }
             }
-            Side::Caller(_) => {
+            Role::Client(_) => {
                 if channel.phase == Phase::Ended {
                     return;
                 }
                 if matches!(loss, Loss::TimedOut { .. } | Loss::Overflow) {
                     self.take_leave(at);
                 }
-                let Some(Channel { side: Side::Caller(caller), .. }) = self.store.get_mut(at)
-                else {
+                let Some(Channel { role: Role::Client(call), .. }) = self.store.get_mut(at) else {
                     return;
                 };
                 self.unread_answers += 1;
-                caller.inbox.push(Answer::Lost(loss));
+                call.inbox.push(Answer::Lost(loss));
                 self.end_call(at);
                 self.tell_call_lost(at);
             }
@@ -321,13 +322,13 @@ impl Session {
         channel.heartbeat = Heartbeat::idle();
         channel.beat = false;
         channel.stop_holding();
-        if let Side::Caller(caller) = &mut channel.side {
-            caller.request = None;
-            caller.grant = 0;
-            self.grown_bytes -= caller.window.close();
-            caller.timeout = None;
-            caller.retry = None;
-            if std::mem::take(&mut caller.assigned)
+        if let Role::Client(call) = &mut channel.role {
+            call.request = None;
+            call.grant = 0;
+            self.grown_bytes -= call.window.close();
+            call.timeout = None;
+            call.retry = None;
+            if std::mem::take(&mut call.assigned)
                 && let Some(peer) = channel.peer
             {
                 self.peers.release(peer);
@@ -343,18 +344,18 @@ impl Session {
             self.forget_notices(&channel);
             self.buffered_bytes -= channel.held_bytes();
             self.unsent_bytes -= channel.unsent;
-            match channel.side {
-                Side::Caller(mut caller) => {
-                    self.grown_bytes -= caller.window.close();
-                    self.unread_answers -= caller.inbox.len();
-                    if caller.assigned
+            match channel.role {
+                Role::Client(mut call) => {
+                    self.grown_bytes -= call.window.close();
+                    self.unread_answers -= call.inbox.len();
+                    if call.assigned
                         && let Some(peer) = channel.peer
                     {
                         self.peers.release(peer);
                     }
                 }
-                Side::Server(serving) => {
-                    self.shared_requests -= usize::from(serving.is_shared);
+                Role::Server(request) => {
+                    self.shared_requests -= usize::from(request.is_shared);
                     self.resume_postponed(account);
                 }
             }

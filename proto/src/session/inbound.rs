@@ -13,7 +13,7 @@ use crate::{
     args::Args,
     call::{Answer, Loss},
     channel::{
-        Channel, Serving, Side,
+        Channel, RequestState, Role,
         heartbeat::{Heartbeat, Patience},
         phase::{self, Meaning, Phase},
         window::Credit,
@@ -168,7 +168,7 @@ impl Session {
         }
         self.buffered_bytes += held;
         self.shared_requests += usize::from(is_shared);
-        let serving = Serving {
+        let request = RequestState {
             id,
             method: name,
             args: Some(args),
@@ -200,7 +200,7 @@ impl Session {
             unsent: 0,
             unsent_count: 0,
             timer: None,
-            side: Side::Server(serving),
+            role: Role::Server(request),
         });
         self.reschedule(at);
         self.notices.push_back(Notice::Requested(RequestId(at)));
@@ -283,10 +283,10 @@ impl Session {
         let Some(channel) = self.store.get_mut(at) else { return Ok(()) };
         channel.dialect.get_or_insert_with(|| Dialect::of(version));
         channel.heartbeat.heard(now);
-        if let Side::Caller(caller) = &mut channel.side
-            && caller.request.is_some()
+        if let Role::Client(call) = &mut channel.role
+            && call.request.is_some()
         {
-            caller.forget_request(kind == Kind::Heartbeat);
+            call.forget_request(kind == Kind::Heartbeat);
         }
         if kind == Kind::Heartbeat && channel.heartbeat.heard_beat(now, self.config.interval()) {
             channel.beat = true;
@@ -304,8 +304,8 @@ impl Session {
                 }
             },
             Meaning::Item => {
-                if let Side::Caller(caller) = &mut channel.side {
-                    caller.is_lossless |= is_lossless;
+                if let Role::Client(call) = &mut channel.role {
+                    call.is_lossless |= is_lossless;
                 }
                 Answer::Item(args)
             }
@@ -329,10 +329,10 @@ impl Session {
     ) -> Result<(), PeerMisbehaved> {
         let limits = &self.config.limits;
         let Some(channel) = self.store.get_mut(at) else { return Ok(()) };
-        let Side::Caller(caller) = &mut channel.side else { return Ok(()) };
-        let most = limits.buffered_events.max(caller.window.most_unread() as usize + 1);
+        let Role::Client(call) = &mut channel.role else { return Ok(()) };
+        let most = limits.buffered_events.max(call.window.most_unread() as usize + 1);
         let size = answer.size();
-        let too_many = caller.inbox.len() >= most && !answer.is_last();
+        let too_many = call.inbox.len() >= most && !answer.is_last();
         let too_large = self.buffered_bytes.saturating_add(size) > limits.total_bytes;
         if too_many || too_large {
             self.lose(at, Loss::Overflow);
@@ -340,12 +340,12 @@ impl Session {
         }
         let last = answer.is_last();
         channel.phase = phase;
-        caller.timeout = None;
-        caller.window.arrived(self.now);
+        call.timeout = None;
+        call.window.arrived(self.now);
         self.unread_answers += 1;
-        caller.inbox.push(answer);
+        call.inbox.push(answer);
         self.buffered_bytes += size;
-        if !std::mem::replace(&mut caller.noticed, true) && channel.notices & READABLE == 0 {
+        if !std::mem::replace(&mut call.noticed, true) && channel.notices & READABLE == 0 {
             channel.notices |= READABLE;
             self.notices.push_back(Notice::Readable(CallId(at)));
         }
@@ -367,16 +367,16 @@ impl Session {
         let rhythm = channel.heartbeat.rhythm();
         let is_first = !was_counting && channel.heartbeat.counts_silence();
         let grants = kind == Kind::More || beat && channel.dialect().grants_in_beats;
-        let Side::Server(serving) = &mut channel.side else { return };
-        if beat && serving.stalled.is_some() {
-            serving.stalled = Some(now);
+        let Role::Server(request) = &mut channel.role else { return };
+        if beat && request.stalled.is_some() {
+            request.stalled = Some(now);
         }
         let more = if grants { compat::granted(args) } else { 0 };
         if more > 0 {
-            serving.credit.grant(more);
-            serving.stalled = None;
-            if serving.wants_room && serving.has_room(&self.config.limits) {
-                serving.wants_room = false;
+            request.credit.grant(more);
+            request.stalled = None;
+            if request.wants_room && request.has_room(&self.config.limits) {
+                request.wants_room = false;
                 self.tell_writable(at);
             }
         }

@@ -6,7 +6,7 @@ use foldhash::quality::FixedState;
 
 use super::{CallId, Notice, RequestId, Session, notices, outbound, store::ChannelKey};
 use crate::{
-    channel::{self, Caller, Channel, Serving, Side, phase::Phase},
+    channel::{self, CallState, Channel, RequestState, Role, phase::Phase},
     peer::{PeerId, Route},
 };
 
@@ -38,18 +38,18 @@ impl Session {
             (
                 "shared_requests",
                 self.shared_requests,
-                sum(&|it| match &it.side {
-                    Side::Server(serving) => usize::from(serving.is_shared),
-                    Side::Caller(_) => 0,
+                sum(&|it| match &it.role {
+                    Role::Server(request) => usize::from(request.is_shared),
+                    Role::Client(_) => 0,
                 }),
             ),
             ("unread_answers", self.unread_answers, sum(&unread)),
             (
                 "grown_bytes",
                 self.grown_bytes,
-                sum(&|it| match &it.side {
-                    Side::Caller(caller) => caller.window.reserved(),
-                    Side::Server(_) => 0,
+                sum(&|it| match &it.role {
+                    Role::Client(call) => call.window.reserved(),
+                    Role::Server(_) => 0,
                 }),
             ),
             ("loose_bytes", self.loose_bytes, self.loose.iter().map(outbound::Loose::weight).sum()),
@@ -138,10 +138,10 @@ impl Session {
             for (at, count) in postponed {
                 let Some(channel) = self.store.get(at) else { continue };
                 assert_eq!(count, 1, "{at:?} is put off twice");
-                let Side::Server(serving) = &channel.side else {
+                let Role::Server(request) = &channel.role else {
                     panic!("a call is put off: {channel:?}");
                 };
-                assert!(!serving.is_running, "{at:?} runs, and is put off");
+                assert!(!request.is_running, "{at:?} runs, and is put off");
             }
         }
     }
@@ -150,8 +150,8 @@ impl Session {
     fn check_peers(&self, channels: &[(ChannelKey, &Channel)]) {
         let mut calls = HashMap::<PeerId, usize, FixedState>::default();
         for (at, channel) in channels {
-            if let Side::Caller(caller) = &channel.side
-                && caller.assigned
+            if let Role::Client(call) = &channel.role
+                && call.assigned
                 && !self.is_disconnected(*at)
             {
                 let peer = channel.peer.expect("it was given to a peer");
@@ -173,15 +173,15 @@ impl Session {
             assert!(may || account.requested <= limits.total_bytes, "{account:?}");
         }
         for (at, channel) in channels {
-            match &channel.side {
-                Side::Caller(caller) => {
+            match &channel.role {
+                Role::Client(call) => {
                     // One for the last answer, one for the word that there is none.
-                    let most = limits.buffered_events.max(caller.window.size() as usize + 1) + 2;
-                    assert!(caller.inbox.len() <= most, "{at:?}: {} answers", caller.inbox.len());
+                    let most = limits.buffered_events.max(call.window.size() as usize + 1) + 2;
+                    assert!(call.inbox.len() <= most, "{at:?}: {} answers", call.inbox.len());
                 }
-                Side::Server(serving) => {
+                Role::Server(request) => {
                     let most = limits.unsent_items.max(1);
-                    assert!(serving.items.len() <= most, "{at:?}: {} items", serving.items.len());
+                    assert!(request.items.len() <= most, "{at:?}: {} items", request.items.len());
                 }
             }
         }
@@ -200,42 +200,42 @@ fn places<'a>(
 }
 
 fn unread(channel: &Channel) -> usize {
-    match &channel.side {
-        Side::Caller(caller) => caller.inbox.len(),
-        Side::Server(_) => 0,
+    match &channel.role {
+        Role::Client(call) => call.inbox.len(),
+        Role::Server(_) => 0,
     }
 }
 
 fn check_channel(at: ChannelKey, channel: &Channel) {
-    match &channel.side {
-        Side::Caller(caller) => check_call(at, channel, caller),
-        Side::Server(serving) => check_request(at, channel, serving),
+    match &channel.role {
+        Role::Client(call) => check_call(at, channel, call),
+        Role::Server(request) => check_request(at, channel, request),
     }
 }
 
-fn check_call(at: ChannelKey, channel: &Channel, caller: &Caller) {
+fn check_call(at: ChannelKey, channel: &Channel, call: &CallState) {
     assert_eq!((channel.unsent, channel.unsent_count), (0, 0), "{at:?} is a call: {channel:?}");
-    assert!(caller.is_sent || !caller.has_beaten, "{at:?} has beaten before its request left");
-    let is_told = caller.noticed || channel.phase == Phase::Ended;
-    assert!(is_told || caller.inbox.is_empty(), "nobody knows of answers: {channel:?}");
+    assert!(call.is_sent || !call.has_beaten, "{at:?} has beaten before its request left");
+    let is_told = call.noticed || channel.phase == Phase::Ended;
+    assert!(is_told || call.inbox.is_empty(), "nobody knows of answers: {channel:?}");
     if channel.phase == Phase::Ended {
         assert!(!channel.has_output(), "{at:?} has ended, and has something to send: {channel:?}");
-        assert!(!caller.assigned, "{at:?} has ended, and counts for its peer: {channel:?}");
+        assert!(!call.assigned, "{at:?} has ended, and counts for its peer: {channel:?}");
         assert!(channel.timer.is_none(), "{at:?} has ended, and something is due: {channel:?}");
-        assert!(!caller.inbox.is_empty(), "{at:?} was read to its end, and is still there");
+        assert!(!call.inbox.is_empty(), "{at:?} was read to its end, and is still there");
     }
 }
 
-fn check_request(at: ChannelKey, channel: &Channel, serving: &Serving) {
-    let items: usize = serving.items.iter().map(channel::weight).sum();
-    let ending = serving.ending.as_ref().map_or(0, channel::Ending::weight);
+fn check_request(at: ChannelKey, channel: &Channel, request: &RequestState) {
+    let items: usize = request.items.iter().map(channel::weight).sum();
+    let ending = request.ending.as_ref().map_or(0, channel::Ending::weight);
     assert_eq!(channel.unsent, items + ending, "{at:?} counts its answers: {channel:?}");
-    let count = serving.items.len() + usize::from(serving.ending.is_some());
+    let count = request.items.len() + usize::from(request.ending.is_some());
     assert_eq!(channel.unsent_count as usize, count, "{at:?} counts its answers: {channel:?}");
-    let args = serving.args.as_ref().map_or(0, |args| args.as_bytes().len());
-    let parts = channel.envelope.size() + serving.context.size() + serving.id.size();
-    let kept = parts + serving.method.len() + args;
-    assert_eq!(serving.held, kept, "{at:?} counts what it keeps: {channel:?}");
-    assert_eq!(serving.ending.is_some(), channel.phase == Phase::Ended, "{at:?}: {channel:?}");
-    assert!(serving.items.is_empty() || channel.phase != Phase::Asked, "{at:?}: {channel:?}");
+    let args = request.args.as_ref().map_or(0, |args| args.as_bytes().len());
+    let parts = channel.envelope.size() + request.context.size() + request.id.size();
+    let kept = parts + request.method.len() + args;
+    assert_eq!(request.held, kept, "{at:?} counts what it keeps: {channel:?}");
+    assert_eq!(request.ending.is_some(), channel.phase == Phase::Ended, "{at:?}: {channel:?}");
+    assert!(request.items.is_empty() || channel.phase != Phase::Asked, "{at:?}: {channel:?}");
 }

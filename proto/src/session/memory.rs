@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     call::Loss,
-    channel::{ANSWER_COST, Channel, Side},
+    channel::{ANSWER_COST, Channel, Role},
     compat::RemoteFailure,
     peer::Route,
 };
@@ -73,10 +73,10 @@ impl Session {
         let reason: Arc<str> = failure.message.as_str().into();
         for at in self.store.of_route(route) {
             if let Some(channel) = self.store.get(at)
-                && let Channel { peer: Some(to), envelope, side: Side::Server(serving), .. } =
+                && let Channel { peer: Some(to), envelope, role: Role::Server(request), .. } =
                     channel
             {
-                let (to, id) = (*to, serving.id.clone());
+                let (to, id) = (*to, request.id.clone());
                 let (envelope, failure) = (envelope.clone(), failure.clone());
                 let dialect = channel.dialect();
                 let is_returned = false;
@@ -104,8 +104,8 @@ impl Session {
         let Some((channel, number, account)) = self.store.get_with_account(at) else {
             return false;
         };
-        let Side::Server(serving) = &mut channel.side else { return false };
-        if serving.is_running {
+        let Role::Server(request) = &mut channel.role else { return false };
+        if request.is_running {
             return true;
         }
         if let Some(account) = account {
@@ -119,7 +119,7 @@ impl Session {
             }
             account.running += 1;
         }
-        serving.is_running = true;
+        request.is_running = true;
         true
     }
 
@@ -128,8 +128,8 @@ impl Session {
         let Some((channel, number, Some(account))) = self.store.get_with_account(at) else {
             return;
         };
-        if let Side::Server(serving) = &mut channel.side
-            && std::mem::take(&mut serving.is_running)
+        if let Role::Server(request) = &mut channel.role
+            && std::mem::take(&mut request.is_running)
         {
             account.running -= 1;
             if !account.postponed.is_empty() {

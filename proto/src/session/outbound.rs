@@ -7,7 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::{Session, store::ChannelKey};
 use crate::{
     args::Args,
-    channel::{self, Channel, Ending, Serving, Side, heartbeat::Patience, phase::Phase},
+    channel::{self, Channel, Ending, RequestState, Role, heartbeat::Patience, phase::Phase},
     compat::{Dialect, RemoteFailure},
     event::{Context, ResponseTo, Writer, name},
     id::{MessageId, OwnId},
@@ -126,10 +126,10 @@ impl Session {
     /// Finds a peer for a call to any; without one the call waits.
     fn is_assigned(&mut self, at: ChannelKey) -> bool {
         let Some(channel) = self.store.get_mut(at) else { return false };
-        let Channel { peer: None, side: Side::Caller(caller), .. } = channel else {
+        let Channel { peer: None, role: Role::Client(call), .. } = channel else {
             return true;
         };
-        if !caller.has_request() {
+        if !call.has_request() {
             // It ended while it waited, or has to wait some more.
             return true;
         }
@@ -137,7 +137,7 @@ impl Session {
         let has_room = |peer| !congested.contains_key(&Route::from(peer));
         match self.peers.assign(self.now, has_room) {
             Some(peer) => {
-                caller.assigned = true;
+                call.assigned = true;
                 self.store.move_call(at, Some(peer));
                 true
             }
@@ -211,13 +211,13 @@ impl Session {
 
     /// A call is given up that its server may be at work on.
     pub(crate) fn take_leave(&mut self, at: ChannelKey) {
-        if let Some(Channel { peer: Some(to), phase, side: Side::Caller(caller), .. }) =
+        if let Some(Channel { peer: Some(to), phase, role: Role::Client(call), .. }) =
             self.store.get(at)
             && *phase != Phase::Ended
-            && caller.is_sent
-            && !caller.has_beaten
+            && call.is_sent
+            && !call.has_beaten
         {
-            let (to, own) = (*to, caller.own);
+            let (to, own) = (*to, call.own);
             self.say_loosely(Loose::Farewell { to, own });
         }
     }
@@ -246,9 +246,9 @@ impl Session {
         let heartbeat = self.heartbeat(now, self.config.heartbeat_mode, Patience::OfCaller);
         let channel = self.store.get_mut(at)?;
         channel.heartbeat = heartbeat;
-        let Side::Caller(caller) = &mut channel.side else { return None };
-        caller.attempts = caller.attempts.saturating_add(1);
-        let token = at.token(caller.attempts);
+        let Role::Client(call) = &mut channel.role else { return None };
+        call.attempts = call.attempts.saturating_add(1);
+        let token = at.token(call.attempts);
         self.reschedule(at);
         token
     }
@@ -256,14 +256,14 @@ impl Session {
     /// Tells a producer that was turned away, once half of what waited has left.
     fn tell_room(&mut self, at: ChannelKey) {
         let limits = &self.config.limits;
-        let Some(Channel { side: Side::Server(serving), .. }) = self.store.get_mut(at) else {
+        let Some(Channel { role: Role::Server(request), .. }) = self.store.get_mut(at) else {
             return;
         };
-        if serving.wants_room
-            && serving.items.len() <= limits.unsent_items / 2
-            && serving.has_room(limits)
+        if request.wants_room
+            && request.items.len() <= limits.unsent_items / 2
+            && request.has_room(limits)
         {
-            serving.wants_room = false;
+            request.wants_room = false;
             self.tell_writable(at);
         }
     }
@@ -283,12 +283,12 @@ impl Channel {
         with_context: bool,
     ) -> &'a mut BytesMut {
         let none = Context::new();
-        match &self.side {
-            Side::Server(serving) => {
-                let context = if with_context { &serving.reply_context } else { &none };
-                writer.begin(context, ResponseTo::Theirs(&serving.id), name)
+        match &self.role {
+            Role::Server(request) => {
+                let context = if with_context { &request.reply_context } else { &none };
+                writer.begin(context, ResponseTo::Theirs(&request.id), name)
             }
-            Side::Caller(caller) => writer.begin(&none, ResponseTo::Ours(caller.own), name),
+            Role::Client(call) => writer.begin(&none, ResponseTo::Ours(call.own), name),
         }
     }
 
@@ -297,12 +297,12 @@ impl Channel {
     fn begin_item(&mut self, writer: &mut Writer) {
         let is_direct =
             self.peer.is_some_and(PeerId::is_named) && self.envelope.frames().is_empty();
-        let Side::Server(serving) = &mut self.side else { return };
-        if std::mem::replace(&mut serving.has_begun, true) || !is_direct {
+        let Role::Server(request) = &mut self.role else { return };
+        if std::mem::replace(&mut request.has_begun, true) || !is_direct {
             self.begin(writer, name::STREAM, true);
         } else {
-            let context = serving.reply_context.clone().lossless();
-            writer.begin(&context, ResponseTo::Theirs(&serving.id), name::STREAM);
+            let context = request.reply_context.clone().lossless();
+            writer.begin(&context, ResponseTo::Theirs(&request.id), name::STREAM);
         }
     }
 
@@ -326,14 +326,14 @@ impl Channel {
 
     /// What waits for long keeps no memory that it shares with what does not.
     fn detach_unsent(&mut self) {
-        let Side::Server(serving) = &mut self.side else { return };
+        let Role::Server(request) = &mut self.role else { return };
         let detach = |value: &mut Args| {
             if value.as_bytes().len() < SMALL && !value.as_bytes().is_unique() {
                 *value = value.detached();
             }
         };
-        serving.items.iter_mut().for_each(detach);
-        if let Some(Ending::Value(value)) = &mut serving.ending {
+        request.items.iter_mut().for_each(detach);
+        if let Some(Ending::Value(value)) = &mut request.ending {
             detach(value);
         }
     }
@@ -341,33 +341,33 @@ impl Channel {
     /// The request before anything else; beats before items, so that no backlog delays them. Held back, a
     /// channel sends nothing that a slow peer could pile up.
     fn take_output(&mut self, held_back: bool) -> Option<Next> {
-        if let Side::Caller(caller) = &mut self.side
-            && caller.has_request()
-            && let Some(request) = &caller.request
+        if let Role::Client(call) = &mut self.role
+            && call.has_request()
+            && let Some(request) = &call.request
         {
-            caller.is_sent = true;
+            call.is_sent = true;
             return Some(Next::Request(request.clone()));
         }
         if self.beat && !(held_back && self.has_beaten_held) {
             self.beat = false;
             self.has_beaten_held = held_back;
-            if let Side::Caller(caller) = &mut self.side {
-                caller.has_beaten = true;
+            if let Role::Client(call) = &mut self.role {
+                call.has_beaten = true;
             }
             return Some(Next::Beat);
         }
-        match &mut self.side {
-            Side::Caller(caller) => match std::mem::take(&mut caller.grant) {
+        match &mut self.role {
+            Role::Client(call) => match std::mem::take(&mut call.grant) {
                 0 => None,
                 more => Some(Next::Grant(more)),
             },
-            Side::Server(_) if held_back => None,
-            Side::Server(serving) => serving.take_output(),
+            Role::Server(_) if held_back => None,
+            Role::Server(request) => request.take_output(),
         }
     }
 }
 
-impl Serving {
+impl RequestState {
     fn take_output(&mut self) -> Option<Next> {
         /// Room for no more than this is not kept by streams that wait: many of them never send much.
         const LITTLE: usize = 4;

@@ -7,7 +7,7 @@ use web_time::Instant;
 use super::{Session, store::ChannelKey};
 use crate::{
     call::Loss,
-    channel::{Channel, Side},
+    channel::{Channel, Role},
     peer::{PeerId, Route},
     transport::PeerEvent,
 };
@@ -75,8 +75,8 @@ impl Session {
     /// Whether a call is at this peer, which has shown no sign of it.
     pub(super) fn may_come_back(&self, at: ChannelKey, from: PeerId) -> bool {
         match self.store.get(at) {
-            Some(Channel { peer, side: Side::Caller(caller), .. }) => {
-                *peer == Some(from) && caller.assigned && caller.is_unanswered() && !caller.is_heard
+            Some(Channel { peer, role: Role::Client(call), .. }) => {
+                *peer == Some(from) && call.assigned && call.is_unanswered() && !call.is_heard
             }
             _ => false,
         }

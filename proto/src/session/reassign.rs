@@ -4,7 +4,7 @@ use web_time::{Duration, Instant};
 
 use super::{Session, store::ChannelKey};
 use crate::{
-    channel::{Channel, Side, heartbeat::Heartbeat},
+    channel::{Channel, Role, heartbeat::Heartbeat},
     multipart::Token,
     peer::PeerId,
 };
@@ -19,11 +19,11 @@ impl Session {
     /// A request that was open to any peer goes to another one, unless it was sent once more since.
     pub(super) fn handle_returned(&mut self, token: Token) {
         let at = ChannelKey::named_by(token);
-        if let Some(Channel { side: Side::Caller(caller), .. }) = self.store.get(at)
-            && caller.assigned
-            && caller.attempts == token.attempt.get()
-            && caller.is_unanswered()
-            && !caller.is_heard
+        if let Some(Channel { role: Role::Client(call), .. }) = self.store.get(at)
+            && call.assigned
+            && call.attempts == token.attempt.get()
+            && call.is_unanswered()
+            && !call.is_heard
         {
             self.take_back(at);
         }
@@ -49,16 +49,16 @@ impl Session {
     /// The server has turned a request down, since it is stopping: it has not begun with it. True when it will be sent
     /// again: to another peer, or through a queue or libzmq, where another server may get it.
     pub(super) fn is_retried(&mut self, now: Instant, at: ChannelKey) -> bool {
-        let Some(Channel { peer, side: Side::Caller(caller), .. }) = self.store.get_mut(at) else {
+        let Some(Channel { peer, role: Role::Client(call), .. }) = self.store.get_mut(at) else {
             return false;
         };
-        if !caller.is_unanswered() || !(caller.assigned || *peer == Some(PeerId::NAMELESS)) {
+        if !call.is_unanswered() || !(call.assigned || *peer == Some(PeerId::NAMELESS)) {
             return false;
         }
-        caller.refusals += 1;
-        let doublings = caller.refusals.saturating_sub(2).min(10);
+        call.refusals += 1;
+        let doublings = call.refusals.saturating_sub(2).min(10);
         let wait = (RETRY * 2_u32.pow(doublings)).min(LONGEST_RETRY);
-        caller.retry = if caller.refusals > 1 { now.checked_add(wait) } else { None };
+        call.retry = if call.refusals > 1 { now.checked_add(wait) } else { None };
         self.take_back(at);
         self.reschedule(at);
         true
@@ -72,11 +72,11 @@ impl Session {
         channel.beat = false;
         channel.stop_holding();
         channel.dialect = None;
-        let Side::Caller(caller) = &mut channel.side else { return };
-        caller.is_sent = false;
-        caller.has_beaten = false;
-        caller.is_heard = false;
-        if std::mem::take(&mut caller.assigned)
+        let Role::Client(call) = &mut channel.role else { return };
+        call.is_sent = false;
+        call.has_beaten = false;
+        call.is_heard = false;
+        if std::mem::take(&mut call.assigned)
             && let Some(peer) = peer
         {
             self.peers.release(peer);

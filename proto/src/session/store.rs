@@ -12,7 +12,7 @@ use slab::Slab;
 
 use super::accounts::{Account, NOBODY};
 use crate::{
-    channel::{Channel, Side, phase::Phase},
+    channel::{Channel, Role, phase::Phase},
     id::{OwnId, TheirId},
     multipart::{Envelope, Token},
     peer::{PeerId, Route},
@@ -57,10 +57,10 @@ pub(crate) struct Store {
 #[derive(Debug)]
 struct Entry {
     serial: u64,
-    /// The account of its peer,
+    /// The number of its peer's account.
     account: u32,
-    /// and where the channel stands among those of it.
-    place: u32,
+    /// Its index among the channels of that account.
+    index_in_peer: u32,
     channel: Channel,
 }
 
@@ -146,7 +146,7 @@ impl Store {
             (Some(_), Some(PeerId::NAMELESS)) => self.open_route(identity(&channel.envelope)),
             _ => self.open_account(peer),
         };
-        self.channels.insert(Entry { serial: at.serial, account, place: 0, channel });
+        self.channels.insert(Entry { serial: at.serial, account, index_in_peer: 0, channel });
         if let Some(hash) = hash {
             self.insert_request(hash, at.slot);
         }
@@ -182,15 +182,15 @@ impl Store {
     pub(crate) fn find_call(&self, echo: &[u8], from: PeerId) -> Option<ChannelKey> {
         let slot = OwnId::slot(echo)?;
         let Entry { serial, channel, .. } = self.channels.get(slot as usize)?;
-        match &channel.side {
-            Side::Caller(caller)
+        match &channel.role {
+            Role::Client(call)
                 if channel.peer == Some(from)
                     && channel.phase != Phase::Ended
-                    && caller.own.is(echo) =>
+                    && call.own.is(echo) =>
             {
                 Some(ChannelKey { serial: *serial, slot })
             }
-            Side::Caller(_) | Side::Server(_) => None,
+            Role::Client(_) | Role::Server(_) => None,
         }
     }
 
@@ -284,31 +284,32 @@ impl Store {
         let Some(entry) = self.channels.get_mut(slot as usize) else { return };
         entry.account = number;
         let Some(account) = self.accounts.get_mut(number as usize) else { return };
-        if let Side::Server(serving) = &entry.channel.side {
+        if let Role::Server(request) = &entry.channel.role {
             account.requests += 1;
-            account.requested += serving.held;
+            account.requested += request.held;
         }
-        entry.place = u32::try_from(account.slots.len()).unwrap_or(u32::MAX);
+        entry.index_in_peer = u32::try_from(account.slots.len()).unwrap_or(u32::MAX);
         account.slots.push(slot);
     }
 
     /// Takes a channel from those of its peer; whose it was.
     fn part(&mut self, slot: u32) -> u32 {
         let Some(entry) = self.channels.get_mut(slot as usize) else { return NOBODY };
-        let (number, place) = (std::mem::replace(&mut entry.account, NOBODY), entry.place as usize);
+        let (number, index) =
+            (std::mem::replace(&mut entry.account, NOBODY), entry.index_in_peer as usize);
         let Some(account) = self.accounts.get_mut(number as usize) else { return NOBODY };
-        if let Side::Server(serving) = &entry.channel.side {
+        if let Role::Server(request) = &entry.channel.role {
             account.requests -= 1;
-            account.requested -= serving.held;
+            account.requested -= request.held;
             account.unsent -= entry.channel.unsent;
             account.unsent_count -= entry.channel.unsent_count;
-            account.running -= u32::from(serving.is_running);
+            account.running -= u32::from(request.is_running);
         }
-        account.slots.swap_remove(place);
-        if let Some(moved) = account.slots.get(place)
+        account.slots.swap_remove(index);
+        if let Some(moved) = account.slots.get(index)
             && let Some(entry) = self.channels.get_mut(*moved as usize)
         {
-            entry.place = u32::try_from(place).unwrap_or(u32::MAX);
+            entry.index_in_peer = u32::try_from(index).unwrap_or(u32::MAX);
         }
         if account.slots.is_empty() {
             self.close_account(number);
@@ -354,13 +355,13 @@ struct Key<'a> {
 impl<'a> Key<'a> {
     /// The key of a channel that a peer has opened.
     fn of(channel: &'a Channel) -> Option<Self> {
-        match &channel.side {
-            Side::Server(serving) => Some(Self {
+        match &channel.role {
+            Role::Server(request) => Some(Self {
                 peer: channel.peer?,
                 envelope: &channel.envelope,
-                id: TheirId(serving.id.as_encoded()),
+                id: TheirId(request.id.as_encoded()),
             }),
-            Side::Caller(_) => None,
+            Role::Client(_) => None,
         }
     }
 

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     call::Loss,
-    channel::{Side, heartbeat::Due, timer_entry::TimerEntry},
+    channel::{Role, heartbeat::Due, timer_entry::TimerEntry},
     config::HeartbeatMode,
 };
 
@@ -246,7 +246,7 @@ impl Session {
 
     fn handle_due(&mut self, now: Instant, at: ChannelKey) {
         let Some(channel) = self.store.get_mut(at) else { return };
-        let (peer, is_call) = (channel.peer, matches!(channel.side, Side::Caller(_)));
+        let (peer, is_call) = (channel.peer, matches!(channel.role, Role::Client(_)));
         if let Some(loss) = channel.expired(now, &self.config) {
             if let Some(peer) = peer.filter(|_| is_call) {
                 let longest = self.config.interval().saturating_mul(2);
@@ -255,10 +255,10 @@ impl Session {
             }
             return self.lose(at, loss);
         }
-        if let Side::Caller(caller) = &mut channel.side
-            && caller.retry.is_some_and(|at| at <= now)
+        if let Role::Client(call) = &mut channel.role
+            && call.retry.is_some_and(|at| at <= now)
         {
-            caller.retry = None;
+            call.retry = None;
             self.enqueue(at);
             return self.reschedule(at);
         }

@@ -1,6 +1,6 @@
-//! What holds of the table, recomputed from nothing.
+//! What holds of the store, recomputed from nothing.
 
-use super::{Account, ChannelKey, Key, NOBODY, PeerId, Route, Side, Store};
+use super::{Account, ChannelKey, Key, NOBODY, PeerId, Role, Route, Store};
 use crate::channel::Channel;
 
 impl Store {
@@ -27,7 +27,7 @@ impl Store {
                 continue;
             }
             let account = self.accounts.get(entry.account as usize).expect("the account is there");
-            let listed = account.slots.get(entry.place as usize).map(|slot| *slot as usize);
+            let listed = account.slots.get(entry.index_in_peer as usize).map(|slot| *slot as usize);
             assert_eq!(listed, Some(slot), "{entry:?} stands elsewhere among those of its peer");
         }
         let names = self.peers.len() + self.routes.len();
@@ -60,12 +60,12 @@ impl Store {
                     || own.identity.unwrap_or_default()
                         == route.identity.clone().unwrap_or_default());
             assert!(is_own, "{entry:?} has the account of {route:?}");
-            if let Side::Server(serving) = &entry.channel.side {
+            if let Role::Server(request) = &entry.channel.role {
                 requests += 1;
-                requested += serving.held;
+                requested += request.held;
                 unsent += entry.channel.unsent;
                 unsent_count += entry.channel.unsent_count;
-                running += u32::from(serving.is_running && serving.ending.is_none());
+                running += u32::from(request.is_running && request.ending.is_none());
             }
         }
         assert_eq!(account.requests, requests, "requests of {route:?}");
