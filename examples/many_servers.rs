@@ -50,7 +50,7 @@ fn main() -> Result<(), Error> {
     // A server that stops tells its callers so, and finishes what it has begun. What reaches it all the same goes to another
     // one: no call fails for it.
     let calls: Result<Vec<Pending<String>>, _> = (0..30).map(|_| client.start("who", ())).collect();
-    let in_time = first.shutdown(Duration::from_secs(10));
+    let in_time = first.shutdown(Duration::from_secs(10)).is_complete();
     drop(first);
     let answers = calls?.into_iter().map(Pending::wait).collect::<Result<Vec<_>, _>>()?;
     println!("meanwhile: {} answers of 30, all in time: {in_time}", answers.len());

@@ -94,7 +94,7 @@ pub use self::{
     error::{Error, RemoteError},
     link_control::LinkControl,
     oneway::{Publisher, Puller, Pusher, Subscriber},
-    server::{DEFAULT_POOL_SIZE, Server, ServerBuilder, send_together},
+    server::{DEFAULT_POOL_SIZE, Drained, Server, ServerBuilder, send_together},
     socket::{SocketConfig, TransportKind},
 };
 

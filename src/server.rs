@@ -54,6 +54,23 @@ pub struct Server {
     endpoints: Endpoints,
 }
 
+/// How far a server that takes no new calls has come with those that were running.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// All have ended.
+    Complete,
+    /// Some still run; or it is no server of this process, but of the one that was forked.
+    Incomplete,
+}
+
+impl Drained {
+    /// Whether all calls have ended.
+    #[must_use]
+    pub fn is_complete(self) -> bool {
+        self == Self::Complete
+    }
+}
+
 impl Server {
     /// What to serve, and where.
     pub fn builder() -> ServerBuilder {
@@ -73,21 +90,21 @@ impl Server {
     }
 
     /// Ends the server: it [takes no new calls](Self::drain), those that are running get `grace` to finish, then the socket
-    /// is closed. True when they all did.
+    /// is closed. Tells whether they all did.
     ///
     /// Calls that wait for a thread are begun in the first half of that time, so that they may end in the other; those that
     /// are left are given back, to run elsewhere. Methods cannot be interrupted: one that is still running goes on, but
     /// nobody gets its answer. Later calls do nothing.
-    pub fn shutdown(&self, grace: Duration) -> bool {
+    pub fn shutdown(&self, grace: Duration) -> Drained {
         if self.driver.home.is_elsewhere() {
-            return false;
+            return Drained::Incomplete;
         }
-        let mut finished = self.drain(grace / 2);
-        if !finished {
+        let mut drained = self.drain(grace / 2);
+        if drained == Drained::Incomplete {
             let mut state = self.driver.lock();
             self.driver.give_back(&mut state);
             drop(state);
-            finished = self.drain(grace / 2);
+            drained = self.drain(grace / 2);
         }
         let mut state = self.driver.lock();
         if state.session.open_channels() == 0 {
@@ -96,19 +113,19 @@ impl Server {
         drop(state);
         self.driver.shut();
         join(self.watchdog.lock().take());
-        finished
+        drained
     }
 
-    /// Takes no new calls from now on, and waits until those that are running have ended, for `grace` at most; true when
+    /// Takes no new calls from now on, and waits until those that are running have ended, for `grace` at most. Tells whether
     /// they all have.
     ///
     /// Nothing is lost by it: nobody is let in any more, clients of this crate are told that the server is about to stop, and
     /// send what reaches it all the same to another server, or wait for one as long as they have time. Other clients get
     /// the error `ServerStopping`. (libzmq cannot refuse connections and keep those it has: there, requests are turned
     /// down, and those that are on their way when the socket is closed are lost.)
-    pub fn drain(&self, grace: Duration) -> bool {
+    pub fn drain(&self, grace: Duration) -> Drained {
         if self.driver.home.is_elsewhere() {
-            return false;
+            return Drained::Incomplete;
         }
         let deadline = Instant::now().checked_add(grace);
         let mut state = self.driver.lock();
@@ -120,7 +137,10 @@ impl Server {
                 break;
             }
         }
-        state.session.open_channels() == 0
+        match state.session.open_channels() {
+            0 => Drained::Complete,
+            _ => Drained::Incomplete,
+        }
     }
 
     /// Blocks until the server was shut down by another thread, or its socket failed.

@@ -58,7 +58,7 @@ pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, CliError> {
 
     let signal = signals.forever().next();
     status::print("stopping: running calls have 5 s to end, a second signal ends them at once");
-    if !server.drain(GRACE / 2) {
+    if !server.drain(GRACE / 2).is_complete() {
         // What would be begun from now on may not end in time.
         service.withdraw();
         server.drain(GRACE / 2);

@@ -99,7 +99,7 @@ fn a_child_does_not_disturb_its_parent(transport: TransportKind) {
             drop(numbers);
             refused(server.links().bind(FREE))?;
             server.wait();
-            if server.shutdown(PATIENCE) {
+            if server.shutdown(PATIENCE).is_complete() {
                 return Err("it says that it has shut down".into());
             }
             drop((client, server));

@@ -101,7 +101,7 @@ fn the_process_ends_when_the_program_says_so() {
     let Program { service, server, client, _folder } = Program::start(Concurrency::Detect);
     client.call::<u32>("count", ("nails",)).expect("a value");
     service.withdraw();
-    assert!(server.shutdown(Duration::from_secs(60)), "nothing was under way");
+    assert!(server.shutdown(Duration::from_secs(60)).is_complete(), "nothing was under way");
     service.close();
     assert_eq!(service.open_calls(), 0);
     let failure = service.begin("count", vec![0x91, 0xa1, b'x']).wait().expect_err("it has ended");

@@ -101,7 +101,7 @@ fn a_server_that_is_shut_down_costs_nothing() {
     };
     let report = load::under(&clients(&haproxy), VOLUME, short, |load| {
         load.goes_on(1000);
-        assert!(servers[0].shutdown(10 * SECOND), "all running calls have ended");
+        assert!(servers[0].shutdown(10 * SECOND).is_complete(), "all running calls have ended");
         load.goes_on(2000);
     });
     report.none_is_lost();

@@ -295,17 +295,28 @@ impl Engine {
         self.outbox.push(message);
     }
 
-    /// Tells the peer that this side is about to stop, ahead of queued messages; or (`is_last`) that everything which it has
-    /// looked at is answered, if nothing is queued any more. False where that is not so, or the peer has not announced that
-    /// it understands this: no ZeroMQ library but ours does.
-    pub fn go_away(&mut self, is_last: bool) -> bool {
-        let Phase::Traffic(traffic) = &self.phase else { return false };
-        if !traffic.understands_goaway() || is_last && self.outbox.queued_messages() > 0 {
-            return false;
+    /// Tells the peer that this side is about to stop, ahead of queued messages. Returns whether it is told: false where it
+    /// has not announced that it understands this, as no ZeroMQ library but ours does.
+    pub fn go_away(&mut self) -> bool {
+        let understood = self.understands_goaway();
+        if understood {
+            self.outbox.command("GOAWAY", &[]);
         }
-        let body: &[u8] = if is_last { &[1] } else { &[] };
-        self.outbox.command("GOAWAY", &[body]);
-        true
+        understood
+    }
+
+    /// Tells the peer that everything which this side has looked at is answered. Returns whether it is told: false as long
+    /// as messages are queued, and where the peer does not [understand](Self::go_away) it.
+    pub fn say_last_word(&mut self) -> bool {
+        let is_last = self.understands_goaway() && self.outbox.queued_messages() == 0;
+        if is_last {
+            self.outbox.command("GOAWAY", &[&[1]]);
+        }
+        is_last
+    }
+
+    fn understands_goaway(&self) -> bool {
+        matches!(&self.phase, Phase::Traffic(traffic) if traffic.understands_goaway())
     }
 
     /// Tells a publisher that we want messages that begin with `topic`, ahead of queued messages. Tell each

@@ -25,7 +25,7 @@ impl Socket {
     /// else waits for it. False where that was not said.
     pub fn say_last_word(&mut self, connection: ConnectionId) -> bool {
         let Some(index) = self.index_of(connection) else { return false };
-        let is_said = self.connections[index].engine.go_away(true);
+        let is_said = self.connections[index].engine.say_last_word();
         self.mark_unwritten(index);
         is_said
     }
@@ -58,7 +58,7 @@ impl Socket {
         if self
             .connections
             .get_mut(index)
-            .is_some_and(|it| it.peer.is_some() && it.engine.go_away(false))
+            .is_some_and(|it| it.peer.is_some() && it.engine.go_away())
         {
             self.mark_unwritten(index);
         }

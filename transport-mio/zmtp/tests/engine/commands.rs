@@ -313,7 +313,8 @@ fn only_who_understands_it_is_told_that_we_go_away() {
     ] {
         for (is_last, body) in [(false, &b""[..]), (true, b"\x01")] {
             let mut engine = ready(&config(Router), &handshake);
-            assert_eq!(engine.go_away(is_last), is_told);
+            let told = if is_last { engine.say_last_word() } else { engine.go_away() };
+            assert_eq!(told, is_told);
             let expected = if is_told { command("GOAWAY", body) } else { vec![] };
             assert_eq!(output(&mut engine), expected);
         }
@@ -324,11 +325,11 @@ fn only_who_understands_it_is_told_that_we_go_away() {
 fn the_last_word_is_behind_all_messages() {
     let mut engine = ready(&config(Router), &knowing("DEALER"));
     engine.send([Bytes::from("answer")]);
-    assert!(!engine.go_away(true), "something waits to be written");
-    assert!(engine.go_away(false), "this need not wait for it");
+    assert!(!engine.say_last_word(), "something waits to be written");
+    assert!(engine.go_away(), "this need not wait for it");
     let expected = [command("GOAWAY", b""), frame(0, b"answer")].concat();
     assert_eq!(output(&mut engine), expected);
-    assert!(engine.go_away(true));
+    assert!(engine.say_last_word());
     assert_eq!(output(&mut engine), command("GOAWAY", b"\x01"));
 }
 
