@@ -198,7 +198,7 @@ impl Session {
                 self.unread_answers -= 1;
                 self.buffered_bytes -= size;
             }
-            None => call.noticed = false,
+            None => call.readable_notified = false,
         }
         if answer.as_ref().is_some_and(Answer::is_last) {
             self.close(id.0);

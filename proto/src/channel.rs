@@ -36,27 +36,30 @@ const SMALL: usize = 64 << 10;
 
 #[derive(Debug)]
 pub(crate) struct Channel {
-    /// Where it is; a call that is open to any peer is nowhere at first.
+    /// Whom it is open with; a call to any peer has none at first.
     pub(crate) peer: Option<PeerId>,
+    /// The identities behind which the other side is.
     pub(crate) envelope: Envelope,
+    /// What may follow.
     pub(crate) phase: Phase,
+    /// When to beat, and when the other side has been silent for too long.
     pub(crate) heartbeat: Heartbeat,
-    /// Decided by the first event received.
+    /// How the other side speaks, decided by the first event received.
     pub(crate) dialect: Option<Dialect>,
     /// A beat waits to be sent.
-    pub(crate) beat: bool,
+    pub(crate) heartbeat_pending: bool,
     /// The channel stands in the queue of those that have something to send.
-    pub(crate) queued: bool,
+    pub(crate) ready: bool,
     /// The channel stands among those that wait for their congested route.
-    pub(crate) held: bool,
-    /// It has beaten while its route was congested: once is enough.
-    pub(crate) has_beaten_held: bool,
-    /// Which kinds of notices are on their way, and whether it is known at all: bits of `session/notices.rs`.
+    pub(crate) congested: bool,
+    /// The channel has beaten while its route was congested: once is enough.
+    pub(crate) has_beaten_congested: bool,
+    /// Which kinds of notices are on their way, and whether the channel is known at all: bits of `session/notices.rs`.
     pub(crate) notices: u8,
-    /// Bytes of answers that wait here to be sent,
-    pub(crate) unsent: usize,
-    /// and how many those are.
-    pub(crate) unsent_count: u32,
+    /// How many bytes of answers wait here to be sent.
+    pub(crate) unsent_bytes: usize,
+    /// How many answers wait here to be sent.
+    pub(crate) unsent_answers: u32,
     /// Where the channel stands in the timer wheel, if anything is due.
     pub(crate) timer: Option<TimerEntry>,
     /// Which side of it we are, and what that side keeps.
@@ -65,7 +68,9 @@ pub(crate) struct Channel {
 
 #[derive(Debug)]
 pub(crate) enum Role {
+    /// We have opened the channel.
     Client(CallState),
+    /// The peer has opened the channel.
     Server(RequestState),
 }
 
@@ -76,18 +81,19 @@ pub(crate) struct CallState {
     pub(crate) own: OwnId,
     /// The peer was chosen among those that are up, and counts this call.
     pub(crate) assigned: bool,
-    /// Encoded when the call was opened, and kept as long as it may come back.
+    /// The request, encoded when the call was opened, and kept as long as it may come back.
     pub(crate) request: Option<Payload>,
-    /// It was transmitted.
+    /// The request was transmitted.
     pub(crate) is_sent: bool,
-    /// How often it was transmitted.
+    /// How often the request was transmitted.
     pub(crate) attempts: u32,
-    /// Something was heard of it since.
+    /// Something was heard of the call since its request was transmitted.
     pub(crate) is_heard: bool,
-    /// How often it came back because the server is stopping.
+    /// How often the request came back because the server is stopping.
     pub(crate) refusals: u32,
-    /// When it is to be sent again after it came back, if not at once.
+    /// When the request is to be sent again after it came back, if not at once.
     pub(crate) retry: Option<Instant>,
+    /// How many answers the server may have on their way, and when it is granted more.
     pub(crate) window: Window,
     /// The server has said that nothing drops what it sends ahead.
     pub(crate) is_lossless: bool,
@@ -95,10 +101,11 @@ pub(crate) struct CallState {
     pub(crate) grant: u32,
     /// A beat was sent.
     pub(crate) has_beaten: bool,
+    /// Answers that were not read yet.
     pub(crate) inbox: Inbox,
     /// The reader was told that there is something to read.
-    pub(crate) noticed: bool,
-    /// Until when the first answer must come.
+    pub(crate) readable_notified: bool,
+    /// Until when the first answer must come, and how long that was from the beginning.
     pub(crate) timeout: Option<(Instant, Duration)>,
 }
 
@@ -107,30 +114,32 @@ pub(crate) struct CallState {
 pub(crate) struct RequestState {
     /// The id of the request, as its sender encoded it.
     pub(crate) id: MessageId,
+    /// What is called.
     pub(crate) method: ByteString,
-    /// Until they are taken out.
+    /// The arguments, until they are taken out.
     pub(crate) args: Option<Args>,
     /// How many bytes of the request are kept here.
-    pub(crate) held: usize,
-    /// Its parts share the memory of the chunk that brought them.
+    pub(crate) retained_bytes: usize,
+    /// The parts of the request share the memory of the chunk that brought them.
     pub(crate) is_shared: bool,
-    /// The application has taken it up.
+    /// The application has begun to answer.
     pub(crate) is_running: bool,
     /// The header keys of the request.
     pub(crate) context: Context,
     /// The header keys of the answers.
     pub(crate) reply_context: Context,
+    /// How many more answers the caller has asked for.
     pub(crate) credit: Credit,
     /// The caller was sent an item.
     pub(crate) has_begun: bool,
-    /// Accepted, paid for with credit, not transmitted.
+    /// Items that were accepted and paid for with credit, but not transmitted.
     pub(crate) items: VecDeque<Args>,
-    /// The last event, once it is known; waits for credit.
+    /// The last event, once it is known; it waits for credit.
     pub(crate) ending: Option<Ending>,
-    /// An item was turned away; tell when there is room.
-    pub(crate) wants_room: bool,
+    /// An item was turned away: its producer is told when there is room.
+    pub(crate) writable_wanted: bool,
     /// Since when the channel has waited for credit, or when its caller beat meanwhile.
-    pub(crate) stalled: Option<Instant>,
+    pub(crate) blocked_since: Option<Instant>,
 }
 
 /// The last event of a channel, from the server.
@@ -163,7 +172,9 @@ impl Ending {
 /// Answers that were not read yet. Most calls never have more than one, which costs no allocation.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
+    /// The next one to be read.
     first: Option<Answer>,
+    /// Those that follow it.
     rest: VecDeque<Answer>,
 }
 
@@ -210,10 +221,10 @@ impl Inbox {
 }
 
 impl Channel {
-    /// It does not wait for a congested route any more. Its place among those that do is left behind.
-    pub(crate) fn stop_holding(&mut self) {
-        self.held = false;
-        self.has_beaten_held = false;
+    /// It does not wait for a congested route any more. Its key among those that do is left behind.
+    pub(crate) fn leave_congestion(&mut self) {
+        self.congested = false;
+        self.has_beaten_congested = false;
     }
 
     /// How the other side speaks, as far as it is known.
@@ -222,7 +233,7 @@ impl Channel {
     }
 
     pub(crate) fn has_output(&self) -> bool {
-        self.beat
+        self.heartbeat_pending
             || match &self.role {
                 Role::Client(call) => call.has_request() || call.grant > 0,
                 Role::Server(request) => request.has_output(),
@@ -230,10 +241,10 @@ impl Channel {
     }
 
     /// Payload bytes that wait here for their consumer.
-    pub(crate) fn held_bytes(&self) -> usize {
+    pub(crate) fn retained_bytes(&self) -> usize {
         match &self.role {
             Role::Client(call) => call.inbox.size(),
-            Role::Server(request) => request.held,
+            Role::Server(request) => request.retained_bytes,
         }
     }
 
@@ -244,9 +255,9 @@ impl Channel {
                 (Some((timeout, _)), Some(retry)) => Some(*timeout.min(retry)),
                 (timeout, retry) => timeout.map(|(at, _)| at).or(*retry),
             },
-            Role::Server(request) => {
-                request.stalled.and_then(|since| since.checked_add(self.longest_stall(config)?))
-            }
+            Role::Server(request) => request
+                .blocked_since
+                .and_then(|since| since.checked_add(self.longest_stall(config)?)),
         };
         match (own, self.heartbeat.deadline(config.interval())) {
             (Some(own), Some(beat)) => Some(own.min(beat)),
@@ -264,7 +275,7 @@ impl Channel {
                 })
             }
             Role::Server(request) => {
-                let (since, after) = (request.stalled?, self.longest_stall(config)?);
+                let (since, after) = (request.blocked_since?, self.longest_stall(config)?);
                 let over = since.checked_add(after).is_some_and(|end| end <= now);
                 over.then_some(Loss::Stalled { after })
             }

@@ -91,9 +91,9 @@ impl<'a> Request<'a> {
         let Role::Server(request) = &mut channel.role else { return Args::NIL };
         let Some(args) = request.args.take() else { return Args::NIL };
         let freed = args.as_bytes().len();
-        request.held -= freed;
+        request.retained_bytes -= freed;
         if let Some(account) = account {
-            account.requested -= freed;
+            account.requested_bytes -= freed;
         }
         self.session.buffered_bytes -= freed;
         args
@@ -162,8 +162,8 @@ impl<'a> Request<'a> {
         let weight = channel::weight(&item);
         request.items.push_back(item);
         channel.phase = Phase::Streaming;
-        channel.unsent += weight;
-        channel.unsent_count += 1;
+        channel.unsent_bytes += weight;
+        channel.unsent_answers += 1;
         session.unsent_bytes += weight;
         if account.is_some_and(|account| account.add_unsent(weight, limits)) {
             session.crowded.push(number);
@@ -222,9 +222,9 @@ impl<'a> Request<'a> {
         let weight = ending.weight();
         if let Role::Server(request) = &mut channel.role {
             request.ending = Some(ending);
-            request.wants_room = false;
-            if request.credit.is_empty() && request.stalled.is_none() {
-                request.stalled = session.now;
+            request.writable_wanted = false;
+            if request.credit.is_empty() && request.blocked_since.is_none() {
+                request.blocked_since = session.now;
             }
         }
         session.add_unsent(id.0, weight);
@@ -254,9 +254,9 @@ impl Session {
         let Some(Channel { role: Role::Server(request), .. }) = self.store.get_mut(id.0) else {
             return;
         };
-        request.wants_room = true;
-        if request.credit.is_empty() && request.stalled.is_none() {
-            request.stalled = self.now;
+        request.writable_wanted = true;
+        if request.credit.is_empty() && request.blocked_since.is_none() {
+            request.blocked_since = self.now;
             self.reschedule(id.0);
         }
     }
@@ -264,7 +264,7 @@ impl Session {
 
 /// Where much waits for a peer already, one item of each stream does: when it has left, there is room again.
 fn is_full(request: &RequestState, account: Option<&Account>, limits: &Limits) -> bool {
-    account.is_some_and(|account| account.unsent > limits.peer_bytes / 2)
+    account.is_some_and(|account| account.unsent_bytes > limits.peer_bytes / 2)
         && !request.items.is_empty()
 }
 

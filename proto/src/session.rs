@@ -37,7 +37,7 @@ use crate::{
 };
 pub(crate) use accounts::Account;
 use notices::Misbehaviours;
-use outbound::{Held, Loose};
+use outbound::{CongestedChannels, Loose};
 pub use output::Output;
 use peer_events::Disconnected;
 use peers::Peers;
@@ -95,6 +95,7 @@ pub enum Notice {
 /// [`Limits`].
 #[derive(Debug)]
 pub struct Session {
+    /// What was chosen for the session.
     pub(crate) config: Config,
     /// The latest time seen, less what was slept through.
     pub(crate) now: Option<Instant>,
@@ -102,7 +103,9 @@ pub struct Session {
     pub(crate) slept: Duration,
     /// How much later than it was due something may be done; what is later was slept through.
     lateness: Duration,
+    /// All channels.
     pub(crate) store: Store,
+    /// How many bytes of requests and answers wait for the application.
     pub(crate) buffered_bytes: usize,
     /// How many bytes of answers wait to be sent.
     pub(crate) unsent_bytes: usize,
@@ -114,12 +117,14 @@ pub struct Session {
     pub(crate) unread_answers: usize,
     /// By how many bytes the windows of all calls have grown.
     pub(crate) grown_bytes: usize,
+    /// Makes events.
     writer: Writer,
+    /// When something is due on which channel.
     timers: TimerWheel,
     /// Channels with something to send, each at most once.
     ready: VecDeque<ChannelKey>,
     /// Routes that are congested, and the channels whose answers wait for that to end.
-    congested: HashMap<Route, Held, FixedState>,
+    congested: HashMap<Route, CongestedChannels, FixedState>,
     /// The peers that are up, where peers have names.
     peers: Peers,
     /// Calls to any peer that no peer could take yet.
@@ -128,12 +133,15 @@ pub struct Session {
     disconnected: Vec<Disconnected>,
     /// Events that belong to no channel.
     loose: VecDeque<Loose>,
+    /// Notices that nobody has looked at yet.
     notices: VecDeque<Notice>,
-    misbehaviours: Misbehaviours,
-    /// How many of them are about channels that are gone.
+    /// How many of these notices are about channels that are gone.
     stale_notices: usize,
+    /// What peers did wrong that nobody was told of yet.
+    misbehaviours: Misbehaviours,
     /// Accounts of peers that may not keep up with their answers.
     pub(crate) crowded: Vec<u32>,
+    /// Requests are turned down from now on.
     stopping: bool,
 }
 
@@ -218,7 +226,7 @@ impl Session {
             grant: 0,
             has_beaten: false,
             inbox: Inbox::default(),
-            noticed: false,
+            readable_notified: false,
             timeout,
         };
         let at = self.store.insert(Channel {
@@ -227,13 +235,13 @@ impl Session {
             phase: Phase::Asked,
             heartbeat: Heartbeat::idle(),
             dialect: None,
-            beat: false,
-            queued: false,
-            held: false,
-            has_beaten_held: false,
+            heartbeat_pending: false,
+            ready: false,
+            congested: false,
+            has_beaten_congested: false,
             notices: 0,
-            unsent: 0,
-            unsent_count: 0,
+            unsent_bytes: 0,
+            unsent_answers: 0,
             timer: None,
             role: Role::Client(call),
         });
@@ -320,8 +328,8 @@ impl Session {
         let Some(channel) = self.store.get_mut(at) else { return };
         channel.phase = Phase::Ended;
         channel.heartbeat = Heartbeat::idle();
-        channel.beat = false;
-        channel.stop_holding();
+        channel.heartbeat_pending = false;
+        channel.leave_congestion();
         if let Role::Client(call) = &mut channel.role {
             call.request = None;
             call.grant = 0;
@@ -342,8 +350,8 @@ impl Session {
         self.timers.remove(at, &mut self.store);
         if let Some((channel, account)) = self.store.remove(at) {
             self.forget_notices(&channel);
-            self.buffered_bytes -= channel.held_bytes();
-            self.unsent_bytes -= channel.unsent;
+            self.buffered_bytes -= channel.retained_bytes();
+            self.unsent_bytes -= channel.unsent_bytes;
             match channel.role {
                 Role::Client(mut call) => {
                     self.grown_bytes -= call.window.close();
@@ -365,13 +373,13 @@ impl Session {
     /// Puts a channel among those that have something to send.
     pub(crate) fn enqueue(&mut self, at: ChannelKey) {
         if let Some(channel) = self.store.get_mut(at)
-            && !channel.queued
+            && !channel.ready
             && channel.has_output()
         {
-            channel.queued = true;
+            channel.ready = true;
             self.ready.push_back(at);
         }
-        // Channels that were closed while nothing could be sent leave their places behind.
+        // Channels that were closed while nothing could be sent leave their keys behind.
         if self.ready.len() > 2 * self.store.len() + 64 {
             self.ready.retain(|at| self.store.get(*at).is_some());
         }

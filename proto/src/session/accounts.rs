@@ -19,26 +19,28 @@ const FEW: u32 = 2;
 /// One peer, or where peers have no names, one route.
 #[derive(Debug)]
 pub(crate) struct Account {
+    /// Whose it is.
     peer: PeerId,
+    /// The first identity of the route, where peers have no names.
     identity: Option<Bytes>,
-    /// The slots of its channels.
+    /// The slots of the peer's channels.
     pub(crate) slots: Vec<u32>,
-    /// How many of them are requests.
+    /// How many of these channels are requests.
     pub(crate) requests: usize,
-    /// The longest time that it has let pass before a first beat, once it has beaten.
+    /// The longest time that the peer has let pass before a first beat, once it has beaten.
     pub(crate) rhythm: Option<Duration>,
-    /// Forgotten with its last channel.
+    /// The peer is gone: the account is forgotten with its last channel.
     pub(crate) is_gone: bool,
-    /// Stands among those that are looked at by who bounds memory.
+    /// The account stands among those that are looked at by whoever bounds memory.
     pub(crate) is_crowded: bool,
-    /// How many of its requests are being answered.
+    /// How many of the peer's requests are being answered.
     pub(crate) running: u32,
-    /// Bytes of requests that wait to be taken.
-    pub(crate) requested: usize,
-    /// Bytes of answers that wait to be sent,
-    pub(crate) unsent: usize,
-    /// and how many answers those are.
-    pub(crate) unsent_count: u32,
+    /// How many bytes of requests wait to be taken.
+    pub(crate) requested_bytes: usize,
+    /// How many bytes of answers wait to be sent.
+    pub(crate) unsent_bytes: usize,
+    /// How many answers wait to be sent.
+    pub(crate) unsent_answers: u32,
     /// Requests that are not run before answers have left.
     pub(crate) postponed: VecDeque<ChannelKey>,
 }
@@ -54,9 +56,9 @@ impl Account {
             is_gone: false,
             is_crowded: false,
             running: 0,
-            requested: 0,
-            unsent: 0,
-            unsent_count: 0,
+            requested_bytes: 0,
+            unsent_bytes: 0,
+            unsent_answers: 0,
             postponed: VecDeque::new(),
         }
     }
@@ -66,42 +68,42 @@ impl Account {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.requested.saturating_add(self.unsent)
+        self.requested_bytes.saturating_add(self.unsent_bytes)
     }
 
     /// One more answer waits. True when the peer has become one that may not keep up.
     #[inline]
     pub(crate) fn add_unsent(&mut self, weight: usize, limits: &Limits) -> bool {
-        self.unsent += weight;
-        self.unsent_count += 1;
+        self.unsent_bytes += weight;
+        self.unsent_answers += 1;
         self.is_over(limits) && !std::mem::replace(&mut self.is_crowded, true)
     }
 
     /// An answer has left. True when requests have waited for that.
     #[inline]
     pub(crate) fn remove_unsent(&mut self, weight: usize) -> bool {
-        self.unsent -= weight;
-        self.unsent_count -= 1;
+        self.unsent_bytes -= weight;
+        self.unsent_answers -= 1;
         !self.postponed.is_empty()
     }
 
     /// Whether one more request may be run. As long as its answers pile up, a few are at a time; when half of what may
     /// wait does, none.
     pub(crate) fn may_run(&self, limits: &Limits) -> bool {
-        !self.is_tight(limits) || self.unsent <= limits.peer_bytes / 2 && self.running < FEW
+        !self.is_tight(limits) || self.unsent_bytes <= limits.peer_bytes / 2 && self.running < FEW
     }
 
     /// Whether answers pile up.
     pub(crate) fn is_tight(&self, limits: &Limits) -> bool {
-        self.unsent > limits.peer_bytes / 8
+        self.unsent_bytes > limits.peer_bytes / 8
     }
 
     /// Whether a peer that reads nothing has to go: more answers wait for it than may, or requests wait for that. One
     /// answer alone may be of any size.
     #[inline]
     pub(crate) fn is_over(&self, limits: &Limits) -> bool {
-        self.unsent > limits.peer_bytes / 2
+        self.unsent_bytes > limits.peer_bytes / 2
             && (!self.postponed.is_empty()
-                || self.unsent > limits.peer_bytes && self.unsent_count > 1)
+                || self.unsent_bytes > limits.peer_bytes && self.unsent_answers > 1)
     }
 }

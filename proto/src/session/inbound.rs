@@ -155,8 +155,8 @@ impl Session {
         let id = header.message_id.ok_or(Malformed::NoMessageId)?;
         let dialect = Dialect::of(header.version);
         let parts = envelope.size() + header.context.size() + id.size();
-        let held = parts + name.len() + args.as_bytes().len();
-        if let Err(refused) = self.admit(from, &envelope, held) {
+        let retained_bytes = parts + name.len() + args.as_bytes().len();
+        if let Err(refused) = self.admit(from, &envelope, retained_bytes) {
             let failure = match refused {
                 None => stopping(),
                 Some(ref reason) => {
@@ -166,13 +166,13 @@ impl Session {
             self.refuse(from, envelope, id, dialect, failure, refused.is_none());
             return refused.map_or(Ok(()), Err);
         }
-        self.buffered_bytes += held;
+        self.buffered_bytes += retained_bytes;
         self.shared_requests += usize::from(is_shared);
         let request = RequestState {
             id,
             method: name,
             args: Some(args),
-            held,
+            retained_bytes,
             is_shared,
             is_running: false,
             context: header.context,
@@ -181,8 +181,8 @@ impl Session {
             has_begun: false,
             items: std::collections::VecDeque::new(),
             ending: None,
-            wants_room: false,
-            stalled: None,
+            writable_wanted: false,
+            blocked_since: None,
         };
         let patience = self.patience(from, &envelope);
         let mode = if dialect.version_1 { HeartbeatMode::Passive } else { HeartbeatMode::Active };
@@ -192,13 +192,13 @@ impl Session {
             phase: Phase::Asked,
             heartbeat: self.heartbeat(now, mode, patience),
             dialect: Some(dialect),
-            beat: false,
-            queued: false,
-            held: false,
-            has_beaten_held: false,
+            heartbeat_pending: false,
+            ready: false,
+            congested: false,
+            has_beaten_congested: false,
             notices: REQUESTED,
-            unsent: 0,
-            unsent_count: 0,
+            unsent_bytes: 0,
+            unsent_answers: 0,
             timer: None,
             role: Role::Server(request),
         });
@@ -229,7 +229,7 @@ impl Session {
         let limits = &self.config.limits;
         let account = self.store.account_of(from, envelope);
         let (of_peer, requested) =
-            account.map_or((0, 0), |account| (account.requests, account.requested));
+            account.map_or((0, 0), |account| (account.requests, account.requested_bytes));
         if self.stopping {
             Err(None)
         } else if self.store.len() >= limits.channels {
@@ -289,7 +289,7 @@ impl Session {
             call.forget_request(kind == Kind::Heartbeat);
         }
         if kind == Kind::Heartbeat && channel.heartbeat.heard_beat(now, self.config.interval()) {
-            channel.beat = true;
+            channel.heartbeat_pending = true;
             self.enqueue(at);
             self.reschedule(at);
             return Ok(());
@@ -345,7 +345,8 @@ impl Session {
         self.unread_answers += 1;
         call.inbox.push(answer);
         self.buffered_bytes += size;
-        if !std::mem::replace(&mut call.noticed, true) && channel.notices & READABLE == 0 {
+        if !std::mem::replace(&mut call.readable_notified, true) && channel.notices & READABLE == 0
+        {
             channel.notices |= READABLE;
             self.notices.push_back(Notice::Readable(CallId(at)));
         }
@@ -362,21 +363,21 @@ impl Session {
         let beat = kind == Kind::Heartbeat;
         let was_counting = channel.heartbeat.counts_silence();
         if beat && channel.heartbeat.heard_beat(now, self.config.interval()) {
-            channel.beat = true;
+            channel.heartbeat_pending = true;
         }
         let rhythm = channel.heartbeat.rhythm();
         let is_first = !was_counting && channel.heartbeat.counts_silence();
         let grants = kind == Kind::More || beat && channel.dialect().grants_in_beats;
         let Role::Server(request) = &mut channel.role else { return };
-        if beat && request.stalled.is_some() {
-            request.stalled = Some(now);
+        if beat && request.blocked_since.is_some() {
+            request.blocked_since = Some(now);
         }
         let more = if grants { compat::granted(args) } else { 0 };
         if more > 0 {
             request.credit.grant(more);
-            request.stalled = None;
-            if request.wants_room && request.has_room(&self.config.limits) {
-                request.wants_room = false;
+            request.blocked_since = None;
+            if request.writable_wanted && request.has_room(&self.config.limits) {
+                request.writable_wanted = false;
                 self.tell_writable(at);
             }
         }

@@ -33,8 +33,8 @@ impl Session {
     fn check_sums(&self, channels: &[(ChannelKey, &Channel)]) {
         let sum = |of: &dyn Fn(&Channel) -> usize| channels.iter().map(|(_, it)| of(it)).sum();
         let sums: [(&str, usize, usize); 6] = [
-            ("buffered_bytes", self.buffered_bytes, sum(&Channel::held_bytes)),
-            ("unsent_bytes", self.unsent_bytes, sum(&|it| it.unsent)),
+            ("buffered_bytes", self.buffered_bytes, sum(&Channel::retained_bytes)),
+            ("unsent_bytes", self.unsent_bytes, sum(&|it| it.unsent_bytes)),
             (
                 "shared_requests",
                 self.shared_requests,
@@ -75,23 +75,26 @@ impl Session {
         let ready = places(&self.ready);
         let unassigned = places(&self.unassigned);
         let mut waiting = HashMap::<ChannelKey, Vec<&Route>, FixedState>::default();
-        for (route, held) in &self.congested {
-            for at in &held.0 {
+        for (route, channels) in &self.congested {
+            for at in &channels.0 {
                 waiting.entry(*at).or_default().push(route);
             }
         }
         for (at, channel) in channels {
-            let queued = ready.get(at).copied().unwrap_or_default();
-            assert_eq!(queued, usize::from(channel.queued), "{at:?} in the queue: {channel:?}");
+            let count = ready.get(at).copied().unwrap_or_default();
+            assert_eq!(count, usize::from(channel.ready), "{at:?} in the queue: {channel:?}");
             let routes = waiting.get(at).map_or(&[][..], Vec::as_slice);
             let own = channel.peer.map(|peer| Route::of(peer, &channel.envelope));
-            if channel.held {
+            if channel.congested {
                 let is_found = own.is_some_and(|own| routes.contains(&&own));
                 assert!(is_found, "{at:?} waits for nothing: {channel:?}");
             } else {
-                assert!(!channel.has_beaten_held, "{at:?} has beaten while it waited: {channel:?}");
+                assert!(
+                    !channel.has_beaten_congested,
+                    "{at:?} has beaten while it waited: {channel:?}"
+                );
             }
-            let is_found = channel.queued || channel.held || unassigned.contains_key(at);
+            let is_found = channel.ready || channel.congested || unassigned.contains_key(at);
             assert!(is_found || !channel.has_output(), "{at:?} is never sent: {channel:?}");
         }
     }
@@ -169,8 +172,8 @@ impl Session {
         assert!(self.loose_bytes <= outbound::MOST_LOOSE_BYTES, "{} bytes", self.loose_bytes);
         for (_, account) in self.store.numbered_accounts() {
             assert!(account.requests <= limits.channels_per_peer, "{account:?}");
-            let may = account.requested <= limits.peer_bytes || account.requests == 1;
-            assert!(may || account.requested <= limits.total_bytes, "{account:?}");
+            let may = account.requested_bytes <= limits.peer_bytes || account.requests == 1;
+            assert!(may || account.requested_bytes <= limits.total_bytes, "{account:?}");
         }
         for (at, channel) in channels {
             match &channel.role {
@@ -214,9 +217,13 @@ fn check_channel(at: ChannelKey, channel: &Channel) {
 }
 
 fn check_call(at: ChannelKey, channel: &Channel, call: &CallState) {
-    assert_eq!((channel.unsent, channel.unsent_count), (0, 0), "{at:?} is a call: {channel:?}");
+    assert_eq!(
+        (channel.unsent_bytes, channel.unsent_answers),
+        (0, 0),
+        "{at:?} is a call: {channel:?}"
+    );
     assert!(call.is_sent || !call.has_beaten, "{at:?} has beaten before its request left");
-    let is_told = call.noticed || channel.phase == Phase::Ended;
+    let is_told = call.readable_notified || channel.phase == Phase::Ended;
     assert!(is_told || call.inbox.is_empty(), "nobody knows of answers: {channel:?}");
     if channel.phase == Phase::Ended {
         assert!(!channel.has_output(), "{at:?} has ended, and has something to send: {channel:?}");
@@ -229,13 +236,13 @@ fn check_call(at: ChannelKey, channel: &Channel, call: &CallState) {
 fn check_request(at: ChannelKey, channel: &Channel, request: &RequestState) {
     let items: usize = request.items.iter().map(channel::weight).sum();
     let ending = request.ending.as_ref().map_or(0, channel::Ending::weight);
-    assert_eq!(channel.unsent, items + ending, "{at:?} counts its answers: {channel:?}");
+    assert_eq!(channel.unsent_bytes, items + ending, "{at:?} counts its answers: {channel:?}");
     let count = request.items.len() + usize::from(request.ending.is_some());
-    assert_eq!(channel.unsent_count as usize, count, "{at:?} counts its answers: {channel:?}");
+    assert_eq!(channel.unsent_answers as usize, count, "{at:?} counts its answers: {channel:?}");
     let args = request.args.as_ref().map_or(0, |args| args.as_bytes().len());
     let parts = channel.envelope.size() + request.context.size() + request.id.size();
     let kept = parts + request.method.len() + args;
-    assert_eq!(request.held, kept, "{at:?} counts what it keeps: {channel:?}");
+    assert_eq!(request.retained_bytes, kept, "{at:?} counts what it keeps: {channel:?}");
     assert_eq!(request.ending.is_some(), channel.phase == Phase::Ended, "{at:?}: {channel:?}");
     assert!(request.items.is_empty() || channel.phase != Phase::Asked, "{at:?}: {channel:?}");
 }

@@ -57,7 +57,7 @@ impl Session {
             let Some(account) = store.account_mut(*number) else { return false };
             // The number may be another peer's by now.
             if account.is_crowded && account.is_over(&config.limits) {
-                routes.push((account.route(), account.unsent));
+                routes.push((account.route(), account.unsent_bytes));
                 return true;
             }
             account.is_crowded = false;
@@ -91,8 +91,8 @@ impl Session {
     /// One more answer waits to be sent.
     pub(crate) fn add_unsent(&mut self, at: ChannelKey, weight: usize) {
         let Some((channel, number, account)) = self.store.get_with_account(at) else { return };
-        channel.unsent += weight;
-        channel.unsent_count += 1;
+        channel.unsent_bytes += weight;
+        channel.unsent_answers += 1;
         self.unsent_bytes += weight;
         if account.is_some_and(|account| account.add_unsent(weight, &self.config.limits)) {
             self.crowded.push(number);

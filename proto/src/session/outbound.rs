@@ -59,13 +59,13 @@ pub(super) struct Refusal {
 
 /// The channels that wait for a congested route.
 #[derive(Debug, Default)]
-pub(super) struct Held(pub(super) Vec<ChannelKey>);
+pub(super) struct CongestedChannels(pub(super) Vec<ChannelKey>);
 
-impl Held {
+impl CongestedChannels {
     /// Has a channel wait with what it has to send.
-    fn hold(&mut self, at: ChannelKey, channel: &mut Channel) {
+    fn add(&mut self, at: ChannelKey, channel: &mut Channel) {
         channel.detach_unsent();
-        if !std::mem::replace(&mut channel.held, true) {
+        if !std::mem::replace(&mut channel.congested, true) {
             self.0.push(at);
         }
     }
@@ -100,19 +100,23 @@ impl Session {
                 continue;
             }
             let Some(channel) = self.store.get_mut(at) else { continue };
-            let held = match &mut self.congested {
+            let waiting = match &mut self.congested {
                 congested if congested.is_empty() => None,
                 congested => channel
                     .peer
                     .and_then(|peer| congested.get_mut(&Route::of(peer, &channel.envelope))),
             };
-            channel.queued = false;
-            let next = channel.take_output(held.is_some());
-            if let Some(held) = held.filter(|_| channel.has_beaten_held || channel.has_output()) {
-                held.hold(at, channel);
-                // Channels that ended while they were held leave their places behind.
-                if held.0.len() > 2 * self.store.len() + 64 {
-                    held.0.retain(|at| self.store.get(*at).is_some_and(|channel| channel.held));
+            channel.ready = false;
+            let next = channel.take_output(waiting.is_some());
+            if let Some(waiting) =
+                waiting.filter(|_| channel.has_beaten_congested || channel.has_output())
+            {
+                waiting.add(at, channel);
+                // Channels that ended while they waited leave their keys behind.
+                if waiting.0.len() > 2 * self.store.len() + 64 {
+                    waiting
+                        .0
+                        .retain(|at| self.store.get(*at).is_some_and(|channel| channel.congested));
                 }
             }
             if let Some(next) = next
@@ -142,7 +146,7 @@ impl Session {
                 true
             }
             None => {
-                channel.queued = false;
+                channel.ready = false;
                 self.unassigned.push(at);
                 if self.unassigned.len() > 2 * self.store.len() + 64 {
                     self.unassigned.retain(|at| self.store.get(*at).is_some());
@@ -162,8 +166,8 @@ impl Session {
         if let Next::Item(item) = &next {
             // The last answer goes with its channel.
             let weight = channel::weight(item);
-            channel.unsent -= weight;
-            channel.unsent_count -= 1;
+            channel.unsent_bytes -= weight;
+            channel.unsent_answers -= 1;
             self.unsent_bytes -= weight;
             waited_for = account.is_some_and(|account| account.remove_unsent(weight));
         }
@@ -259,11 +263,11 @@ impl Session {
         let Some(Channel { role: Role::Server(request), .. }) = self.store.get_mut(at) else {
             return;
         };
-        if request.wants_room
+        if request.writable_wanted
             && request.items.len() <= limits.unsent_items / 2
             && request.has_room(limits)
         {
-            request.wants_room = false;
+            request.writable_wanted = false;
             self.tell_writable(at);
         }
     }
@@ -338,9 +342,9 @@ impl Channel {
         }
     }
 
-    /// The request before anything else; beats before items, so that no backlog delays them. Held back, a
+    /// The request before anything else; beats before items, so that no backlog delays them. On a congested route, a
     /// channel sends nothing that a slow peer could pile up.
-    fn take_output(&mut self, held_back: bool) -> Option<Next> {
+    fn take_output(&mut self, is_congested: bool) -> Option<Next> {
         if let Role::Client(call) = &mut self.role
             && call.has_request()
             && let Some(request) = &call.request
@@ -348,9 +352,9 @@ impl Channel {
             call.is_sent = true;
             return Some(Next::Request(request.clone()));
         }
-        if self.beat && !(held_back && self.has_beaten_held) {
-            self.beat = false;
-            self.has_beaten_held = held_back;
+        if self.heartbeat_pending && !(is_congested && self.has_beaten_congested) {
+            self.heartbeat_pending = false;
+            self.has_beaten_congested = is_congested;
             if let Role::Client(call) = &mut self.role {
                 call.has_beaten = true;
             }
@@ -361,7 +365,7 @@ impl Channel {
                 0 => None,
                 more => Some(Next::Grant(more)),
             },
-            Role::Server(_) if held_back => None,
+            Role::Server(_) if is_congested => None,
             Role::Server(request) => request.take_output(),
         }
     }

@@ -117,13 +117,13 @@ impl Session {
 
     /// Channels that waited for this route go on; false when it was not congested.
     pub(super) fn end_congestion(&mut self, route: &Route) -> bool {
-        let Some(held) = self.congested.remove(route) else { return false };
-        for at in held.0 {
+        let Some(waiting) = self.congested.remove(route) else { return false };
+        for at in waiting.0 {
             if let Some(channel) = self.store.get_mut(at)
                 // Meanwhile its call may have gone to another peer.
                 && channel.peer.is_some_and(|peer| *route == Route::of(peer, &channel.envelope))
             {
-                channel.stop_holding();
+                channel.leave_congestion();
                 self.enqueue(at);
             }
         }

@@ -69,8 +69,8 @@ impl Session {
         let Some(channel) = self.store.get_mut(at) else { return };
         let peer = channel.peer;
         channel.heartbeat = Heartbeat::idle();
-        channel.beat = false;
-        channel.stop_holding();
+        channel.heartbeat_pending = false;
+        channel.leave_congestion();
         channel.dialect = None;
         let Role::Client(call) = &mut channel.role else { return };
         call.is_sent = false;

@@ -286,7 +286,7 @@ impl Store {
         let Some(account) = self.accounts.get_mut(number as usize) else { return };
         if let Role::Server(request) = &entry.channel.role {
             account.requests += 1;
-            account.requested += request.held;
+            account.requested_bytes += request.retained_bytes;
         }
         entry.index_in_peer = u32::try_from(account.slots.len()).unwrap_or(u32::MAX);
         account.slots.push(slot);
@@ -300,9 +300,9 @@ impl Store {
         let Some(account) = self.accounts.get_mut(number as usize) else { return NOBODY };
         if let Role::Server(request) = &entry.channel.role {
             account.requests -= 1;
-            account.requested -= request.held;
-            account.unsent -= entry.channel.unsent;
-            account.unsent_count -= entry.channel.unsent_count;
+            account.requested_bytes -= request.retained_bytes;
+            account.unsent_bytes -= entry.channel.unsent_bytes;
+            account.unsent_answers -= entry.channel.unsent_answers;
             account.running -= u32::from(request.is_running);
         }
         account.slots.swap_remove(index);

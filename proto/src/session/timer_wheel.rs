@@ -271,7 +271,7 @@ impl Session {
                 return self.lose(at, Loss::Silent { after });
             }
             Some(Due::Beat) => {
-                channel.beat = true;
+                channel.heartbeat_pending = true;
                 self.enqueue(at);
             }
             None => {}

@@ -62,16 +62,16 @@ impl Store {
             assert!(is_own, "{entry:?} has the account of {route:?}");
             if let Role::Server(request) = &entry.channel.role {
                 requests += 1;
-                requested += request.held;
-                unsent += entry.channel.unsent;
-                unsent_count += entry.channel.unsent_count;
+                requested += request.retained_bytes;
+                unsent += entry.channel.unsent_bytes;
+                unsent_count += entry.channel.unsent_answers;
                 running += u32::from(request.is_running && request.ending.is_none());
             }
         }
         assert_eq!(account.requests, requests, "requests of {route:?}");
-        assert_eq!(account.requested, requested, "bytes of requests of {route:?}");
-        assert_eq!(account.unsent, unsent, "bytes of answers for {route:?}");
-        assert_eq!(account.unsent_count, unsent_count, "answers for {route:?}");
+        assert_eq!(account.requested_bytes, requested, "bytes of requests of {route:?}");
+        assert_eq!(account.unsent_bytes, unsent, "bytes of answers for {route:?}");
+        assert_eq!(account.unsent_answers, unsent_count, "answers for {route:?}");
         assert_eq!(account.running, running, "requests of {route:?} that are being answered");
     }
 
