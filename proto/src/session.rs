@@ -5,6 +5,7 @@ mod clock;
 mod inbound;
 #[cfg(feature = "invariants")]
 mod invariants;
+mod key_queue;
 mod memory;
 mod notices;
 mod outbound;
@@ -36,8 +37,9 @@ use crate::{
     request::Request,
 };
 pub(crate) use accounts::Account;
+use key_queue::KeyQueue;
 use notices::Misbehaviours;
-use outbound::{CongestedChannels, Loose};
+use outbound::Loose;
 pub use output::Output;
 use peer_events::Disconnected;
 use peers::Peers;
@@ -122,13 +124,13 @@ pub struct Session {
     /// When something is due on which channel.
     timers: TimerWheel,
     /// Channels with something to send, each at most once.
-    ready: VecDeque<ChannelKey>,
+    ready: KeyQueue,
     /// Routes that are congested, and the channels whose answers wait for that to end.
-    congested: HashMap<Route, CongestedChannels, FixedState>,
+    congested: HashMap<Route, KeyQueue, FixedState>,
     /// The peers that are up, where peers have names.
     peers: Peers,
     /// Calls to any peer that no peer could take yet.
-    unassigned: Vec<ChannelKey>,
+    unassigned: KeyQueue,
     /// Calls that will be lost unless their requests come back.
     disconnected: Vec<Disconnected>,
     /// Events that belong to no channel.
@@ -166,10 +168,10 @@ impl Session {
             grown_bytes: 0,
             writer: Writer::new(config.seed),
             timers: TimerWheel::default(),
-            ready: VecDeque::new(),
+            ready: KeyQueue::default(),
             congested: HashMap::with_hasher(FixedState::with_seed(hash_seed)),
             peers: Peers::new(hash_seed),
-            unassigned: Vec::new(),
+            unassigned: KeyQueue::default(),
             disconnected: Vec::new(),
             loose: VecDeque::new(),
             notices: VecDeque::new(),
@@ -377,11 +379,7 @@ impl Session {
             && channel.has_output()
         {
             channel.ready = true;
-            self.ready.push_back(at);
-        }
-        // Channels that were closed while nothing could be sent leave their keys behind.
-        if self.ready.len() > 2 * self.store.len() + 64 {
-            self.ready.retain(|at| self.store.get(*at).is_some());
+            self.ready.push(at, &self.store, |_| true);
         }
     }
 }

@@ -72,11 +72,11 @@ impl Session {
 
     /// Whatever has something to send stands where it is found, once.
     fn check_queues(&self, channels: &[(ChannelKey, &Channel)]) {
-        let ready = places(&self.ready);
-        let unassigned = places(&self.unassigned);
+        let ready = places(self.ready.iter());
+        let unassigned = places(self.unassigned.iter());
         let mut waiting = HashMap::<ChannelKey, Vec<&Route>, FixedState>::default();
         for (route, channels) in &self.congested {
-            for at in &channels.0 {
+            for at in channels.iter() {
                 waiting.entry(*at).or_default().push(route);
             }
         }

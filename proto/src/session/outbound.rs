@@ -57,20 +57,6 @@ pub(super) struct Refusal {
     pub(super) is_returned: bool,
 }
 
-/// The channels that wait for a congested route.
-#[derive(Debug, Default)]
-pub(super) struct CongestedChannels(pub(super) Vec<ChannelKey>);
-
-impl CongestedChannels {
-    /// Has a channel wait with what it has to send.
-    fn add(&mut self, at: ChannelKey, channel: &mut Channel) {
-        channel.detach_unsent();
-        if !std::mem::replace(&mut channel.congested, true) {
-            self.0.push(at);
-        }
-    }
-}
-
 /// Answers below this share memory with others; see [`Args::encode`].
 const SMALL: usize = 4 << 10;
 
@@ -95,7 +81,7 @@ impl Session {
             return Some(self.encode_loose(loose));
         }
         loop {
-            let at = self.ready.pop_front()?;
+            let at = self.ready.pop()?;
             if !self.is_assigned(at) {
                 continue;
             }
@@ -111,12 +97,9 @@ impl Session {
             if let Some(waiting) =
                 waiting.filter(|_| channel.has_beaten_congested || channel.has_output())
             {
-                waiting.add(at, channel);
-                // Channels that ended while they waited leave their keys behind.
-                if waiting.0.len() > 2 * self.store.len() + 64 {
-                    waiting
-                        .0
-                        .retain(|at| self.store.get(*at).is_some_and(|channel| channel.congested));
+                channel.detach_unsent();
+                if !std::mem::replace(&mut channel.congested, true) {
+                    waiting.push(at, &self.store, |channel| channel.congested);
                 }
             }
             if let Some(next) = next
@@ -147,10 +130,7 @@ impl Session {
             }
             None => {
                 channel.ready = false;
-                self.unassigned.push(at);
-                if self.unassigned.len() > 2 * self.store.len() + 64 {
-                    self.unassigned.retain(|at| self.store.get(*at).is_some());
-                }
+                self.unassigned.push(at, &self.store, |_| true);
                 false
             }
         }

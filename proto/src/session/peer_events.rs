@@ -118,7 +118,7 @@ impl Session {
     /// Channels that waited for this route go on; false when it was not congested.
     pub(super) fn end_congestion(&mut self, route: &Route) -> bool {
         let Some(waiting) = self.congested.remove(route) else { return false };
-        for at in waiting.0 {
+        for at in waiting {
             if let Some(channel) = self.store.get_mut(at)
                 // Meanwhile its call may have gone to another peer.
                 && channel.peer.is_some_and(|peer| *route == Route::of(peer, &channel.envelope))
