@@ -133,6 +133,7 @@ fn verdict(endpoint: &str) -> &'static str {
 
 /// The error that a remote method ended with.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RemoteError {
     /// The method that was called.
     pub method: String,

@@ -6,6 +6,7 @@ use std::fmt;
 ///
 /// Made from any error with `?`, or with [`Failure::new`] when the class name matters to callers.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Failure {
     /// The class of the error, such as `ValueError`.
     pub name: String,

@@ -79,6 +79,8 @@ pub use failure::Failure;
 pub use methods::{Callable, Methods};
 pub use request::Request;
 pub use responder::Responder;
+/// What [`Argument::default`] is made of.
+pub use rmpv;
 pub use service::{Argument, Items, Method, Reply, Service, Signature};
 pub use zerorpc_proto::{
     Args, Blocked, CallOptions, Context, DEFAULT_HEARTBEAT, DEFAULT_SLOTS, DEFAULT_TIMEOUT,

@@ -8,7 +8,7 @@ use zerorpc_proto::Args;
 use crate::{
     failure::Failure,
     request::Request,
-    service::{Argument, Method, Reply, Service, Signature},
+    service::{Method, Reply, Service},
 };
 
 /// A service made of closures: each takes decoded arguments and returns a `Result`.
@@ -127,37 +127,8 @@ impl Service for Methods {
     }
 }
 
-impl Method {
-    /// A method of which only the name is known.
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), doc: None, signature: None }
-    }
-
-    /// Sets the documentation.
-    #[must_use]
-    pub fn doc(mut self, doc: impl Into<String>) -> Self {
-        self.doc = Some(doc.into());
-        self
-    }
-
-    /// Names the arguments.
-    #[must_use]
-    pub fn arguments<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        let arguments =
-            names.into_iter().map(|name| Argument { name: name.into(), default: None }).collect();
-        self.signature = Some(Signature { arguments, ..Signature::default() });
-        self
-    }
-}
-
-impl From<&str> for Method {
-    fn from(name: &str) -> Self {
-        Self::new(name)
-    }
-}
-
-/// A closure of up to eight decoded arguments; `A` is the tuple of their types.
-pub trait Callable<A>: Send + Sync + 'static {
+/// A closure of up to eight decoded arguments; `A` is the tuple of their types. Nothing else is.
+pub trait Callable<A>: sealed::Sealed<A> + Send + Sync + 'static {
     /// What it returns.
     type Output;
 
@@ -168,8 +139,18 @@ pub trait Callable<A>: Send + Sync + 'static {
     fn call(&self, request: &Request) -> Self::Output;
 }
 
+mod sealed {
+    /// Nobody else says how arguments are decoded.
+    pub trait Sealed<A> {}
+}
+
 macro_rules! callable {
     ($count:literal $($argument:ident $index:literal)*) => {
+        impl<Func, Out, $($argument,)*> sealed::Sealed<($($argument,)*)> for Func where
+            Func: Fn($($argument),*) -> Result<Out, Failure>
+        {
+        }
+
         impl<Func, Out, $($argument,)*> Callable<($($argument,)*)> for Func
         where
             Func: Fn($($argument),*) -> Result<Out, Failure> + Send + Sync + 'static,

@@ -55,6 +55,7 @@ pub struct Server {
 }
 
 /// How far a server that takes no new calls has come with those that were running.
+// Exhaustive: what else it may come to is incomplete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drained {
     /// All have ended.

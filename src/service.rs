@@ -42,6 +42,7 @@ impl<S: Service + ?Sized> Service for std::sync::Arc<S> {
 }
 
 /// What a method gives back.
+#[non_exhaustive]
 pub enum Reply {
     /// One value: `OK`.
     Value(Args),
@@ -60,6 +61,7 @@ pub type Items = Box<dyn Iterator<Item = Result<Args, Failure>> + Send>;
 
 /// A method as introspection shows it.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Method {
     /// The name under which it is called.
     pub name: String,
@@ -71,6 +73,7 @@ pub struct Method {
 
 /// The arguments of a method.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Signature {
     /// Positional arguments in order.
     pub arguments: Vec<Argument>,
@@ -84,9 +87,85 @@ pub struct Signature {
 
 /// One argument.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Argument {
     /// Its name.
     pub name: String,
     /// The value it has when it is left out.
     pub default: Option<Value>,
+}
+
+impl Method {
+    /// A method of which only the name is known.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), doc: None, signature: None }
+    }
+
+    /// Sets the documentation.
+    #[must_use]
+    pub fn doc(mut self, doc: impl Into<String>) -> Self {
+        self.doc = Some(doc.into());
+        self
+    }
+
+    /// Names the arguments.
+    #[must_use]
+    pub fn arguments<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        self.signature(Signature::new(names.into_iter().map(Argument::new)))
+    }
+
+    /// Sets the signature, for more than [names](Self::arguments).
+    #[must_use]
+    pub fn signature(mut self, signature: Signature) -> Self {
+        self.signature = Some(signature);
+        self
+    }
+}
+
+impl From<&str> for Method {
+    fn from(name: &str) -> Self {
+        Self::new(name)
+    }
+}
+
+impl Signature {
+    /// Positional arguments in order.
+    pub fn new(arguments: impl IntoIterator<Item = Argument>) -> Self {
+        Self { arguments: arguments.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Names the parameter that takes further positional arguments.
+    #[must_use]
+    pub fn varargs(mut self, name: impl Into<String>) -> Self {
+        self.varargs = Some(name.into());
+        self
+    }
+
+    /// Names the parameter that takes keyword arguments.
+    #[must_use]
+    pub fn keywords(mut self, name: impl Into<String>) -> Self {
+        self.keywords = Some(name.into());
+        self
+    }
+
+    /// Sets the arguments that can be given by name only.
+    #[must_use]
+    pub fn keyword_only(mut self, arguments: impl IntoIterator<Item = Argument>) -> Self {
+        self.keyword_only = arguments.into_iter().collect();
+        self
+    }
+}
+
+impl Argument {
+    /// An argument that cannot be left out.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), default: None }
+    }
+
+    /// Sets the value it has when it is left out.
+    #[must_use]
+    pub fn default_value(mut self, value: impl Into<Value>) -> Self {
+        self.default = Some(value.into());
+        self
+    }
 }

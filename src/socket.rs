@@ -198,7 +198,7 @@ impl TransportKind {
         match self {
             #[cfg(feature = "mio")]
             Self::Mio => {
-                let zerorpc_mio::Parts { transport, waiter, waker } =
+                let zerorpc_mio::Parts { transport, waiter, waker, .. } =
                     zerorpc_mio::open(kind, options)?;
                 Ok(Parts {
                     transport: Box::new(transport),
@@ -209,7 +209,7 @@ impl TransportKind {
             }
             #[cfg(feature = "zmq")]
             Self::Zmq => {
-                let zerorpc_zmq::Parts { transport, waiter, waker } =
+                let zerorpc_zmq::Parts { transport, waiter, waker, .. } =
                     zerorpc_zmq::open(kind, options)?;
                 Ok(Parts {
                     transport: Box::new(transport),

@@ -23,6 +23,7 @@ use crate::error::Error;
 /// }
 /// # Ok::<(), zerorpc::Error>(())
 /// ```
+// Exhaustive: the protocol has no third kind of answer, and who takes one has to take the other.
 pub enum Answer {
     /// One value.
     Value(Args),

@@ -64,6 +64,7 @@ pub use waiter::{MioWaiter, MioWaker};
 
 /// A socket, in the parts that different threads need.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Parts {
     /// Moves messages.
     pub transport: MioTransport,

@@ -75,6 +75,7 @@ pub use waiter::{ZmqWaiter, ZmqWaker};
 
 /// What [`open`] gives: one socket, seen from its three sides.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Parts {
     /// Moves messages.
     pub transport: ZmqTransport,

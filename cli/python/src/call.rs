@@ -17,6 +17,7 @@ const BATCH_ITEMS: u64 = 32;
 const BATCH_BYTES: u64 = 1 << 19;
 
 /// What a method gives back, still encoded.
+// Exhaustive: a call ends with a value or is a stream, and who takes one has to take the other.
 #[derive(Debug)]
 pub enum PythonAnswer {
     /// One value.

@@ -27,17 +27,17 @@ fn method(listed: Value) -> Option<Method> {
         Value::Nil => None,
         arguments => Some(signature(arguments)?),
     };
-    Some(Method { name: text(name)?, doc: text(doc), signature })
+    let mut method = Method::new(text(name)?);
+    (method.doc, method.signature) = (text(doc), signature);
+    Some(method)
 }
 
 fn signature(listed: Value) -> Option<Signature> {
     let mut parts = list(listed)?.into_iter();
-    let signature = Signature {
-        arguments: arguments(parts.next()?)?,
-        varargs: text(parts.next()?),
-        keywords: text(parts.next()?),
-        keyword_only: parts.next().map_or(Some(vec![]), arguments)?,
-    };
+    let mut signature = Signature::new(arguments(parts.next()?)?);
+    signature.varargs = text(parts.next()?);
+    signature.keywords = text(parts.next()?);
+    signature.keyword_only = parts.next().map_or(Some(vec![]), arguments)?;
     parts.next().is_none().then_some(signature)
 }
 
@@ -47,7 +47,9 @@ fn arguments(listed: Value) -> Option<Vec<Argument>> {
 
 fn argument(listed: Value) -> Option<Argument> {
     let mut parts = list(listed)?.into_iter();
-    Some(Argument { name: text(parts.next()?)?, default: parts.next() })
+    let mut argument = Argument::new(text(parts.next()?)?);
+    argument.default = parts.next();
+    Some(argument)
 }
 
 /// The failure that a frame carries, and whether a method has raised it: `[name, message, traceback, raised]`.
@@ -125,20 +127,12 @@ mod tests {
         ]));
         let info = ServiceInfo::decode(&body).expect("describes a service");
         assert_eq!(info.name, "time");
-        let signature = Signature {
-            arguments: vec![
-                Argument { name: "a".into(), default: None },
-                Argument { name: "b".into(), default: Some(Value::Nil) },
-            ],
-            varargs: Some("rest".into()),
-            keywords: None,
-            keyword_only: vec![],
-        };
-        let f = Method { name: "f".into(), doc: Some("Does.".into()), signature: Some(signature) };
-        let g = Method { name: "g".into(), doc: None, signature: None };
-        let keyword_only = vec![Argument { name: "c".into(), default: Some(3.into()) }];
-        let signature = Signature { keyword_only, ..Signature::default() };
-        let h = Method { name: "h".into(), doc: None, signature: Some(signature) };
+        let arguments = [Argument::new("a"), Argument::new("b").default_value(Value::Nil)];
+        let signature = Signature::new(arguments).varargs("rest");
+        let f = Method::new("f").doc("Does.").signature(signature);
+        let g = Method::new("g");
+        let signature = Signature::default().keyword_only([Argument::new("c").default_value(3)]);
+        let h = Method::new("h").signature(signature);
         assert_eq!(info.methods, [f, g, h]);
     }
 

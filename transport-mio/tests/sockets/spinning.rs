@@ -25,7 +25,7 @@ struct Echo {
 
 impl Echo {
     fn start(server: Node) -> Self {
-        let Parts { mut transport, mut waiter, waker } = server.parts;
+        let Parts { mut transport, mut waiter, waker, .. } = server.parts;
         let over = Arc::new(AtomicBool::new(false));
         let is_over = Arc::clone(&over);
         let thread = thread::spawn(move || {
@@ -145,7 +145,7 @@ fn the_end_of_the_transport_ends_the_wait() -> Outcome {
     for _ in 0..1000 {
         call(&mut client, called, &Bytes::from_static(b"brisk"));
     }
-    let Parts { transport, mut waiter, waker: _ } = client.parts;
+    let Parts { transport, mut waiter, waker: _, .. } = client.parts;
     let thread = thread::spawn(move || while waiter.wait(None).is_ok() {});
     drop(transport);
     thread.join().expect("no panic");

@@ -20,7 +20,7 @@ use crate::support::{ANY_PORT, Node, Outcome, PATIENCE, hasty, meet, plainly, un
 
 #[test]
 fn a_wake_ends_a_wait_in_another_thread() -> Outcome {
-    let Parts { transport: _transport, mut waiter, waker } =
+    let Parts { transport: _transport, mut waiter, waker, .. } =
         open(Dealer, &SocketOptions::default())?;
     let (woken, was_woken) = mpsc::channel();
     let thread = thread::spawn(move || -> std::io::Result<()> {
@@ -42,7 +42,7 @@ fn a_wake_ends_a_wait_in_another_thread() -> Outcome {
 
 #[test]
 fn the_waiter_outlives_the_transport() -> Outcome {
-    let Parts { transport, mut waiter, waker } = open(Dealer, &SocketOptions::default())?;
+    let Parts { transport, mut waiter, waker, .. } = open(Dealer, &SocketOptions::default())?;
     let (started, has_started) = mpsc::channel();
     let thread = thread::spawn(move || {
         started.send(()).expect("the test listens");
@@ -100,7 +100,7 @@ fn nobody_oversleeps_what_others_have_planned() -> Outcome {
     let mut client = Node::connected(Dealer, &endpoint);
     meet(&mut server, &mut client);
     client.told.clear();
-    let Parts { mut transport, mut waiter, waker: _waker } = client.parts;
+    let Parts { mut transport, mut waiter, waker: _waker, .. } = client.parts;
     let (slept, has_slept) = mpsc::channel();
     let thread = thread::spawn(move || {
         // Once for the loss at most; then for the attempt to connect again, which only the transport knows of.
@@ -223,7 +223,7 @@ fn no_edge_is_lost_between_threads() -> Outcome {
     let (done, is_done) = mpsc::channel();
     let (mut threads, mut sides) = (Vec::new(), Vec::new());
     for (answer, parts) in [(true, server.parts), (false, client.parts)] {
-        let Parts { transport, mut waiter, waker } = parts;
+        let Parts { transport, mut waiter, waker, .. } = parts;
         let transport = Arc::new(Mutex::new(transport));
         let moved = Arc::new(AtomicU32::new(0));
         sides.push((waker, Arc::clone(&transport), answer, Arc::clone(&moved)));

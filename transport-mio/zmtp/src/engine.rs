@@ -281,7 +281,7 @@ impl Engine {
 
     /// Queues a message. It leaves when the handshake is over and those before it have left.
     pub fn send(&mut self, frames: impl IntoIterator<Item = Bytes>) {
-        self.send_message(Outgoing { frames: frames.into_iter().collect(), ..Outgoing::default() });
+        self.send_message(Outgoing::new(frames));
     }
 
     /// Queues a message of `leading` frames and one for the payload, which is not put together.

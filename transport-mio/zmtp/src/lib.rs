@@ -108,6 +108,8 @@ pub use socket::{
     CloseReason, Closed, ConnectionId, LastWords, Origin, ReceivesOnly, Socket, SocketEvent,
 };
 pub use socket_type::SocketType;
+/// What stands in signatures.
+pub use {bytes, smallvec};
 
 use frame::Framing;
 
@@ -116,6 +118,7 @@ pub type Frames = SmallVec<[Bytes; 2]>;
 
 /// A message to be sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Outgoing {
     /// The frames. A message without any is not sent.
     pub frames: Frames,
@@ -126,6 +129,7 @@ pub struct Outgoing {
 }
 
 /// How the engine wants to be fed.
+// Exhaustive: a connection that is not fed as it wants to be stands still.
 #[derive(Debug)]
 pub enum Want<'a> {
     /// Read whatever there is into a buffer that connections share, and pass it to

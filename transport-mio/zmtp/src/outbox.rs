@@ -236,6 +236,11 @@ fn encode(framing: Framing, message: &Outgoing, batch: &mut Batch) {
 }
 
 impl Outgoing {
+    /// A message of these frames.
+    pub fn new(frames: impl IntoIterator<Item = Bytes>) -> Self {
+        Self { frames: frames.into_iter().collect(), ..Self::default() }
+    }
+
     /// Copies what is small: such parts are slices of memory that they share with many others.
     pub(crate) fn detach(&mut self) {
         const SMALL: usize = 4 << 10;

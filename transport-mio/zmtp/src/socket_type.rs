@@ -7,6 +7,7 @@ use zerorpc_proto::SocketKind;
 /// The kind of a peer's socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are ZeroMQ's own")]
+#[non_exhaustive]
 pub enum SocketType {
     Pair,
     Pub,

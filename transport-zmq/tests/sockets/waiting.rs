@@ -18,7 +18,7 @@ use crate::support::{ANY_PORT, Outcome, PATIENCE, connect, message, next, plainl
 
 #[test]
 fn a_wake_ends_a_wait_in_another_thread() -> Outcome {
-    let Parts { transport: _transport, mut waiter, waker } = socket(Dealer);
+    let Parts { transport: _transport, mut waiter, waker, .. } = socket(Dealer);
     let (woken, was_woken) = mpsc::channel();
     let thread = thread::spawn(move || -> std::io::Result<()> {
         for _ in 0..1000 {
@@ -56,7 +56,7 @@ fn a_wait_ends_at_its_timeout() -> Outcome {
 
 #[test]
 fn waiters_outlive_the_transport() -> Outcome {
-    let Parts { transport, mut waiter, waker } = socket(Dealer);
+    let Parts { transport, mut waiter, waker, .. } = socket(Dealer);
     let (started, has_started) = mpsc::channel();
     let threads: Vec<_> = (0..3)
         .map(|_| {
@@ -131,7 +131,7 @@ fn no_edge_is_lost_between_threads() -> Outcome {
     let mut threads = Vec::new();
     let mut wakers = Vec::new();
     for (answer, parts) in [(true, server), (false, client)] {
-        let Parts { transport, waiter, waker } = parts;
+        let Parts { transport, waiter, waker, .. } = parts;
         let transport = Arc::new(Mutex::new(transport));
         let moved = Arc::new(AtomicU32::new(0));
         wakers.push((waker, Arc::clone(&transport), answer, Arc::clone(&moved)));

@@ -38,6 +38,7 @@ impl fmt::Debug for ConnectionId {
 }
 
 /// Which side made a connection.
+// Exhaustive: a connection has two sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// The peer; this side accepted it.

@@ -114,8 +114,8 @@ fn what_has_not_begun_is_taken_back() {
 fn everything_is_taken_back_before_the_handshake_and_after_a_violation() {
     let mut engine = engine(&config(Dealer));
     engine.send([Bytes::from("one")]);
-    let whole =
-        Outgoing { frames: message(&[b"", b"two"]), tail: Bytes::from("tail"), token: None };
+    let mut whole = Outgoing::new(message(&[b"", b"two"]));
+    whole.tail = Bytes::from("tail");
     engine.send_message(whole.clone());
     output(&mut engine);
     feed(&mut engine, b"\0\0").expect_err("no frame has length 0");
