@@ -18,7 +18,7 @@ use std::{
 
 use bytes::Bytes;
 use rmpv::Value;
-use zerorpc_proto::{Event, Limits, Multipart, SocketKind};
+use zerorpc_proto::{Event, Limits, Multipart, transport::SocketKind};
 use zerorpc_zmtp::{Engine, EngineConfig, Violation, ZmtpEvent, ZmtpVersion};
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -38,8 +38,8 @@ use std::{
 };
 
 use zerorpc_proto::{
-    MonitorEvent, Notice, PeerId, PeerMisbehaved, RateLimited, Session, Transport, TransportError,
-    Waiter, Waker,
+    Notice, PeerId, PeerMisbehaved, RateLimited, Session,
+    transport::{MonitorEvent, Transport, TransportError, Waiter, Waker},
 };
 
 use crate::{

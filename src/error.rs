@@ -3,7 +3,8 @@
 use std::{fmt, time::Duration};
 
 use zerorpc_proto::{
-    DecodeError, EncodeError, EndpointError, Loss, OpenError, RemoteFailure, TransportError,
+    DecodeError, EncodeError, Loss, OpenError, RemoteFailure,
+    transport::{EndpointError, TransportError},
 };
 
 /// Why a call failed, or a client or server could not be made.

@@ -84,8 +84,11 @@ pub use rmpv;
 pub use service::{Argument, Items, Method, Reply, Service, Signature};
 pub use zerorpc_proto::{
     Args, Blocked, CallOptions, Context, DEFAULT_HEARTBEAT, DEFAULT_SLOTS, DEFAULT_TIMEOUT,
-    DecodeError, EncodeError, EndpointAction, EndpointError, Handover, HeartbeatMode, IntoArgs,
-    Keepalive, Limits, Loss, MonitorEvent, SocketOptions, TransportError,
+    DecodeError, EncodeError, HeartbeatMode, IntoArgs, Limits, Loss,
+    transport::{
+        EndpointAction, EndpointError, Handover, Keepalive, MonitorEvent, SocketOptions,
+        TransportError,
+    },
 };
 
 #[cfg(any(feature = "mio", feature = "zmq"))]

@@ -1,6 +1,6 @@
 //! SocketConfig of a socket that is at work.
 
-use zerorpc_proto::{EndpointError, Transport};
+use zerorpc_proto::transport::{EndpointError, Transport};
 
 use crate::{
     driver::{Closed, Driver},

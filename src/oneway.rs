@@ -6,7 +6,7 @@ mod thread;
 
 use std::sync::Arc;
 
-use zerorpc_proto::{Context, IntoArgs, SocketKind};
+use zerorpc_proto::{Context, IntoArgs, transport::SocketKind};
 
 use crate::{error::Error, link_control::LinkControl, service::Service, socket::SocketConfig};
 use receiver::OneWayReceiver;

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::mpsc::Sender};
 
-use zerorpc_proto::{
+use zerorpc_proto::transport::{
     EndpointError, MonitorEvent, SocketKind, SocketOptions, Transport, TransportError, Waiter,
     Waker,
 };

@@ -3,7 +3,7 @@
 use std::{io::IoSlice, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use zerorpc_proto::{Payload, SocketKind};
+use zerorpc_proto::{Payload, transport::SocketKind};
 use zerorpc_zmtp::{Engine, EngineConfig, Violation, Want, ZmtpEvent};
 
 use crate::{Error, Meter, Side};

@@ -100,40 +100,38 @@ mod call;
 mod channel;
 mod compat;
 mod config;
-mod endpoint;
 mod error;
 mod event;
 mod id;
 mod limits;
 mod msgpack;
 mod multipart;
+mod oneway;
 mod options;
 mod peer;
-mod plain;
+mod peer_event;
 mod rate;
 mod request;
 mod session;
-mod transport;
+pub mod transport;
 
 pub use args::{Args, IntoArgs};
 pub use call::{Answer, Call, Loss};
 pub use compat::RemoteFailure;
 pub use config::{Config, DEFAULT_HEARTBEAT, HeartbeatMode};
-pub use endpoint::{Endpoint, Host, TcpAddress};
 pub use error::{BrokenEvent, DecodeError, EncodeError, Malformed, OpenError, PeerMisbehaved};
 pub use event::{Context, Event, Header, Version, name};
 pub use id::MessageId;
 pub use limits::Limits;
 pub use multipart::{Envelope, Multipart, Payload, Token, Transmit};
+pub use oneway::{OneWayWriter, read_one_way};
 pub use options::{CallOptions, DEFAULT_SLOTS, DEFAULT_TIMEOUT};
 pub use peer::{PeerId, Route, Target};
-pub use plain::{PlainSender, receive_plain};
+pub use peer_event::PeerEvent;
 pub use rate::RateLimited;
 pub use request::{Blocked, Request, StreamHasBegun};
 pub use session::{CallId, Notice, Output, RequestId, Session};
-pub use transport::{
-    Cause, EndpointAction, EndpointError, Flow, Handover, Keepalive, MonitorEvent, PeerEvent,
-    Probes, SocketKind, SocketOptions, Transport, TransportError, Waiter, Waker,
-};
+// Their types stand in signatures.
 /// When something happens; see [Time](crate#time).
 pub use web_time::Instant;
+pub use {bytes, bytestring};

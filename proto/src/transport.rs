@@ -1,20 +1,28 @@
-//! The seam under the core: what a transport must offer for a [`Session`](crate::Session) to be driven by it.
+//! Transports: for those who write one, or drive a [`Session`](crate::Session) by one.
+//!
+//! Whoever moves messages in a way of their own needs nothing of it: a session takes messages and
+//! [`PeerEvent`]s, and gives messages. This is the contract that the transports of the project fulfil (`zerorpc-mio`,
+//! `zerorpc-zmq`) and that the driver of `zerorpc` stands on, with what they have in common: kinds and options of sockets,
+//! what endpoints mean, errors, and what monitors are told.
 //!
 //! A transport moves whole multipart messages to and from peers and reports peers that come and go. It
 //! knows nothing of events. **Waiting and moving are separate**: moving bytes ([`Transport`]) never
 //! blocks, and waiting for readiness ([`Waiter`]) needs no access to what moves them. So any thread may
 //! wait, and the thread that has something to say writes it to the socket itself.
 
+mod endpoint;
 mod error;
 mod monitor;
 mod options;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, time::Duration};
 
 use crate::{
-    multipart::{Multipart, Token, Transmit},
+    multipart::{Multipart, Transmit},
     peer::{PeerId, Route},
+    peer_event::PeerEvent,
 };
+pub use endpoint::{Endpoint, Host, TcpAddress};
 pub use error::{Cause, EndpointAction, EndpointError, TransportError};
 pub use monitor::MonitorEvent;
 pub use options::{Handover, Keepalive, Probes, SocketOptions};
@@ -203,31 +211,4 @@ pub enum Flow {
     /// The message waits for its peer to read. Hold back what else goes the same way, until
     /// [`PeerEvent::Drained`] tells of it.
     Congested,
-}
-
-/// What happens to peers; [`Session::handle_peer_event`](crate::Session::handle_peer_event) takes it.
-///
-/// The order of events of one connection does not matter, as long as nothing else is asked of the session between them: what
-/// a peer did not get may come back before or after the end of its connection is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PeerEvent {
-    /// A connection is ready to carry messages.
-    Up(PeerId),
-    /// No byte of the message with this token was written before its connection ended. A request that was open to any
-    /// peer goes to another one.
-    Returned(Token),
-    /// The peer is about to stop, or its address is not one of the endpoint any more: it is to get no new requests. Those
-    /// that are open there go on.
-    GoingAway(PeerId),
-    /// The peer has answered every request that it has looked at, and looks at no other. What is still open there to any
-    /// peer and was not heard of goes to another one.
-    Gone(PeerId),
-    /// A connection ended, and why; nothing more will come from it. Everything that is open with its peer ends.
-    Down(PeerId, Arc<str>),
-    /// So much waits on a route that only beats and grants go there for now ([`Flow::Congested`]): items and results wait
-    /// in the session, where their number is bounded.
-    Congested(Route),
-    /// Nothing waits any more on a route that was [`Congested`](Self::Congested).
-    Drained(Route),
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use zerorpc_proto::{CallOptions, Config, HeartbeatMode, Limits, Session, SocketKind};
+use zerorpc_proto::{CallOptions, Config, HeartbeatMode, Limits, Session, transport::SocketKind};
 
 use super::{Client, Shared};
 use crate::{

@@ -8,8 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use zerorpc_proto::{
-    Answer, Event, Flow, Limits, Loss, MonitorEvent, PeerEvent, PeerId, PeerMisbehaved, Route,
-    Target, TransportError,
+    Answer, Event, Limits, Loss, PeerEvent, PeerId, PeerMisbehaved, Route, Target,
+    transport::{Flow, MonitorEvent, TransportError},
 };
 
 use super::{RequestQueue, State};

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use zerorpc_proto::TransportError;
+use zerorpc_proto::transport::TransportError;
 
 use super::{Closed, Driver, Guard, State};
 

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zerorpc_proto::{Limits, PeerId, RemoteFailure, Route, TransportError};
+use zerorpc_proto::{Limits, PeerId, RemoteFailure, Route, transport::TransportError};
 
 use super::State;
 

@@ -11,8 +11,8 @@ use shuttle::{
     scheduler::{PctScheduler, RandomScheduler, Scheduler},
 };
 use zerorpc_proto::{
-    Answer, Args, CallId, CallOptions, EndpointError, Flow, Multipart, Notice, PeerEvent, PeerId,
-    Session, Transmit, Transport, TransportError, Waiter, Waker,
+    Answer, Args, CallId, CallOptions, Multipart, Notice, PeerEvent, PeerId, Session, Transmit,
+    transport::{EndpointError, Flow, Transport, TransportError, Waiter, Waker},
 };
 
 use super::{Closed, Driver, Received};

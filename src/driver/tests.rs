@@ -13,8 +13,9 @@ use std::{
 };
 
 use zerorpc_proto::{
-    Answer, Args, CallOptions, Config, EndpointError, Flow, Loss, Multipart, Notice, PeerEvent,
-    PeerId, Session, Transmit, Transport, TransportError, Waiter, Waker,
+    Answer, Args, CallOptions, Config, Loss, Multipart, Notice, PeerEvent, PeerId, Session,
+    Transmit,
+    transport::{EndpointError, Flow, Transport, TransportError, Waiter, Waker},
 };
 
 use super::{Closed, Driver, Received};

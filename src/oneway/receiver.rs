@@ -10,7 +10,10 @@ use std::{
     time::Instant,
 };
 
-use zerorpc_proto::{Limits, Malformed, Multipart, RateLimited, SocketKind, Waker, receive_plain};
+use zerorpc_proto::{
+    Limits, Malformed, Multipart, RateLimited, read_one_way,
+    transport::{SocketKind, Waker},
+};
 
 use super::thread::{spawn, tell};
 use crate::{
@@ -78,7 +81,7 @@ fn take(
     message: &Multipart,
     complaints: &mut RateLimited<Discriminant<Malformed>>,
 ) {
-    let event = match receive_plain(message, &Limits::default()) {
+    let event = match read_one_way(message, &Limits::default()) {
         Ok(event) => event,
         Err(malformed) => {
             return match complaints.admit(Instant::now(), discriminant(&malformed)) {

@@ -7,8 +7,10 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 use zerorpc_proto::{
-    Args, Context, DEFAULT_TIMEOUT, EndpointError, MonitorEvent, PlainSender, SocketKind,
-    Transport, TransportError, Waiter, Waker,
+    Args, Context, DEFAULT_TIMEOUT, OneWayWriter,
+    transport::{
+        EndpointError, MonitorEvent, SocketKind, Transport, TransportError, Waiter, Waker,
+    },
 };
 
 use super::thread::{settle, spawn, tell};
@@ -38,7 +40,7 @@ struct Shared {
 }
 
 struct Inner {
-    sender: PlainSender,
+    sender: OneWayWriter,
     /// Gone once the socket is closed, or has failed.
     transport: Option<Box<dyn Transport>>,
     closed: bool,
@@ -49,7 +51,7 @@ impl OneWaySender {
         let (parts, endpoints) = config.open(kind)?;
         let Parts { transport, waiter, waker, monitor } = parts;
         let inner =
-            Inner { sender: PlainSender::new(seed()?), transport: Some(transport), closed: false };
+            Inner { sender: OneWayWriter::new(seed()?), transport: Some(transport), closed: false };
         let shared = Arc::new(Shared { inner: Mutex::new(inner), room_cv: Condvar::new() });
         let watched = Arc::clone(&shared);
         let thread = spawn("zerorpc-sender", move || watched.watch(waiter, monitor.as_ref()))?;

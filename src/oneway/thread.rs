@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::Sender;
 
-use zerorpc_proto::{MonitorEvent, Transport, TransportError};
+use zerorpc_proto::transport::{MonitorEvent, Transport, TransportError};
 
 use crate::{
     error::Error,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zerorpc_proto::{Config, Limits, Session, SocketKind};
+use zerorpc_proto::{Config, Limits, Session, transport::SocketKind};
 
 use super::{DEFAULT_POOL_SIZE, Server, worker};
 use crate::{

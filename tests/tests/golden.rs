@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use rmpv::Value;
 use zerorpc_proto::{
-    Args, Context, Event, Limits, Malformed, MessageId, Multipart, PlainSender, receive_plain,
+    Args, Context, Event, Limits, Malformed, MessageId, Multipart, OneWayWriter, read_one_way,
 };
 use zerorpc_tests::{
     vectors::{self, Vector},
@@ -120,14 +120,14 @@ fn every_event_is_read_whole_in_parts_and_with_a_tail() {
 fn pushed_and_published_events() {
     for vector in vectors::load("push_pub") {
         assert_eq!(vector.frames.len(), 1, "{} has no delimiter", vector.name);
-        let event = receive_plain(&vector.multipart(), &Limits::default()).expect("an event");
-        let mut sender = PlainSender::new(5);
+        let event = read_one_way(&vector.multipart(), &Limits::default()).expect("an event");
+        let mut sender = OneWayWriter::new(5);
         let sent = sender.event(&event.name, &event.args, &event.header.context);
         let mut ours = decode(&sent.expect("arguments are a list").payload.to_bytes());
         assert_ne!(ours.header.message_id, event.header.message_id);
         ours.header.message_id = event.header.message_id;
         assert_eq!(ours.encode(), *vector.payload(), "{}", vector.name);
     }
-    let no_list = PlainSender::new(5).event("f", &Args::NIL, &Context::new());
+    let no_list = OneWayWriter::new(5).event("f", &Args::NIL, &Context::new());
     assert!(no_list.is_err());
 }

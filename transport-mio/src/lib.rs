@@ -2,9 +2,9 @@
 //!
 //! The protocol of a connection is a pure state machine, which can be used without the rest: [`zerorpc_zmtp`].
 //!
-//! [`open`] gives the three sides of a socket: the [`Transport`](zerorpc_proto::Transport) that moves messages and
-//! never blocks, the [`Waiter`](zerorpc_proto::Waiter) that waits without access to it, and the
-//! [`Waker`](zerorpc_proto::Waker) that ends the waiting. There is no thread behind them: a socket makes
+//! [`open`] gives the three sides of a socket: the [`Transport`](zerorpc_proto::transport::Transport) that moves messages and
+//! never blocks, the [`Waiter`](zerorpc_proto::transport::Waiter) that waits without access to it, and the
+//! [`Waker`](zerorpc_proto::transport::Waker) that ends the waiting. There is no thread behind them: a socket makes
 //! progress while somebody calls `receive`.
 //!
 //! ```
@@ -12,8 +12,8 @@
 //!
 //! use bytes::Bytes;
 //! use zerorpc_mio::{Parts, open};
-//! use zerorpc_proto::{Envelope, Multipart, Payload, PeerId, SocketKind, SocketOptions};
-//! use zerorpc_proto::{Transmit, Transport, Waiter};
+//! use zerorpc_proto::{Envelope, Multipart, Payload, PeerId, Transmit};
+//! use zerorpc_proto::transport::{SocketKind, SocketOptions, Transport, Waiter};
 //!
 //! fn next(parts: &mut Parts) -> Result<(PeerId, Multipart), Box<dyn Error + Send + Sync>> {
 //!     loop {
@@ -56,7 +56,7 @@ mod spin;
 mod transport;
 mod waiter;
 
-use zerorpc_proto::{SocketKind, SocketOptions, TransportError};
+use zerorpc_proto::transport::{SocketKind, SocketOptions, TransportError};
 use zerorpc_zmtp::EngineConfig;
 
 pub use transport::MioTransport;

@@ -16,7 +16,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use zerorpc_proto::{Probes, Waker};
+use zerorpc_proto::transport::{Probes, Waker};
 
 mod backoff;
 mod dialer;

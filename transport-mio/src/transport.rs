@@ -24,8 +24,11 @@ use bytes::Bytes;
 use mio::Registry;
 use slab::Slab;
 use zerorpc_proto::{
-    Cause, EndpointAction, EndpointError, Flow, MonitorEvent, Multipart, PeerEvent, PeerId, Probes,
-    RateLimited, Route, SocketKind, SocketOptions, Transmit, Transport, TransportError, Waker,
+    Multipart, PeerEvent, PeerId, RateLimited, Route, Transmit,
+    transport::{
+        Cause, EndpointAction, EndpointError, Flow, MonitorEvent, Probes, SocketKind,
+        SocketOptions, Transport, TransportError, Waker,
+    },
 };
 use zerorpc_zmtp::{EngineConfig, Socket};
 

@@ -8,7 +8,7 @@ use std::{
 
 use mio::{Events, Poll, Registry, Token};
 use parking_lot::Mutex;
-use zerorpc_proto::{Waiter, Waker};
+use zerorpc_proto::transport::{Waiter, Waker};
 
 use crate::spin::{AdaptiveSpin, SPIN_TIME};
 

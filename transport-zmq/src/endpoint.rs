@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zerorpc_proto::{Cause, Endpoint, Host, TcpAddress};
+use zerorpc_proto::transport::{Cause, Endpoint, Host, TcpAddress};
 use zmq::Error;
 
 /// How long libzmq may take to let go of a port.
@@ -116,7 +116,7 @@ pub(crate) fn has_ipv6() -> bool {
 }
 
 /// Waits until libzmq's background thread has closed the listener at `endpoint`, as bound, so that the
-/// port can be used again when [`unbind`](zerorpc_proto::Transport::unbind) returns.
+/// port can be used again when [`unbind`](zerorpc_proto::transport::Transport::unbind) returns.
 pub(crate) fn await_release(endpoint: &str) {
     let Some(Ok(address)) = endpoint.strip_prefix("tcp://").map(str::parse::<SocketAddr>) else {
         return;

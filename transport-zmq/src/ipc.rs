@@ -12,7 +12,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use zerorpc_proto::Cause;
+use zerorpc_proto::transport::Cause;
 
 /// How many names are tried for a folder before its parent is taken for full.
 const MOST_FOLDERS: u32 = 1000;

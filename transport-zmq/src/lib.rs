@@ -1,14 +1,14 @@
 //! zerorpc's sockets over libzmq: DEALER, ROUTER, PUSH, PULL, PUB and SUB on `tcp://` and `ipc://`.
 //!
 //! libzmq comes with the `zmq` crate and is built with it; nothing needs to be installed. [`open`] gives a
-//! socket's three sides: the [`Transport`](zerorpc_proto::Transport) that moves messages and never blocks,
-//! the [`Waiter`](zerorpc_proto::Waiter) that waits without access to the socket, and the
-//! [`Waker`](zerorpc_proto::Waker) that ends the waiting.
+//! socket's three sides: the [`Transport`](zerorpc_proto::transport::Transport) that moves messages and never blocks,
+//! the [`Waiter`](zerorpc_proto::transport::Waiter) that waits without access to the socket, and the
+//! [`Waker`](zerorpc_proto::transport::Waker) that ends the waiting.
 //!
 //! ```
 //! use bytes::Bytes;
-//! use zerorpc_proto::{Envelope, Multipart, Payload, PeerId, SocketKind, SocketOptions};
-//! use zerorpc_proto::{Transmit, Transport, Waiter};
+//! use zerorpc_proto::{Envelope, Multipart, Payload, PeerId, Transmit};
+//! use zerorpc_proto::transport::{SocketKind, SocketOptions, Transport, Waiter};
 //! use zerorpc_zmq::{Parts, open};
 //!
 //! fn next(parts: &mut Parts) -> Result<Multipart, Box<dyn std::error::Error>> {
@@ -65,7 +65,7 @@ mod probes;
 mod transport;
 mod waiter;
 
-use zerorpc_proto::{SocketKind, SocketOptions, TransportError};
+use zerorpc_proto::transport::{SocketKind, SocketOptions, TransportError};
 
 pub use backlog::{MAX_BACKLOG_BYTES, MAX_BACKLOG_MESSAGES};
 pub use frames::{MAX_ENVELOPE_BYTES, MAX_ENVELOPE_FRAMES};

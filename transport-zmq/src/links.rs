@@ -17,8 +17,8 @@ use std::{
 };
 
 #[cfg(target_os = "linux")]
-use zerorpc_proto::Probes;
-use zerorpc_proto::{Keepalive, MonitorEvent, SocketKind};
+use zerorpc_proto::transport::Probes;
+use zerorpc_proto::transport::{Keepalive, MonitorEvent, SocketKind};
 use zmq::{Error, Socket, SocketEvent};
 
 #[cfg(target_os = "linux")]

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use zerorpc_proto::{Handover, Keepalive, SocketKind, SocketOptions};
+use zerorpc_proto::transport::{Handover, Keepalive, SocketKind, SocketOptions};
 use zmq::{Error, Socket};
 
 use crate::lingering::Lingering;

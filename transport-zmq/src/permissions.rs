@@ -7,7 +7,7 @@ use std::{
 };
 
 use nix::unistd::Group;
-use zerorpc_proto::{Cause, SocketOptions};
+use zerorpc_proto::transport::{Cause, SocketOptions};
 
 /// What is not given is left as the system and libzmq have it: up to the umask of the process.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use rustix::{
     net::{getpeername, getsockname, sockopt},
     process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open},
 };
-use zerorpc_proto::Probes;
+use zerorpc_proto::transport::Probes;
 
 /// Asks for probes on a connection with this descriptor, which was made to `endpoint`, or accepted there.
 pub(crate) fn ask(probes: &Probes, descriptor: u32, endpoint: &str) -> io::Result<()> {

@@ -6,8 +6,11 @@ use std::{fmt, os::fd::AsRawFd, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use zerorpc_proto::{
-    EndpointAction, EndpointError, Flow, MonitorEvent, Multipart, PeerEvent, PeerId, Route,
-    SocketKind, SocketOptions, Transmit, Transport, TransportError,
+    Multipart, PeerEvent, PeerId, Route, Transmit,
+    transport::{
+        EndpointAction, EndpointError, Flow, MonitorEvent, SocketKind, SocketOptions, Transport,
+        TransportError,
+    },
 };
 use zmq::{POLLIN, POLLOUT, PollEvents, PollItem};
 
@@ -59,7 +62,7 @@ const DESCRIPTORS: usize = 20;
 /// Up to 4096 connections may wait to be accepted. Connecting to one address may take
 /// [`SocketOptions::dial_timeout`], and so may the handshake of a connection that this side has made; for accepted ones
 /// [`SocketOptions::handshake_timeout`] holds. Waits between
-/// attempts are as [`SocketOptions`] says. Of [`Keepalive`](zerorpc_proto::Keepalive), the system's probes and its
+/// attempts are as [`SocketOptions`] says. Of [`Keepalive`](zerorpc_proto::transport::Keepalive), the system's probes and its
 /// limit for unacknowledged data are used on all connections over TCP (the limit not on PUSH, as over mio), and PINGs on
 /// those that a DEALER or ROUTER has made. What libzmq, or its binding, does not offer:
 ///

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use zerorpc_proto::{Waiter, Waker};
+use zerorpc_proto::transport::{Waiter, Waker};
 use zmq::{POLLIN, PollItem};
 
 use crate::links::REST;

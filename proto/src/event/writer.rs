@@ -53,7 +53,7 @@ impl Writer {
     }
 
     /// An event that opens no channel and belongs to none.
-    pub(crate) fn plain(&mut self, context: &Context, method: &str, args: Bytes) -> Payload {
+    pub(crate) fn one_way(&mut self, context: &Context, method: &str, args: Bytes) -> Payload {
         let id = self.ids.draw();
         self.put_head(id, context, None, method);
         self.finish(args)

@@ -9,7 +9,7 @@ use crate::{
     call::Loss,
     channel::{Channel, Role},
     peer::{PeerId, Route},
-    transport::PeerEvent,
+    peer_event::PeerEvent,
 };
 
 /// Calls whose connection has ended, but whose requests may still come back.

@@ -8,7 +8,7 @@ use super::SocketKind;
 ///
 /// ```
 /// use std::time::Duration;
-/// use zerorpc_proto::{Keepalive, SocketOptions};
+/// use zerorpc_proto::transport::{Keepalive, SocketOptions};
 ///
 /// let options = SocketOptions::new()
 ///     .keepalive(Keepalive::every(Duration::from_secs(5)))

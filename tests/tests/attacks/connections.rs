@@ -8,7 +8,7 @@ use std::{
 };
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use zerorpc_proto::SocketOptions;
+use zerorpc_proto::transport::SocketOptions;
 use zerorpc_tests::service::eventually;
 
 use crate::harness::{AttackHarness, MIB, Noise, files, handshake, hear_handshake};

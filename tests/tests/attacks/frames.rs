@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use zerorpc_proto::SocketOptions;
+use zerorpc_proto::transport::SocketOptions;
 
 use crate::harness::{AttackHarness, MIB, Noise, is_closed};
 

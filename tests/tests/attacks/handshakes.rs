@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zerorpc_proto::SocketOptions;
+use zerorpc_proto::transport::SocketOptions;
 
 use crate::harness::{AttackHarness, MIB, Noise, PATIENCE, handshake, is_closed};
 

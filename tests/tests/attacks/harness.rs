@@ -9,7 +9,7 @@ use std::{
 };
 
 use zerorpc::{Client, Server, ServerBuilder, TransportKind};
-use zerorpc_proto::MonitorEvent;
+use zerorpc_proto::transport::MonitorEvent;
 pub(crate) use zerorpc_tests::raw_caller::{handshake, message as event, request as call};
 use zerorpc_tests::service::serve_with;
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use rmpv::Value;
 use zerorpc::{Args, Limits, SocketOptions, TransportKind};
 use zerorpc_proto::{
-    Envelope, Event, Header, MessageId, Payload, PeerId, SocketKind, Transmit, Transport, Version,
-    Waiter, name,
+    Envelope, Event, Header, MessageId, Payload, PeerId, Transmit, Version, name,
+    transport::{SocketKind, Transport, Waiter},
 };
 use zerorpc_tests::peers;
 

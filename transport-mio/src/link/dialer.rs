@@ -3,7 +3,7 @@
 use std::{mem, net::SocketAddr, sync::Arc, time::Instant, vec};
 
 use mio::{Interest, Registry, Token};
-use zerorpc_proto::Endpoint;
+use zerorpc_proto::transport::Endpoint;
 
 use super::{
     LinkOptions, Notifier, Stream,

@@ -11,7 +11,7 @@ use std::{
 
 use mio::{Interest, Registry, Token, event::Source, net::UnixStream};
 use parking_lot::Mutex;
-use zerorpc_proto::Cause;
+use zerorpc_proto::transport::Cause;
 
 use super::Notifier;
 

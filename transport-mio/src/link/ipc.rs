@@ -17,7 +17,7 @@ use std::{
 
 use mio::net::{UnixListener, UnixStream};
 use socket2::{Domain, SockAddr, Socket, Type};
-use zerorpc_proto::Cause;
+use zerorpc_proto::transport::Cause;
 
 use super::{
     BACKLOG, Stream,

@@ -13,7 +13,7 @@ use mio::{
 };
 use rustix::io::Errno;
 use socket2::SockRef;
-use zerorpc_proto::{Cause, Endpoint};
+use zerorpc_proto::transport::{Cause, Endpoint};
 
 use super::{
     LinkOptions, Stream,

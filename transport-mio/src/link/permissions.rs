@@ -8,7 +8,7 @@ use std::{
 
 use nix::unistd::Group;
 use rustix::fs::{Access, access};
-use zerorpc_proto::Cause;
+use zerorpc_proto::transport::Cause;
 
 /// Who may connect to a socket file unless it is said: its owner.
 const OWNER_ONLY: u32 = 0o600;

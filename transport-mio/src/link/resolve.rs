@@ -7,7 +7,7 @@ use std::{
 };
 
 use nix::{ifaddrs::getifaddrs, net::if_::if_nametoindex};
-use zerorpc_proto::{Host, TcpAddress};
+use zerorpc_proto::transport::{Host, TcpAddress};
 
 use super::Notifier;
 
@@ -162,7 +162,7 @@ fn index_of(zone: &str) -> Result<u32, String> {
 mod tests {
     use super::*;
     use crate::link::testing::CountingWaker;
-    use zerorpc_proto::Endpoint;
+    use zerorpc_proto::transport::Endpoint;
 
     fn address(text: &str) -> TcpAddress {
         match Endpoint::parse_bind(&format!("tcp://{text}")) {

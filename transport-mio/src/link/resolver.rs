@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use zerorpc_proto::{Host, TcpAddress};
+use zerorpc_proto::transport::{Host, TcpAddress};
 
 use super::{
     LinkOptions, Notifier,

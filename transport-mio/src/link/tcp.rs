@@ -8,7 +8,7 @@ use std::{
 use mio::net::{TcpListener, TcpStream};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
-use zerorpc_proto::{Cause, Host, Probes, TcpAddress};
+use zerorpc_proto::transport::{Cause, Host, Probes, TcpAddress};
 
 use super::{BACKLOG, LinkOptions, Stream, resolve};
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use mio::{Events, Interest, Poll, Token};
-use zerorpc_proto::{Endpoint, Waker};
+use zerorpc_proto::transport::{Endpoint, Waker};
 
 use super::{Burst, Dial, Dialer, LinkOptions, Listener, Notifier, Stream};
 

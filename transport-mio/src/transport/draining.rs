@@ -7,7 +7,7 @@ use std::{
 };
 
 use mio::{Interest, Registry, Token, event::Source as _, unix::SourceFd};
-use zerorpc_proto::SocketKind;
+use zerorpc_proto::transport::SocketKind;
 
 use super::{MioTransport, sources::Slot};
 use crate::connection::{Source, StreamEnd};

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use zerorpc_proto::{MonitorEvent, SocketKind};
+use zerorpc_proto::transport::{MonitorEvent, SocketKind};
 use zerorpc_zmtp::{CloseReason, Closed, ForeignKind, Violation};
 
 use super::{MioTransport, sources::Slot};

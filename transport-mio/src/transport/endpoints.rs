@@ -8,7 +8,7 @@ use std::{
 };
 
 use mio::{Interest, Token};
-use zerorpc_proto::{Cause, Endpoint, Host, SocketKind};
+use zerorpc_proto::transport::{Cause, Endpoint, Host, SocketKind};
 
 use super::{
     MioTransport,

@@ -7,7 +7,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
-use zerorpc_proto::{Endpoint, MonitorEvent, SocketKind, TcpAddress};
+use zerorpc_proto::transport::{Endpoint, MonitorEvent, SocketKind, TcpAddress};
 
 use super::{MioTransport, endpoints::seed, sources::Slot};
 use crate::link::{Addresses, Resolution, Resolver};

@@ -6,7 +6,7 @@ use std::{
 };
 
 use mio::{Interest, Token};
-use zerorpc_proto::MonitorEvent;
+use zerorpc_proto::transport::MonitorEvent;
 use zerorpc_zmtp::{ConnectionId, Origin};
 
 use super::{BUDGET, MioTransport, endings::Complaint, groups::Group};

@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-use zerorpc_proto::{Flow, MonitorEvent, PeerId, Transmit, TransportError};
+use zerorpc_proto::{
+    PeerId, Transmit,
+    transport::{Flow, MonitorEvent, TransportError},
+};
 use zerorpc_zmtp::{ConnectionId, SocketEvent};
 
 use super::{MioTransport, sources::Slot};

@@ -8,7 +8,10 @@ use std::{
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use zerorpc_mio::open;
-use zerorpc_proto::{MonitorEvent, PeerEvent, SocketKind, SocketOptions, Transport, Waiter};
+use zerorpc_proto::{
+    PeerEvent,
+    transport::{MonitorEvent, SocketKind, SocketOptions, Transport, Waiter},
+};
 
 #[test]
 fn without_room_for_connections_nobody_spins_and_they_come_later()

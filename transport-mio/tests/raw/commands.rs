@@ -1,6 +1,6 @@
 //! Commands after the handshake.
 
-use zerorpc_proto::SocketKind::{Pull, Router};
+use zerorpc_proto::transport::SocketKind::{Pull, Router};
 
 use crate::target::{
     Of, Raw, SIGNATURE, Target, command, frame, hears, is_closed, peer, stands, until,

@@ -2,8 +2,11 @@
 
 use std::{net::TcpListener, time::Instant};
 
-use zerorpc_proto::SocketKind::{Dealer, Push, Router, Sub};
-use zerorpc_proto::{MonitorEvent, PeerEvent, Transport};
+use zerorpc_proto::transport::SocketKind::{Dealer, Push, Router, Sub};
+use zerorpc_proto::{
+    PeerEvent,
+    transport::{MonitorEvent, Transport},
+};
 
 use crate::target::{
     Of, PATIENCE, Raw, Target, command, frame, greeting, handshake, hears, is_closed, peer,

@@ -1,6 +1,6 @@
 //! Frames, their flags and their lengths.
 
-use zerorpc_proto::SocketKind::Router;
+use zerorpc_proto::transport::SocketKind::Router;
 
 use crate::target::{Of, command, frame, handshake, is_closed, peer, stands, until};
 

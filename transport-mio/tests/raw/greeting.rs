@@ -1,6 +1,6 @@
 //! Greetings of all versions, in all pieces.
 
-use zerorpc_proto::SocketKind::Router;
+use zerorpc_proto::transport::SocketKind::Router;
 
 use crate::target::{
     Of, Raw, SIGNATURE, greeting, handshake, hears, is_closed, ready, stands, until,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use zerorpc_proto::SocketKind::Router;
+use zerorpc_proto::transport::SocketKind::Router;
 
 use crate::target::{
     Of, PATIENCE, Raw, Target, greeting, handshake, is_closed, property, shake, stands, until,

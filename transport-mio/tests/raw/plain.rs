@@ -2,7 +2,7 @@
 
 use std::{net::TcpListener, sync::Arc};
 
-use zerorpc_proto::SocketKind::{Dealer, Router};
+use zerorpc_proto::transport::SocketKind::{Dealer, Router};
 use zerorpc_zmtp::{Credentials, Mechanism};
 
 use crate::connections::{accept, is_reported_and_retried};

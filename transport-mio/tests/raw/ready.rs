@@ -1,6 +1,6 @@
 //! What may stand in READY, and in its place.
 
-use zerorpc_proto::SocketKind::Router;
+use zerorpc_proto::transport::SocketKind::Router;
 
 use crate::target::{Of, Raw, command, frame, greeting, is_closed, property, ready, stands};
 

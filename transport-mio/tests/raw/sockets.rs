@@ -1,6 +1,6 @@
 //! The kinds of sockets: which go together, and what each says.
 
-use zerorpc_proto::SocketKind::{self, Dealer, Pub, Pull, Push, Router, Sub};
+use zerorpc_proto::transport::SocketKind::{self, Dealer, Pub, Pull, Push, Router, Sub};
 
 use crate::target::{
     Of, Raw, SIGNATURE, Target, command, frame, greeting, handshake, hears, is_closed, peer, shake,

@@ -9,7 +9,8 @@ use std::{
 use bytes::Bytes;
 use zerorpc_mio::{Parts, open_with};
 use zerorpc_proto::{
-    Multipart, Payload, PeerEvent, PeerId, SocketKind, SocketOptions, Transmit, Transport, Waiter,
+    Multipart, Payload, PeerEvent, PeerId, Transmit,
+    transport::{SocketKind, SocketOptions, Transport, Waiter},
 };
 use zerorpc_zmtp::{EngineConfig, Mechanism};
 

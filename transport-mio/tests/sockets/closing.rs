@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zerorpc_proto::SocketKind::{Dealer, Pull, Push, Router};
-use zerorpc_proto::{PeerId, Transport};
+use zerorpc_proto::transport::SocketKind::{Dealer, Pull, Push, Router};
+use zerorpc_proto::{PeerId, transport::Transport};
 
 use crate::support::{Node, Outcome, PATIENCE, hasty, meet, pass, until};
 

@@ -1,7 +1,10 @@
 //! Peers that do not read.
 
-use zerorpc_proto::SocketKind::{Dealer, Pub, Pull, Push, Router, Sub};
-use zerorpc_proto::{Flow, PeerId, SocketOptions, Transport};
+use zerorpc_proto::transport::SocketKind::{Dealer, Pub, Pull, Push, Router, Sub};
+use zerorpc_proto::{
+    PeerId,
+    transport::{Flow, SocketOptions, Transport},
+};
 
 use crate::support::{ANY_PORT, Node, Outcome, hasty, meet, pass, plain, until};
 

@@ -6,8 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zerorpc_proto::SocketKind::{Dealer, Pull, Push, Router};
-use zerorpc_proto::{Flow, Keepalive, MonitorEvent, PeerEvent, PeerId, Transport};
+use zerorpc_proto::transport::SocketKind::{Dealer, Pull, Push, Router};
+use zerorpc_proto::{
+    PeerEvent, PeerId,
+    transport::{Flow, Keepalive, MonitorEvent, Transport},
+};
 
 use crate::support::{ANY_PORT, Node, Outcome, Seen, hasty, meet, pass, token_of, until};
 

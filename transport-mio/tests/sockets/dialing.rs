@@ -7,8 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zerorpc_proto::SocketKind::{Dealer, Router};
-use zerorpc_proto::{MonitorEvent, SocketOptions, Transport};
+use zerorpc_proto::transport::SocketKind::{Dealer, Router};
+use zerorpc_proto::transport::{MonitorEvent, SocketOptions, Transport};
 
 use crate::{
     namespaces::within,

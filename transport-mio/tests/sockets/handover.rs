@@ -6,8 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zerorpc_proto::SocketKind::{Dealer, Router};
-use zerorpc_proto::{Handover, MonitorEvent, PeerId, Transport};
+use zerorpc_proto::transport::SocketKind::{Dealer, Router};
+use zerorpc_proto::{
+    PeerId,
+    transport::{Handover, MonitorEvent, Transport},
+};
 use zerorpc_zmtp::{EngineConfig, Identity};
 
 use crate::support::{ANY_PORT, Node, Outcome, hasty, meet, pass, until};

@@ -3,13 +3,16 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use zerorpc_proto::SocketKind::{self, Dealer, Pub, Pull, Push, Router, Sub};
-use zerorpc_proto::{Envelope, Multipart, PeerId, Transport, Waiter};
+use zerorpc_proto::transport::SocketKind::{self, Dealer, Pub, Pull, Push, Router, Sub};
+use zerorpc_proto::{
+    Envelope, Multipart, PeerId,
+    transport::{Transport, Waiter},
+};
 
 use crate::support::{ANY_PORT, Node, Outcome, PATIENCE, message, plainly, until};
 
 fn foreign(kind: SocketKind) -> zerorpc_zmq::Parts {
-    zerorpc_zmq::open(kind, &zerorpc_proto::SocketOptions::default()).expect("a socket")
+    zerorpc_zmq::open(kind, &zerorpc_proto::transport::SocketOptions::default()).expect("a socket")
 }
 
 /// The next message at a libzmq socket, while ours goes on.

@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeSet, net::TcpListener, time::Duration};
 
-use zerorpc_proto::SocketKind::{self, Dealer, Pub, Pull, Push, Router, Sub};
-use zerorpc_proto::{MonitorEvent, PeerEvent, PeerId, SocketOptions, Transport};
+use zerorpc_proto::transport::SocketKind::{self, Dealer, Pub, Pull, Push, Router, Sub};
+use zerorpc_proto::{
+    PeerEvent, PeerId,
+    transport::{MonitorEvent, SocketOptions, Transport},
+};
 
 use crate::{
     hosts::Hosts,

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use zerorpc_proto::SocketKind::{Dealer, Pub, Pull, Push, Router, Sub};
-use zerorpc_proto::{Envelope, Flow, MonitorEvent, PeerId, Transport};
+use zerorpc_proto::transport::SocketKind::{Dealer, Pub, Pull, Push, Router, Sub};
+use zerorpc_proto::{
+    Envelope, PeerId,
+    transport::{Flow, MonitorEvent, Transport},
+};
 use zerorpc_zmtp::{EngineConfig, Identity};
 
 use crate::support::{ANY_PORT, Node, Outcome, hasty, meet, message, pass, until};

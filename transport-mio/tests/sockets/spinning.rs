@@ -11,8 +11,11 @@ use std::{
 
 use bytes::Bytes;
 use zerorpc_mio::{MioWaker, Parts};
-use zerorpc_proto::SocketKind::{Dealer, Router};
-use zerorpc_proto::{PeerEvent, PeerId, Transport, Waiter, Waker};
+use zerorpc_proto::transport::SocketKind::{Dealer, Router};
+use zerorpc_proto::{
+    PeerEvent, PeerId,
+    transport::{Transport, Waiter, Waker},
+};
 
 use crate::support::{Node, Outcome, PATIENCE, meet, plainly, until};
 

@@ -9,8 +9,8 @@ use std::{
 use bytes::Bytes;
 use zerorpc_mio::{Parts, open};
 use zerorpc_proto::{
-    Envelope, Flow, MonitorEvent, Multipart, Payload, PeerEvent, PeerId, SocketKind, SocketOptions,
-    Token, Transmit, Transport, Waiter,
+    Envelope, Multipart, Payload, PeerEvent, PeerId, Token, Transmit,
+    transport::{Flow, MonitorEvent, SocketKind, SocketOptions, Transport, Waiter},
 };
 
 /// The outcome of a test.

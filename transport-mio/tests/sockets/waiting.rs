@@ -13,8 +13,11 @@ use std::{
 };
 
 use zerorpc_mio::{MioTransport, Parts, open};
-use zerorpc_proto::SocketKind::{Dealer, Router};
-use zerorpc_proto::{PeerEvent, SocketOptions, Transport, Waiter, Waker};
+use zerorpc_proto::transport::SocketKind::{Dealer, Router};
+use zerorpc_proto::{
+    PeerEvent,
+    transport::{SocketOptions, Transport, Waiter, Waker},
+};
 
 use crate::support::{ANY_PORT, Node, Outcome, PATIENCE, hasty, meet, plainly, until};
 

@@ -6,8 +6,11 @@ use std::{
     thread,
 };
 
-use zerorpc_proto::SocketKind::{Dealer, Push, Router};
-use zerorpc_proto::{MonitorEvent, PeerId, Transport};
+use zerorpc_proto::transport::SocketKind::{Dealer, Push, Router};
+use zerorpc_proto::{
+    PeerId,
+    transport::{MonitorEvent, Transport},
+};
 
 use crate::support::{ANY_PORT, Node, Outcome, hasty, meet, pass, plain, until};
 
@@ -24,7 +27,7 @@ fn reason(what: &str, nodes: &mut [&mut Node], of: usize, part: &str) -> String 
     })
 }
 
-fn limited(kind: zerorpc_proto::SocketKind) -> Node {
+fn limited(kind: zerorpc_proto::transport::SocketKind) -> Node {
     Node::with(kind, &hasty().max_frame(1000))
 }
 
@@ -66,7 +69,7 @@ fn too_much_is_refused_either_way_and_without_an_answer_to_wait_for() -> Outcome
     server.send(caller, vec![b'x'; 5000]);
     reason("the server's", &mut [&mut client, &mut server], 1, "a frame of 5000 bytes");
 
-    let mut puller = limited(zerorpc_proto::SocketKind::Pull);
+    let mut puller = limited(zerorpc_proto::transport::SocketKind::Pull);
     let endpoint = puller.parts.transport.bind(ANY_PORT)?;
     let mut pusher = Node::connected(Push, &endpoint);
     meet(&mut puller, &mut pusher);

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use zerorpc_proto::SocketKind;
+use zerorpc_proto::transport::SocketKind;
 
 use super::socket_type;
 
@@ -11,7 +11,7 @@ use super::socket_type;
 ///
 /// ```
 /// use std::time::Duration;
-/// use zerorpc_proto::SocketKind;
+/// use zerorpc_proto::transport::SocketKind;
 /// use zerorpc_zmtp::{EngineConfig, Heartbeat};
 ///
 /// let config = EngineConfig::new(SocketKind::Dealer).heartbeat(Heartbeat::every(Duration::from_secs(5)));

@@ -63,7 +63,7 @@ impl Engine {
     /// use std::{sync::Arc, time::Instant};
     ///
     /// use bytes::Bytes;
-    /// use zerorpc_proto::SocketKind;
+    /// use zerorpc_proto::transport::SocketKind;
     /// use zerorpc_zmtp::{Engine, EngineConfig, ZmtpEvent, ZmtpVersion};
     ///
     /// let config = Arc::new(EngineConfig::new(SocketKind::Router));
@@ -173,7 +173,8 @@ impl Engine {
         self.outbox.open(version.framing());
         self.events.push_back(ZmtpEvent::Ready(Box::new(peer)));
         // Such a subscriber sends no subscriptions and filters what it gets.
-        if version == ZmtpVersion::Unversioned && self.config.kind == zerorpc_proto::SocketKind::Pub
+        if version == ZmtpVersion::Unversioned
+            && self.config.kind == zerorpc_proto::transport::SocketKind::Pub
         {
             self.events.push_back(ZmtpEvent::Subscribe(Bytes::new()));
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zerorpc_proto::SocketKind;
+use zerorpc_proto::transport::SocketKind;
 
 use super::{ZmtpVersion, socket_type};
 

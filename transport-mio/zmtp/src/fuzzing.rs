@@ -6,7 +6,7 @@ use std::{io::IoSlice, sync::Arc};
 
 use bytes::Bytes;
 use web_time::{Duration, Instant};
-use zerorpc_proto::SocketKind;
+use zerorpc_proto::transport::SocketKind;
 
 pub use socket::fuzz_socket;
 
@@ -202,7 +202,7 @@ impl World {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use zerorpc_proto::SocketKind;
+    use zerorpc_proto::transport::SocketKind;
 
     use super::{EngineConfig, OPENINGS, World};
 

@@ -33,7 +33,7 @@
 //! use std::{io::IoSlice, sync::Arc, time::Instant};
 //!
 //! use bytes::Bytes;
-//! use zerorpc_proto::SocketKind;
+//! use zerorpc_proto::transport::SocketKind;
 //! use zerorpc_zmtp::{Engine, EngineConfig, SocketType, Violation, ZmtpEvent, ZmtpVersion};
 //!
 //! /// What a socket would do: writes what one engine has to say, and reads it into the other.

@@ -1,7 +1,7 @@
 //! The properties of READY and INITIATE.
 
 use bytes::Bytes;
-use zerorpc_proto::SocketKind;
+use zerorpc_proto::transport::SocketKind;
 
 use super::{EngineConfig, Identity, SocketType, Violation, error::show, socket_type};
 

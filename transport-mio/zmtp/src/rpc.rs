@@ -10,8 +10,9 @@ use std::{
 use bytes::Bytes;
 use web_time::Instant;
 use zerorpc_proto::{
-    Args, Call, CallId, CallOptions, Config, Flow, Notice, OpenError, PeerEvent, Request,
-    RequestId, Route, Session, SocketKind, SocketOptions, Target,
+    Args, Call, CallId, CallOptions, Config, Notice, OpenError, PeerEvent, Request, RequestId,
+    Route, Session, Target,
+    transport::{Flow, SocketKind, SocketOptions},
 };
 
 use crate::{ConnectionId, Origin, Socket, SocketEvent, Want};

@@ -25,7 +25,8 @@ use hashbrown::HashMap;
 use slab::Slab;
 use web_time::Instant;
 use zerorpc_proto::{
-    Flow, Multipart, PeerEvent, PeerId, Route, SocketKind, SocketOptions, Transmit,
+    Multipart, PeerEvent, PeerId, Route, Transmit,
+    transport::{Flow, SocketKind, SocketOptions},
 };
 
 use crate::{EngineConfig, Outgoing, Want, WireLimits};
@@ -63,7 +64,7 @@ use profiles::Profiles;
 /// use std::{io::IoSlice, time::Instant};
 ///
 /// use bytes::Bytes;
-/// use zerorpc_proto::{PeerEvent, SocketKind, SocketOptions};
+/// use zerorpc_proto::{PeerEvent, transport::{SocketKind, SocketOptions}};
 /// use zerorpc_zmtp::{ConnectionId, Origin, Socket};
 ///
 /// /// What a stream would do. A real one may write less: then go on when there is room.

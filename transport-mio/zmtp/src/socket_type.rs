@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use zerorpc_proto::SocketKind;
+use zerorpc_proto::transport::SocketKind;
 
 /// The kind of a peer's socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

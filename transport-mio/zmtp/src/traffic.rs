@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
 use web_time::{Duration, Instant};
-use zerorpc_proto::SocketKind;
+use zerorpc_proto::transport::SocketKind;
 
 use super::{
     EngineConfig, Frames, PeerInfo, Violation, WireLimits, ZmtpEvent, ZmtpVersion,

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zerorpc_proto::{MonitorEvent, PeerId};
+use zerorpc_proto::{PeerId, transport::MonitorEvent};
 use zmq::Error;
 
 use crate::endpoint;

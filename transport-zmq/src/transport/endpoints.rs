@@ -2,7 +2,7 @@
 
 use std::{io::ErrorKind, path::Path};
 
-use zerorpc_proto::{Cause, Endpoint, EndpointAction, EndpointError, Host, TcpAddress};
+use zerorpc_proto::transport::{Cause, Endpoint, EndpointAction, EndpointError, Host, TcpAddress};
 
 use super::ZmqTransport;
 use crate::{

@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zerorpc_proto::SocketKind::{Dealer, Pull, Push, Router};
-use zerorpc_proto::{SocketOptions, Transport};
+use zerorpc_proto::transport::SocketKind::{Dealer, Pull, Push, Router};
+use zerorpc_proto::transport::{SocketOptions, Transport};
 use zerorpc_zmq::open;
 
 use crate::support::{

@@ -10,8 +10,8 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
 };
 
-use zerorpc_proto::SocketKind::{Dealer, Router};
-use zerorpc_proto::{MonitorEvent, SocketOptions, Transport, Waiter};
+use zerorpc_proto::transport::SocketKind::{Dealer, Router};
+use zerorpc_proto::transport::{MonitorEvent, SocketOptions, Transport, Waiter};
 use zerorpc_zmq::{Parts, open};
 
 use crate::support::{ANY_PORT, Outcome, PATIENCE, connect, message, next, plainly, socket, until};

@@ -7,8 +7,8 @@ use std::{
     path::Path,
 };
 
-use zerorpc_proto::SocketKind::{Dealer, Router};
-use zerorpc_proto::{EndpointError, Transport};
+use zerorpc_proto::transport::SocketKind::{Dealer, Router};
+use zerorpc_proto::transport::{EndpointError, Transport};
 use zerorpc_zmq::Parts;
 
 use crate::support::{ANY_PORT, Outcome, message, next, plainly, socket, until};
@@ -220,7 +220,9 @@ fn files_have_the_mode_and_the_group_that_they_are_given() -> Outcome {
     let endpoint = format!("ipc://{}", path.display());
     let group = fs::metadata(folder.path())?.gid();
     let options = |mode, group: &str| {
-        zerorpc_proto::SocketOptions::default().ipc_mode(mode).ipc_group(group.to_owned())
+        zerorpc_proto::transport::SocketOptions::default()
+            .ipc_mode(mode)
+            .ipc_group(group.to_owned())
     };
     for mode in [0o660, 0o606] {
         let mut server = zerorpc_zmq::open(Router, &options(mode, &group.to_string()))?;

@@ -1,7 +1,7 @@
 //! Peers that come back with their names.
 
-use zerorpc_proto::SocketKind::Router;
-use zerorpc_proto::{Handover, SocketOptions, Transport};
+use zerorpc_proto::transport::SocketKind::Router;
+use zerorpc_proto::transport::{Handover, SocketOptions, Transport};
 
 use crate::support::{ANY_PORT, Outcome, next, plain};
 

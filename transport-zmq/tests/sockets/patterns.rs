@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use zerorpc_proto::SocketKind::{Dealer, Pub, Pull, Push, Router, Sub};
-use zerorpc_proto::{Envelope, SocketOptions, Transport, Waiter};
+use zerorpc_proto::transport::SocketKind::{Dealer, Pub, Pull, Push, Router, Sub};
+use zerorpc_proto::{
+    Envelope,
+    transport::{SocketOptions, Transport, Waiter},
+};
 use zerorpc_zmq::{MAX_ENVELOPE_FRAMES, open};
 
 use crate::support::{ANY_PORT, Outcome, connect, message, next, plain, plainly, socket, until};

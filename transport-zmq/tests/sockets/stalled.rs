@@ -2,8 +2,11 @@
 
 use std::{io::Read, net::TcpListener, time::Duration};
 
-use zerorpc_proto::SocketKind::{Dealer, Pull, Push, Router};
-use zerorpc_proto::{Envelope, Transport, Waiter};
+use zerorpc_proto::transport::SocketKind::{Dealer, Pull, Push, Router};
+use zerorpc_proto::{
+    Envelope,
+    transport::{Transport, Waiter},
+};
 
 use crate::support::{
     ANY_PORT, Outcome, PATIENCE, connect, message, narrow, next, plain, plainly, socket, until,

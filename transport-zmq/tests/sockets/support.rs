@@ -7,7 +7,8 @@ use std::{
 
 use bytes::Bytes;
 use zerorpc_proto::{
-    Envelope, Multipart, Payload, PeerId, SocketKind, SocketOptions, Transmit, Transport, Waiter,
+    Envelope, Multipart, Payload, PeerId, Transmit,
+    transport::{SocketKind, SocketOptions, Transport, Waiter},
 };
 use zerorpc_zmq::{Parts, open};
 

@@ -6,8 +6,8 @@ use std::{
     time::Duration,
 };
 
-use zerorpc_proto::SocketKind::{Dealer, Router};
-use zerorpc_proto::{Keepalive, MonitorEvent, SocketKind, SocketOptions, Transport};
+use zerorpc_proto::transport::SocketKind::{Dealer, Router};
+use zerorpc_proto::transport::{Keepalive, MonitorEvent, SocketKind, SocketOptions, Transport};
 use zerorpc_zmq::{Parts, open};
 
 use crate::support::{ANY_PORT, Outcome, PATIENCE, connect, socket, until};

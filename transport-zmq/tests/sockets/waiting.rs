@@ -10,8 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zerorpc_proto::SocketKind::{Dealer, Router};
-use zerorpc_proto::{Transport, Waiter, Waker};
+use zerorpc_proto::transport::SocketKind::{Dealer, Router};
+use zerorpc_proto::transport::{Transport, Waiter, Waker};
 use zerorpc_zmq::{Parts, ZmqTransport};
 
 use crate::support::{ANY_PORT, Outcome, PATIENCE, connect, message, next, plainly, socket};

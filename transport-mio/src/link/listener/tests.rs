@@ -2,7 +2,7 @@ use std::{env, fs, net, os::unix::net::UnixStream, process};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use zerorpc_proto::{Keepalive, Probes, SocketKind};
+use zerorpc_proto::transport::{Keepalive, Probes, SocketKind};
 
 use super::*;
 use crate::link::testing::{LISTEN, PATIENCE, World};

@@ -1,4 +1,4 @@
-use zerorpc_proto::Endpoint;
+use zerorpc_proto::transport::Endpoint;
 
 use super::*;
 use crate::link::testing::World;

@@ -11,7 +11,8 @@ use bytes::Bytes;
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 use zerorpc_proto::{
-    Envelope, Payload, PeerEvent, PeerId, SocketKind, SocketOptions, Token, Transmit,
+    Envelope, Payload, PeerEvent, PeerId, Token, Transmit,
+    transport::{SocketKind, SocketOptions},
 };
 
 use super::OPENINGS;

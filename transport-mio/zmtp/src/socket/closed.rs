@@ -4,7 +4,7 @@ use std::{io::IoSlice, sync::Arc};
 
 use bytes::Bytes;
 use web_time::{Duration, Instant};
-use zerorpc_proto::{PeerEvent, PeerId, SocketKind};
+use zerorpc_proto::{PeerEvent, PeerId, transport::SocketKind};
 
 use super::{ConnectionId, Origin, Socket, SocketEvent, connection::Connection};
 use crate::{Blame, Engine, Foreign, Violation};

@@ -4,7 +4,7 @@
 //! last word, behind everything else, says that it has answered all requests that it has looked at. Both are commands of
 //! our own, named after HTTP/2's (RFC 9113, section 6.8), and are sent to peers alone that announce that they know them.
 
-use zerorpc_proto::{PeerEvent, SocketKind};
+use zerorpc_proto::{PeerEvent, transport::SocketKind};
 
 use super::{ConnectionId, Socket, SocketEvent};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use zerorpc_proto::Handover;
+use zerorpc_proto::transport::Handover;
 
 use super::{CloseReason, Socket};
 

@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use zerorpc_proto::{Flow, PeerEvent, PeerId, Route, SocketKind, Transmit};
+use zerorpc_proto::{
+    PeerEvent, PeerId, Route, Transmit,
+    transport::{Flow, SocketKind},
+};
 
 use super::{CloseReason, ConnectionId, Socket};
 use crate::{Frames, Outgoing};

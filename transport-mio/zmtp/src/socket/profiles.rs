@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use zerorpc_proto::SocketOptions;
+use zerorpc_proto::transport::SocketOptions;
 
 use super::{Origin, connection::is_local};
 use crate::{EngineConfig, Heartbeat};

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use web_time::Instant;
-use zerorpc_proto::{Multipart, PeerEvent, PeerId, SocketKind};
+use zerorpc_proto::{Multipart, PeerEvent, PeerId, transport::SocketKind};
 
 use super::{CloseReason, ConnectionId, Socket, SocketEvent, route};
 use crate::{Frames, PeerInfo, Violation, ZmtpEvent};

@@ -3,7 +3,7 @@
 use std::{io::IoSlice, time::Instant};
 
 use bytes::Bytes;
-use zerorpc_proto::SocketKind::{Dealer, Pub, Pull, Router};
+use zerorpc_proto::transport::SocketKind::{Dealer, Pub, Pull, Router};
 use zerorpc_zmtp::{Violation, Want, WireLimits, ZmtpEvent};
 
 use crate::support::{command, config, engine, feed, frame, greeting, modern, output, ready};

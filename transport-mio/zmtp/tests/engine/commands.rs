@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use zerorpc_proto::SocketKind::{Dealer, Pub, Pull, Push, Router, Sub};
+use zerorpc_proto::transport::SocketKind::{Dealer, Pub, Pull, Push, Router, Sub};
 use zerorpc_zmtp::{Blame, Engine, EngineConfig, Heartbeat, Violation, ZmtpEvent};
 
 use crate::support::{

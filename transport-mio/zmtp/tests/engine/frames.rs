@@ -1,7 +1,7 @@
 //! Frames in and out, in every version.
 
 use bytes::Bytes;
-use zerorpc_proto::SocketKind::{Dealer, Pull, Push, Router};
+use zerorpc_proto::transport::SocketKind::{Dealer, Pull, Push, Router};
 use zerorpc_zmtp::{Violation, WireLimits};
 
 use crate::support::{config, frame, modern, output, play_after, ready, v2};

@@ -1,7 +1,7 @@
 //! Which version the first bytes lead to, and what is sent when.
 
 use bytes::Bytes;
-use zerorpc_proto::SocketKind::{Dealer, Pub, Router};
+use zerorpc_proto::transport::SocketKind::{Dealer, Pub, Router};
 use zerorpc_zmtp::{
     Blame, Credentials, Identity, Mechanism, SocketType, Violation, ZmtpEvent, ZmtpVersion,
 };

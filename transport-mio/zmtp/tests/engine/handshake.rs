@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use zerorpc_proto::SocketKind::{self, Dealer, Pub, Pull, Push, Router, Sub};
+use zerorpc_proto::transport::SocketKind::{self, Dealer, Pub, Pull, Push, Router, Sub};
 use zerorpc_zmtp::{Blame, Engine, SocketType, Violation, ZmtpEvent};
 
 use crate::support::{

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use zerorpc_proto::SocketKind::{self, Dealer, Pub, Pull, Push, Router, Sub};
+use zerorpc_proto::transport::SocketKind::{self, Dealer, Pub, Pull, Push, Router, Sub};
 use zerorpc_zmtp::{
     Credentials, Engine, EngineConfig, Heartbeat, Identity, Mechanism, SocketType, Want, ZmtpEvent,
     ZmtpVersion,

@@ -3,7 +3,7 @@
 use std::io::IoSlice;
 
 use bytes::Bytes;
-use zerorpc_proto::{Payload, SocketKind::Dealer};
+use zerorpc_proto::{Payload, transport::SocketKind::Dealer};
 use zerorpc_zmtp::{Engine, Outgoing};
 
 use crate::support::{config, engine, feed, frame, message, modern, output, ready};

@@ -4,7 +4,7 @@ use std::{io::IoSlice, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use zerorpc_proto::SocketKind::{Dealer, Router};
+use zerorpc_proto::transport::SocketKind::{Dealer, Router};
 use zerorpc_zmtp::{Credentials, Engine, Identity, Mechanism, Want, ZmtpEvent};
 
 use crate::support::config;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use zerorpc_proto::SocketKind::{Dealer, Router};
+use zerorpc_proto::transport::SocketKind::{Dealer, Router};
 use zerorpc_zmtp::{Blame, Credentials, EngineConfig, Mechanism, SocketType, Violation};
 
 use crate::support::{command, config, greeting, play, property};

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use zerorpc_proto::SocketKind::{self, Dealer, Pub, Router};
+use zerorpc_proto::transport::SocketKind::{self, Dealer, Pub, Router};
 use zerorpc_zmtp::{Engine, Violation, ZmtpEvent, ZmtpVersion};
 
 use crate::support::{command, config, events, feed, frame, message};

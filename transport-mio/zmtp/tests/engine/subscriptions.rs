@@ -1,7 +1,7 @@
 //! SUBSCRIBE and CANCEL, as commands and as messages.
 
 use bytes::Bytes;
-use zerorpc_proto::SocketKind::{Dealer, Pub, Pull, Push, Router, Sub};
+use zerorpc_proto::transport::SocketKind::{Dealer, Pub, Pull, Push, Router, Sub};
 use zerorpc_zmtp::ZmtpEvent;
 
 use crate::support::{

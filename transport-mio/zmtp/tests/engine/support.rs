@@ -3,7 +3,7 @@
 use std::{io::IoSlice, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use zerorpc_proto::SocketKind;
+use zerorpc_proto::transport::SocketKind;
 use zerorpc_zmtp::{Engine, EngineConfig, Frames, PeerInfo, Violation, ZmtpEvent};
 
 pub(crate) fn config(kind: SocketKind) -> EngineConfig {

@@ -1,8 +1,11 @@
 //! Peers that do not read: senders are held back, then the peer is given up.
 
 use zerorpc_proto::{
-    Flow, PeerEvent, PeerId, Route,
-    SocketKind::{Dealer, Pub, Router, Sub},
+    PeerEvent, PeerId, Route,
+    transport::{
+        Flow,
+        SocketKind::{Dealer, Pub, Router, Sub},
+    },
 };
 use zerorpc_zmtp::CloseReason;
 

@@ -5,8 +5,10 @@ use std::{io::IoSlice, time::Duration};
 use bytes::Bytes;
 use zerorpc_proto::{
     PeerEvent, PeerId,
-    SocketKind::{Dealer, Router},
-    SocketOptions,
+    transport::{
+        SocketKind::{Dealer, Router},
+        SocketOptions,
+    },
 };
 use zerorpc_zmtp::{CloseReason, ForeignKind, Origin, SocketEvent, Violation, Want};
 

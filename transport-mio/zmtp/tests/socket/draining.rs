@@ -2,7 +2,7 @@
 
 use zerorpc_proto::{
     PeerEvent, PeerId,
-    SocketKind::{Dealer, Pull, Push, Router},
+    transport::SocketKind::{Dealer, Pull, Push, Router},
 };
 use zerorpc_zmtp::CloseReason;
 

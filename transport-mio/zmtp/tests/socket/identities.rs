@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use zerorpc_proto::{
-    Handover, PeerEvent,
-    SocketKind::{Dealer, Router},
-    SocketOptions,
+    PeerEvent,
+    transport::{
+        Handover,
+        SocketKind::{Dealer, Router},
+        SocketOptions,
+    },
 };
 use zerorpc_zmtp::{CloseReason, Socket, Violation};
 

@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 use zerorpc_proto::{
-    Envelope, Flow, Payload, PeerEvent, PeerId, SocketKind,
-    SocketKind::{Dealer, Pub, Pull, Push, Router, Sub},
-    Transmit,
+    Envelope, Payload, PeerEvent, PeerId, Transmit,
+    transport::{
+        Flow, SocketKind,
+        SocketKind::{Dealer, Pub, Pull, Push, Router, Sub},
+    },
 };
 use zerorpc_zmtp::{Engine, EngineConfig, Origin, ZmtpEvent};
 

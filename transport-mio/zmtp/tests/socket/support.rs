@@ -4,7 +4,8 @@ use std::{io::IoSlice, time::Instant};
 
 use bytes::Bytes;
 use zerorpc_proto::{
-    Envelope, Multipart, Payload, PeerEvent, PeerId, SocketKind, SocketOptions, Token, Transmit,
+    Envelope, Multipart, Payload, PeerEvent, PeerId, Token, Transmit,
+    transport::{SocketKind, SocketOptions},
 };
 use zerorpc_zmtp::{Closed, ConnectionId, EngineConfig, Identity, Origin, Socket, SocketEvent};
 

@@ -11,9 +11,9 @@ use crate::{
 
 /// Makes the events that PUSH and PUB sockets send.
 #[derive(Debug, Clone)]
-pub struct PlainSender(Writer);
+pub struct OneWayWriter(Writer);
 
-impl PlainSender {
+impl OneWayWriter {
     /// The seed must be random, as for [`Config::seed`](crate::Config::seed).
     #[must_use]
     pub fn new(seed: u128) -> Self {
@@ -33,7 +33,7 @@ impl PlainSender {
         if !args.is_array() {
             return Err(OpenError::ArgsNotArray);
         }
-        let payload = self.0.plain(context, method, args.as_bytes().clone());
+        let payload = self.0.one_way(context, method, args.as_bytes().clone());
         Ok(Transmit::new(PeerId::NAMELESS, Envelope::default(), payload))
     }
 }
@@ -42,6 +42,6 @@ impl PlainSender {
 ///
 /// # Errors
 /// When the message is no event; the next one may be.
-pub fn receive_plain(message: &Multipart, limits: &Limits) -> Result<Event, Malformed> {
+pub fn read_one_way(message: &Multipart, limits: &Limits) -> Result<Event, Malformed> {
     Event::decode(&message.payload, limits).map_err(|broken| broken.reason)
 }
