@@ -122,8 +122,10 @@ pub(crate) struct RequestState {
     pub(crate) retained_bytes: usize,
     /// The parts of the request share the memory of the chunk that brought them.
     pub(crate) is_shared: bool,
-    /// The application has begun to answer.
-    pub(crate) is_running: bool,
+    /// Whether the request may be answered.
+    pub(crate) turn: Turn,
+    /// How many bytes of arguments were taken since the application has begun to answer.
+    pub(crate) taken_bytes: usize,
     /// The header keys of the request.
     pub(crate) context: Context,
     /// The header keys of the answers.
@@ -140,6 +142,19 @@ pub(crate) struct RequestState {
     pub(crate) writable_wanted: bool,
     /// Since when the channel has waited for credit, or when its caller beat meanwhile.
     pub(crate) blocked_since: Option<Instant>,
+}
+
+/// Whether a request may be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Nobody has asked.
+    Unasked,
+    /// Not yet: it stands among those that wait for room.
+    Postponed,
+    /// Its turn has come, if there is room still.
+    Next,
+    /// It is being answered.
+    Running,
 }
 
 /// The last event of a channel, from the server.

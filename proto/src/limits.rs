@@ -26,16 +26,17 @@ pub struct Limits {
     pub channels_per_peer: usize,
     /// The most events that wait on one channel for their consumer, 1024 by default. A window that is larger than this wins.
     pub buffered_events: usize,
-    /// The most bytes that one peer may make the session keep, 64 MiB by default: requests that wait to be taken up, and
-    /// apart from those, answers that it does not read. A single request or answer may be larger.
+    /// The most bytes that one peer may make the session keep, 64 MiB by default: requests that wait and arguments of
+    /// those that are being answered, and apart from those, answers that it does not read. A single request or answer may
+    /// be larger.
     ///
-    /// A request that would be too much is refused with `ServerBusy`. When half as many bytes of answers wait, further
-    /// requests of that peer are [not run](crate::Request::start) until some have left; a peer that takes none of them for
+    /// A request that would be too much is refused with `ServerBusy`. When half as many bytes of answers wait, or of
+    /// arguments are in use, further requests of that peer are [not run](crate::Request::start) for a while; a peer that takes none of them for
     /// a while is to be [cut off](crate::Session::crowded_routes). Answers to calls of this side are bounded by their
     /// total alone: they were asked for.
     pub peer_bytes: usize,
-    /// The most bytes that are kept for all peers together, 1 GiB by default: requests that wait to be taken up, answers
-    /// that wait to be sent or to be read, and what the transport keeps of both. From seven eighths of it on, whoever
+    /// The most bytes that are kept for all peers together, 1 GiB by default: requests that wait and arguments of
+    /// those that are being answered, answers that wait to be sent or to be read, and what the transport keeps of both. From seven eighths of it on, whoever
     /// drives the session cuts off the peer for which most is kept, so that there is room for all others.
     pub total_bytes: usize,
     /// The most items that a caller lets the server of a stream send ahead where the number is not

@@ -4,7 +4,7 @@ use bytestring::ByteString;
 
 use crate::{
     args::Args,
-    channel::{self, Channel, Ending, RequestState, Role, phase::Phase},
+    channel::{self, Channel, Ending, RequestState, Role, Turn, phase::Phase},
     compat::RemoteFailure,
     event::Context,
     limits::Limits,
@@ -73,8 +73,10 @@ impl<'a> Request<'a> {
         self.state().and_then(|request| request.args.clone()).unwrap_or(Args::NIL)
     }
 
-    /// Whether the request may be answered now. If not, since its peer does not read the answers that it has got
-    /// already, leave it alone: [`Notice::Requested`](crate::Notice::Requested) tells of it again when they have left.
+    /// Whether the request may be answered now. If not, leave it alone: its peer does not read the answers that it has got
+    /// already, or its requests that are being answered have taken more arguments than half of
+    /// [`Limits::peer_bytes`](crate::Limits::peer_bytes). [`Notice::Requested`](crate::Notice::Requested) tells of it again
+    /// when answers have left or requests have ended.
     ///
     /// An application that does not ask is served all the same, and may find its peers
     /// [cut off](crate::Session::crowded_routes) earlier.
@@ -82,8 +84,8 @@ impl<'a> Request<'a> {
         self.session.start(self.id.0)
     }
 
-    /// Takes the arguments out, which frees their share of
-    /// [`Limits::peer_bytes`](crate::Limits::peer_bytes). Later calls return nil.
+    /// Takes the arguments out. Of a request that was [started](Self::start), they count until it is answered to its end;
+    /// of others, no longer. Later calls return nil.
     pub fn take_args(&mut self) -> Args {
         let Some((channel, _, account)) = self.session.store.get_with_account(self.id.0) else {
             return Args::NIL;
@@ -92,10 +94,14 @@ impl<'a> Request<'a> {
         let Some(args) = request.args.take() else { return Args::NIL };
         let freed = args.as_bytes().len();
         request.retained_bytes -= freed;
-        if let Some(account) = account {
-            account.requested_bytes -= freed;
-        }
         self.session.buffered_bytes -= freed;
+        let Some(account) = account else { return args };
+        account.requested_bytes -= freed;
+        if request.turn == Turn::Running {
+            request.taken_bytes = freed;
+            account.taken_bytes += freed;
+            self.session.taken_bytes += freed;
+        }
         args
     }
 

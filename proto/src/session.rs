@@ -109,6 +109,8 @@ pub struct Session {
     pub(crate) store: Store,
     /// How many bytes of requests and answers wait for the application.
     pub(crate) buffered_bytes: usize,
+    /// How many bytes of arguments were taken by requests that are being answered.
+    pub(crate) taken_bytes: usize,
     /// How many bytes of answers wait to be sent.
     pub(crate) unsent_bytes: usize,
     /// How many bytes of events wait that belong to no channel.
@@ -161,6 +163,7 @@ impl Session {
             lateness: clock::lateness(&config),
             store: Store::new(hash_seed),
             buffered_bytes: 0,
+            taken_bytes: 0,
             unsent_bytes: 0,
             loose_bytes: 0,
             shared_requests: 0,
@@ -366,6 +369,7 @@ impl Session {
                 }
                 Role::Server(request) => {
                     self.shared_requests -= usize::from(request.is_shared);
+                    self.taken_bytes -= request.taken_bytes;
                     self.resume_postponed(account);
                 }
             }

@@ -157,10 +157,11 @@ fn take(
 ) -> Option<(Request, Arc<Caller>, Share)> {
     let State { session, requests, .. } = &mut **state;
     let requests = requests.as_mut()?;
-    let method = session.request(id)?.method_name();
+    let waiting = session.request(id)?;
+    let (method, size) = (waiting.method_name(), waiting.args().as_bytes().len());
     let share = match is_builtin {
         true => Share::NONE,
-        false => requests.load.admit(id, &method, session.retained_bytes())?,
+        false => requests.load.admit(id, &method, size, session.retained_bytes())?,
     };
     let mut taken = session.request(id)?;
     if !taken.start() {

@@ -37,11 +37,13 @@ pub(crate) struct Account {
     pub(crate) running: u32,
     /// How many bytes of requests wait to be taken.
     pub(crate) requested_bytes: usize,
+    /// How many bytes of arguments were taken by requests that are being answered.
+    pub(crate) taken_bytes: usize,
     /// How many bytes of answers wait to be sent.
     pub(crate) unsent_bytes: usize,
     /// How many answers wait to be sent.
     pub(crate) unsent_answers: u32,
-    /// Requests that are not run before answers have left.
+    /// Requests that are not run before answers have left, or others have ended.
     pub(crate) postponed: VecDeque<ChannelKey>,
 }
 
@@ -57,6 +59,7 @@ impl Account {
             is_crowded: false,
             running: 0,
             requested_bytes: 0,
+            taken_bytes: 0,
             unsent_bytes: 0,
             unsent_answers: 0,
             postponed: VecDeque::new(),
@@ -68,7 +71,7 @@ impl Account {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.requested_bytes.saturating_add(self.unsent_bytes)
+        self.requested_bytes.saturating_add(self.taken_bytes).saturating_add(self.unsent_bytes)
     }
 
     /// One more answer waits. True when the peer has become one that may not keep up.
@@ -87,10 +90,19 @@ impl Account {
         !self.postponed.is_empty()
     }
 
-    /// Whether one more request may be run. As long as its answers pile up, a few are at a time; when half of what may
-    /// wait does, none.
-    pub(crate) fn may_run(&self, limits: &Limits) -> bool {
-        !self.is_tight(limits) || self.unsent_bytes <= limits.peer_bytes / 2 && self.running < FEW
+    /// Whether one more request may be run, beside others that begin now with so many bytes of arguments. As long as its
+    /// answers pile up, a few are at a time; when half of what may wait does, none. Nor is one while those that run have
+    /// taken more arguments than that: the last of them may have any size.
+    pub(crate) fn may_run(&self, limits: &Limits, beginning: usize) -> bool {
+        let half = limits.peer_bytes / 2;
+        self.taken_bytes.saturating_add(beginning) <= half
+            && (!self.is_tight(limits) || self.unsent_bytes <= half && self.running < FEW)
+    }
+
+    /// How many bytes of requests count when another one comes in. Room for half of what may wait is left beside those
+    /// that run, however large those are.
+    pub(crate) fn requested_and_taken(&self, limits: &Limits) -> usize {
+        self.requested_bytes.saturating_add(self.taken_bytes.min(limits.peer_bytes / 2))
     }
 
     /// Whether answers pile up.

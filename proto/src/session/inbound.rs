@@ -13,7 +13,7 @@ use crate::{
     args::Args,
     call::{Answer, Loss},
     channel::{
-        Channel, RequestState, Role,
+        Channel, RequestState, Role, Turn,
         heartbeat::{Heartbeat, Patience},
         phase::{self, Meaning, Phase},
         window::Credit,
@@ -174,7 +174,8 @@ impl Session {
             args: Some(args),
             retained_bytes,
             is_shared,
-            is_running: false,
+            turn: Turn::Unasked,
+            taken_bytes: 0,
             context: header.context,
             reply_context: Context::new(),
             credit: Credit::new(self.config.limits.credit),
@@ -230,14 +231,15 @@ impl Session {
         let account = self.store.account_of(from, envelope);
         let (of_peer, requested) =
             account.map_or((0, 0), |account| (account.requests, account.requested_bytes));
+        let kept = account.map_or(0, |account| account.requested_and_taken(limits));
         if self.stopping {
             Err(None)
         } else if self.store.len() >= limits.channels {
             Err(Some(PeerMisbehaved::TooManyChannels(self.store.len())))
         } else if of_peer >= limits.channels_per_peer {
             Err(Some(PeerMisbehaved::TooManyChannels(of_peer)))
-        } else if requested > 0 && requested.saturating_add(bytes) > limits.peer_bytes {
-            Err(Some(PeerMisbehaved::TooManyBytes(requested)))
+        } else if requested > 0 && kept.saturating_add(bytes) > limits.peer_bytes {
+            Err(Some(PeerMisbehaved::TooManyBytes(kept)))
         } else if self.buffered_bytes.saturating_add(bytes) > limits.total_bytes {
             Err(Some(PeerMisbehaved::TooManyBytes(self.buffered_bytes)))
         } else {

@@ -6,7 +6,7 @@ use foldhash::quality::FixedState;
 
 use super::{CallId, Notice, RequestId, Session, notices, outbound, store::ChannelKey};
 use crate::{
-    channel::{self, CallState, Channel, RequestState, Role, phase::Phase},
+    channel::{self, CallState, Channel, RequestState, Role, Turn, phase::Phase},
     peer::{PeerId, Route},
 };
 
@@ -32,7 +32,15 @@ impl Session {
 
     fn check_sums(&self, channels: &[(ChannelKey, &Channel)]) {
         let sum = |of: &dyn Fn(&Channel) -> usize| channels.iter().map(|(_, it)| of(it)).sum();
-        let sums: [(&str, usize, usize); 6] = [
+        let sums: [(&str, usize, usize); 7] = [
+            (
+                "taken_bytes",
+                self.taken_bytes,
+                sum(&|it| match &it.role {
+                    Role::Server(request) => request.taken_bytes,
+                    Role::Client(_) => 0,
+                }),
+            ),
             ("buffered_bytes", self.buffered_bytes, sum(&Channel::retained_bytes)),
             ("unsent_bytes", self.unsent_bytes, sum(&|it| it.unsent_bytes)),
             (
@@ -144,7 +152,8 @@ impl Session {
                 let Role::Server(request) = &channel.role else {
                     panic!("a call is put off: {channel:?}");
                 };
-                assert!(!request.is_running, "{at:?} runs, and is put off");
+                let is_over = channel.phase == Phase::Ended;
+                assert!(is_over || request.turn == Turn::Postponed, "{at:?} is put off");
             }
         }
     }
@@ -242,6 +251,8 @@ fn check_request(at: ChannelKey, channel: &Channel, request: &RequestState) {
     let args = request.args.as_ref().map_or(0, |args| args.as_bytes().len());
     let parts = channel.envelope.size() + request.context.size() + request.id.size();
     let kept = parts + request.method.len() + args;
+    let is_running = request.turn == Turn::Running;
+    assert!(request.taken_bytes == 0 || is_running, "{at:?} does not run: {channel:?}");
     assert_eq!(request.retained_bytes, kept, "{at:?} counts what it keeps: {channel:?}");
     assert_eq!(request.ending.is_some(), channel.phase == Phase::Ended, "{at:?}: {channel:?}");
     assert!(request.items.is_empty() || channel.phase != Phase::Asked, "{at:?}: {channel:?}");

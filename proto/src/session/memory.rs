@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     call::Loss,
-    channel::{ANSWER_COST, Channel, Role},
+    channel::{ANSWER_COST, Channel, Role, Turn},
     compat::RemoteFailure,
     peer::Route,
 };
@@ -21,11 +21,13 @@ use crate::{
 const CHANNEL: usize = 1 << 10;
 
 impl Session {
-    /// How many bytes are kept for all peers: requests that wait to be taken up, answers that wait to be sent or to be
-    /// read, and what it takes to keep track of them. Costs nothing to ask.
+    /// How many bytes are kept for all peers: requests that wait to be taken up, arguments of those that are being
+    /// [answered](crate::Request::start), answers that wait to be sent or to be read, and what it takes to keep track of
+    /// them. Costs nothing to ask.
     #[must_use]
     pub fn retained_bytes(&self) -> usize {
         self.buffered_bytes
+            + self.taken_bytes
             + self.unread_answers * ANSWER_COST
             + self.unsent_bytes
             + self.loose_bytes
@@ -99,19 +101,26 @@ impl Session {
         }
     }
 
-    /// Whether a request may be answered now; if not, it will be told of again.
+    /// Whether a request may be answered now; if not, it will be told of again. Whoever comes first is served first: none
+    /// overtakes those that wait.
     pub(crate) fn start(&mut self, at: ChannelKey) -> bool {
+        let limits = &self.config.limits;
         let Some((channel, number, account)) = self.store.get_with_account(at) else {
             return false;
         };
         let Role::Server(request) = &mut channel.role else { return false };
-        if request.is_running {
-            return true;
+        if let Turn::Running | Turn::Postponed = request.turn {
+            return request.turn == Turn::Running;
         }
         if let Some(account) = account {
-            if !account.may_run(&self.config.limits) {
-                account.postponed.push_back(at);
-                if account.is_over(&self.config.limits) && !account.is_crowded {
+            let is_next = request.turn == Turn::Next;
+            if !account.may_run(limits, 0) || !is_next && !account.postponed.is_empty() {
+                request.turn = Turn::Postponed;
+                match is_next {
+                    true => account.postponed.push_front(at),
+                    false => account.postponed.push_back(at),
+                }
+                if account.is_over(limits) && !account.is_crowded {
                     account.is_crowded = true;
                     self.crowded.push(number);
                 }
@@ -119,7 +128,7 @@ impl Session {
             }
             account.running += 1;
         }
-        request.is_running = true;
+        request.turn = Turn::Running;
         true
     }
 
@@ -129,27 +138,35 @@ impl Session {
             return;
         };
         if let Role::Server(request) = &mut channel.role
-            && std::mem::take(&mut request.is_running)
+            && std::mem::replace(&mut request.turn, Turn::Unasked) == Turn::Running
         {
+            let taken = std::mem::take(&mut request.taken_bytes);
             account.running -= 1;
+            account.taken_bytes -= taken;
+            self.taken_bytes -= taken;
             if !account.postponed.is_empty() {
                 self.resume_postponed(number);
             }
         }
     }
 
-    /// Room was made: tells of requests that were put off for want of it. One at a time as long as it is tight: what each
-    /// of them adds shows later.
+    /// Room was made: tells of requests that were put off for want of it, as many as it is enough for. One at a time as long
+    /// as answers pile up: what each of them adds shows later.
     pub(crate) fn resume_postponed(&mut self, number: u32) {
         if number == NOBODY {
             return;
         }
+        let mut beginning = 0;
         while let Some(account) = self.store.account_mut(number)
-            && account.may_run(&self.config.limits)
+            && account.may_run(&self.config.limits, beginning)
             && let Some(at) = account.postponed.pop_front()
         {
             let is_tight = account.is_tight(&self.config.limits);
-            if self.store.get(at).is_some() {
+            if let Some(Channel { role: Role::Server(request), .. }) = self.store.get_mut(at)
+                && request.turn == Turn::Postponed
+            {
+                request.turn = Turn::Next;
+                beginning += request.args.as_ref().map_or(0, |args| args.as_bytes().len());
                 self.tell_requested(at);
                 if is_tight {
                     return;

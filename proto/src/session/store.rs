@@ -12,7 +12,7 @@ use slab::Slab;
 
 use super::accounts::{Account, NOBODY};
 use crate::{
-    channel::{Channel, Role, phase::Phase},
+    channel::{Channel, Role, Turn, phase::Phase},
     id::{OwnId, TheirId},
     multipart::{Envelope, Token},
     peer::{PeerId, Route},
@@ -303,7 +303,8 @@ impl Store {
             account.requested_bytes -= request.retained_bytes;
             account.unsent_bytes -= entry.channel.unsent_bytes;
             account.unsent_answers -= entry.channel.unsent_answers;
-            account.running -= u32::from(request.is_running);
+            account.taken_bytes -= request.taken_bytes;
+            account.running -= u32::from(request.turn == Turn::Running);
         }
         account.slots.swap_remove(index);
         if let Some(moved) = account.slots.get(index)

@@ -1,4 +1,4 @@
-//! How much memory methods take for their answers while they run: whether one more may run beside them.
+//! How much memory methods take for their arguments and answers while they run: whether one more may run beside them.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,7 +15,7 @@ const STEP: Duration = Duration::from_millis(100);
 /// Of so many methods it is remembered what they answer. Beyond that it is learned anew.
 const KNOWN: usize = 1024;
 
-/// What the methods that run are going to answer, by what they have answered before.
+/// What the methods that run have taken, and are going to answer, by what they have answered before.
 ///
 /// A server starts a thread for each request that waits behind others, as fast as it can. If each of a thousand makes
 /// an answer of 10 MB, that is 20 GB before the first of them has been sent, and whoever asks for something else waits
@@ -26,9 +26,9 @@ const KNOWN: usize = 1024;
 pub(crate) struct Load {
     /// How much each method has answered; less counts for later ones, by and by.
     answers: HashMap<ByteString, usize, RandomState>,
-    /// How much those that run are going to answer.
+    /// How much those that run take.
     expected: usize,
-    /// How many run that answer much or are not known, and how many may.
+    /// How many run that take or answer much, or are not known, and how many may.
     heavy: usize,
     most_heavy: usize,
     /// How many may in any case.
@@ -54,7 +54,7 @@ impl Share {
         self.is_heavy
     }
 
-    /// Of what never answers much.
+    /// Of what never takes much.
     pub(crate) const NONE: Self = Self { is_heavy: false, bytes: 0 };
 }
 
@@ -79,10 +79,16 @@ impl Load {
         &mut self,
         id: RequestId,
         method: &ByteString,
+        args: usize,
         retained: usize,
     ) -> Option<Share> {
-        // The value, and its encoded form.
-        let bytes = self.answers.get(method).map(|size| size.saturating_mul(2));
+        let answer = self.answers.get(method).copied();
+        // Each value, and its encoded form.
+        let bytes = match worth_a_thought(args) {
+            0 => answer,
+            args => Some(answer.unwrap_or(0).saturating_add(args)),
+        };
+        let bytes = bytes.map(|size| size.saturating_mul(2));
         if bytes == Some(0) {
             return Some(Share::NONE);
         }
@@ -122,9 +128,7 @@ impl Load {
 
     /// How much a method has answered.
     pub(crate) fn learn(&mut self, method: &ByteString, size: usize) {
-        /// Answers below this are not worth a thought.
-        const LITTLE: usize = 256 << 10;
-        let size = if size < LITTLE { 0 } else { size };
+        let size = worth_a_thought(size);
         match self.answers.get_mut(method) {
             Some(known) => *known = size.max(*known - *known / 16),
             None => {
@@ -175,6 +179,12 @@ impl Load {
     }
 }
 
+/// How much something counts: little things, nothing.
+fn worth_a_thought(size: usize) -> usize {
+    const LITTLE: usize = 256 << 10;
+    if size < LITTLE { 0 } else { size }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,7 +210,7 @@ mod tests {
     }
 
     fn admitted(load: &mut Load, ids: &[RequestId], method: &ByteString) -> Vec<Share> {
-        ids.iter().filter_map(|id| load.admit(*id, method, 0)).collect()
+        ids.iter().filter_map(|id| load.admit(*id, method, 0, 0)).collect()
     }
 
     #[test]
@@ -214,7 +224,7 @@ mod tests {
         // What is known to be little is not bounded, whatever is kept.
         let mut waiting = load.take_waiting(1 << 30).collect::<Vec<_>>();
         while load.has_waiting() {
-            assert!(waiting.iter().all(|id| load.admit(*id, &echo, 1 << 30).is_some()));
+            assert!(waiting.iter().all(|id| load.admit(*id, &echo, 0, 1 << 30).is_some()));
             load.take_waiting(1 << 30).for_each(|id| waiting.push(id));
         }
         assert_eq!(waiting, ids[5..], "in the order in which they came");
@@ -239,11 +249,28 @@ mod tests {
         let (ids, blob) = (ids(2), ByteString::from_static("blob"));
         let mut load = Load::new(1 << 20);
         load.learn(&blob, 10 << 20);
-        let first = load.admit(ids[0], &blob, 500 << 20).expect("it is alone");
-        assert!(load.admit(ids[1], &blob, 500 << 20).is_none());
+        let first = load.admit(ids[0], &blob, 0, 500 << 20).expect("it is alone");
+        assert!(load.admit(ids[1], &blob, 0, 500 << 20).is_none());
         assert_eq!(load.take_waiting(500 << 20).next(), None);
         load.release(&first, false);
         assert_eq!(load.take_waiting(500 << 20).next(), Some(ids[1]));
+    }
+
+    #[test]
+    fn arguments_count_as_well() {
+        let (ids, sum) = (ids(40), ByteString::from_static("sum"));
+        for is_known in [false, true] {
+            let mut load = Load { few: 100, most_heavy: 100, ..Load::new(400 << 20) };
+            if is_known {
+                load.learn(&sum, 8);
+            }
+            let mut admit = |id: &RequestId| load.admit(*id, &sum, 10 << 20, 0);
+            let shares: Vec<_> = ids.iter().filter_map(&mut admit).collect();
+            assert_eq!(shares.len(), 15, "{is_known}");
+            load.release(&shares[0], false);
+            assert_eq!(load.take_waiting(0).collect::<Vec<_>>(), ids[15..16]);
+            assert!(load.admit(ids[39], &sum, 1000, 1 << 30).is_some(), "it is little");
+        }
     }
 
     #[test]

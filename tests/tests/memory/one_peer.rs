@@ -94,3 +94,33 @@ fn requests_whose_callers_go() {
     });
     assert!(most <= MOST, "{} MiB", most / MIB);
 }
+
+/// A call of a slow method with so many bytes of arguments.
+fn slow_request(number: u32, bytes: usize) -> Vec<u8> {
+    let length = u32::try_from(bytes).expect("that is little").to_be_bytes();
+    let args = [b"\x92\xc6", &length[..], &vec![7; bytes], &LONG[1..]].concat();
+    request(number, "slow_echo", &args)
+}
+
+/// Arguments are kept in the form in which they came, and in the one that the method has taken them in.
+#[test]
+fn arguments_of_methods_that_run() {
+    for (count, bytes) in [(2000, MIB), (20_000, 60_000)] {
+        let most = growth(Duration::from_secs(3), |endpoint| {
+            write_all(endpoint, (0..count).map(|number| slow_request(number, bytes)))
+        });
+        assert!(most <= MOST, "{} MiB", most / MIB);
+    }
+}
+
+/// A method that runs is not interrupted when its caller goes.
+#[test]
+fn arguments_of_methods_whose_callers_have_gone() {
+    let most = growth(Duration::from_secs(3), |endpoint| {
+        for _ in 0..40 {
+            drop(write_all(endpoint, (0..60).map(|number| slow_request(number, MIB))));
+        }
+        Vec::new()
+    });
+    assert!(most <= crate::TOTAL, "{} MiB", most / MIB);
+}

@@ -139,6 +139,88 @@ fn few_run_at_a_time_where_answers_pile_up() {
     assert!(server.serve(ids[2]).start(), "it has started before");
 }
 
+/// Starts what may run of these requests, and takes its arguments; which ones.
+fn start(server: &mut TestSession, ids: &[RequestId]) -> Vec<RequestId> {
+    let started = ids.iter().filter(|id| {
+        let is_started = server.serve(**id).start();
+        if is_started {
+            server.serve(**id).take_args();
+        }
+        is_started
+    });
+    started.copied().collect()
+}
+
+#[test]
+fn arguments_count_until_their_requests_are_answered() {
+    let mut server = server(80 * KILOBYTE, 1 << 30);
+    let ids: Vec<_> = (0..5).map(|id| server.request(GREEDY, &request(id, 15_000))).collect();
+    requested(&mut server);
+    // Beyond half of what may be kept, further ones wait, small ones as well: nobody is overtaken.
+    assert_eq!(start(&mut server, &ids), ids[..3]);
+    let small = server.request(GREEDY, &request(5, 1));
+    assert_eq!(start(&mut server, &[small, ids[3], ids[4], small]), []);
+    assert!(server.session.retained_bytes() > 5 * 15_000, "what was taken is counted");
+    let neighbours = server.request(NEIGHBOUR, &request(0, 1));
+    assert_eq!(start(&mut server, &[neighbours]), [neighbours]);
+    requested(&mut server);
+    // A stream takes its arguments until it ends.
+    server.serve(ids[0]).send(answer(1)).expect("there is credit");
+    server.settle();
+    assert_eq!(requested(&mut server), []);
+    server.serve(ids[0]).finish();
+    server.settle();
+    assert_eq!(requested(&mut server), [ids[3]]);
+    // Who comes meanwhile does not get its place.
+    let late = server.request(GREEDY, &request(6, 1));
+    requested(&mut server);
+    assert_eq!(start(&mut server, &[late, ids[3]]), [ids[3]]);
+    // All others end: there is room for all that wait, in the order in which they came.
+    for id in &ids[1..4] {
+        server.serve(*id).finish();
+    }
+    server.settle();
+    let next = requested(&mut server);
+    assert_eq!(next, [ids[4], small, late]);
+    assert_eq!(start(&mut server, &next), next);
+    let now = server.now();
+    for peer in [GREEDY, NEIGHBOUR] {
+        server.session.handle_peer_event(now, PeerEvent::Down(peer, "gone".into()));
+    }
+    server.settle();
+    assert_eq!(server.session.retained_bytes(), 0);
+}
+
+#[test]
+fn arguments_alone_may_be_of_any_size() {
+    let mut server = server(10 * KILOBYTE, 1 << 30);
+    let large = server.request(GREEDY, &request(0, 100 * KILOBYTE));
+    assert_eq!(start(&mut server, &[large]), [large]);
+    // Others wait for it, and are not refused.
+    let small: Vec<_> = (1..5).map(|id| server.request(GREEDY, &request(id, 1000))).collect();
+    assert_eq!(start(&mut server, &small), []);
+    requested(&mut server);
+    server.serve(large).fail(RemoteFailure::new("E", ""));
+    server.settle();
+    assert_eq!(requested(&mut server), small);
+    assert_eq!(start(&mut server, &small), small);
+}
+
+#[test]
+fn to_ask_again_changes_nothing() {
+    let mut server = server(80 * KILOBYTE, 1 << 30);
+    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
+    let ids: Vec<_> = (0..7).map(|id| server.request(GREEDY, &request(id, 1))).collect();
+    assert_eq!(run(&mut server, ids[..4].to_vec(), 10 * KILOBYTE), 4);
+    for id in ids[4..].iter().cycle().take(3000) {
+        assert!(!server.serve(*id).start());
+    }
+    server.session.check_invariants();
+    requested(&mut server);
+    drain(&mut server);
+    assert_eq!(requested(&mut server), ids[4..]);
+}
+
 #[test]
 fn an_answer_alone_may_be_of_any_size() {
     let mut server = server(10 * KILOBYTE, 1 << 30);

@@ -261,8 +261,13 @@ impl World {
         let Some(id) = tape.pick(&requests) else { return };
         let next = app.requests.get_mut(&id).expect("the request is open");
         let mut request = app.session.request(id).expect("it was neither answered nor lost");
-        match tape.below(6) {
+        match tape.below(7) {
             0 => drop(request.take_args()),
+            6 => {
+                let may_run = request.start();
+                assert_eq!(request.start(), may_run, "to ask again changes nothing");
+                return;
+            }
             1 | 2 => {
                 for _ in 0..=tape.below(8) {
                     let item = Args::encode(next).expect("a number");
@@ -295,7 +300,7 @@ impl World {
         while let Some(notice) = app.session.poll_notice() {
             match notice {
                 Notice::Requested(id) => {
-                    app.requests.insert(id, 0);
+                    app.requests.entry(id).or_insert(0);
                 }
                 Notice::RequestLost(id, _) => {
                     assert!(app.session.request(id).is_none());
