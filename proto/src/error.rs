@@ -1,9 +1,5 @@
 //! Errors, split by who is to blame: the peer, the caller, or a value that has no place in the protocol.
 
-use std::fmt;
-
-use crate::event::Header;
-
 /// Why bytes are no event, or no single msgpack value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -51,23 +47,6 @@ pub enum Malformed {
     #[error("the answer carries no value")]
     NoValue,
 }
-
-/// A payload that is no event, with as much of its header as could be read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BrokenEvent {
-    /// What is wrong with it.
-    pub reason: Malformed,
-    /// The header, when that part was sound: its sender can then be told.
-    pub header: Option<Box<Header>>,
-}
-
-impl fmt::Display for BrokenEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.reason.fmt(f)
-    }
-}
-
-impl std::error::Error for BrokenEvent {}
 
 /// How a peer broke the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

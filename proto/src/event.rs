@@ -1,5 +1,6 @@
 //! The wire unit: `[header, name, args]` (protocol section 3).
 
+mod broken;
 mod event_ref;
 mod header;
 mod writer;
@@ -7,13 +8,13 @@ mod writer;
 use bytes::Bytes;
 use bytestring::ByteString;
 
+pub use broken::BrokenEvent;
 pub(crate) use event_ref::{Broken, EventRef};
 pub use header::{Context, Header, Version};
 pub(crate) use writer::{ResponseTo, Writer};
 
 use crate::{
     args::Args,
-    error::BrokenEvent,
     limits::Limits,
     msgpack::{self, Reader},
 };

@@ -5,10 +5,10 @@ use std::ops::Range;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::{Event, Kind, header::HeaderRef};
+use super::{BrokenEvent, Event, Kind, header::HeaderRef};
 use crate::{
     args::Args,
-    error::{BrokenEvent, Malformed},
+    error::Malformed,
     limits::Limits,
     msgpack::{self, Reader},
 };
