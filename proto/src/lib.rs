@@ -113,6 +113,7 @@ mod peer_event;
 mod rate;
 mod request;
 mod session;
+mod transmit;
 pub mod transport;
 
 pub use args::{Args, IntoArgs};
@@ -123,7 +124,7 @@ pub use error::{DecodeError, EncodeError, Malformed, OpenError, PeerMisbehaved};
 pub use event::{BrokenEvent, Context, Event, Header, Version, name};
 pub use id::MessageId;
 pub use limits::Limits;
-pub use multipart::{Envelope, Multipart, Payload, Token, Transmit};
+pub use multipart::{Envelope, Multipart, Payload};
 pub use oneway::{OneWayWriter, read_one_way};
 pub use options::{CallOptions, DEFAULT_SLOTS, DEFAULT_TIMEOUT};
 pub use peer::{PeerId, Route, Target};
@@ -131,6 +132,7 @@ pub use peer_event::PeerEvent;
 pub use rate::RateLimited;
 pub use request::{Blocked, Request, StreamHasBegun};
 pub use session::{CallId, Notice, Output, RequestId, Session};
+pub use transmit::{Token, Transmit};
 // Their types stand in signatures.
 /// When something happens; see [Time](crate#time).
 pub use web_time::Instant;

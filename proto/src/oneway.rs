@@ -5,8 +5,9 @@ use crate::{
     error::{Malformed, OpenError},
     event::{Context, Event, Writer},
     limits::Limits,
-    multipart::{Envelope, Multipart, Transmit},
+    multipart::{Envelope, Multipart},
     peer::PeerId,
+    transmit::Transmit,
 };
 
 /// Makes the events that PUSH and PUB sockets send.

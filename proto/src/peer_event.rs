@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    multipart::Token,
     peer::{PeerId, Route},
+    transmit::Token,
 };
 
 /// What happens to peers; [`Session::handle_peer_event`](crate::Session::handle_peer_event) takes it.

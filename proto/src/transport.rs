@@ -18,9 +18,10 @@ mod options;
 use std::{io, time::Duration};
 
 use crate::{
-    multipart::{Multipart, Transmit},
+    multipart::Multipart,
     peer::{PeerId, Route},
     peer_event::PeerEvent,
+    transmit::Transmit,
 };
 pub use endpoint::{Endpoint, Host, TcpAddress};
 pub use error::{Cause, EndpointAction, EndpointError, TransportError};

@@ -12,8 +12,9 @@ use crate::{
     event::{Context, ResponseTo, Writer, name},
     id::{MessageId, OwnId},
     msgpack,
-    multipart::{Envelope, Payload, Token, Transmit},
+    multipart::{Envelope, Payload},
     peer::{PeerId, Route},
+    transmit::{Token, Transmit},
 };
 
 /// How many events may wait that belong to no channel,

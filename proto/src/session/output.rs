@@ -3,7 +3,7 @@
 use web_time::Instant;
 
 use super::{Notice, Session};
-use crate::{multipart::Transmit, peer::PeerId};
+use crate::{peer::PeerId, transmit::Transmit};
 
 /// What a session wants next.
 //

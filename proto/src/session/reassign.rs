@@ -5,8 +5,8 @@ use web_time::{Duration, Instant};
 use super::{Session, store::ChannelKey};
 use crate::{
     channel::{Channel, Role, heartbeat::Heartbeat},
-    multipart::Token,
     peer::PeerId,
+    transmit::Token,
 };
 
 /// A request that comes back is sent again at once; when it does so again, after this time, and from then on after twice

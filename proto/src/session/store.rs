@@ -14,8 +14,9 @@ use super::accounts::{Account, NOBODY};
 use crate::{
     channel::{Channel, Role, Turn, phase::Phase},
     id::{OwnId, TheirId},
-    multipart::{Envelope, Token},
+    multipart::Envelope,
     peer::{PeerId, Route},
+    transmit::Token,
 };
 
 /// Names one channel for ever: slots are used again, serials are not, and other sessions have others.
