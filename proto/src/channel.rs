@@ -11,8 +11,8 @@ use bytestring::ByteString;
 use web_time::{Duration, Instant};
 
 use crate::{
+    answer::{Answer, Loss},
     args::Args,
-    call::{Answer, Loss},
     compat::{Dialect, RemoteFailure},
     config::Config,
     event::Context,

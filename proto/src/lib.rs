@@ -95,8 +95,8 @@
 #[macro_use]
 mod setters;
 
+mod answer;
 mod args;
-mod call;
 mod channel;
 mod compat;
 mod config;
@@ -111,13 +111,12 @@ mod options;
 mod peer;
 mod peer_event;
 mod rate;
-mod request;
 mod session;
 mod transmit;
 pub mod transport;
 
+pub use answer::{Answer, Loss};
 pub use args::{Args, IntoArgs};
-pub use call::{Answer, Call, Loss};
 pub use compat::RemoteFailure;
 pub use config::{Config, DEFAULT_HEARTBEAT, HeartbeatMode};
 pub use error::{DecodeError, EncodeError, Malformed, OpenError, PeerMisbehaved};
@@ -130,8 +129,9 @@ pub use options::{CallOptions, DEFAULT_SLOTS, DEFAULT_TIMEOUT};
 pub use peer::{PeerId, Route, Target};
 pub use peer_event::PeerEvent;
 pub use rate::RateLimited;
-pub use request::{Blocked, Request, StreamHasBegun};
-pub use session::{CallId, Notice, Output, RequestId, Session};
+pub use session::{
+    Blocked, Call, CallId, Notice, Output, Request, RequestId, Session, StreamHasBegun,
+};
 pub use transmit::{Token, Transmit};
 // Their types stand in signatures.
 /// When something happens; see [Time](crate#time).

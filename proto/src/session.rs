@@ -1,6 +1,7 @@
 //! All channels behind one socket.
 
 mod accounts;
+mod call;
 mod clock;
 mod inbound;
 #[cfg(feature = "invariants")]
@@ -13,6 +14,7 @@ mod output;
 mod peer_events;
 mod peers;
 mod reassign;
+mod request;
 mod store;
 mod timer_wheel;
 
@@ -22,8 +24,8 @@ use foldhash::quality::FixedState;
 use web_time::{Duration, Instant};
 
 use crate::{
+    answer::{Answer, Loss},
     args::Args,
-    call::{Answer, Call, Loss},
     channel::{
         CallState, Channel, Inbox, Role, heartbeat::Heartbeat, phase::Phase, window::Window,
     },
@@ -34,15 +36,16 @@ use crate::{
     multipart::Envelope,
     options::{CallOptions, DEFAULT_SLOTS},
     peer::{PeerId, Route, Target},
-    request::Request,
 };
-pub(crate) use accounts::Account;
+use accounts::Account;
+pub use call::Call;
 use key_queue::KeyQueue;
 use notices::Misbehaviours;
 use outbound::Loose;
 pub use output::Output;
 use peer_events::Disconnected;
 use peers::Peers;
+pub use request::{Blocked, Request, StreamHasBegun};
 use store::{ChannelKey, Store};
 use timer_wheel::TimerWheel;
 

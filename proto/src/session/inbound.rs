@@ -7,11 +7,12 @@ use super::{
     CallId, Notice, RequestId, Session,
     notices::{READABLE, REQUESTED},
     outbound::{Loose, Refusal},
+    request::stopping,
     store::ChannelKey,
 };
 use crate::{
+    answer::{Answer, Loss},
     args::Args,
-    call::{Answer, Loss},
     channel::{
         Channel, RequestState, Role, Turn,
         heartbeat::{Heartbeat, Patience},
@@ -25,7 +26,6 @@ use crate::{
     id::{self, MessageId},
     multipart::{Envelope, Multipart},
     peer::PeerId,
-    request::stopping,
 };
 
 /// From this size on, the small parts of a message are copied instead of keeping all of it alive.

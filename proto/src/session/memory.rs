@@ -11,7 +11,7 @@ use super::{
     store::ChannelKey,
 };
 use crate::{
-    call::Loss,
+    answer::Loss,
     channel::{ANSWER_COST, Channel, Role, Turn},
     compat::RemoteFailure,
     peer::Route,

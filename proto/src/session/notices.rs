@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, mem::discriminant};
 
 use super::{CallId, Notice, RequestId, Session, store::ChannelKey};
-use crate::{call::Loss, channel::Channel, error::PeerMisbehaved, peer::PeerId};
+use crate::{answer::Loss, channel::Channel, error::PeerMisbehaved, peer::PeerId};
 
 /// Kinds of notices; a channel knows which of them are on their way.
 pub(super) const REQUESTED: u8 = 1;

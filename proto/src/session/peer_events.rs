@@ -6,7 +6,7 @@ use web_time::Instant;
 
 use super::{Session, store::ChannelKey};
 use crate::{
-    call::Loss,
+    answer::Loss,
     channel::{Channel, Role},
     peer::{PeerId, Route},
     peer_event::PeerEvent,

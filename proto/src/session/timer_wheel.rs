@@ -16,7 +16,7 @@ use super::{
     store::{ChannelKey, Store},
 };
 use crate::{
-    call::Loss,
+    answer::Loss,
     channel::{Role, heartbeat::Due, timer_entry::TimerEntry},
     config::HeartbeatMode,
 };

@@ -2,6 +2,7 @@
 
 use bytestring::ByteString;
 
+use super::{Account, RequestId, Session};
 use crate::{
     args::Args,
     channel::{self, Channel, Ending, RequestState, Role, Turn, phase::Phase},
@@ -10,7 +11,6 @@ use crate::{
     limits::Limits,
     multipart::Envelope,
     peer::PeerId,
-    session::{Account, RequestId, Session},
 };
 
 /// A request that has not been answered to its end, borrowed from its session for as long as it is looked at; get it by
