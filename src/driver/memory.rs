@@ -148,7 +148,8 @@ impl State {
 
     fn retained_bytes(&self) -> usize {
         let transport = self.transport.as_ref().map_or(0, |transport| transport.retained_bytes());
-        self.session.retained_bytes() + transport
+        let decoded = self.requests.as_ref().map_or(0, |requests| requests.load.decoded());
+        self.session.retained_bytes() + transport + decoded
     }
 
     fn cut_off_the_deaf(&mut self, now: Instant) -> Result<bool, TransportError> {

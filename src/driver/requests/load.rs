@@ -28,6 +28,8 @@ pub(crate) struct Load {
     answers: HashMap<ByteString, usize, RandomState>,
     /// How much those that run take.
     expected: usize,
+    /// How much of that was given to them.
+    given: usize,
     /// How many run that take or answer much, or are not known, and how many may.
     heavy: usize,
     most_heavy: usize,
@@ -46,6 +48,8 @@ pub(crate) struct Load {
 pub(crate) struct Share {
     is_heavy: bool,
     bytes: usize,
+    /// How much of that was given to it.
+    given: usize,
 }
 
 impl Share {
@@ -55,7 +59,7 @@ impl Share {
     }
 
     /// Of what never takes much.
-    pub(crate) const NONE: Self = Self { is_heavy: false, bytes: 0 };
+    pub(crate) const NONE: Self = Self { is_heavy: false, bytes: 0, given: 0 };
 }
 
 impl Load {
@@ -65,6 +69,7 @@ impl Load {
         Self {
             answers: HashMap::default(),
             expected: 0,
+            given: 0,
             heavy: 0,
             most_heavy: few,
             few,
@@ -84,9 +89,10 @@ impl Load {
     ) -> Option<Share> {
         let answer = self.answers.get(method).copied();
         // Each value, and its encoded form.
-        let bytes = match worth_a_thought(args) {
+        let given = worth_a_thought(args);
+        let bytes = match given {
             0 => answer,
-            args => Some(answer.unwrap_or(0).saturating_add(args)),
+            given => Some(answer.unwrap_or(0).saturating_add(given)),
         };
         let bytes = bytes.map(|size| size.saturating_mul(2));
         if bytes == Some(0) {
@@ -100,7 +106,8 @@ impl Load {
         let bytes = bytes.unwrap_or(0);
         self.heavy += 1;
         self.expected += bytes;
-        Some(Share { is_heavy: true, bytes })
+        self.given += given;
+        Some(Share { is_heavy: true, bytes, given })
     }
 
     fn has_room(&self, bytes: Option<usize>, retained: usize) -> bool {
@@ -118,12 +125,19 @@ impl Load {
         }
         self.heavy -= 1;
         self.expected -= share.bytes;
+        self.given -= share.given;
         self.most_heavy = match was_held_up {
             true => self.few.max(self.most_heavy / 2),
             // No more than are there to run.
             false => self.most_heavy.min(self.heavy + 1 + self.few) + 1,
         };
         self.due = None;
+    }
+
+    /// How much those that run have made of their arguments, about, as far as it is to count among what all peers may make
+    /// a server keep: where it is more than a quarter, it is few requests that are large.
+    pub(crate) fn decoded(&self) -> usize {
+        self.given.min(self.most / 3)
     }
 
     /// How much a method has answered.

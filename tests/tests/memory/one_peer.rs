@@ -113,6 +113,17 @@ fn arguments_of_methods_that_run() {
     }
 }
 
+/// Those of others run meanwhile, and nobody's are refused before there are too many for all.
+#[test]
+fn arguments_of_methods_that_run_for_many_peers() {
+    let most = growth(Duration::from_secs(3), |endpoint| {
+        let callers = (0..32)
+            .flat_map(|_| write_all(endpoint, (0..60).map(|number| slow_request(number, MIB))));
+        callers.collect()
+    });
+    assert!(most <= crate::TOTAL, "{} MiB", most / MIB);
+}
+
 /// A method that runs is not interrupted when its caller goes.
 #[test]
 fn arguments_of_methods_whose_callers_have_gone() {
