@@ -6,24 +6,28 @@
 //! zerorpc --json tcp://127.0.0.1:4244 add 20 22
 //! ```
 
+#[path = "support/calculator.rs"]
+mod calculator;
+mod support;
+
 use std::{
     collections::BTreeMap,
-    io,
+    io::{self, ErrorKind},
     net::{TcpListener, TcpStream},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    io::Errno,
-};
-use zerorpc::{Dispatcher, Failure, Method, Methods};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use zerorpc::Dispatcher;
 use zerorpc_proto::Config;
 use zerorpc_zmtp::{ConnectionId, Origin, RpcOutput, RpcSocket, SocketEvent};
 
 struct Server {
     rpc: RpcSocket,
     dispatcher: Dispatcher,
+    listener: TcpListener,
+    /// Until when nobody is accepted.
+    pause: Option<Instant>,
     streams: BTreeMap<ConnectionId, TcpStream>,
 }
 
@@ -60,40 +64,46 @@ impl Server {
     }
 
     /// Waits until a stream can be read, or written where that is wanted, or it is time; which ones, and the listener.
-    fn wait(
-        &self,
-        listener: &TcpListener,
-        until: Option<Instant>,
-    ) -> io::Result<(Vec<ConnectionId>, bool)> {
-        let mut fds = vec![PollFd::new(listener, PollFlags::IN)];
+    fn wait(&self, until: Option<Instant>) -> io::Result<(Vec<ConnectionId>, bool)> {
+        let now = Instant::now();
+        let pause = self.pause.filter(|end| *end > now);
+        let accepts = if pause.is_none() { PollFlags::IN } else { PollFlags::empty() };
+        let mut fds = vec![PollFd::new(&self.listener, accepts)];
         fds.extend(self.streams.iter().map(|(connection, stream)| {
             let has_output = self.rpc.has_output(*connection);
             let room = if has_output { PollFlags::OUT } else { PollFlags::empty() };
             PollFd::new(stream, PollFlags::IN | room)
         }));
         // A moment that has passed is no time at all, and poll(2) comes back at once.
-        let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let until = until.into_iter().chain(pause).min();
+        let timeout = until.map(|until| until.saturating_duration_since(now));
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
+        rustix::io::retry_on_intr(|| poll(&mut fds, timeout.as_ref()))?;
         let mut is_ready = fds.iter().map(|fd| !fd.revents().is_empty());
         let accepts = is_ready.next().unwrap_or_default();
         let ready = self.streams.keys().zip(is_ready).filter(|(_, is_ready)| *is_ready);
         Ok((ready.map(|(connection, _)| *connection).collect(), accepts))
     }
 
-    fn accept(&mut self, listener: &TcpListener) -> io::Result<()> {
-        // Until nobody waits any more. One that is gone again already is nobody's trouble.
-        while let Ok((stream, address)) = listener.accept() {
+    /// Accepts everybody who waits.
+    fn accept(&mut self, now: Instant) -> io::Result<()> {
+        loop {
+            let (stream, address) = match self.listener.accept() {
+                Ok(accepted) => accepted,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                // Too many open files, for instance: poll(2) would come back at once until some are closed.
+                Err(error) => {
+                    eprintln!("cannot accept: {error}");
+                    self.pause = Some(now + Duration::from_millis(100));
+                    return Ok(());
+                }
+            };
             stream.set_nonblocking(true)?;
             stream.set_nodelay(true)?;
-            let (now, remote) = (Instant::now(), format!("tcp://{address}"));
+            let remote = format!("tcp://{address}");
             let connection = self.rpc.open_connection(now, Origin::Accepted, remote);
             self.streams.insert(connection, stream);
         }
-        Ok(())
     }
 
     /// Reads and writes what can be at once.
@@ -107,33 +117,22 @@ impl Server {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:4244".to_owned());
-    let listener = TcpListener::bind(address.trim_start_matches("tcp://"))?;
+    let listener = TcpListener::bind(support::address("127.0.0.1:4244"))?;
     listener.set_nonblocking(true)?;
     println!("serving at tcp://{}", listener.local_addr()?);
 
-    let service = Methods::new("calculator")
-        .method(
-            Method::new("add").doc("Adds two numbers.").arguments(["a", "b"]),
-            |a: i64, b: i64| {
-                a.checked_add(b).ok_or_else(|| Failure::new("OverflowError", "more than 64 bits"))
-            },
-        )
-        .stream("count", |to: u64| Ok(0..to));
-    // Ids of messages must not repeat among the sockets that meet.
-    let mut seed = [0; 16];
-    getrandom::fill(&mut seed)?;
-    let rpc = RpcSocket::server(Config::server(u128::from_ne_bytes(seed)));
-    let mut server = Server { rpc, dispatcher: Dispatcher::new(service), streams: BTreeMap::new() };
+    let rpc = RpcSocket::server(Config::server(support::seed()?));
+    let (dispatcher, streams) = (Dispatcher::new(calculator::service()), BTreeMap::new());
+    let mut server = Server { rpc, dispatcher, listener, pause: None, streams };
     loop {
         let until = server.work();
-        let (ready, accepts) = server.wait(&listener, until)?;
+        let (ready, accepts) = server.wait(until)?;
         let now = Instant::now();
         for connection in ready {
             server.exchange(now, connection);
         }
         if accepts {
-            server.accept(&listener)?;
+            server.accept(now)?;
         }
         // After reading: a beat that has come is no silence.
         server.rpc.handle_timeout(now);

@@ -5,56 +5,25 @@
 //! cargo run --example tokio_client                        # calls tcp://127.0.0.1:4245
 //! ```
 
+#[path = "support/handles.rs"]
+mod handles;
+mod support;
+
 use std::{
     collections::HashMap,
-    error::Error,
     future::pending,
     time::{Duration, Instant},
 };
 
+use handles::{Client, Command, Result};
 use tokio::{
     io::Interest,
     net::TcpStream,
     sync::{mpsc, oneshot},
     time::{sleep, sleep_until},
 };
-use zerorpc_proto::{
-    Answer, Args, CallId, CallOptions, Config, IntoArgs, Notice, OpenError, Target,
-};
+use zerorpc_proto::{Answer, CallId, CallOptions, Config, Notice, Target};
 use zerorpc_zmtp::{ConnectionId, Origin, RpcOutput, RpcSocket, SocketEvent};
-
-type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
-
-/// What handles ask for.
-enum Command {
-    Open(&'static str, Args, oneshot::Sender<Result<CallId, OpenError>>),
-    /// The next answer to a call. Only this lets its server send more.
-    Next(CallId, oneshot::Sender<Answer>),
-}
-
-struct Client(mpsc::Sender<Command>);
-
-impl Client {
-    async fn open(&self, method: &'static str, args: impl IntoArgs) -> Result<CallId> {
-        let (reply, opened) = oneshot::channel();
-        self.0.send(Command::Open(method, args.into_args()?, reply)).await?;
-        Ok(opened.await??)
-    }
-
-    async fn call(&self, method: &'static str, args: impl IntoArgs) -> Result<Args> {
-        let call = self.open(method, args).await?;
-        match self.next(call).await? {
-            Answer::Value(value) => Ok(value),
-            other => Err(format!("{method}: {other:?}").into()),
-        }
-    }
-
-    async fn next(&self, call: CallId) -> Result<Answer> {
-        let (reply, answer) = oneshot::channel();
-        self.0.send(Command::Next(call, reply)).await?;
-        Ok(answer.await?)
-    }
-}
 
 struct Driver {
     rpc: RpcSocket,
@@ -151,17 +120,14 @@ async fn dial(address: &str) -> TcpStream {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:4245".to_owned());
-    let mut seed = [0; 16];
-    getrandom::fill(&mut seed)?;
-    let rpc = RpcSocket::client(Config::client(u128::from_ne_bytes(seed)));
+    let rpc = RpcSocket::client(Config::client(support::seed()?));
     let driver = Driver { rpc, stream: None, waiting: HashMap::new() };
     let (commands, receiver) = mpsc::channel(16);
-    tokio::spawn(driver.run(address.trim_start_matches("tcp://").to_owned(), receiver));
+    tokio::spawn(driver.run(support::address("127.0.0.1:4245"), receiver));
     let client = Client(commands);
 
-    let (long, short) =
-        tokio::try_join!(client.call("sleep", (0.2,)), client.call("sleep", (0.1,)),)?;
+    let sleep = |time: f64| client.call("sleep", (time,));
+    let (long, short) = tokio::try_join!(sleep(0.2), sleep(0.1))?;
     println!("slept for {} and {} s", long.decode::<f64>()?, short.decode::<f64>()?);
 
     let count = client.open("count", (1000,)).await?;

@@ -5,9 +5,15 @@
 //! zerorpc --json tcp://127.0.0.1:4245 sleep 0.5
 //! ```
 
+#[path = "support/acceptor.rs"]
+mod acceptor;
+#[path = "support/sleeper.rs"]
+mod sleeper;
+mod support;
+
 use std::{
     collections::BTreeMap,
-    io,
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -19,7 +25,7 @@ use tokio::{
     task::{AbortHandle, JoinSet},
     time::sleep_until,
 };
-use zerorpc::{Args, Dispatcher, Failure, Method, Methods, Reply};
+use zerorpc::Dispatcher;
 use zerorpc_proto::Config;
 use zerorpc_zmtp::{ConnectionId, Origin, RpcOutput, RpcSocket, SocketEvent};
 
@@ -84,8 +90,7 @@ impl Server {
         }
     }
 
-    fn accept(&mut self, accepted: io::Result<(TcpStream, std::net::SocketAddr)>) {
-        let Ok((stream, address)) = accepted else { return };
+    fn open(&mut self, (stream, address): (TcpStream, SocketAddr)) {
         // Small messages are not to wait for each other; where that cannot be had, they do.
         let _ = stream.set_nodelay(true);
         let remote = format!("tcp://{address}");
@@ -105,39 +110,25 @@ impl Server {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:4245".to_owned());
-    let listener = TcpListener::bind(address.trim_start_matches("tcp://")).await?;
+    let listener = TcpListener::bind(support::address("127.0.0.1:4245")).await?;
     println!("serving at tcp://{}", listener.local_addr()?);
 
-    let sleep = Method::new("sleep").doc("Answers after so many seconds.").arguments(["seconds"]);
-    let service =
-        Methods::new("sleeper").stream("count", |to: u64| Ok(0..to)).raw(sleep, |request| {
-            let (seconds,) = request.args().decode::<(f64,)>()?;
-            let time = Duration::try_from_secs_f64(seconds)?;
-            // Comes back at once: while one call waits, others run, and beats go to and fro.
-            Ok(Reply::Later(Box::new(move |responder| {
-                tokio::spawn(async move {
-                    tokio::time::sleep(time).await;
-                    match Args::encode(&seconds) {
-                        Ok(value) => responder.reply(value),
-                        Err(error) => responder.fail(Failure::from(error)),
-                    }
-                });
-            })))
-        });
     let answered = Arc::new(Notify::new());
     let wake = Arc::clone(&answered);
-    let dispatcher = Dispatcher::new(service).on_answer(move || wake.notify_one());
-    let mut seed = [0; 16];
-    getrandom::fill(&mut seed)?;
-    let rpc = RpcSocket::server(Config::server(u128::from_ne_bytes(seed)));
+    let dispatcher = Dispatcher::new(sleeper::service()).on_answer(move || wake.notify_one());
+    let rpc = RpcSocket::server(Config::server(support::seed()?));
     let mut server = Server { rpc, dispatcher, streams: BTreeMap::new(), ready: JoinSet::new() };
+    // Not begun anew each time something else happens, so that its pause is one.
+    let mut accepting = Box::pin(acceptor::accept(&listener));
     loop {
         let until = server.work();
         // Without a deadline, an hour is as good as none.
         let until = until.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
         tokio::select! {
-            accepted = listener.accept() => server.accept(accepted),
+            accepted = &mut accepting => {
+                accepting.set(acceptor::accept(&listener));
+                server.open(accepted);
+            }
             Some(ready) = server.ready.join_next() => if let Ok(connection) = ready {
                 server.exchange(Instant::now(), connection);
             },
