@@ -133,7 +133,8 @@ pub use session::{
     Blocked, Call, CallId, Notice, Output, Request, RequestId, Session, StreamHasBegun,
 };
 pub use transmit::{Token, Transmit};
-// Their types stand in signatures.
 /// When something happens; see [Time](crate#time).
 pub use web_time::Instant;
+
+// Types of theirs stand in signatures.
 pub use {bytes, bytestring};
