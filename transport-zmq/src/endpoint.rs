@@ -61,15 +61,20 @@ pub(crate) fn resolve(host: &str, port: u16) -> Result<IpAddr, String> {
 
 /// Why libzmq could not bind or connect, and what to do about it.
 pub(crate) fn explain(error: Error) -> Cause {
+    told(error, words(error))
+}
+
+/// The error in words for people, with the system's behind it if it is one of those.
+pub(crate) fn told(error: Error, words: String) -> Cause {
     /// Where libzmq's own numbers begin; those below are the system's.
     const OWN: i32 = 156_384_712;
     match error.to_raw() {
-        raw @ 1..OWN => Cause::explained(io::Error::from_raw_os_error(raw), |_| words(error)),
-        _ => Cause::from(words(error)),
+        raw @ 1..OWN => Cause::explained(io::Error::from_raw_os_error(raw), |_| words),
+        _ => Cause::from(words),
     }
 }
 
-fn words(error: Error) -> String {
+pub(crate) fn words(error: Error) -> String {
     match error {
         Error::EADDRINUSE => {
             "another process already listens there; choose another port or stop it".into()

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use zerorpc_proto::{
     Multipart, PeerEvent, PeerId, Route, Transmit,
     transport::{
-        EndpointAction, EndpointError, Flow, MonitorEvent, SocketKind, SocketOptions, Transport,
-        TransportError,
+        Cause, EndpointAction, EndpointError, Flow, MonitorEvent, SocketKind, SocketOptions,
+        Transport, TransportError,
     },
 };
 use zmq::{POLLIN, POLLOUT, PollEvents, PollItem};
@@ -111,11 +111,12 @@ pub struct ZmqTransport {
 
 impl ZmqTransport {
     pub(crate) fn open(kind: SocketKind, options: &SocketOptions) -> Result<Parts, TransportError> {
-        let failed =
-            |reason: &str| TransportError::new(format!("cannot open a {kind:?} socket: {reason}"));
+        let failed = |reason: &str| format!("cannot open a {kind:?} socket: {reason}");
         // Where there are too few, libzmq ends the process.
-        endpoint::rehearse(DESCRIPTORS).map_err(|reason| failed(&reason))?;
-        let unusable = |error: zmq::Error| failed(&endpoint::explain(error).to_string());
+        endpoint::rehearse(DESCRIPTORS).map_err(|reason| TransportError::new(failed(&reason)))?;
+        let unusable = |error: zmq::Error| {
+            TransportError::new(endpoint::told(error, failed(&endpoint::words(error))))
+        };
         let lingering = Lingering::new(options.linger_of(kind));
         let socket = lingering.socket(socket_type(kind)).map_err(unusable)?;
         options::configure(&socket, kind, options, &lingering).map_err(unusable)?;
@@ -124,7 +125,8 @@ impl ZmqTransport {
             Links::of(&socket, &lingering, Arc::clone(&signs), kind, options.keepalive.as_ref())
                 .map_err(unusable)?;
         let (bell, waiter) = Bell::new(socket.as_raw_fd(), links.readiness(), signs)
-            .map_err(|error| failed(&error.to_string()))?;
+            .map_err(|error| Cause::explained(error, |error| failed(&error.to_string())))
+            .map_err(TransportError::new)?;
         let waker = bell.waker();
         let transport = Self {
             kind,
@@ -371,7 +373,7 @@ impl fmt::Debug for ZmqTransport {
 }
 
 fn failure(error: zmq::Error) -> TransportError {
-    TransportError::new(error.to_string())
+    TransportError::new(endpoint::told(error, error.to_string()))
 }
 
 fn socket_type(kind: SocketKind) -> zmq::SocketType {
