@@ -79,6 +79,17 @@ impl Stream {
     }
 }
 
+impl Drop for Stream {
+    /// Destructors of iterators may panic as methods may: that takes nobody's thread away.
+    fn drop(&mut self) {
+        let items = std::mem::replace(&mut self.items, Box::new(std::iter::empty()));
+        let _panicked = guarded(|| {
+            drop(items);
+            Ok(())
+        });
+    }
+}
+
 /// Runs a service's code; a panic fails the request and nothing else.
 pub(crate) fn guarded<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {

@@ -1,4 +1,4 @@
-//! SocketConfig of a socket that is at work.
+//! Links of a socket that is at work.
 
 use zerorpc_proto::transport::{EndpointError, Transport};
 

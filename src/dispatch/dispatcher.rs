@@ -54,7 +54,7 @@ pub struct Dispatcher {
     /// Requests whose answer comes later.
     running: HashMap<RequestId, Arc<Caller>>,
     /// Streams that wait for credit.
-    parked: HashMap<RequestId, Stream>,
+    parked: HashMap<RequestId, (Stream, Arc<Caller>)>,
     later: Arc<Later>,
 }
 
@@ -85,16 +85,11 @@ impl Dispatcher {
             Notice::Requested(id) => self.answer(session, id),
             Notice::Writable(id) => self.resume(session, id),
             Notice::RequestLost(id, _) => {
-                // Destructors and callbacks of the service: they may panic as its methods may.
-                let (stream, caller) = (self.parked.remove(&id), self.running.remove(&id));
                 self.later.forget(id);
-                let _panicked = guarded(|| {
-                    drop(stream);
-                    if let Some(caller) = caller {
-                        caller.lose();
-                    }
-                    Ok(())
-                });
+                let parked = self.parked.remove(&id).map(|(_, caller)| caller);
+                if let Some(caller) = parked.or_else(|| self.running.remove(&id)) {
+                    lose(&caller);
+                }
             }
             other => return Some(other),
         }
@@ -125,7 +120,7 @@ impl Dispatcher {
         let request = Request::new(method, args, context, Arc::clone(&caller));
         match run(&*self.service, &request) {
             Ok(Reply::Value(value)) => End::Value(value).give_to(session, id),
-            Ok(Reply::Stream(items)) => self.feed(session, id, Stream::new(items)),
+            Ok(Reply::Stream(items)) => self.feed(session, id, Stream::new(items), caller),
             Ok(Reply::Later(begin)) => {
                 self.running.insert(id, Arc::clone(&caller));
                 let answers: Arc<dyn Answers> = self.later.clone();
@@ -142,24 +137,30 @@ impl Dispatcher {
     }
 
     /// Sends items until the stream ends, or has to wait for credit.
-    fn feed(&mut self, session: &mut Session, id: RequestId, mut stream: Stream) {
+    fn feed(
+        &mut self,
+        session: &mut Session,
+        id: RequestId,
+        mut stream: Stream,
+        caller: Arc<Caller>,
+    ) {
         loop {
             let item = match stream.next() {
                 Ok(item) => item,
                 Err(end) => return end.give_to(session, id),
             };
-            let Some(mut request) = session.request(id) else { return };
+            let Some(mut request) = session.request(id) else { return lose(&caller) };
             if let Err(Blocked(item)) = request.send(item) {
                 stream.put_back(item);
-                self.parked.insert(id, stream);
+                self.parked.insert(id, (stream, caller));
                 return;
             }
         }
     }
 
     fn resume(&mut self, session: &mut Session, id: RequestId) {
-        if let Some(stream) = self.parked.remove(&id) {
-            return self.feed(session, id, stream);
+        if let Some((stream, caller)) = self.parked.remove(&id) {
+            return self.feed(session, id, stream, caller);
         }
         self.pass_on(session, id);
     }
@@ -202,14 +203,20 @@ impl End {
     }
 }
 
+/// The caller is gone. Callbacks of the service may panic as its methods may.
+fn lose(caller: &Caller) {
+    let _panicked = guarded(|| {
+        caller.lose();
+        Ok(())
+    });
+}
+
 impl Drop for Dispatcher {
     /// Nobody can be answered any more.
     fn drop(&mut self) {
-        for caller in self.running.values() {
-            let _panicked = guarded(|| {
-                caller.lose();
-                Ok(())
-            });
+        let parked = self.parked.values().map(|(_, caller)| caller);
+        for caller in self.running.values().chain(parked) {
+            lose(caller);
         }
     }
 }

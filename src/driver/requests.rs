@@ -200,6 +200,7 @@ impl RequestQueue {
             }
             Job::Builtin(_) | Job::Resume(..) | Job::Discard(_) => true,
         });
+        unbegun.extend(self.load.take_unbegun());
         unbegun
     }
 

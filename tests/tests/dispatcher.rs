@@ -183,15 +183,24 @@ fn streams_and_requests_of_callers_that_have_gone_are_dropped() {
                 kept.lock().expect("no panic").push(responder);
             })))
         });
+    let watched = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&watched);
+    let service = service.raw("watched", move |request| {
+        let told = Arc::clone(&told);
+        request.on_lost(move || told.store(true, Ordering::SeqCst));
+        Ok(Reply::Stream(Box::new(std::iter::repeat_with(|| Ok(Args::NIL)))))
+    });
     let mut pair = Pair::new(service);
     pair.open("held", &(), 10);
     pair.open("never", &(), 10);
+    pair.open("watched", &(), 10);
     pair.settle();
-    assert_eq!((alive.load(Ordering::SeqCst), pair.dispatcher.open_requests()), (1, 2));
+    assert_eq!((alive.load(Ordering::SeqCst), pair.dispatcher.open_requests()), (1, 3));
     pair.server.handle_peer_event(pair.now, PeerEvent::Down(PEER, "it was unplugged".into()));
     pair.settle();
     assert_eq!((alive.load(Ordering::SeqCst), pair.dispatcher.open_requests()), (0, 0));
     assert!(lost.load(Ordering::SeqCst), "who works on it hears of it");
+    assert!(watched.load(Ordering::SeqCst), "who makes a stream hears of it");
     // What comes too late is dropped.
     for responder in responders.lock().expect("no panic").drain(..) {
         responder.reply(Args::NIL);

@@ -192,7 +192,7 @@ impl Window {
         let missing = self.outstanding.saturating_sub(waiting);
         let least = missing.saturating_mul(2).saturating_add(1).min(self.size);
         self.size = right.clamp(growth.start, most).max(least);
-        growth.reserved = (self.size - growth.start) as usize * weight;
+        growth.reserved = ((self.size - growth.start) as usize).saturating_mul(weight);
         // Nothing more is seen before the next grant.
         growth.least = 0;
         (growth.longest_wait, growth.longest_other) = Default::default();

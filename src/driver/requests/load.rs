@@ -187,6 +187,12 @@ impl Load {
         self.waiting.drain(..next).map(|(id, _)| id)
     }
 
+    /// Takes all that wait, without any of them to run.
+    pub(crate) fn take_unbegun(&mut self) -> impl Iterator<Item = RequestId> {
+        self.due = None;
+        self.waiting.drain(..).map(|(id, _)| id)
+    }
+
     /// Whether requests wait.
     pub(crate) fn has_waiting(&self) -> bool {
         !self.waiting.is_empty()

@@ -97,7 +97,8 @@ pub enum RpcOutput {
     /// This connection has something to [write](RpcSocket::write_to). It is told once: if not everything can be written now,
     /// go on when its stream has room.
     Flush(ConnectionId),
-    /// Nothing. Wait for bytes, for room to write, for commands of the application, and until this instant at most; then
+    /// Nothing for the moment. Wait for bytes, for room to write, for commands of the application, and until this instant at
+    /// most, which may be now: then look at what has come without waiting. In any case,
     /// call [`handle_timeout`](RpcSocket::handle_timeout).
     Wait(Option<Instant>),
 }
@@ -126,24 +127,22 @@ impl RpcSocket {
 
     /// What there is to do next.
     pub fn poll_output(&mut self, now: Instant) -> RpcOutput {
-        loop {
-            self.exchange(now);
-            if let Some(event) = self.socket.poll_event() {
-                return RpcOutput::Event(event);
-            }
-            if self.notices < NOTICES
-                && let Some(notice) = self.session.poll_notice()
-            {
-                self.notices += 1;
-                return RpcOutput::Notice(notice);
-            }
-            if let Some(connection) = self.socket.poll_flush() {
-                return RpcOutput::Flush(connection);
-            }
-            if std::mem::take(&mut self.notices) < NOTICES {
-                return RpcOutput::Wait(self.poll_timeout());
-            }
+        self.exchange(now);
+        if let Some(event) = self.socket.poll_event() {
+            return RpcOutput::Event(event);
         }
+        if self.notices < NOTICES
+            && let Some(notice) = self.session.poll_notice()
+        {
+            self.notices += 1;
+            return RpcOutput::Notice(notice);
+        }
+        if let Some(connection) = self.socket.poll_flush() {
+            return RpcOutput::Flush(connection);
+        }
+        // Whoever answers at once may be given further notices for ever: other connections are to be heard as well.
+        let may_have_more = std::mem::take(&mut self.notices) == NOTICES;
+        RpcOutput::Wait(if may_have_more { Some(now) } else { self.poll_timeout() })
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout); [`RpcOutput::Wait`] tells it as well.

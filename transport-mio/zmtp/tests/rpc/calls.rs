@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use zerorpc_proto::{Answer, Args, CallOptions, Loss};
-use zerorpc_zmtp::Origin;
+use zerorpc_zmtp::{Origin, RpcOutput};
 
 use crate::support::World;
 
@@ -109,4 +109,37 @@ fn peers_that_fall_silent_are_found_out() {
     let answer = world.client.rpc.call(call).and_then(|mut call| call.recv());
     assert!(matches!(answer, Some(Answer::Lost(_))), "{answer:?}");
     assert_eq!((world.client.closed.len(), world.server.closed.len()), (1, 1));
+}
+
+#[test]
+fn a_peer_that_takes_whatever_comes_leaves_time_for_others() {
+    let mut world = World::new();
+    let call = world.open("stream", &CallOptions::new().slots(1_000_000));
+    world.run();
+    let [request] = world.server.requests()[..] else { panic!("a request has come") };
+    let feed = |world: &mut World| {
+        let mut open = world.server.rpc.request(request).expect("the request is open");
+        while open.send(Args::NIL).is_ok() {}
+    };
+    feed(&mut world);
+    world.run();
+    // The second item is asked for, and with it a million.
+    for _ in 0..2 {
+        let _item = world.client.rpc.call(call).and_then(|mut call| call.recv());
+    }
+    world.run();
+    feed(&mut world);
+    for _ in 0..10_000 {
+        match world.server.rpc.poll_output(world.now) {
+            RpcOutput::Wait(until) => {
+                return assert_eq!(until, Some(world.now), "there is more to send");
+            }
+            RpcOutput::Flush(connection) => {
+                world.server.rpc.write_to(world.now, connection, &mut std::io::sink());
+            }
+            RpcOutput::Notice(_) => feed(&mut world),
+            _ => {}
+        }
+    }
+    panic!("no other connection is looked at");
 }
