@@ -64,7 +64,7 @@ fn call(endpoint: &str) -> Result<(), Error> {
     // What the service says, and what the network does, are different errors.
     match client.call::<f64>("divide", (1, 0)) {
         Ok(quotient) => println!("1 / 0 = {quotient}"),
-        Err(Error::Remote(error)) => println!("1 / 0: {}: {}", error.name, error.message),
+        Err(Error::Remote { error, .. }) => println!("1 / 0: {}: {}", error.name, error.message),
         Err(other) => return Err(other),
     }
     Ok(())

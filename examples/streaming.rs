@@ -73,7 +73,7 @@ fn read(endpoint: &str) -> Result<(), Error> {
     for item in client.stream::<u64>("countdown", (3,))? {
         match item {
             Ok(number) => println!("countdown: {number}"),
-            Err(Error::Remote(error)) => println!("countdown: {}", error.message),
+            Err(Error::Remote { error, .. }) => println!("countdown: {}", error.message),
             Err(other) => return Err(other),
         }
     }

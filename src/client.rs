@@ -17,7 +17,7 @@ pub use stream::{RawStream, Stream};
 
 use crate::{
     driver::{Closed, Driver, Guard, Received},
-    error::{Error, RemoteError},
+    error::Error,
     link_control::LinkControl,
     socket::Endpoints,
     sync::JoinHandle,
@@ -220,7 +220,9 @@ impl Shared {
             Err(closed) => return Err(self.closed(&closed)),
         };
         match answer {
-            Answer::Failed(failure) => Err(RemoteError::new(method, *failure).into()),
+            Answer::Failed(error) => {
+                Err(Error::Remote { method: method.to_owned(), error: *error })
+            }
             Answer::Lost(loss) => Err(self.lost(method, loss, reason)),
             answer => Ok(answer),
         }

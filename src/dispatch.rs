@@ -5,7 +5,7 @@ mod dispatcher;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use zerorpc_proto::{Args, RemoteFailure};
+use zerorpc_proto::Args;
 
 use crate::{
     failure::Failure,
@@ -42,9 +42,7 @@ impl End {
             }
             Self::Done => request.finish(),
             Self::Refusal => request.refuse(),
-            Self::Failure(Failure { name, message, traceback }) => {
-                request.fail(RemoteFailure { name, message, traceback });
-            }
+            Self::Failure(failure) => request.fail(failure.into()),
         }
     }
 }

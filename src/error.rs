@@ -1,9 +1,9 @@
 //! What can go wrong for a caller, in words for people.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use zerorpc_proto::{
-    DecodeError, EncodeError, Loss, OpenError, RemoteFailure,
+    DecodeError, EncodeError, Loss, OpenError, RemoteError,
     transport::{EndpointError, TransportError},
 };
 
@@ -12,8 +12,13 @@ use zerorpc_proto::{
 #[non_exhaustive]
 pub enum Error {
     /// The method answered with an error.
-    #[error(transparent)]
-    Remote(#[from] RemoteError),
+    #[error("{error}")]
+    Remote {
+        /// The method that was called.
+        method: String,
+        /// What it says.
+        error: RemoteError,
+    },
     /// No first answer came in time. The server may still be working on it.
     #[error(
         "timeout after {}s, when calling remote method {method} at {endpoint}: the server is slow or not there",
@@ -131,35 +136,6 @@ fn brief(loss: &Loss) -> String {
 fn verdict(endpoint: &str) -> &'static str {
     if endpoint.contains(": ") { "" } else { ": the server is gone or stuck" }
 }
-
-/// The error that a remote method ended with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RemoteError {
-    /// The method that was called.
-    pub method: String,
-    /// The class of the error, such as `ValueError`.
-    pub name: String,
-    /// What happened.
-    pub message: String,
-    /// Where it happened, in the words of the server. Some only say what happened once more, or nothing.
-    pub traceback: String,
-}
-
-impl RemoteError {
-    pub(crate) fn new(method: &str, failure: RemoteFailure) -> Self {
-        let RemoteFailure { name, message, traceback } = failure;
-        Self { method: method.to_owned(), name, message, traceback }
-    }
-}
-
-impl fmt::Display for RemoteError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.message)
-    }
-}
-
-impl std::error::Error for RemoteError {}
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use zerorpc_proto::RemoteError;
+
 /// The content of an `ERR` event: what a method answers when it does not succeed.
 ///
 /// Made from any error with `?`, or with [`Failure::new`] when the class name matters to callers.
@@ -48,6 +50,14 @@ pub(crate) fn shown(name: &str) -> &str {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.name, self.message)
+    }
+}
+
+impl From<Failure> for RemoteError {
+    /// What callers see of it.
+    fn from(failure: Failure) -> Self {
+        let Failure { name, message, traceback } = failure;
+        Self::new(name, message).with_traceback(traceback)
     }
 }
 

@@ -20,7 +20,7 @@
 //!     assert_eq!(number?, expected as u64);
 //! }
 //! match client.call::<f64>("divide", (1, 0)) {
-//!     Err(Error::Remote(error)) => assert_eq!(error.name, "ZeroDivisionError"),
+//!     Err(Error::Remote { error, .. }) => assert_eq!(error.name, "ZeroDivisionError"),
 //!     other => panic!("{other:?}"),
 //! }
 //! # Ok::<(), zerorpc::Error>(())
@@ -84,7 +84,7 @@ pub use rmpv;
 pub use service::{Argument, Items, Method, Reply, Service, Signature};
 pub use zerorpc_proto::{
     Args, Blocked, CallOptions, Context, DEFAULT_HEARTBEAT, DEFAULT_SLOTS, DEFAULT_TIMEOUT,
-    DecodeError, EncodeError, HeartbeatMode, IntoArgs, Limits, Loss,
+    DecodeError, EncodeError, HeartbeatMode, IntoArgs, Limits, Loss, RemoteError,
     transport::{
         EndpointAction, EndpointError, Handover, Keepalive, MonitorEvent, SocketOptions,
         TransportError,
@@ -96,7 +96,7 @@ pub use self::{
     client::{
         Answer, Client, ClientBuilder, FromAnswer, Pending, PendingStream, RawStream, Stream,
     },
-    error::{Error, RemoteError},
+    error::Error,
     link_control::LinkControl,
     oneway::{Publisher, Puller, Pusher, Subscriber},
     server::{DEFAULT_POOL_SIZE, Drained, Server, ServerBuilder, send_together},

@@ -86,7 +86,7 @@ impl From<io::Error> for CliError {
 impl From<zerorpc::Error> for CliError {
     fn from(error: zerorpc::Error) -> Self {
         let exit = match &error {
-            zerorpc::Error::Remote(error) => {
+            zerorpc::Error::Remote { error, .. } => {
                 let text = remote::describe(&error.name, &error.message, &error.traceback);
                 return Self::new(Exit::Remote, text);
             }

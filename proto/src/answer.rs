@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{args::Args, compat::RemoteFailure, error::Malformed};
+use crate::{args::Args, compat::RemoteError, error::Malformed};
 
 /// What a call is answered with, in order. Everything but [`Item`](Self::Item) is the last.
 //
@@ -16,7 +16,7 @@ pub enum Answer {
     /// The stream is complete.
     End,
     /// The call failed on the server, or the stream broke off there.
-    Failed(Box<RemoteFailure>),
+    Failed(Box<RemoteError>),
     /// No further answer will come.
     Lost(Loss),
 }

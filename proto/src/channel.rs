@@ -13,7 +13,7 @@ use web_time::{Duration, Instant};
 use crate::{
     answer::{Answer, Loss},
     args::Args,
-    compat::{Dialect, RemoteFailure},
+    compat::{Dialect, RemoteError},
     config::Config,
     event::Context,
     id::{MessageId, OwnId},
@@ -162,7 +162,7 @@ pub(crate) enum Turn {
 pub(crate) enum Ending {
     Value(Args),
     Done,
-    Failure(Box<RemoteFailure>),
+    Failure(Box<RemoteError>),
 }
 
 /// What it costs to keep an answer, beside its bytes.

@@ -31,7 +31,7 @@ impl Dialect {
     }
 
     /// The arguments of `ERR`: three texts, or what version 1 shows in one.
-    pub(crate) fn put_failure(self, out: &mut bytes::BytesMut, failure: &RemoteFailure) {
+    pub(crate) fn put_failure(self, out: &mut bytes::BytesMut, failure: &RemoteError) {
         if self.version_1 {
             out.extend_from_slice(&[0x91]);
             let message = failure.message.replace('\\', "\\\\").replace('\'', "\\'");
@@ -49,10 +49,11 @@ impl Dialect {
     }
 }
 
-/// The content of an `ERR` event. It shows itself as its [`headline`](Self::headline).
+/// The error that a remote method ended with: the content of an `ERR` event. It shows itself as its [`headline`](Self::headline).
 #[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.headline())]
-pub struct RemoteFailure {
+#[non_exhaustive]
+pub struct RemoteError {
     /// The class of the error, such as `ValueError`.
     pub name: String,
     /// What happened.
@@ -62,10 +63,17 @@ pub struct RemoteFailure {
     pub traceback: String,
 }
 
-impl RemoteFailure {
-    /// A failure without traceback.
+impl RemoteError {
+    /// An error without traceback.
     pub fn new(name: impl Into<String>, message: impl Into<String>) -> Self {
         Self { name: name.into(), message: message.into(), traceback: String::new() }
+    }
+
+    /// The same with text that shows where it happened.
+    #[must_use]
+    pub fn with_traceback(mut self, traceback: impl Into<String>) -> Self {
+        self.traceback = traceback.into();
+        self
     }
 
     /// How many bytes its texts have.
@@ -156,12 +164,12 @@ mod tests {
             ("", "", "", "an error without a name"),
         ] {
             let traceback = traceback.to_owned();
-            let failure = RemoteFailure { traceback, ..RemoteFailure::new(name, message) };
+            let failure = RemoteError::new(name, message).with_traceback(traceback);
             let mut out = bytes::BytesMut::new();
             Dialect::CURRENT.put_failure(&mut out, &failure);
             let written = Args::from_bytes(out.freeze()).expect("one value");
-            let expected = RemoteFailure { traceback: sent.to_owned(), ..failure };
-            assert_eq!(RemoteFailure::read(&written), expected);
+            let expected = RemoteError { traceback: sent.to_owned(), ..failure };
+            assert_eq!(RemoteError::read(&written), expected);
         }
     }
 
@@ -174,7 +182,7 @@ mod tests {
             (args("text"), "RemoteError", "text", ""),
             (Args::NONE, "RemoteError", "the server gave no reason", ""),
         ] {
-            let failure = RemoteFailure::read(&value);
+            let failure = RemoteError::read(&value);
             assert_eq!(
                 (failure.name.as_str(), failure.message.as_str(), failure.traceback.as_str()),
                 (name, message, traceback)

@@ -117,7 +117,7 @@ pub mod transport;
 
 pub use answer::{Answer, Loss};
 pub use args::{Args, IntoArgs};
-pub use compat::RemoteFailure;
+pub use compat::RemoteError;
 pub use config::{Config, DEFAULT_HEARTBEAT, HeartbeatMode};
 pub use error::{DecodeError, EncodeError, Malformed, OpenError, PeerMisbehaved};
 pub use event::{BrokenEvent, Context, Event, Header, Version, name};

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zerorpc_proto::{Limits, PeerId, RemoteFailure, Route, transport::TransportError};
+use zerorpc_proto::{Limits, PeerId, RemoteError, Route, transport::TransportError};
 
 use super::State;
 
@@ -193,8 +193,7 @@ impl State {
             tracing::warn!("the peer {identity:?} was cut off: {reason}");
         }
         transport.discard(route);
-        let failure =
-            RemoteFailure::new("ServerBusy", format!("the connection was ended: {reason}"));
+        let failure = RemoteError::new("ServerBusy", format!("the connection was ended: {reason}"));
         self.session.dismiss(now, route, &failure);
         let hides = self.transmit()?;
         if let Some(transport) = &mut self.transport {

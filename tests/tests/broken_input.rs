@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use rmpv::Value;
 use zerorpc_proto::{
-    Answer, Args, CallOptions, Config, DEFAULT_HEARTBEAT, Multipart, Notice, PeerId, RemoteFailure,
+    Answer, Args, CallOptions, Config, DEFAULT_HEARTBEAT, Multipart, Notice, PeerId, RemoteError,
     RequestId, Session,
 };
 use zerorpc_tests::{
@@ -103,7 +103,7 @@ impl Server {
                     request.reply(value).expect("no stream has begun");
                 }
                 unknown => {
-                    let failure = RemoteFailure::new("NameError", unknown);
+                    let failure = RemoteError::new("NameError", unknown);
                     request.fail(failure);
                 }
             }

@@ -56,7 +56,7 @@ fn values_and_errors(pair: Pair) {
     ];
     for (method, args, name, message) in failures {
         match client.call::<Value>(method, args) {
-            Err(Error::Remote(error)) => {
+            Err(Error::Remote { error, .. }) => {
                 assert_eq!(error.name, name, "{method}");
                 assert!(error.message.starts_with(message), "{method}: {}", error.message);
             }
@@ -96,7 +96,7 @@ fn built_in_methods_have_the_references_shapes(pair: Pair) {
         })
     );
     match client.call::<Value>("_zerorpc_help", ("x",)) {
-        Err(Error::Remote(error)) => {
+        Err(Error::Remote { error, .. }) => {
             assert_eq!((error.name.as_str(), error.message.as_str()), ("KeyError", "'x'"));
         }
         other => panic!("{other:?}"),

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use zerorpc_proto::{
-    Args, Config, Envelope, Event, Limits, Multipart, Notice, PeerEvent, PeerId, RemoteFailure,
+    Args, Config, Envelope, Event, Limits, Multipart, Notice, PeerEvent, PeerId, RemoteError,
     Route, Session, Transmit, name,
 };
 use zerorpc_tests::world::test_session::hear;
@@ -78,7 +78,7 @@ fn answers_that_pile_up_are_told_of_and_end_with_their_peer() {
     assert_eq!(crowded.len(), 1);
     assert!(crowded[0].0 == route && crowded[0].1 > 30_000, "{crowded:?}");
     hear(&mut server, start, PeerId::NAMELESS, request(0, &quick)).expect("a request");
-    let failure = RemoteFailure::new("ServerBusy", "too much");
+    let failure = RemoteError::new("ServerBusy", "too much");
     server.dismiss(start, &route, &failure);
     assert_eq!((server.open_channels(), server.crowded_routes()), (1, vec![]));
     let told = sent(&mut server);

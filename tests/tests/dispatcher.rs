@@ -124,7 +124,9 @@ fn values_and_errors_are_those_of_a_server() {
     for (method, args) in calls {
         let expected = match client.call::<Value>(method, &args) {
             Ok(value) => Ok(value),
-            Err(zerorpc::Error::Remote(error)) => Err(Failure::new(error.name, error.message)),
+            Err(zerorpc::Error::Remote { error, .. }) => {
+                Err(Failure::new(error.name, error.message))
+            }
             Err(error) => panic!("{method}: {error}"),
         };
         assert_eq!(pair.call(method, &args), expected, "{method} {args:?}");

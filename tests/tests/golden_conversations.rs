@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rmpv::Value;
 use zerorpc_proto::{
     Answer, Args, CallId, CallOptions, Config, Event, HeartbeatMode, Limits, Multipart, Notice,
-    OpenError, PeerId, RemoteFailure, RequestId, Session, Transmit,
+    OpenError, PeerId, RemoteError, RequestId, Session, Transmit,
 };
 use zerorpc_tests::{
     vectors::{self, Vector},
@@ -157,16 +157,15 @@ impl Serving {
 }
 
 /// What was said to fail; the one text of version 1 is taken apart as our server puts it together.
-fn failure(event: &Event) -> RemoteFailure {
+fn failure(event: &Event) -> RemoteError {
     let texts: Vec<String> = event.args.decode().expect("texts");
     match &texts[..] {
-        [name, message, traceback] => RemoteFailure {
-            traceback: traceback.clone(),
-            ..RemoteFailure::new(name.as_str(), message.as_str())
-        },
+        [name, message, traceback] => {
+            RemoteError::new(name.as_str(), message.as_str()).with_traceback(traceback)
+        }
         [text] => {
             let (name, message) = text.split_once("('").expect("as the reference shows errors");
-            RemoteFailure::new(name, message.trim_end_matches("')"))
+            RemoteError::new(name, message.trim_end_matches("')"))
         }
         _ => panic!("errors are one text or three"),
     }
@@ -285,7 +284,7 @@ fn answer(event: &Event) -> Option<Answer> {
         "STREAM_DONE" => Some(Answer::End),
         "ERR" if event.args.elements().is_some_and(|texts| texts.len() == 1) => {
             let [text]: [String; 1] = event.args.decode().expect("a text");
-            Some(Answer::Failed(RemoteFailure::new("RemoteError", text).into()))
+            Some(Answer::Failed(RemoteError::new("RemoteError", text).into()))
         }
         "ERR" => Some(Answer::Failed(failure(event).into())),
         _ => None,

@@ -52,7 +52,7 @@ fn answers_come_from_any_thread(pair: Pair) {
 
     let call = client.start::<u64>("later", ()).expect("begins");
     responders.recv().expect("comes").fail(Failure::new("ValueError", "no"));
-    let Err(Error::Remote(error)) = call.wait() else { panic!("it has failed") };
+    let Err(Error::Remote { error, .. }) = call.wait() else { panic!("it has failed") };
     assert_eq!((&*error.name, &*error.message), ("ValueError", "no"));
 }
 
@@ -88,7 +88,7 @@ fn a_dropped_responder_fails_its_request(pair: Pair) {
     let (_server, client, responders) = server(pair);
     let call = client.start::<u64>("later", ()).expect("begins");
     drop(responders.recv().expect("comes"));
-    let Err(Error::Remote(error)) = call.wait() else { panic!("it has failed") };
+    let Err(Error::Remote { error, .. }) = call.wait() else { panic!("it has failed") };
     assert_eq!(error.name, "NoAnswer");
 }
 

@@ -86,7 +86,7 @@ fn losses_and_errors_come_with_the_answer(pair: Pair) {
     let (server, _) = pair.serve();
     let client = pair.client_of(&server);
     let failing = client.start::<()>("fail", ("key",)).expect("a call");
-    assert!(matches!(failing.wait(), Err(Error::Remote(error)) if error.name == "KeyError"));
+    assert!(matches!(failing.wait(), Err(Error::Remote { error, .. }) if error.name == "KeyError"));
     let stream = client.start::<u64>("numbers", (3,)).expect("a call");
     assert!(matches!(stream.wait(), Err(Error::IsStream { .. })));
     let options = CallOptions::new().timeout(Duration::from_millis(100));
@@ -141,7 +141,7 @@ fn errors_end_awaited_streams(pair: Pair) {
             assert_eq!(failing.next().await, Some(Ok(number)));
         }
         let error = failing.next().await.expect("an error").expect_err("no item");
-        assert!(matches!(error, Error::Remote(error) if error.name == "RuntimeError"));
+        assert!(matches!(error, Error::Remote { error, .. } if error.name == "RuntimeError"));
         assert_eq!(failing.next().await, None);
         let mut value = client.start_stream::<u64>("add", (1, 2)).expect("a call");
         assert!(
@@ -192,7 +192,7 @@ fn answers_of_either_kind_are_awaited(pair: Pair) {
         });
     }
     let failing = request("no_such_method", Args::NONE);
-    assert!(matches!(failing, Err(Error::Remote(error)) if error.name == "NameError"));
+    assert!(matches!(failing, Err(Error::Remote { error, .. }) if error.name == "NameError"));
     let slow = Args::encode(&("late", 60)).expect("encodes");
     drop(client.start::<Answer>("slow_echo", slow));
     assert_eq!(client.call("add", (1, 2)), Ok(3));

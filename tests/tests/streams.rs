@@ -48,11 +48,11 @@ fn a_failure_ends_them_behind_their_items(pair: Pair) {
             assert_eq!(stream.next(), Some(Ok(item)));
         }
         assert!(
-            matches!(stream.next(), Some(Err(Error::Remote(error))) if error.name == "RuntimeError")
+            matches!(stream.next(), Some(Err(Error::Remote { error, .. })) if error.name == "RuntimeError")
         );
         assert_eq!(stream.next(), None);
     }
-    assert!(matches!(client.stream::<u64>("failing_stream", (0,)), Err(Error::Remote(_))));
+    assert!(matches!(client.stream::<u64>("failing_stream", (0,)), Err(Error::Remote { .. })));
 }
 
 fn what_was_made_leaves_though_the_next_item_takes_long(pair: Pair) {

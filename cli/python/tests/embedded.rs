@@ -73,7 +73,7 @@ fn values_streams_and_errors_go_through() {
     let every: Vec<(String, u32)> =
         client.stream("every", ()).and_then(Iterator::collect).expect("a stream");
     assert_eq!(every, [("nails".to_owned(), 3)]);
-    let Err(Error::Remote(error)) = client.call::<()>("take", ("hooks",)) else {
+    let Err(Error::Remote { error, .. }) = client.call::<()>("take", ("hooks",)) else {
         panic!("there are none");
     };
     assert_eq!((&*error.name, &*error.message), ("KeyError", "'hooks'"));

@@ -263,7 +263,7 @@ impl Begun {
 #[track_caller]
 pub(crate) fn remote<T: Debug>(result: Result<T, Error>) -> RemoteError {
     match result {
-        Err(Error::Remote(error)) => error,
+        Err(Error::Remote { error, .. }) => error,
         other => panic!("a failure of the method was expected, not {other:?}"),
     }
 }
@@ -271,7 +271,7 @@ pub(crate) fn remote<T: Debug>(result: Result<T, Error>) -> RemoteError {
 /// An error with all that the server said of it.
 pub(crate) fn described(error: &Error) -> String {
     match error {
-        Error::Remote(remote) => format!("{error}\n{}", remote.traceback),
+        Error::Remote { error: remote, .. } => format!("{error}\n{}", remote.traceback),
         _ => error.to_string(),
     }
 }

@@ -19,7 +19,7 @@ use crate::{
         phase::{self, Meaning, Phase},
         window::Credit,
     },
-    compat::{self, Dialect, RemoteFailure},
+    compat::{self, Dialect, RemoteError},
     config::HeartbeatMode,
     error::{Malformed, PeerMisbehaved},
     event::{Broken, Context, Event, EventRef, Kind, Version},
@@ -126,7 +126,7 @@ impl Session {
                 (None, Some(key)) if self.config.accept => {
                     let class =
                         if reason == Malformed::NameNotText { "NameError" } else { "ValueError" };
-                    let failure = RemoteFailure::new(class, reason.to_string());
+                    let failure = RemoteError::new(class, reason.to_string());
                     let id = MessageId::from_key(key);
                     self.refuse(from, envelope, id, Dialect::of(header.version), failure, false);
                 }
@@ -160,7 +160,7 @@ impl Session {
             let failure = match refused {
                 None => stopping(),
                 Some(ref reason) => {
-                    RemoteFailure::new("ServerBusy", format!("{reason}; try again later"))
+                    RemoteError::new("ServerBusy", format!("{reason}; try again later"))
                 }
             };
             self.refuse(from, envelope, id, dialect, failure, refused.is_none());
@@ -253,7 +253,7 @@ impl Session {
         envelope: Envelope,
         id: MessageId,
         dialect: Dialect,
-        failure: RemoteFailure,
+        failure: RemoteError,
         is_returned: bool,
     ) {
         if envelope.size() <= LONGEST_RETURN {
@@ -312,7 +312,7 @@ impl Session {
                 Answer::Item(args)
             }
             Meaning::End => Answer::End,
-            Meaning::Failure => Answer::Failed(Box::new(RemoteFailure::read(&args))),
+            Meaning::Failure => Answer::Failed(Box::new(RemoteError::read(&args))),
             Meaning::NoPattern => {
                 self.lose(at, Loss::NoPattern { event: unknown.unwrap_or_default() });
                 return Ok(());

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     answer::Loss,
     channel::{ANSWER_COST, Channel, Role, Turn},
-    compat::RemoteFailure,
+    compat::RemoteError,
     peer::Route,
 };
 
@@ -70,7 +70,7 @@ impl Session {
 
     /// Ends everything that is open with a peer, or on a route, for which too much is kept: its requests are answered with
     /// `failure`, as far as that can be. Its connection is to be ended afterwards.
-    pub fn dismiss(&mut self, now: Instant, route: &Route, failure: &RemoteFailure) {
+    pub fn dismiss(&mut self, now: Instant, route: &Route, failure: &RemoteError) {
         self.advance(now);
         let reason: Arc<str> = failure.message.as_str().into();
         for at in self.store.of_route(route) {

@@ -8,7 +8,7 @@ use super::{Session, store::ChannelKey};
 use crate::{
     args::Args,
     channel::{self, Channel, Ending, RequestState, Role, heartbeat::Patience, phase::Phase},
-    compat::{Dialect, RemoteFailure},
+    compat::{Dialect, RemoteError},
     event::{Context, ResponseTo, Writer, name},
     id::{MessageId, OwnId},
     limits::Limits,
@@ -54,7 +54,7 @@ pub(super) struct Refusal {
     pub(super) envelope: Envelope,
     pub(super) id: MessageId,
     pub(super) dialect: Dialect,
-    pub(super) failure: RemoteFailure,
+    pub(super) failure: RemoteError,
     /// The request may be sent again, to somebody else.
     pub(super) is_returned: bool,
 }

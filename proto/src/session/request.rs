@@ -6,7 +6,7 @@ use super::{Account, RequestId, Session};
 use crate::{
     args::Args,
     channel::{self, Channel, Ending, RequestState, Role, Turn, phase::Phase},
-    compat::RemoteFailure,
+    compat::RemoteError,
     event::Context,
     limits::Limits,
     multipart::Envelope,
@@ -201,7 +201,7 @@ impl<'a> Request<'a> {
     }
 
     /// Answers with an error, or ends a stream with one.
-    pub fn fail(self, failure: RemoteFailure) {
+    pub fn fail(self, failure: RemoteError) {
         self.end(Ending::Failure(Box::new(failure)));
     }
 
@@ -275,6 +275,6 @@ fn is_full(request: &RequestState, account: Option<&Account>, limits: &Limits) -
 }
 
 /// What callers see who do not know how a request is turned down.
-pub(crate) fn stopping() -> RemoteFailure {
-    RemoteFailure::new("ServerStopping", "the server is shutting down; call another one")
+pub(crate) fn stopping() -> RemoteError {
+    RemoteError::new("ServerStopping", "the server is shutting down; call another one")
 }

@@ -1,7 +1,7 @@
 //! The reference model: what a server is asked for, and what its caller must get.
 
 use rmpv::Value;
-use zerorpc_proto::{Answer, Args, RemoteFailure};
+use zerorpc_proto::{Answer, Args, RemoteError};
 
 use super::raw_event::args;
 
@@ -78,8 +78,8 @@ impl Task {
 
     /// How a task fails.
     #[must_use]
-    pub fn failure(token: u64) -> RemoteFailure {
+    pub fn failure(token: u64) -> RemoteError {
         let traceback = "in the simulation".to_owned();
-        RemoteFailure { traceback, ..RemoteFailure::new("Failed", token.to_string()) }
+        RemoteError::new("Failed", token.to_string()).with_traceback(traceback)
     }
 }

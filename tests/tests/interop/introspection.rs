@@ -107,7 +107,7 @@ fn built_in_methods_take_what_the_reference_takes(kind: TransportKind) {
         for args in surplus {
             for client in &clients {
                 match client.call::<Value>(method, &args) {
-                    Err(Error::Remote(error)) if error.name == "TypeError" => {}
+                    Err(Error::Remote { error, .. }) if error.name == "TypeError" => {}
                     other => panic!("{method}{args} gave {other:?}"),
                 }
             }
@@ -150,5 +150,5 @@ fn python_tells(client: &Client, inspected: &Json) {
     let spec: Json = client.call("_zerorpc_args", ("documented",)).expect("arguments");
     assert_eq!(spec, json!([["self", "a", "b", "c"], null, null, [2, "text"]]));
     let unknown = client.call::<Value>("_zerorpc_help", ("x",));
-    assert!(matches!(unknown, Err(Error::Remote(error)) if error.name == "KeyError"));
+    assert!(matches!(unknown, Err(Error::Remote { error, .. }) if error.name == "KeyError"));
 }

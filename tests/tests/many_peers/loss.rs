@@ -154,7 +154,7 @@ fn call_until(done: &AtomicBool, client: &Client, numbers: impl Iterator<Item = 
         match client.call::<String>("note", (number, pause)) {
             Ok(_) => outcome.answered.push(number),
             Err(Error::LostRemote { loss: Loss::Disconnected { .. }, .. }) => outcome.lost += 1,
-            Err(Error::Remote(error)) if error.name == "ServerStopping" => {
+            Err(Error::Remote { error, .. }) if error.name == "ServerStopping" => {
                 outcome.refused.push(number);
             }
             Err(error) => panic!("{number}: {error:?}"),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use rmpv::Value;
 use zerorpc_proto::{
-    Args, Config, Limits, Multipart, Notice, PeerEvent, PeerId, PeerMisbehaved, RemoteFailure,
+    Args, Config, Limits, Multipart, Notice, PeerEvent, PeerId, PeerMisbehaved, RemoteError,
     RequestId, Route, Session,
 };
 use zerorpc_tests::world::{
@@ -132,7 +132,7 @@ fn few_run_at_a_time_where_answers_pile_up() {
     let started = ids[1..].iter().filter(|id| server.serve(**id).start()).count();
     assert_eq!(started, 2);
     // One of them ends, another one may begin.
-    server.serve(ids[1]).fail(RemoteFailure::new("E", ""));
+    server.serve(ids[1]).fail(RemoteError::new("E", ""));
     server.settle();
     assert_eq!(requested(&mut server), [ids[3]]);
     assert!(server.serve(ids[3]).start() && !server.serve(ids[4]).start());
@@ -200,7 +200,7 @@ fn arguments_alone_may_be_of_any_size() {
     let small: Vec<_> = (1..5).map(|id| server.request(GREEDY, &request(id, 1000))).collect();
     assert_eq!(start(&mut server, &small), []);
     requested(&mut server);
-    server.serve(large).fail(RemoteFailure::new("E", ""));
+    server.serve(large).fail(RemoteError::new("E", ""));
     server.settle();
     assert_eq!(requested(&mut server), small);
     assert_eq!(start(&mut server, &small), small);
@@ -252,7 +252,7 @@ fn large_items_wait_one_at_a_time_in_each_stream() {
 #[test]
 fn whatever_an_answer_is_made_of_is_counted() {
     let long = "x".repeat(10 * KILOBYTE);
-    let failure = RemoteFailure { traceback: long.clone(), ..RemoteFailure::new(&*long, &*long) };
+    let failure = RemoteError::new(&*long, &*long).with_traceback(long.clone());
     type Answer<'a> = &'a dyn Fn(&mut TestSession, RequestId);
     let cases: [(&str, usize, Answer<'_>); 3] = [
         ("a value", 10, &|server, id| {
@@ -290,7 +290,7 @@ fn whoever_is_dismissed_is_told_for_each_request() {
     let ids: Vec<_> = (0..3).map(|id| server.request(GREEDY, &request(id, 1))).collect();
     let other = server.request(NEIGHBOUR, &request(0, 1));
     let now = server.now();
-    server.session.dismiss(now, &route(GREEDY), &RemoteFailure::new("ServerBusy", "too much"));
+    server.session.dismiss(now, &route(GREEDY), &RemoteError::new("ServerBusy", "too much"));
     server.settle();
     assert!(server.sent.iter().all(|sent| sent.to == GREEDY));
     assert_eq!(server.take_names(), ["ERR"; 3]);

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use rmpv::Value;
 use zerorpc_proto::{
     Answer, Args, CallId, CallOptions, Config, Limits, Loss, Notice, PeerId, PeerMisbehaved,
-    RemoteFailure, RequestId,
+    RemoteError, RequestId,
 };
 use zerorpc_tests::world::{
     prng::Prng,
@@ -126,7 +126,7 @@ fn an_end_waits_for_credit_and_holds_nobody_up() {
     type End = fn(&mut TestSession, RequestId);
     let ends: [(&str, End); 2] = [
         ("STREAM_DONE", |server, id| server.serve(id).finish()),
-        ("ERR", |server, id| server.serve(id).fail(RemoteFailure::new("E", "m"))),
+        ("ERR", |server, id| server.serve(id).fail(RemoteError::new("E", "m"))),
     ];
     for (name, end) in ends {
         let (mut server, id) = streaming(Limits::default());

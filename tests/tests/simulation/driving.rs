@@ -4,7 +4,7 @@ use std::{collections::HashMap, ops::Range};
 
 use zerorpc_proto::{
     Answer, Args, CallOptions, Config, Limits, Multipart, Notice, Output, PeerEvent, PeerId,
-    RemoteFailure, RequestId, Session, Target,
+    RemoteError, RequestId, Session, Target,
 };
 use zerorpc_tests::world::epoch;
 
@@ -161,7 +161,7 @@ fn idle_means_idle() {
 
 #[test]
 fn what_a_method_ended_with_is_an_error_that_can_be_shown() {
-    let failure = RemoteFailure::new("ValueError", "no such thing");
+    let failure = RemoteError::new("ValueError", "no such thing");
     let error: Box<dyn std::error::Error> = Box::new(failure);
     assert_eq!(error.to_string(), "ValueError: no such thing");
 }

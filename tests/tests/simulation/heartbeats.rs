@@ -5,7 +5,7 @@ use std::time::Duration;
 use rmpv::Value;
 use zerorpc_proto::{
     Answer, Args, CallId, CallOptions, Config, HeartbeatMode, Loss, Multipart, Notice, PeerEvent,
-    PeerId, RemoteFailure,
+    PeerId, RemoteError,
 };
 use zerorpc_tests::world::{
     epoch,
@@ -538,7 +538,7 @@ fn beats_overtake_a_backlog() {
     server.settle();
     let names = server.take_names();
     assert_eq!((&*names[0], &*names[1]), ("_zpc_hb", "STREAM"));
-    server.serve(id).fail(RemoteFailure::new("E", "m"));
+    server.serve(id).fail(RemoteError::new("E", "m"));
 }
 
 #[test]

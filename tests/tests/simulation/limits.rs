@@ -4,7 +4,7 @@ use bytes::Bytes;
 use rmpv::Value;
 use zerorpc_proto::{
     Answer, Args, CallOptions, Config, Limits, Malformed, Multipart, Notice, OpenError, PeerEvent,
-    PeerId, PeerMisbehaved, RemoteFailure, Session,
+    PeerId, PeerMisbehaved, RemoteError, Session,
 };
 use zerorpc_tests::world::{
     raw_event::{RawEvent, read, value},
@@ -235,7 +235,7 @@ fn ids_are_echoed_in_their_own_type() {
         let request = server.request(HOSTILE, &request(id.clone()));
         server.hear(HOSTILE, &RawEvent::grant(id.clone(), 1)).expect("credit");
         server.serve(request).send(Args::NIL).expect("credit");
-        server.serve(request).fail(RemoteFailure::new("E", "m"));
+        server.serve(request).fail(RemoteError::new("E", "m"));
         server.settle();
         let names = ["STREAM", "ERR \"E\""];
         let expected = names.map(|name| (HOSTILE, id.clone(), name.to_owned()));

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rmpv::Value;
 use zerorpc_proto::{
     Answer, Args, CallId, CallOptions, Config, Event, Limits, Loss, Malformed, Multipart, Notice,
-    PeerEvent, PeerId, PeerMisbehaved, RemoteFailure, Session,
+    PeerEvent, PeerId, PeerMisbehaved, RemoteError, Session,
 };
 use zerorpc_tests::world::{
     raw_event::{RawEvent, read},
@@ -184,7 +184,7 @@ fn a_failure_of_millions_of_elements_costs_three() {
     let failure = RawEvent::on(id, "ERR", Value::Array(elements)).message();
     hear(&mut session, now, PEER, failure).expect("a sound event");
     assert_eq!(session.buffered_bytes(), 3);
-    let expected = RemoteFailure { traceback: "t".into(), ..RemoteFailure::new("E", "m") };
+    let expected = RemoteError::new("E", "m").with_traceback("t");
     let answer = session.call(call).and_then(|mut call| call.recv());
     assert_eq!(answer, Some(Answer::Failed(expected.into())));
 }

@@ -31,7 +31,7 @@ pub(super) fn closed() -> Bytes {
 /// The body of a frame `ERROR`.
 pub(super) fn error(error: &Error) -> Bytes {
     match error {
-        Error::Remote(remote) => {
+        Error::Remote { error: remote, .. } => {
             failure(["Remote", &remote.name, &remote.message, &remote.traceback])
         }
         Error::Timeout { method, endpoint, after } => {

@@ -90,7 +90,9 @@ fn modules_call_other_services() {
         assert_eq!(chain.call("too_late", &[]), expected.into());
         assert_eq!(chain.call("add_async", &[1.into(), 2.into()]), array([3, 4]));
         let error = chain.client.call::<Value>("pass_on", ()).expect_err("it fails");
-        assert!(matches!(error, zerorpc::Error::Remote(error) if error.name == "RemoteError"));
+        assert!(
+            matches!(error, zerorpc::Error::Remote { error, .. } if error.name == "RemoteError")
+        );
         let Value::Array(children) = chain.call("in_children", &[]) else { panic!("a list") };
         assert_eq!(children.len(), 2);
         for child in children {

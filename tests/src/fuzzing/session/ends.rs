@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zerorpc_proto::RemoteFailure;
+use zerorpc_proto::RemoteError;
 
 use super::world::{App, SESSIONS, World};
 
@@ -71,7 +71,7 @@ impl World {
         let app = &mut self.apps[at];
         for (id, _) in std::mem::take(&mut app.requests) {
             let request = app.session.request(id).expect("it was neither answered nor lost");
-            request.fail(RemoteFailure::new("E", "the end"));
+            request.fail(RemoteError::new("E", "the end"));
         }
     }
 }

@@ -284,7 +284,7 @@ impl World {
             }
             3 => request.reply(Args::NIL).expect("no stream has begun"),
             4 => request.finish(),
-            _ => request.fail(zerorpc_proto::RemoteFailure::new("E", "m")),
+            _ => request.fail(zerorpc_proto::RemoteError::new("E", "m")),
         }
         if app.session.request(id).is_none() {
             app.requests.remove(&id);

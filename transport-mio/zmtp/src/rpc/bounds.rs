@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use web_time::{Duration, Instant};
-use zerorpc_proto::{Limits, PeerId, RemoteFailure, Route, Session};
+use zerorpc_proto::{Limits, PeerId, RemoteError, Route, Session};
 
 use crate::Socket;
 
@@ -82,7 +82,7 @@ impl Bounds {
         for (route, reason) in &found {
             socket.discard(route.peer);
             let failure =
-                RemoteFailure::new("ServerBusy", format!("the connection was ended: {reason}"));
+                RemoteError::new("ServerBusy", format!("the connection was ended: {reason}"));
             session.dismiss(now, route, &failure);
             socket.cut_off(route.peer, reason);
         }
