@@ -1,6 +1,7 @@
 //! The wire unit: `[header, name, args]` (protocol section 3).
 
 mod broken;
+mod context;
 mod event_ref;
 mod header;
 mod writer;
@@ -9,8 +10,9 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 pub use broken::BrokenEvent;
+pub use context::Context;
 pub(crate) use event_ref::{Broken, EventRef};
-pub use header::{Context, Header, Version};
+pub use header::{Header, Version};
 pub(crate) use writer::{ResponseTo, Writer};
 
 use crate::{
