@@ -93,7 +93,7 @@ impl Driver {
                     self.stream = Some((connection, stream));
                 }
                 () = self.ready() => self.exchange(Instant::now()),
-                () = sleep_until(until.into()) => {}
+                () = sleep_until(until.into()) => self.exchange(Instant::now()),
             }
             self.rpc.handle_timeout(Instant::now());
         }

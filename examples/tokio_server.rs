@@ -112,7 +112,6 @@ impl Server {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(support::address("127.0.0.1:4245")).await?;
     println!("serving at tcp://{}", listener.local_addr()?);
-
     let answered = Arc::new(Notify::new());
     let wake = Arc::clone(&answered);
     let dispatcher = Dispatcher::new(sleeper::service()).on_answer(move || wake.notify_one());
@@ -121,9 +120,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Not begun anew each time something else happens, so that its pause is one.
     let mut accepting = Box::pin(acceptor::accept(&listener));
     loop {
-        let until = server.work();
         // Without a deadline, an hour is as good as none.
-        let until = until.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+        let until = server.work().unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
         tokio::select! {
             accepted = &mut accepting => {
                 accepting.set(acceptor::accept(&listener));
@@ -135,6 +133,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             () = answered.notified() => {}
             () = sleep_until(until.into()) => {}
         }
+        let due = server.rpc.due(Instant::now());
+        due.into_iter().for_each(|due| server.exchange(Instant::now(), due));
         server.rpc.handle_timeout(Instant::now());
     }
 }
