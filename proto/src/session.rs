@@ -65,7 +65,7 @@ pub enum Notice {
     Requested(RequestId),
     /// A call has answers to read. Told once until [`Call::recv`] has returned `None`.
     Readable(CallId),
-    /// A request that was [`Blocked`](crate::Blocked) has room for items again.
+    /// A request that was [`Blocked`] has room for items again.
     Writable(RequestId),
     /// A call will get no further answer. What came before can be read; [`Answer::Lost`] follows it.
     CallLost(CallId),
