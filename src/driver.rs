@@ -39,7 +39,7 @@ use std::{
 
 use zerorpc_proto::{
     Notice, PeerId, PeerMisbehaved, RateLimited, Session,
-    transport::{MonitorEvent, Transport, TransportError, Waiter, Waker},
+    transport::{MemoryBounds, MonitorEvent, Transport, TransportError, Waiter, Waker},
 };
 
 use crate::{
@@ -134,7 +134,10 @@ impl Driver {
         requests: Option<RequestQueue>,
     ) -> std::io::Result<(Arc<Self>, JoinHandle<()>)> {
         let state = State {
-            bounds: memory::Bounds::new(session.limits(), requests.is_some()),
+            bounds: memory::Bounds::new(match requests {
+                Some(_) => MemoryBounds::of_server(session.limits()),
+                None => MemoryBounds::of_client(session.limits()),
+            }),
             session,
             transport: Some(parts.transport),
             monitor: parts.monitor,

@@ -10,6 +10,7 @@
 //! blocks, and waiting for readiness ([`Waiter`]) needs no access to what moves them. So any thread may
 //! wait, and the thread that has something to say writes it to the socket itself.
 
+mod bounds;
 mod endpoint;
 mod error;
 mod monitor;
@@ -23,6 +24,7 @@ use crate::{
     peer_event::PeerEvent,
     transmit::Transmit,
 };
+pub use bounds::MemoryBounds;
 pub use endpoint::{Endpoint, Host, TcpAddress};
 pub use error::{Cause, EndpointAction, EndpointError, TransportError};
 pub use monitor::MonitorEvent;

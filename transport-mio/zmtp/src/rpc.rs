@@ -1,7 +1,5 @@
 //! A socket with its session: what a program embeds.
 
-mod bounds;
-
 use std::{
     io::{self, IoSlice, Read, Write},
     sync::Arc,
@@ -10,13 +8,12 @@ use std::{
 use bytes::Bytes;
 use web_time::Instant;
 use zerorpc_proto::{
-    Args, Call, CallId, CallOptions, Config, Notice, OpenError, PeerEvent, Request, RequestId,
-    Route, Session, Target,
-    transport::{Flow, SocketKind, SocketOptions},
+    Args, Call, CallId, CallOptions, Config, Notice, OpenError, PeerEvent, RemoteError, Request,
+    RequestId, Route, Session, Target,
+    transport::{Flow, MemoryBounds, SocketKind, SocketOptions},
 };
 
 use crate::{ConnectionId, Origin, Socket, SocketEvent, Want};
-use bounds::Bounds;
 
 /// So many notices are given out before what they led to is written.
 const NOTICES: u32 = 32;
@@ -81,7 +78,7 @@ const NOTICES: u32 = 32;
 pub struct RpcSocket {
     session: Session,
     socket: Socket,
-    bounds: Bounds,
+    bounds: MemoryBounds,
     /// How many notices were given out since connections were flushed.
     notices: u32,
 }
@@ -107,7 +104,10 @@ impl RpcSocket {
     /// A session on a socket of one's own making. They are to be a DEALER for calls, or a ROUTER for requests.
     #[must_use]
     pub fn new(session: Session, socket: Socket) -> Self {
-        let bounds = Bounds::new(session.limits(), socket.kind() == SocketKind::Router);
+        let bounds = match socket.kind() {
+            SocketKind::Router => MemoryBounds::of_server(session.limits()),
+            _ => MemoryBounds::of_client(session.limits()),
+        };
         Self { session, socket, bounds, notices: 0 }
     }
 
@@ -148,7 +148,8 @@ impl RpcSocket {
     /// When to call [`handle_timeout`](Self::handle_timeout); [`RpcOutput::Wait`] tells it as well.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let due = [self.session.poll_timeout(), self.socket.poll_timeout(), self.bounds.due()];
+        let due =
+            [self.session.poll_timeout(), self.socket.poll_timeout(), self.bounds.poll_timeout()];
         due.into_iter().flatten().min()
     }
 
@@ -339,7 +340,7 @@ impl RpcSocket {
 
     /// Moves messages between session and socket until nothing moves any more.
     fn exchange(&mut self, now: Instant) {
-        let Self { session, socket, .. } = self;
+        let Self { session, socket, bounds, .. } = self;
         loop {
             let mut moved = false;
             while let Some((from, message)) = socket.receive() {
@@ -364,9 +365,31 @@ impl RpcSocket {
                 }
                 moved = true;
             }
-            if !moved && !self.bounds.enforce(now, session, socket) {
+            if !moved && !bounds_were_enforced(now, session, socket, bounds) {
                 return;
             }
         }
     }
+}
+
+/// Cuts off whoever makes this side keep too much; whether anybody did.
+fn bounds_were_enforced(
+    now: Instant,
+    session: &mut Session,
+    socket: &mut Socket,
+    bounds: &mut MemoryBounds,
+) -> bool {
+    let mut found = bounds.unread(now, session, |peer| socket.progress_of(peer));
+    let retained = session.retained_bytes() + socket.retained_bytes();
+    if found.is_empty() && bounds.is_over(retained) {
+        let retained = session.retained_by_route().chain(socket.retained_by_route());
+        found.extend(MemoryBounds::largest(retained));
+    }
+    for (route, reason) in &found {
+        socket.discard(route.peer);
+        let failure = RemoteError::new("ServerBusy", format!("the connection was ended: {reason}"));
+        session.dismiss(now, route, &failure);
+        socket.cut_off(route.peer, reason);
+    }
+    !found.is_empty()
 }
