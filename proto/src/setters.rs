@@ -1,6 +1,9 @@
 //! Setters for structs of options that may grow: nobody else can write literals of them.
 
-/// Writes a setter for each field, of its name; `into` one that takes whatever becomes the type.
+/// Writes a setter for each field, of its name; `into` one that takes whatever becomes the type. For the crates of the
+/// project.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! setters {
     () => {};
     ($field:ident: into $type:ty, $($rest:tt)*) => {
@@ -10,7 +13,7 @@ macro_rules! setters {
             self.$field = $field.into();
             self
         }
-        setters! { $($rest)* }
+        $crate::setters! { $($rest)* }
     };
     ($field:ident: $type:ty, $($rest:tt)*) => {
         #[doc = concat!("Sets [`", stringify!($field), "`](field@Self::", stringify!($field), ").")]
@@ -19,6 +22,6 @@ macro_rules! setters {
             self.$field = $field;
             self
         }
-        setters! { $($rest)* }
+        $crate::setters! { $($rest)* }
     };
 }

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use zerorpc_proto::transport::SocketKind;
+use zerorpc_proto::{setters, transport::SocketKind};
 
 use super::socket_type;
 

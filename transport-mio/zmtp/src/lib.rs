@@ -63,9 +63,6 @@
 
 #![forbid(unsafe_code)]
 
-#[macro_use]
-mod setters;
-
 mod assembly;
 mod command;
 mod config;
