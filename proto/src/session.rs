@@ -1,6 +1,7 @@
 //! All channels behind one socket.
 
 mod accounts;
+mod admission;
 mod call;
 mod clock;
 mod inbound;

@@ -1,0 +1,153 @@
+//! Requests that come in: which of them become channels, and what is said to the others.
+
+use web_time::{Duration, Instant};
+
+use super::{
+    Notice, RequestId, Session,
+    notices::REQUESTED,
+    outbound::{Loose, Refusal},
+    request::stopping,
+};
+use crate::{
+    channel::{
+        Channel, RequestState, Role, Turn, heartbeat::Patience, phase::Phase, window::Credit,
+    },
+    compat::{Dialect, RemoteError},
+    config::HeartbeatMode,
+    error::{Malformed, PeerMisbehaved},
+    event::{Context, Event, Kind},
+    id::MessageId,
+    multipart::Envelope,
+    peer::PeerId,
+};
+
+/// The most bytes of identities with which a refused request is answered.
+const LONGEST_RETURN: usize = 1 << 16;
+
+impl Session {
+    pub(super) fn handle_request(
+        &mut self,
+        now: Instant,
+        from: PeerId,
+        envelope: Envelope,
+        event: Event,
+        is_shared: bool,
+    ) -> Result<(), PeerMisbehaved> {
+        if matches!(Kind::of(event.name.as_bytes()), Kind::Heartbeat | Kind::More) {
+            // Some peers beat outside of channels. It means nothing, and is no request.
+            return Ok(());
+        }
+        if !self.config.accept {
+            return Err(PeerMisbehaved::NotAccepting);
+        }
+        let Event { header, name, args } = event;
+        let id = header.message_id.ok_or(Malformed::NoMessageId)?;
+        let dialect = Dialect::of(header.version);
+        let parts = envelope.size() + header.context.size() + id.size();
+        let retained_bytes = parts + name.len() + args.as_bytes().len();
+        if let Err(refused) = self.admit(from, &envelope, retained_bytes) {
+            let failure = match refused {
+                None => stopping(),
+                Some(ref reason) => {
+                    RemoteError::new("ServerBusy", format!("{reason}; try again later"))
+                }
+            };
+            self.refuse(from, envelope, id, dialect, failure, refused.is_none());
+            return refused.map_or(Ok(()), Err);
+        }
+        self.buffered_bytes += retained_bytes;
+        self.shared_requests += usize::from(is_shared);
+        let request = RequestState {
+            id,
+            method: name,
+            args: Some(args),
+            retained_bytes,
+            is_shared,
+            turn: Turn::Unasked,
+            taken_bytes: 0,
+            context: header.context,
+            reply_context: Context::new(),
+            credit: Credit::new(self.config.limits.credit),
+            has_begun: false,
+            items: std::collections::VecDeque::new(),
+            ending: None,
+            writable_wanted: false,
+            blocked_since: None,
+        };
+        let patience = self.patience(from, &envelope);
+        let mode = if dialect.version_1 { HeartbeatMode::Passive } else { HeartbeatMode::Active };
+        let at = self.store.insert(Channel {
+            peer: Some(from),
+            envelope,
+            phase: Phase::Asked,
+            heartbeat: self.heartbeat(now, mode, patience),
+            dialect: Some(dialect),
+            heartbeat_pending: false,
+            ready: false,
+            congested: false,
+            has_beaten_congested: false,
+            notices: REQUESTED,
+            unsent_bytes: 0,
+            unsent_answers: 0,
+            timer: None,
+            role: Role::Server(request),
+        });
+        self.reschedule(at);
+        self.notices.push_back(Notice::Requested(RequestId(at)));
+        Ok(())
+    }
+
+    /// How long a caller's first sign of life may take.
+    fn patience(&self, from: PeerId, envelope: &Envelope) -> Patience {
+        // The end of a connection is told of, unless a queue stands between.
+        let is_seen = from.is_named() && envelope.frames().is_empty();
+        let account = self.store.account_of(from, envelope);
+        match account.and_then(|account| account.rhythm).filter(|_| is_seen) {
+            Some(rhythm) => Patience::OfServer { rhythm },
+            None if is_seen => Patience::WhileConnected,
+            None => Patience::OfServer { rhythm: Duration::ZERO },
+        }
+    }
+
+    /// Whether another request may come in; the error is `None` when none may any more.
+    fn admit(
+        &self,
+        from: PeerId,
+        envelope: &Envelope,
+        bytes: usize,
+    ) -> Result<(), Option<PeerMisbehaved>> {
+        let limits = &self.config.limits;
+        let account = self.store.account_of(from, envelope);
+        let (of_peer, requested) =
+            account.map_or((0, 0), |account| (account.requests, account.requested_bytes));
+        let kept = account.map_or(0, |account| account.requested_and_taken(limits));
+        if self.stopping {
+            Err(None)
+        } else if self.store.len() >= limits.channels {
+            Err(Some(PeerMisbehaved::TooManyChannels(self.store.len())))
+        } else if of_peer >= limits.channels_per_peer {
+            Err(Some(PeerMisbehaved::TooManyChannels(of_peer)))
+        } else if requested > 0 && kept.saturating_add(bytes) > limits.peer_bytes {
+            Err(Some(PeerMisbehaved::TooManyBytes(kept)))
+        } else if self.buffered_bytes.saturating_add(bytes) > limits.total_bytes {
+            Err(Some(PeerMisbehaved::TooManyBytes(self.buffered_bytes)))
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(crate) fn refuse(
+        &mut self,
+        to: PeerId,
+        envelope: Envelope,
+        id: MessageId,
+        dialect: Dialect,
+        failure: RemoteError,
+        is_returned: bool,
+    ) {
+        if envelope.size() <= LONGEST_RETURN {
+            let refusal = Refusal { to, envelope, id, dialect, failure, is_returned };
+            self.say_loosely(Loose::Refusal(refusal));
+        }
+    }
+}
