@@ -1,0 +1,166 @@
+//! What a case is, and what it says when it fails.
+
+use std::fmt::{self, Display};
+
+use crate::trial::Trial;
+
+/// One thing that is expected of an implementation.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// Group, subject and expectation, joined by dots: `channel.credit.not-exceeded`.
+    pub name: &'static str,
+    /// The rule of `docs/protocol.md` that it follows from: `ZRPC-6.3`.
+    pub rule: &'static str,
+    /// How much depends on it.
+    pub level: Level,
+    /// Who is under test.
+    pub role: Role,
+    /// Methods of the contract that a server under test has to offer; the case is skipped where one is missing.
+    pub needs: &'static [&'static str],
+    /// Whom it may run beside.
+    pub sharing: Sharing,
+    /// What is done, what is expected and why, in a sentence or two.
+    pub explain: &'static str,
+    /// Plays the case. What is not as expected is a [`Failure`].
+    pub run: fn(&mut Trial) -> Result<(), Failure>,
+}
+
+/// How much depends on a rule.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Level {
+    /// Without it, calls fail with peers that keep to the protocol.
+    Must,
+    /// Without it, calls fail in circumstances that happen, or peers of some kind are shut out.
+    Should,
+    /// It is good to have.
+    May,
+}
+
+impl Level {
+    /// `MUST`, `SHOULD` or `MAY`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Must => "MUST",
+            Self::Should => "SHOULD",
+            Self::May => "MAY",
+        }
+    }
+}
+
+impl Display for Level {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.word())
+    }
+}
+
+/// Who is under test.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Role {
+    /// It answers calls; the case is a caller.
+    Server,
+    /// It makes calls; the case is a server.
+    Client,
+}
+
+impl Role {
+    /// `server` or `client`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Client => "client",
+        }
+    }
+}
+
+/// Whom a case may run beside.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sharing {
+    /// Others use the same process at the same time.
+    Shared,
+    /// It has a process of its own, which it may stop, kill or flood; other cases run meanwhile.
+    Own,
+    /// It has a process of its own and nothing else runs: for what is about time or memory.
+    Alone,
+}
+
+/// Why a case did not pass.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Failure {
+    /// Whose fault it is.
+    pub kind: FailureKind,
+    /// What the rule asks for. Empty where `seen` says all.
+    pub expected: String,
+    /// What was there instead.
+    pub seen: String,
+}
+
+/// Whose fault a [`Failure`] is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FailureKind {
+    /// The implementation under test broke the rule.
+    Broken,
+    /// Nothing can be said: a part of the contract is missing, or the system lacks something.
+    Skipped,
+}
+
+impl Failure {
+    /// The implementation under test did something else.
+    #[must_use]
+    pub fn new(expected: impl Into<String>, seen: impl Into<String>) -> Self {
+        Self { kind: FailureKind::Broken, expected: expected.into(), seen: seen.into() }
+    }
+
+    /// The case cannot be played here, for this reason.
+    #[must_use]
+    pub fn skip(reason: impl Into<String>) -> Self {
+        Self { kind: FailureKind::Skipped, expected: String::new(), seen: reason.into() }
+    }
+
+    /// The same, said of a step: `expected` gets `step: ` in front.
+    #[must_use]
+    pub fn during(mut self, step: impl Display) -> Self {
+        if self.kind == FailureKind::Broken {
+            self.expected = format!("{step}: {}", self.expected);
+        }
+        self
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            FailureKind::Broken => {
+                write!(formatter, "expected {}; seen: {}", self.expected, self.seen)
+            }
+            FailureKind::Skipped => formatter.write_str(&self.seen),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Fails unless `holds`, saying what was `expected` and what was `seen`.
+///
+/// # Errors
+/// When it does not hold.
+pub fn ensure(
+    holds: bool,
+    expected: impl Into<String>,
+    seen: impl Into<String>,
+) -> Result<(), Failure> {
+    if holds { Ok(()) } else { Err(Failure::new(expected, seen)) }
+}
+
+/// Fails unless `what` was `seen` as `expected`.
+///
+/// # Errors
+/// When they differ.
+pub fn ensure_eq<T: PartialEq + Display>(
+    what: &str,
+    expected: &T,
+    seen: &T,
+) -> Result<(), Failure> {
+    ensure(expected == seen, format!("{what} to be {expected}"), seen.to_string())
+}

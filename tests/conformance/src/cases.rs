@@ -1,0 +1,56 @@
+//! All cases, a module for each group.
+
+use crate::case::Case;
+
+mod answer;
+mod broken;
+mod channel;
+mod client_call;
+mod client_credit;
+mod client_event;
+mod client_greeting;
+mod client_heartbeat;
+mod client_stream;
+mod commands;
+mod credit;
+mod envelope;
+mod event;
+mod flood;
+mod frames;
+mod greeting;
+mod handshake;
+mod heartbeat;
+mod introspection;
+mod pushpull;
+mod restart;
+mod stream;
+mod values;
+mod versions;
+
+/// All cases, by group.
+pub const CASES: &[&[Case]] = &[
+    greeting::CASES,
+    handshake::CASES,
+    frames::CASES,
+    commands::CASES,
+    envelope::CASES,
+    event::CASES,
+    values::CASES,
+    versions::CASES,
+    answer::CASES,
+    stream::CASES,
+    credit::CASES,
+    heartbeat::CASES,
+    channel::CASES,
+    introspection::CASES,
+    broken::CASES,
+    flood::CASES,
+    restart::CASES,
+    pushpull::CASES,
+    client_call::CASES,
+    client_stream::CASES,
+    client_credit::CASES,
+    client_heartbeat::CASES,
+    client_event::CASES,
+    client_greeting::CASES,
+];

@@ -1,0 +1,5 @@
+//! Channels: ids, reuse, late events.
+
+use crate::case::Case;
+
+pub(super) const CASES: &[Case] = &[];

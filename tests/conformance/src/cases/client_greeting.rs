@@ -1,0 +1,5 @@
+//! Connections of a client.
+
+use crate::case::Case;
+
+pub(super) const CASES: &[Case] = &[];

@@ -1,0 +1,5 @@
+//! Floods and slow peers.
+
+use crate::case::Case;
+
+pub(super) const CASES: &[Case] = &[];

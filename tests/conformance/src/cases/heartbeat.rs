@@ -1,0 +1,5 @@
+//! Heartbeats of a server.
+
+use crate::case::Case;
+
+pub(super) const CASES: &[Case] = &[];

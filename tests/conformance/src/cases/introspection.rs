@@ -1,0 +1,5 @@
+//! The built-in methods.
+
+use crate::case::Case;
+
+pub(super) const CASES: &[Case] = &[];

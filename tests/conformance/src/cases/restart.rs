@@ -1,0 +1,5 @@
+//! Processes that die and come back.
+
+use crate::case::Case;
+
+pub(super) const CASES: &[Case] = &[];

@@ -1,0 +1,5 @@
+//! Streams.
+
+use crate::case::Case;
+
+pub(super) const CASES: &[Case] = &[];

@@ -1,0 +1,17 @@
+//! Judges zerorpc implementations. It plays the raw peer of a server or a client under test, at the levels of ZMTP, of
+//! events, of channels and of calls, and says which rules of `docs/protocol.md` are broken, with the exchange that shows it.
+//!
+//! What is expected stands in [`cases`], written by hand from the rules; no state machine of this project decides anything.
+
+pub mod case;
+pub mod cases;
+pub mod event;
+pub mod raw;
+pub mod run;
+pub mod subject;
+pub mod transcript;
+pub mod trial;
+
+pub use case::{Case, Failure, Level, Role, Sharing};
+pub use event::Event;
+pub use trial::Trial;

@@ -1,0 +1,188 @@
+//! The implementation under test: its process, where it listens, and how it is told what to do.
+
+mod process;
+
+use std::{
+    collections::HashMap,
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    sync::mpsc::{Receiver, RecvTimeoutError},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value as Json;
+
+use crate::case::{Failure, Role};
+use process::Process;
+
+/// How the implementation under test comes to be there.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// It is started by this command, which has `{endpoint}` in it.
+    Command {
+        /// As a shell takes it, the placeholders filled in but for `{endpoint}`.
+        line: String,
+        /// Whether it listens or connects.
+        role: Role,
+    },
+    /// It runs already, and listens here.
+    Running(SocketAddr),
+}
+
+/// One implementation under test, which is started when it is needed and ends with this value.
+#[derive(Debug)]
+pub struct Subject {
+    source: Source,
+    running: Option<Running>,
+    next_id: u64,
+}
+
+#[derive(Debug)]
+struct Running {
+    process: Process,
+    address: SocketAddr,
+    listener: Option<TcpListener>,
+    outcomes: Option<Receiver<Json>>,
+    early: HashMap<u64, Json>,
+}
+
+/// A process has this long to listen; interpreters on busy machines take seconds.
+const START: Duration = Duration::from_secs(60);
+
+impl Subject {
+    /// One that is not running yet.
+    #[must_use]
+    pub fn new(source: Source) -> Self {
+        Self { source, running: None, next_id: 0 }
+    }
+
+    /// Where it listens, or connects to; it is started if it does not run.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn address(&mut self) -> Result<SocketAddr, Failure> {
+        if let Source::Running(address) = self.source {
+            return Ok(address);
+        }
+        if self.running.is_none() {
+            let address = free_address()?;
+            self.running = Some(self.start(address)?);
+        }
+        self.running.as_ref().map(|running| running.address).ok_or_else(gone)
+    }
+
+    fn start(&self, address: SocketAddr) -> Result<Running, Failure> {
+        let Source::Command { line, role } = &self.source else {
+            return Err(Failure::skip("the implementation under test was not started by the kit"));
+        };
+        let listener = match role {
+            Role::Server => None,
+            Role::Client => {
+                Some(TcpListener::bind(address).map_err(|error| system("listen", &error))?)
+            }
+        };
+        let address = match &listener {
+            Some(listener) => listener.local_addr().map_err(|error| system("listen", &error))?,
+            None => address,
+        };
+        let line = line.replace("{endpoint}", &format!("tcp://{address}"));
+        let mut process = Process::start(&line, *role == Role::Client)?;
+        let outcomes = process.lines();
+        if *role == Role::Server {
+            wait_until_it_listens(&mut process, address)?;
+        }
+        Ok(Running { process, address, listener, outcomes, early: HashMap::new() })
+    }
+
+    pub(crate) fn listener(&self) -> Result<&TcpListener, Failure> {
+        self.running
+            .as_ref()
+            .and_then(|running| running.listener.as_ref())
+            .ok_or_else(|| Failure::skip("no client is under test"))
+    }
+
+    pub(crate) fn command(&mut self, mut command: Json) -> Result<u64, Failure> {
+        self.address()?;
+        self.next_id += 1;
+        command["id"] = self.next_id.into();
+        let running = self.running.as_mut().ok_or_else(gone)?;
+        running.process.write_line(&command.to_string())?;
+        Ok(self.next_id)
+    }
+
+    pub(crate) fn outcome(&mut self, id: u64, within: Duration) -> Result<Json, Failure> {
+        let running = self.running.as_mut().ok_or_else(gone)?;
+        let deadline = Instant::now() + within;
+        loop {
+            if let Some(outcome) = running.early.remove(&id) {
+                return Ok(outcome);
+            }
+            let outcomes = running.outcomes.as_ref().ok_or_else(gone)?;
+            match outcomes.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(outcome) => {
+                    let number = outcome["id"].as_u64().unwrap_or_default();
+                    running.early.insert(number, outcome);
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    return Err(Failure::new(
+                        format!("the outcome of command {id} within {within:?}"),
+                        "none",
+                    ));
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Failure::new(
+                        "the client under test to run",
+                        running.process.death(),
+                    ));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.running.as_ref().map(|running| running.process.id())
+    }
+
+    pub(crate) fn restart(&mut self) -> Result<(), Failure> {
+        let address = self.address()?;
+        self.running = None;
+        self.running = Some(self.start(address)?);
+        Ok(())
+    }
+
+    /// Why it is no longer running, if it has ended by itself.
+    pub(crate) fn death(&mut self) -> Option<String> {
+        let running = self.running.as_mut()?;
+        running.process.has_ended().then(|| running.process.death())
+    }
+}
+
+fn gone() -> Failure {
+    Failure::new("the implementation under test to run", "it has ended")
+}
+
+fn system(what: &str, error: &std::io::Error) -> Failure {
+    Failure::skip(format!("cannot {what}: {error}"))
+}
+
+fn free_address() -> Result<SocketAddr, Failure> {
+    let probe =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+    probe.map_err(|error| system("find a free port", &error))
+}
+
+fn wait_until_it_listens(process: &mut Process, address: SocketAddr) -> Result<(), Failure> {
+    let deadline = Instant::now() + START;
+    while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
+        if process.has_ended() {
+            return Err(Failure::new("the server under test to start", process.death()));
+        }
+        if Instant::now() >= deadline {
+            return Err(Failure::new(
+                format!("the server under test to listen within {START:?}"),
+                "it does not",
+            ));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}

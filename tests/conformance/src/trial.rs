@@ -1,0 +1,169 @@
+//! What a case gets: the implementation under test, and connections to it.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value as Json;
+
+use crate::{
+    case::Failure,
+    raw::{Bytes, Peer},
+    subject::Subject,
+    transcript::Transcript,
+};
+
+/// One run of one case.
+#[derive(Debug)]
+pub struct Trial {
+    subject: Subject,
+    interval: Duration,
+    transcript: Transcript,
+    connections: u32,
+}
+
+impl Trial {
+    pub(crate) fn new(subject: Subject, interval: Duration) -> Self {
+        Self { subject, interval, transcript: Transcript::default(), connections: 0 }
+    }
+
+    /// The record of what went over the wire.
+    #[must_use]
+    pub fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+
+    /// The heartbeat interval of the implementation under test.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// A bound for what is due at once. It is generous, for machines that are busy.
+    #[must_use]
+    pub fn soon(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+
+    /// How long to listen where nothing is to come at once: shorter than a heartbeat interval.
+    #[must_use]
+    pub fn moment(&self) -> Duration {
+        (self.interval / 4).min(Duration::from_millis(300))
+    }
+
+    /// Where the server under test listens, or where the client under test connects to.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn address(&mut self) -> Result<SocketAddr, Failure> {
+        self.subject.address()
+    }
+
+    /// A connection to the server under test, as a DEALER behind its handshake.
+    ///
+    /// # Errors
+    /// When there is none to be had.
+    pub fn connect(&mut self) -> Result<Peer, Failure> {
+        self.connect_bytes()?.shake_hands("DEALER")
+    }
+
+    /// A connection to the server under test on which nothing has been said.
+    ///
+    /// # Errors
+    /// When there is none to be had.
+    pub fn connect_bytes(&mut self) -> Result<Bytes, Failure> {
+        let address = self.subject.address()?;
+        self.connections += 1;
+        Bytes::connect(address, self.transcript.clone(), self.connections)
+    }
+
+    /// The next connection of the client under test, which is started if it does not run, as a ROUTER behind its
+    /// handshake.
+    ///
+    /// # Errors
+    /// When it does not connect.
+    pub fn accept(&mut self) -> Result<Peer, Failure> {
+        self.accept_bytes()?.shake_hands("ROUTER")
+    }
+
+    /// The next connection of the client under test, which is started if it does not run; nothing has been said on it.
+    ///
+    /// # Errors
+    /// When it does not connect.
+    pub fn accept_bytes(&mut self) -> Result<Bytes, Failure> {
+        self.subject.address()?;
+        let within = Duration::from_secs(20);
+        let stream = accept(self.subject.listener()?, within)?;
+        self.connections += 1;
+        Bytes::from_stream(stream, self.transcript.clone(), self.connections)
+    }
+
+    /// Has the client under test do something, as its contract has it; the `id` is added and given back.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn command(&mut self, command: Json) -> Result<u64, Failure> {
+        self.transcript.note(0, format!("command: {command}"));
+        self.subject.command(command)
+    }
+
+    /// What came of the command with this id.
+    ///
+    /// # Errors
+    /// When nothing is said `within` that time.
+    pub fn outcome(&mut self, id: u64, within: Duration) -> Result<Json, Failure> {
+        let outcome = self.subject.outcome(id, within)?;
+        self.transcript.note(0, format!("outcome: {outcome}"));
+        Ok(outcome)
+    }
+
+    /// The process under test, where the kit has started it.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.subject.pid()
+    }
+
+    /// Ends the process under test without a word, and starts another at the same address.
+    ///
+    /// # Errors
+    /// When there is none to be had, and in cases that share their process with others.
+    pub fn restart(&mut self) -> Result<(), Failure> {
+        self.transcript.note(0, "the process is killed and started again");
+        self.subject.restart()
+    }
+
+    /// Writes something into the transcript.
+    pub fn note(&self, words: impl Into<String>) {
+        self.transcript.note(0, words);
+    }
+
+    pub(crate) fn into_subject(self) -> Subject {
+        self.subject
+    }
+}
+
+fn accept(listener: &TcpListener, within: Duration) -> Result<std::net::TcpStream, Failure> {
+    let deadline = Instant::now() + within;
+    let broken =
+        |error: std::io::Error| Failure::new("a connection of the client", error.to_string());
+    listener.set_nonblocking(true).map_err(broken)?;
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(false).map_err(broken)?;
+                return Ok(stream);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                if Instant::now() >= deadline {
+                    return Err(Failure::new(
+                        format!("a connection of the client within {within:?}"),
+                        "none came",
+                    ));
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(error) => return Err(broken(error)),
+        }
+    }
+}
