@@ -13,6 +13,7 @@ pub mod proxy;
 pub mod raw_caller;
 pub mod service;
 pub mod site;
+pub mod specification;
 pub mod transports;
 pub mod vectors;
 pub mod world;

@@ -179,7 +179,11 @@ fn bytes(json: &Json) -> Bytes {
 }
 
 /// The value that tagged JSON stands for.
-fn value(json: &Json) -> Value {
+///
+/// # Panics
+/// When it is not of the form of protocol section 13.
+#[must_use]
+pub fn value(json: &Json) -> Value {
     match json {
         Json::Null => Value::Nil,
         Json::Bool(flag) => Value::Boolean(*flag),
