@@ -1,0 +1,97 @@
+//! What a fault is.
+
+use super::{
+    event::Event,
+    memory::Memory,
+    table,
+    wire::{Frame, Verdict, WireMemory},
+};
+
+/// Something that a peer does wrong.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) name: &'static str,
+    /// What it does, in a sentence without its end.
+    pub(crate) does: &'static str,
+    /// The rule that it breaks.
+    pub(crate) rule: &'static str,
+    /// The cases that are to find it, as the kit takes them after `--only`.
+    pub(crate) cases: &'static str,
+    /// Where it is put in.
+    pub(crate) hooks: &'static [Hook],
+}
+
+/// Where a fault is put into the peer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Hook {
+    /// Each event that leaves; what leaves in its place.
+    Out(fn(&mut Memory, Event) -> Vec<Event>),
+    /// Each event that comes; what comes in its place.
+    In(fn(&mut Memory, Event) -> Vec<Event>),
+    /// Each payload that comes, if it is so: the process ends.
+    Dies(fn(&[u8]) -> bool),
+    /// Each payload that comes, if it is so: nothing is heard any more.
+    Deaf(fn(&[u8]) -> bool),
+    /// Each payload that comes, if it is so: it is passed over.
+    Ignores(fn(&[u8]) -> bool),
+    /// Answers go to whoever used an id last.
+    KeyedByIdAlone,
+    /// The heartbeat interval by which the core judges silence, in intervals; 0 is none.
+    Interval(f64),
+    /// Each byte of the own greeting, by its offset.
+    Greeting(fn(usize, u8) -> u8),
+    /// The whole greeting leaves at once, unasked.
+    GreetingAtOnce,
+    /// Nothing leaves before the other side has spoken.
+    GreetingWaits,
+    /// The greeting of the other side; true ends the connection.
+    GreetingIn(fn(&[u8]) -> bool),
+    /// The first bytes of the other side; fewer than this at once end the connection.
+    FirstRead(usize),
+    /// Each frame that leaves, commands too.
+    FramesOut(fn(&mut WireMemory, Frame) -> Vec<u8>),
+    /// Each frame that comes, commands too.
+    FramesIn(fn(&mut WireMemory, Frame) -> Verdict),
+    /// The frames of each message that leaves.
+    MessagesOut(fn(Vec<Frame>) -> Vec<Frame>),
+    /// The frames of each message that comes.
+    MessagesIn(fn(Vec<Frame>) -> Vec<Frame>),
+    /// What a client does wrong.
+    Client(Quirk),
+}
+
+/// What a client does wrong that no layer could.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quirk {
+    /// A connection that is lost is never made again.
+    NoReconnect,
+    /// One that could not be made is not tried again.
+    NoRetry,
+    /// What was lost with its connection is called once more.
+    Resends,
+    /// Time-outs are never over.
+    NoTimeout,
+    /// A time-out counts for each stream as a whole.
+    TimeoutOfStreams,
+    /// The error of a stream is its end.
+    ErrorsEndStreams,
+    /// The items of a stream that fails are lost.
+    ErrorsTakeItems,
+    /// Connects once and ends with the first loss of a call.
+    EndsAtLoss,
+    /// Calls are made one after the other.
+    OneAtATime,
+}
+
+impl Fault {
+    /// The fault of this name, of a server or a client.
+    pub(crate) fn find(role: &str, name: &str) -> Option<&'static Self> {
+        Self::all(role).find(|fault| fault.name == name)
+    }
+
+    /// All faults of a server or a client.
+    pub(crate) fn all(role: &str) -> impl Iterator<Item = &'static Self> {
+        let tables = if role == "client" { table::CLIENT } else { table::SERVER };
+        tables.iter().copied().flatten()
+    }
+}

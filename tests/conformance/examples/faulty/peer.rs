@@ -1,0 +1,339 @@
+//! The peer: the project's session and socket in a loop over poll(2), with a fault between its parts.
+
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    io::{ErrorKind, Read, Write},
+    net::{TcpListener, TcpStream},
+    os::unix::net::UnixStream,
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use zerorpc_proto::{
+    Config, Notice, PeerEvent, PeerId, RemoteError, Route, Session, Transmit,
+    transport::{Flow, MemoryBounds, SocketKind, SocketOptions},
+};
+use zerorpc_zmtp::{ConnectionId, Origin, Socket, SocketEvent};
+
+use super::{
+    fault::{Fault, Hook, Quirk},
+    link::Link,
+    tamper::{Due, Tamper},
+};
+
+/// How long to wait before a connection is tried again.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// How the peer is started.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    /// `HOST:PORT`.
+    pub(crate) address: String,
+    /// Connects, instead of binding.
+    pub(crate) dials: bool,
+    pub(crate) heartbeat: Duration,
+    pub(crate) fault: Option<&'static Fault>,
+}
+
+impl Setup {
+    pub(crate) fn hooks(&self) -> &'static [Hook] {
+        self.fault.map_or(&[], |fault| fault.hooks)
+    }
+
+    pub(crate) fn has(&self, quirk: Quirk) -> bool {
+        self.hooks().iter().any(|hook| matches!(hook, Hook::Client(has) if *has == quirk))
+    }
+}
+
+/// What the peer is for.
+pub(crate) trait Application {
+    /// Something happened to a call or a request.
+    fn handle_notice(&mut self, session: &mut Session, now: Instant, notice: Notice);
+    /// Does what comes from outside, and is due; when to come back.
+    fn poll(&mut self, session: &mut Session, now: Instant) -> Option<Instant>;
+}
+
+pub(crate) struct Peer {
+    setup: Setup,
+    session: Session,
+    socket: Socket,
+    bounds: MemoryBounds,
+    tamper: Tamper,
+    listener: Option<TcpListener>,
+    links: BTreeMap<ConnectionId, Link>,
+    /// When to dial, of a peer that has no connection.
+    dial_at: Option<Instant>,
+    dialing: Option<mpsc::Receiver<std::io::Result<TcpStream>>>,
+    has_dialed: bool,
+    woken: UnixStream,
+    waker: UnixStream,
+}
+
+impl Peer {
+    /// A peer with a socket of this kind, bound where it does not dial.
+    pub(crate) fn new(setup: Setup, kind: SocketKind) -> Result<Self, Box<dyn Error>> {
+        let now = Instant::now();
+        let seed = u128::from(getrandom::u64()?) << 64 | u128::from(getrandom::u64()?);
+        let mut config = match kind {
+            SocketKind::Router => Config::server(seed),
+            _ => Config::client(seed),
+        };
+        let intervals = setup.hooks().iter().find_map(|hook| match hook {
+            Hook::Interval(intervals) => Some(*intervals),
+            _ => None,
+        });
+        config = config.heartbeat(setup.heartbeat.mul_f64(intervals.unwrap_or(1.0)));
+        let session = Session::new(config);
+        let bounds = match kind {
+            SocketKind::Router => MemoryBounds::of_server(session.limits()),
+            _ => MemoryBounds::of_client(session.limits()),
+        };
+        let listener = match setup.dials {
+            true => None,
+            false => Some(TcpListener::bind(&setup.address)?),
+        };
+        if let Some(listener) = &listener {
+            listener.set_nonblocking(true)?;
+        }
+        let (woken, waker) = UnixStream::pair()?;
+        woken.set_nonblocking(true)?;
+        waker.set_nonblocking(true)?;
+        Ok(Self {
+            tamper: Tamper::new(setup.hooks(), now, setup.heartbeat),
+            dial_at: setup.dials.then_some(now),
+            setup,
+            session,
+            socket: Socket::new(kind, &SocketOptions::default()),
+            bounds,
+            listener,
+            links: BTreeMap::new(),
+            dialing: None,
+            has_dialed: false,
+            woken,
+            waker,
+        })
+    }
+
+    /// Wakes the loop, from any thread.
+    pub(crate) fn waker(&self) -> std::io::Result<impl Fn() + Send + Sync + 'static> {
+        let waker = self.waker.try_clone()?;
+        // One byte that waits is enough.
+        Ok(move || drop((&waker).write(&[1])))
+    }
+
+    /// Never returns but with an error.
+    pub(crate) fn run(mut self, mut app: impl Application) -> Result<(), Box<dyn Error>> {
+        loop {
+            let until = self.work(&mut app)?;
+            let (ready, accepts) = self.wait(until)?;
+            let now = Instant::now();
+            for connection in ready.into_iter().chain(self.socket.due(now)) {
+                if let Some(link) = self.links.get_mut(&connection) {
+                    link.read(now, &mut self.socket, connection);
+                    link.write(now, &mut self.socket, connection);
+                }
+            }
+            if accepts {
+                self.accept(now)?;
+            }
+            self.socket.handle_timeout(now);
+            self.exchange(now);
+            if self.session.poll_timeout().is_some_and(|due| due <= now) {
+                self.session.handle_timeout(now);
+            }
+        }
+    }
+
+    /// Does all that there is to do; until when it may wait then.
+    fn work(&mut self, app: &mut impl Application) -> Result<Option<Instant>, Box<dyn Error>> {
+        loop {
+            let now = Instant::now();
+            self.dial(now)?;
+            let wanted = app.poll(&mut self.session, now);
+            self.exchange(now);
+            if let Some(event) = self.socket.poll_event() {
+                self.handle_event(now, event);
+            } else if let Some(notice) = self.session.poll_notice() {
+                app.handle_notice(&mut self.session, now, notice);
+            } else if let Some(connection) = self.socket.poll_flush() {
+                if let Some(link) = self.links.get_mut(&connection) {
+                    link.write(now, &mut self.socket, connection);
+                }
+            } else {
+                let tried = self.dialing.as_ref().map(|_| now + Duration::from_millis(5));
+                let due = [
+                    self.session.poll_timeout(),
+                    self.socket.poll_timeout(),
+                    self.bounds.poll_timeout(),
+                    self.tamper.poll_timeout(),
+                    self.dial_at,
+                    tried,
+                    wanted,
+                ];
+                return Ok(due.into_iter().flatten().min());
+            }
+        }
+    }
+
+    fn handle_event(&mut self, now: Instant, event: SocketEvent) {
+        match event {
+            SocketEvent::Closed(closed) => {
+                if let Some(link) = self.links.remove(&closed.connection) {
+                    link.part(closed.last_words);
+                }
+                let is_gone = self.links.is_empty() && self.dialing.is_none();
+                if is_gone && self.setup.dials && !self.setup.has(Quirk::NoReconnect) {
+                    self.dial_at = Some(now + RETRY);
+                }
+            }
+            // There may be somebody else at the endpoint.
+            SocketEvent::GoingAway { .. } if self.setup.dials => {
+                self.dial_at = self.dial_at.or(Some(now + RETRY));
+            }
+            _ => {}
+        }
+    }
+
+    fn dial(&mut self, now: Instant) -> Result<(), Box<dyn Error>> {
+        if self.dial_at.is_some_and(|at| at <= now) && self.dialing.is_none() {
+            self.dial_at = None;
+            let (tell, told) = mpsc::channel();
+            let (address, wake) = (self.setup.address.clone(), self.waker()?);
+            std::thread::spawn(move || {
+                let connected = TcpStream::connect(address);
+                if tell.send(connected).is_ok() {
+                    wake();
+                }
+            });
+            self.dialing = Some(told);
+        }
+        match self.dialing.as_ref().map(mpsc::Receiver::try_recv) {
+            Some(Ok(Ok(stream))) => {
+                self.dialing = None;
+                self.has_dialed = true;
+                self.open(now, Origin::Dialed, stream)?;
+            }
+            Some(Ok(Err(_))) => {
+                self.dialing = None;
+                if !self.setup.has(Quirk::NoRetry) || self.has_dialed {
+                    self.dial_at = Some(now + RETRY);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, now: Instant, origin: Origin, stream: TcpStream) -> std::io::Result<()> {
+        let link = Link::new(stream, self.setup.hooks())?;
+        let remote = format!("tcp://{}", self.setup.address);
+        let connection = self.socket.open_connection(now, origin, remote);
+        self.links.insert(connection, link);
+        Ok(())
+    }
+
+    /// Waits until a stream can be read, or written where that is wanted, or it is time; which ones, and the listener.
+    fn wait(&mut self, until: Option<Instant>) -> std::io::Result<(Vec<ConnectionId>, bool)> {
+        let mut fds = vec![PollFd::new(&self.woken, PollFlags::IN)];
+        fds.extend(self.listener.iter().map(|listener| PollFd::new(listener, PollFlags::IN)));
+        let others = fds.len();
+        fds.extend(self.links.iter().map(|(connection, link)| {
+            let wants_room = link.wants_room(&self.socket, *connection);
+            let room = if wants_room { PollFlags::OUT } else { PollFlags::empty() };
+            PollFd::new(&link.stream, PollFlags::IN | room)
+        }));
+        let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        rustix::io::retry_on_intr(|| poll(&mut fds, timeout.as_ref()))?;
+        let is_ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+        let accepts = others == 2 && is_ready[1];
+        let ready = self.links.keys().zip(&is_ready[others..]).filter(|(_, is_ready)| **is_ready);
+        let ready = ready.map(|(connection, _)| *connection).collect();
+        let mut wakes = [0; 64];
+        while matches!((&self.woken).read(&mut wakes), Ok(64)) {}
+        Ok((ready, accepts))
+    }
+
+    fn accept(&mut self, now: Instant) -> std::io::Result<()> {
+        while let Some(listener) = &self.listener {
+            match listener.accept() {
+                Ok((stream, _)) => self.open(now, Origin::Accepted, stream)?,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => {
+                    eprintln!("cannot accept: {error}");
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves messages between session and socket until nothing moves any more.
+    fn exchange(&mut self, now: Instant) {
+        loop {
+            let mut moved = false;
+            while let Some((from, message)) = self.socket.receive() {
+                for message in self.tamper.incoming(now, from, message) {
+                    self.session.handle_message(now, from, message);
+                }
+                moved = true;
+            }
+            while let Some(event) = self.socket.poll_peer_event() {
+                self.session.handle_peer_event(now, event);
+                moved = true;
+            }
+            while let Some((peer, reason)) = self.session.poll_disconnect() {
+                self.socket.reset(peer, reason);
+                moved = true;
+            }
+            while let Some(due) = self.tamper.poll_due(now) {
+                match due {
+                    Due::Send(message) => self.send(now, message),
+                    Due::Receive(from, message) => {
+                        self.session.handle_message(now, from, message);
+                    }
+                }
+                moved = true;
+            }
+            while self.session.has_output()
+                && self.socket.can_send()
+                && let Some(message) = self.session.poll_transmit()
+            {
+                for message in self.tamper.outgoing(now, message) {
+                    self.send(now, message);
+                }
+                moved = true;
+            }
+            if !moved && !self.enforces_bounds(now) {
+                return;
+            }
+        }
+    }
+
+    fn send(&mut self, now: Instant, message: Transmit) {
+        let route = Route::of(message.to, &message.envelope);
+        if self.socket.send(message) == Ok(Flow::Congested) {
+            self.session.handle_peer_event(now, PeerEvent::Congested(route));
+        }
+    }
+
+    /// Cuts off whoever makes this side keep too much; whether anybody did.
+    fn enforces_bounds(&mut self, now: Instant) -> bool {
+        let Self { session, socket, bounds, .. } = self;
+        let mut found: Vec<(Route, String)> =
+            bounds.unread(now, session, |peer: PeerId| socket.progress_of(peer));
+        if found.is_empty() && bounds.is_over(session.retained_bytes() + socket.retained_bytes()) {
+            let retained = session.retained_by_route().chain(socket.retained_by_route());
+            found.extend(MemoryBounds::largest(retained));
+        }
+        for (route, reason) in &found {
+            socket.discard(route.peer);
+            let words = format!("the connection was ended: {reason}");
+            session.dismiss(now, route, &RemoteError::new("ServerBusy", words));
+            socket.cut_off(route.peer, reason);
+        }
+        !found.is_empty()
+    }
+}

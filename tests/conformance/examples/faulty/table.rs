@@ -1,0 +1,40 @@
+//! All faults, by what they are about.
+
+/// A table of faults: name, what it does, rule, cases, hooks.
+macro_rules! faults {
+    ($( $name:literal: $does:literal, $rule:literal, $cases:literal, [$($hook:expr),* $(,)?]; )*) => {
+        &[$(
+            $crate::fault::Fault {
+                name: $name, does: $does, rule: $rule, cases: $cases, hooks: &[$($hook),*],
+            }
+        ),*]
+    };
+}
+
+mod answers;
+mod broken;
+mod calls;
+mod client_answers;
+mod client_wire;
+mod credit;
+mod headers;
+mod heartbeats;
+mod requests;
+mod wire;
+
+use super::fault::Fault;
+
+/// What a server does wrong.
+pub(crate) static SERVER: &[&[Fault]] = &[
+    headers::FAULTS,
+    requests::FAULTS,
+    answers::FAULTS,
+    credit::FAULTS,
+    heartbeats::FAULTS,
+    wire::FAULTS,
+    broken::FAULTS,
+];
+
+/// What a client does wrong.
+pub(crate) static CLIENT: &[&[Fault]] =
+    &[calls::FAULTS, client_answers::FAULTS, client_wire::FAULTS];
