@@ -5,12 +5,18 @@
 
 pub mod case;
 pub mod cases;
+pub mod cli;
+pub mod contract;
 pub mod event;
+pub mod peers;
+pub mod plan;
 pub mod raw;
+pub mod report;
 pub mod run;
 pub mod subject;
 pub mod transcript;
 pub mod trial;
+pub mod verdict;
 
 pub use case::{Case, Failure, Level, Role, Sharing};
 pub use event::Event;

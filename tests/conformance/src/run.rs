@@ -1,48 +1,192 @@
-//! Runs cases and tells how they went.
+//! Runs cases: side by side on a server that they share, or on one of their own; and those that failed once more, alone.
 
-use std::time::Duration;
+mod shared;
 
-use crate::{
-    case::{Case, FailureKind, Role},
-    cases::CASES,
-    subject::{Source, Subject},
-    trial::Trial,
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
 };
 
-/// What to run, and against whom.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// The implementation under test.
-    pub source: Source,
-    /// Its role.
-    pub role: Role,
-    /// Its heartbeat interval.
-    pub interval: Duration,
-    /// Only cases whose name contains this.
-    pub only: String,
-}
+use crate::{
+    case::{Case, Failure, FailureKind, Role, Sharing},
+    contract::Offer,
+    plan::{Candidate, Plan},
+    subject::{Source, Subject},
+    trial::Trial,
+    verdict::{CaseResult, Judged, Verdict},
+};
+use shared::Shared;
 
-/// Runs them one after the other, and gives how many failed.
-pub fn run_all(plan: &Plan) -> usize {
-    let wanted = |case: &&&Case| case.role == plan.role && case.name.contains(&plan.only);
-    let mut failed = 0;
-    for case in CASES.iter().copied().flatten().collect::<Vec<_>>().iter().filter(wanted) {
-        let mut trial = Trial::new(Subject::new(plan.source.clone()), plan.interval);
-        match (case.run)(&mut trial) {
-            Ok(()) => println!("ok      {} ({})", case.name, case.rule),
-            Err(failure) if failure.kind == FailureKind::Skipped => {
-                println!("skipped {}: {failure}", case.name);
-            }
-            Err(failure) => {
-                failed += 1;
-                println!("FAILED  {} ({}, {})\n  {failure}", case.name, case.rule, case.level);
-                println!("{}", trial.transcript().render());
-                let mut subject = trial.into_subject();
-                if let Some(death) = subject.death() {
-                    println!("  {death}");
-                }
-            }
+/// Told of each case that is over, from many threads.
+pub type Watcher<'a> = &'a (dyn Fn(&CaseResult) + Sync);
+
+/// Runs all that the plan wants of one implementation.
+#[must_use]
+pub fn judge(candidate: &Candidate, plan: &Plan, watcher: Watcher<'_>) -> Judged {
+    let mut results = Vec::new();
+    for role in [Role::Server, Role::Client] {
+        if let Some(source) = candidate.source(role) {
+            results.extend(run_role(source, plan, role, watcher));
         }
     }
-    failed
+    Judged { name: candidate.name.clone(), results }
+}
+
+fn run_role(source: &Source, plan: &Plan, role: Role, watcher: Watcher<'_>) -> Vec<CaseResult> {
+    let cases = plan.cases(role);
+    if cases.is_empty() {
+        return Vec::new();
+    }
+    let (source, interval) = plan.timed(source);
+    let bench = Bench { source, interval, shared: Shared::default(), offer: Offer::default() };
+    let bench = match bench.with_offer() {
+        Ok(bench) => bench,
+        Err(failure) => return not_started(&cases, &failure),
+    };
+    let (alone, beside): (Vec<_>, Vec<_>) =
+        cases.iter().partition(|case| case.sharing == Sharing::Alone);
+    let mut results = Vec::new();
+    let mut again = Vec::new();
+    for result in bench.run_beside(beside, plan.jobs, watcher) {
+        match result.verdict {
+            Verdict::Failed { .. } if plan.repeat => again.push(result.case),
+            _ => results.push(result),
+        }
+    }
+    bench.shared.end();
+    for case in alone.into_iter().chain(again) {
+        let mut result = bench.run_alone(case);
+        result.repeated = case.sharing != Sharing::Alone;
+        watcher(&result);
+        results.push(result);
+    }
+    results.sort_by_key(|result| cases.iter().position(|case| case.name == result.case.name));
+    results
+}
+
+/// Nothing can be said of one that does not start but that.
+fn not_started(cases: &[&'static Case], failure: &Failure) -> Vec<CaseResult> {
+    let result = |(index, case): (usize, &&'static Case)| {
+        let verdict = if index == 0 || failure.kind == FailureKind::Skipped {
+            Verdict::from(Err(failure.clone()))
+        } else {
+            Verdict::Skipped("the implementation under test did not start".to_owned())
+        };
+        CaseResult { case, verdict, transcript: String::new(), seconds: 0.0, repeated: false }
+    };
+    cases.iter().enumerate().map(result).collect()
+}
+
+struct Bench {
+    source: Source,
+    interval: Duration,
+    shared: Shared,
+    offer: Offer,
+}
+
+impl Bench {
+    /// Starts a server that cases share, and asks it what it offers.
+    fn with_offer(mut self) -> Result<Self, Failure> {
+        if self.source.is_server() {
+            let lent = self.shared.lend(&self.source)?;
+            let mut trial = Trial::new(lent.subject, self.interval);
+            self.offer = Offer::ask(&mut trial.connect()?, trial.soon())?;
+        }
+        Ok(self)
+    }
+
+    fn run_beside(
+        &self,
+        cases: Vec<&'static Case>,
+        jobs: usize,
+        watcher: Watcher<'_>,
+    ) -> Vec<CaseResult> {
+        let queue = Mutex::new(VecDeque::from(cases));
+        let results = Mutex::new(Vec::new());
+        thread::scope(|scope| {
+            for _ in 0..jobs.max(1) {
+                scope.spawn(|| {
+                    loop {
+                        let Some(case) = locked(&queue).pop_front() else { break };
+                        let result = self.run_one(case);
+                        watcher(&result);
+                        locked(&results).push(result);
+                    }
+                });
+            }
+        });
+        results.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run_one(&self, case: &'static Case) -> CaseResult {
+        if case.sharing != Sharing::Shared || !self.source.is_server() {
+            return self.run_alone(case);
+        }
+        let lent = match self.shared.lend(&self.source) {
+            Ok(lent) => lent,
+            Err(failure) => return played(case, Err(failure), String::new(), Duration::ZERO),
+        };
+        let generation = lent.generation;
+        let mut result = self.play(case, lent.subject);
+        if let Some(words) = self.shared.illness(generation, self.offer.pings)
+            && result.verdict == Verdict::Passed
+        {
+            result.verdict = Verdict::from(Err(died(words)));
+        }
+        result
+    }
+
+    fn run_alone(&self, case: &'static Case) -> CaseResult {
+        self.play(case, Subject::new(self.source.clone()))
+    }
+
+    fn play(&self, case: &'static Case, subject: Subject) -> CaseResult {
+        if let Some(method) = self.offer.lacks(case.needs) {
+            let skipped = Failure::skip(format!("the server offers no `{method}`"));
+            return played(case, Err(skipped), String::new(), Duration::ZERO);
+        }
+        let start = Instant::now();
+        let mut trial = Trial::new(subject, self.interval);
+        let outcome = catch_unwind(AssertUnwindSafe(|| (case.run)(&mut trial)));
+        let mut outcome =
+            outcome.unwrap_or_else(|_| Err(Failure::new("the case to be played", "it panicked")));
+        let transcript = trial.transcript().render();
+        let mut subject = trial.into_subject();
+        if let Some(words) = subject.death() {
+            match &mut outcome {
+                Ok(()) => outcome = Err(died(words)),
+                Err(failure) => failure.seen = format!("{}; {words}", failure.seen),
+            }
+        } else if outcome.is_ok() && self.offer.pings && subject.is_own_server() {
+            outcome = subject.ping();
+        }
+        drop(subject);
+        played(case, outcome, transcript, start.elapsed())
+    }
+}
+
+fn died(words: String) -> Failure {
+    Failure::new("the implementation under test to live on afterwards", words)
+}
+
+fn played(
+    case: &'static Case,
+    outcome: Result<(), Failure>,
+    transcript: String,
+    time: Duration,
+) -> CaseResult {
+    CaseResult {
+        case,
+        verdict: outcome.into(),
+        transcript,
+        seconds: time.as_secs_f64(),
+        repeated: false,
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,7 +11,11 @@ use std::{
 
 use serde_json::Value as Json;
 
-use crate::case::{Failure, Role};
+use crate::{
+    case::{Failure, Role},
+    raw::Bytes,
+    transcript::Transcript,
+};
 use process::Process;
 
 /// How the implementation under test comes to be there.
@@ -24,8 +28,26 @@ pub enum Source {
         /// Whether it listens or connects.
         role: Role,
     },
+    /// It is started by this command, which connects to `{endpoint}` and answers calls there.
+    Worker(String),
     /// It runs already, and listens here.
     Running(SocketAddr),
+}
+
+impl Source {
+    /// The command that starts it.
+    pub fn line_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Command { line, .. } | Self::Worker(line) => Some(line),
+            Self::Running(_) => None,
+        }
+    }
+
+    /// Whether it listens for callers.
+    #[must_use]
+    pub fn is_server(&self) -> bool {
+        matches!(self, Self::Command { role: Role::Server, .. } | Self::Running(_))
+    }
 }
 
 /// One implementation under test, which is started when it is needed and ends with this value.
@@ -34,6 +56,8 @@ pub struct Subject {
     source: Source,
     running: Option<Running>,
     next_id: u64,
+    /// The process behind a server that cases share.
+    lent: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -52,7 +76,13 @@ impl Subject {
     /// One that is not running yet.
     #[must_use]
     pub fn new(source: Source) -> Self {
-        Self { source, running: None, next_id: 0 }
+        Self { source, running: None, next_id: 0, lent: None }
+    }
+
+    /// A server that others use, too: it is neither ended nor restarted.
+    #[must_use]
+    pub fn lent(address: SocketAddr, pid: Option<u32>) -> Self {
+        Self { lent: pid, ..Self::new(Source::Running(address)) }
     }
 
     /// Where it listens, or connects to; it is started if it does not run.
@@ -71,23 +101,29 @@ impl Subject {
     }
 
     fn start(&self, address: SocketAddr) -> Result<Running, Failure> {
-        let Source::Command { line, role } = &self.source else {
-            return Err(Failure::skip("the implementation under test was not started by the kit"));
-        };
-        let listener = match role {
-            Role::Server => None,
-            Role::Client => {
-                Some(TcpListener::bind(address).map_err(|error| system("listen", &error))?)
+        let (line, listens, talks) = match &self.source {
+            Source::Command { line, role: Role::Server } => (line, true, false),
+            Source::Command { line, role: Role::Client } => (line, false, true),
+            Source::Worker(line) => (line, false, false),
+            Source::Running(_) => {
+                return Err(Failure::skip(
+                    "the implementation under test is not the case's own to start",
+                ));
             }
+        };
+        let listener = if listens {
+            None
+        } else {
+            Some(TcpListener::bind(address).map_err(|error| system("listen", &error))?)
         };
         let address = match &listener {
             Some(listener) => listener.local_addr().map_err(|error| system("listen", &error))?,
             None => address,
         };
         let line = line.replace("{endpoint}", &format!("tcp://{address}"));
-        let mut process = Process::start(&line, *role == Role::Client)?;
+        let mut process = Process::start(&line, talks)?;
         let outcomes = process.lines();
-        if *role == Role::Server {
+        if listens {
             wait_until_it_listens(&mut process, address)?;
         }
         Ok(Running { process, address, listener, outcomes, early: HashMap::new() })
@@ -139,10 +175,33 @@ impl Subject {
     }
 
     pub(crate) fn pid(&self) -> Option<u32> {
-        self.running.as_ref().map(|running| running.process.id())
+        self.running.as_ref().map(|running| running.process.id()).or(self.lent)
+    }
+
+    /// Whether it is a server that runs for this value alone.
+    pub(crate) fn is_own_server(&self) -> bool {
+        self.source.is_server() && self.running.is_some()
+    }
+
+    /// Whether it connects to the case, and answers calls.
+    pub(crate) fn is_worker(&self) -> bool {
+        matches!(self.source, Source::Worker(_))
+    }
+
+    /// Has the server answer a ping, on a connection of its own.
+    pub(crate) fn ping(&mut self) -> Result<(), Failure> {
+        const WITHIN: Duration = Duration::from_secs(10);
+        let peer = Bytes::connect(self.address()?, Transcript::default(), 0)?.shake_hands("DEALER");
+        let answered = peer.and_then(|mut peer| peer.call("_zerorpc_ping", Vec::new(), WITHIN));
+        answered.map(drop).map_err(|failure| failure.during("a ping afterwards"))
     }
 
     pub(crate) fn restart(&mut self) -> Result<(), Failure> {
+        if self.running.is_none() {
+            return Err(Failure::skip(
+                "the implementation under test is not the case's own to end",
+            ));
+        }
         let address = self.address()?;
         self.running = None;
         self.running = Some(self.start(address)?);

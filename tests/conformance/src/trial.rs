@@ -73,6 +73,9 @@ impl Trial {
     /// # Errors
     /// When there is none to be had.
     pub fn connect_bytes(&mut self) -> Result<Bytes, Failure> {
+        if self.subject.is_worker() {
+            return self.accept_bytes();
+        }
         let address = self.subject.address()?;
         self.connections += 1;
         Bytes::connect(address, self.transcript.clone(), self.connections)
@@ -115,6 +118,9 @@ impl Trial {
     pub fn outcome(&mut self, id: u64, within: Duration) -> Result<Json, Failure> {
         let outcome = self.subject.outcome(id, within)?;
         self.transcript.note(0, format!("outcome: {outcome}"));
+        if let Some(words) = outcome["unsupported"].as_str() {
+            return Err(Failure::skip(format!("the client cannot: {words}")));
+        }
         Ok(outcome)
     }
 

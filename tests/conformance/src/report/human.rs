@@ -1,0 +1,66 @@
+//! For people: by group, with the exchange of what fails.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+
+use super::{group, summary};
+use crate::verdict::{CaseResult, Judged, Verdict};
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const DIM: Style = AnsiColor::BrightBlack.on_default();
+const TITLE: Style = Style::new().bold();
+
+/// With colours; who prints it takes them away where they are of no use.
+pub(super) fn render(judged: &[Judged]) -> String {
+    let mut text = String::new();
+    for it in judged {
+        let mut last = "";
+        for result in &it.results {
+            let group = group(result.case.name);
+            if group != last {
+                let _ = writeln!(text, "\n{TITLE}{group}{TITLE:#} ({})", result.case.role.word());
+                last = group;
+            }
+            one(&mut text, result);
+        }
+        text.push('\n');
+    }
+    for it in judged {
+        let _ = writeln!(text, "{TITLE}{}{TITLE:#}: {}", it.name, summary(it));
+    }
+    text
+}
+
+fn one(text: &mut String, result: &CaseResult) {
+    let case = result.case;
+    let repeated = if result.repeated { ", alone" } else { "" };
+    // Writing to a String does not fail.
+    let _ = match &result.verdict {
+        Verdict::Passed => {
+            writeln!(
+                text,
+                "  {GOOD}ok{GOOD:#}      {} {DIM}{:.1} s{repeated}{DIM:#}",
+                case.name, result.seconds
+            )
+        }
+        Verdict::Skipped(reason) => writeln!(text, "  {DIM}skipped {}: {reason}{DIM:#}", case.name),
+        Verdict::Failed { expected, seen } => {
+            let _ = writeln!(
+                text,
+                "  {BAD}FAILED{BAD:#}  {} ({}, {})",
+                case.name, case.level, case.rule
+            );
+            let _ = writeln!(text, "          {}", case.explain);
+            let _ = writeln!(text, "          expected: {}", indented(expected));
+            let _ = writeln!(text, "          seen:     {}", indented(seen));
+            let mut exchange = result.transcript.lines();
+            exchange.try_for_each(|line| writeln!(text, "        {DIM}{line}{DIM:#}"))
+        }
+    };
+}
+
+fn indented(words: &str) -> String {
+    words.replace('\n', "\n                    ")
+}
