@@ -22,7 +22,63 @@ pub struct Case {
     /// What is done, what is expected and why, in a sentence or two.
     pub explain: &'static str,
     /// Plays the case. What is not as expected is a [`Failure`].
-    pub run: fn(&mut Trial) -> Result<(), Failure>,
+    pub run: Run,
+}
+
+/// Runs a case.
+pub type Run = fn(&mut Trial) -> Result<(), Failure>;
+
+impl Case {
+    /// One of a server that shares its process with others, and needs a method to echo.
+    #[must_use]
+    pub const fn server(
+        level: Level,
+        name: &'static str,
+        rule: &'static str,
+        explain: &'static str,
+        run: Run,
+    ) -> Self {
+        let needs = &["echo"];
+        Self {
+            name,
+            rule,
+            level,
+            role: Role::Server,
+            needs,
+            sharing: Sharing::Shared,
+            explain,
+            run,
+        }
+    }
+
+    /// One of a client, whose process is its own.
+    #[must_use]
+    pub const fn client(
+        level: Level,
+        name: &'static str,
+        rule: &'static str,
+        explain: &'static str,
+        run: Run,
+    ) -> Self {
+        Self {
+            role: Role::Client,
+            needs: &[],
+            sharing: Sharing::Own,
+            ..Self::server(level, name, rule, explain, run)
+        }
+    }
+
+    /// The same with these methods of the contract instead.
+    #[must_use]
+    pub const fn needing(self, needs: &'static [&'static str]) -> Self {
+        Self { needs, ..self }
+    }
+
+    /// The same beside others, or not.
+    #[must_use]
+    pub const fn sharing(self, sharing: Sharing) -> Self {
+        Self { sharing, ..self }
+    }
 }
 
 /// How much depends on a rule.

@@ -20,9 +20,11 @@ mod frames;
 mod greeting;
 mod handshake;
 mod heartbeat;
+mod identity;
 mod introspection;
 mod pushpull;
 mod restart;
+mod served;
 mod stream;
 mod values;
 mod versions;
@@ -31,6 +33,7 @@ mod versions;
 pub const CASES: &[&[Case]] = &[
     greeting::CASES,
     handshake::CASES,
+    identity::CASES,
     frames::CASES,
     commands::CASES,
     envelope::CASES,

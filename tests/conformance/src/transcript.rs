@@ -23,7 +23,8 @@ pub enum Direction {
 
 #[derive(Debug)]
 enum What {
-    Bytes(Direction, Vec<u8>),
+    /// The first of them, and how many there were.
+    Bytes(Direction, Vec<u8>, usize),
     Frames(Direction, Vec<Vec<u8>>),
     Note(String),
 }
@@ -60,7 +61,7 @@ impl Transcript {
     /// Bytes that are no whole frames: greetings, commands in the making, broken ones.
     pub fn bytes(&self, connection: u32, direction: Direction, bytes: &[u8]) {
         let kept = bytes[..bytes.len().min(4096)].to_vec();
-        self.add(connection, kept.len(), What::Bytes(direction, kept));
+        self.add(connection, kept.len(), What::Bytes(direction, kept, bytes.len()));
     }
 
     /// A whole message.
@@ -93,9 +94,16 @@ impl Transcript {
         for entry in &entries.list {
             let seconds = entry.at.as_secs_f64();
             let words = match &entry.what {
-                What::Bytes(direction, bytes) => {
-                    format!("{} {}", arrow(*direction), shown_bytes(bytes))
-                }
+                What::Bytes(direction, bytes, count) => format!(
+                    "{} {}{}",
+                    arrow(*direction),
+                    shown_bytes(bytes),
+                    if *count > bytes.len() {
+                        format!(", {count} bytes in all")
+                    } else {
+                        String::new()
+                    }
+                ),
                 What::Frames(direction, frames) => {
                     format!("{} {}", arrow(*direction), shown_frames(frames))
                 }

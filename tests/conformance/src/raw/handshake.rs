@@ -136,9 +136,7 @@ impl Bytes {
             Version::V3(..) => {
                 self.send(&handshake.greeting())?;
                 self.expect_greeting()?;
-                self.send(&handshake.ready())?;
-                self.expect_ready()?;
-                return Ok(Peer::new(self, Framing::V2));
+                return self.finish_handshake(handshake);
             }
             Version::V1_0 => {
                 self.send(&Framing::V1.frame(0, identity))?;
@@ -160,6 +158,29 @@ impl Bytes {
             .and_then(|frame| frame.ok_or_else(|| Failure::new("an identity", "silence")))
             .map_err(|failure| failure.during("the frame with an identity"))?;
         Ok(Peer::new(self, framing))
+    }
+
+    /// Sends READY behind greetings that were exchanged, and takes the other side's.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub fn finish_handshake(mut self, handshake: &Handshake) -> Result<Peer, Failure> {
+        self.send(&handshake.ready())?;
+        self.expect_ready()?;
+        Ok(self.shaken())
+    }
+
+    /// A connection whose handshake, in 3.x, the case has gone through by itself.
+    #[must_use]
+    pub fn shaken(self) -> Peer {
+        Peer::new(self, Framing::V2)
+    }
+
+    /// The same, where READY of the other side, which comes before anything else, may be missing.
+    #[must_use]
+    pub fn shaken_after_ready(mut self) -> Peer {
+        let _ = self.expect_ready();
+        self.shaken()
     }
 
     /// The first ten bytes of the other side.
