@@ -5,7 +5,10 @@ use crate::case::Case;
 mod answer;
 mod broken;
 mod channel;
+mod client;
+mod client_broken;
 mod client_call;
+mod client_connection;
 mod client_credit;
 mod client_event;
 mod client_greeting;
@@ -56,4 +59,6 @@ pub const CASES: &[&[Case]] = &[
     client_heartbeat::CASES,
     client_event::CASES,
     client_greeting::CASES,
+    client_connection::CASES,
+    client_broken::CASES,
 ];

@@ -20,6 +20,9 @@ use crate::{
 };
 use shared::Shared;
 
+/// Deep values are read by recursion, a thousand levels at most.
+const STACK: usize = 64 << 20;
+
 /// Told of each case that is over, from many threads.
 pub type Watcher<'a> = &'a (dyn Fn(&CaseResult) + Sync);
 
@@ -108,7 +111,8 @@ impl Bench {
         let results = Mutex::new(Vec::new());
         thread::scope(|scope| {
             for _ in 0..jobs.max(1) {
-                scope.spawn(|| {
+                let builder = thread::Builder::new().stack_size(STACK);
+                let spawned = builder.spawn_scoped(scope, || {
                     loop {
                         let Some(case) = locked(&queue).pop_front() else { break };
                         let result = self.run_one(case);
@@ -116,6 +120,7 @@ impl Bench {
                         locked(&results).push(result);
                     }
                 });
+                spawned.expect("the system has room for a thread");
             }
         });
         results.into_inner().unwrap_or_else(PoisonError::into_inner)
