@@ -7,7 +7,7 @@ use web_time::Instant;
 use super::{Session, store::ChannelKey};
 use crate::{
     answer::Loss,
-    channel::{Channel, Role},
+    channel::{CallState, Channel, Role},
     peer::{PeerId, Route},
     peer_event::PeerEvent,
 };
@@ -74,11 +74,16 @@ impl Session {
 
     /// Whether a call is at this peer, which has shown no sign of it.
     pub(super) fn may_come_back(&self, at: ChannelKey, from: PeerId) -> bool {
+        self.call_at(at, from).is_some_and(|call| call.is_unanswered() && !call.is_heard)
+    }
+
+    /// A call that was given to this peer, and is open.
+    fn call_at(&self, at: ChannelKey, given_to: PeerId) -> Option<&CallState> {
         match self.store.get(at) {
             Some(Channel { peer, role: Role::Client(call), .. }) => {
-                *peer == Some(from) && call.assigned && call.is_unanswered() && !call.is_heard
+                (*peer == Some(given_to) && call.assigned).then_some(call)
             }
-            _ => false,
+            _ => None,
         }
     }
 
@@ -86,10 +91,10 @@ impl Session {
     #[cfg(feature = "invariants")]
     pub(super) fn is_disconnected(&self, at: ChannelKey) -> bool {
         let mut ended = self.disconnected.iter();
-        ended.any(|ended| ended.calls.contains(&at) && self.may_come_back(at, ended.peer))
+        ended.any(|ended| ended.calls.contains(&at) && self.call_at(at, ended.peer).is_some())
     }
 
-    /// Ends the calls whose requests have not come back.
+    /// Ends the calls whose requests have not come back, also where the beginning of an answer was still to be read.
     #[inline]
     pub(crate) fn lose_disconnected(&mut self) {
         if !self.disconnected.is_empty() {
@@ -101,7 +106,7 @@ impl Session {
     fn lose_all_disconnected(&mut self) {
         for Disconnected { peer, reason, calls } in std::mem::take(&mut self.disconnected) {
             for at in calls {
-                if self.may_come_back(at, peer) {
+                if self.call_at(at, peer).is_some() {
                     self.lose(at, Loss::Disconnected { reason: Arc::clone(&reason) });
                 }
             }

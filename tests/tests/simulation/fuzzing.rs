@@ -36,10 +36,16 @@ fn sessions() {
 /// What fuzzing has found.
 #[test]
 fn found_before() {
-    let found: [(&str, &[u8]); 1] = [(
-        "a deadline was told of when no channel was open any more",
-        b"\x0a\x2c\xbf\xff\xff\xf2\xff\x0b\x04\x17\x08",
-    )];
+    let found: [(&str, &[u8]); 2] = [
+        (
+            "a deadline was told of when no channel was open any more",
+            b"\x0a\x2c\xbf\xff\xff\xf2\xff\x0b\x04\x17\x08",
+        ),
+        (
+            "a call was open for ever when something was heard after its connection had ended",
+            b"\x0a\xfe\xff\xff\0ohit5!\0\x86\0\xff\xff\xff\xff\xff\xff\x9f\x86\0oh",
+        ),
+    ];
     for (what, data) in found {
         println!("{what}");
         fuzzing::session(data);

@@ -84,6 +84,22 @@ fn a_returned_request_is_sent_once_more_and_answered_there() {
     assert_eq!(client.session.open_channels(), 0);
 }
 
+/// A transport may tell of the end of a connection before what was still to be read from it.
+#[test]
+fn what_is_heard_after_the_end_of_a_connection_keeps_no_call_open() {
+    let mut client = client_of(1);
+    let (now, options) = (client.now(), CallOptions::new().timeout(None));
+    let call = client.session.open(now, Target::Any, "f", Args::NONE, &options).expect("one call");
+    let request = client.session.poll_transmit().expect("a request");
+    let id = read(&request).header.message_id.expect("requests have an id");
+    let id = Value::Binary(id.content().to_vec());
+    client.session.handle_peer_event(now, PeerEvent::Down(PEER, "gone".into()));
+    client.hear(PEER, &RawEvent::on(id, "STREAM", 7.into())).expect("an item");
+    assert_eq!(client.recv(call), Some(Answer::Item(Args::encode(&7).expect("a number"))));
+    assert!(matches!(client.recv(call), Some(Answer::Lost(_))), "nothing more can come");
+    assert_eq!(client.session.open_channels(), 0);
+}
+
 #[test]
 fn a_returned_request_of_any_size_is_sent_again() {
     let limits = zerorpc_proto::Limits::default().message_bytes(1000);
