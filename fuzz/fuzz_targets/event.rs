@@ -1,4 +1,4 @@
 //! Arbitrary bytes as a message.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| zerorpc_tests::fuzzing::event(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| zerorpc_fuzz::event(data));

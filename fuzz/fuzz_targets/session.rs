@@ -1,4 +1,4 @@
 //! Arbitrary sequences of operations on sessions.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| zerorpc_tests::fuzzing::session(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| zerorpc_fuzz::session(data));

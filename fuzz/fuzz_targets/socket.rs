@@ -1,4 +1,4 @@
 //! Arbitrary bytes and operations on two ZeroMQ sockets that talk with each other.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| zerorpc_zmtp::fuzz_socket(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| zerorpc_fuzz::socket(data));

@@ -102,6 +102,9 @@ mod compat;
 mod config;
 mod error;
 mod event;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod id;
 mod limits;
 mod msgpack;

@@ -1,14 +1,20 @@
 //! What must hold whatever a peer and a caller do.
 
+mod handshake;
+mod peer;
+mod rpc;
 mod socket;
 
 use std::{io::IoSlice, sync::Arc};
 
+use arbitrary::Unstructured;
 use bytes::Bytes;
 use web_time::{Duration, Instant};
 use zerorpc_proto::transport::SocketKind;
 
-pub use socket::fuzz_socket;
+pub use handshake::handshake;
+pub use rpc::rpc;
+pub use socket::socket;
 
 use super::{
     Credentials, Engine, EngineConfig, Heartbeat, Mechanism, Violation, Want, WireLimits, ZmtpEvent,
@@ -16,16 +22,20 @@ use super::{
 
 /// Plays `data` as a script: what the peer sends in which pieces, what the caller does in between. Panics
 /// when something does not hold that should.
-pub fn fuzz(data: &[u8]) {
-    let mut script = Script(data);
-    let config = Arc::new(config(&mut script));
+pub fn zmtp(data: &[u8]) {
+    // Ends with the script.
+    let _ = play(&mut Unstructured::new(data));
+}
+
+fn play(script: &mut Unstructured<'_>) -> arbitrary::Result<()> {
+    let config = Arc::new(config(script)?);
     let mut world = World::new(config);
-    let opening = OPENINGS[usize::from(script.byte()) % OPENINGS.len()];
-    world.chunk(opening);
-    while !script.0.is_empty() {
-        world.step(&mut script);
+    world.chunk(script.choose(&OPENINGS)?);
+    while !script.is_empty() {
+        world.step(script)?;
         world.check();
     }
+    Ok(())
 }
 
 /// What lets a script begin behind the handshake.
@@ -39,33 +49,23 @@ const OPENINGS: [&[u8]; 5] = [
     b"\x01\0",
 ];
 
-struct Script<'a>(&'a [u8]);
-
-impl<'a> Script<'a> {
-    /// Zero when there is no more.
-    fn byte(&mut self) -> u8 {
-        self.take(1).first().copied().unwrap_or_default()
-    }
-
-    /// Fewer when there are fewer.
-    fn take(&mut self, count: usize) -> &'a [u8] {
-        let (taken, rest) = self.0.split_at(count.min(self.0.len()));
-        self.0 = rest;
-        taken
-    }
+/// As many bytes as are left, `count` at most.
+fn take<'a>(script: &mut Unstructured<'a>, count: usize) -> arbitrary::Result<&'a [u8]> {
+    script.bytes(count.min(script.len()))
 }
 
-fn config(script: &mut Script<'_>) -> EngineConfig {
-    const KINDS: [SocketKind; 6] = [
-        SocketKind::Dealer,
-        SocketKind::Router,
-        SocketKind::Push,
-        SocketKind::Pull,
-        SocketKind::Pub,
-        SocketKind::Sub,
-    ];
-    let mut config = EngineConfig::new(KINDS[usize::from(script.byte()) % KINDS.len()]);
-    let flags = script.byte();
+const KINDS: [SocketKind; 6] = [
+    SocketKind::Dealer,
+    SocketKind::Router,
+    SocketKind::Push,
+    SocketKind::Pull,
+    SocketKind::Pub,
+    SocketKind::Sub,
+];
+
+fn config(script: &mut Unstructured<'_>) -> arbitrary::Result<EngineConfig> {
+    let mut config = EngineConfig::new(*script.choose(&KINDS)?);
+    let flags: u8 = script.arbitrary()?;
     config.mechanism = match flags & 7 {
         0 => Mechanism::PlainServer(Arc::new(|username, password| username == password)),
         1 => Credentials::new("name", "word").map_or(Mechanism::Null, Mechanism::PlainClient),
@@ -75,16 +75,18 @@ fn config(script: &mut Script<'_>) -> EngineConfig {
         let second = Duration::from_secs(1);
         config.heartbeat = Some(Heartbeat { interval: second, timeout: second * 2, ttl: second });
     }
-    config.limits = WireLimits {
-        frame_bytes: 100_000,
-        message_bytes: 120_000,
-        frames: 8,
-        handshake_command_bytes: 1000,
-        command_bytes: 500,
-        pong_bytes: 100,
-    };
-    config
+    config.limits = LIMITS;
+    Ok(config)
 }
+
+const LIMITS: WireLimits = WireLimits {
+    frame_bytes: 100_000,
+    message_bytes: 120_000,
+    frames: 8,
+    handshake_command_bytes: 1000,
+    command_bytes: 500,
+    pong_bytes: 100,
+};
 
 struct World {
     config: Arc<EngineConfig>,
@@ -106,10 +108,10 @@ impl World {
         Self { config, engine, now, received: 0, queued: 0, ready: false, violation: None }
     }
 
-    fn step(&mut self, script: &mut Script<'_>) {
-        let (action, amount) = (script.byte(), usize::from(script.byte()));
+    fn step(&mut self, script: &mut Unstructured<'_>) -> arbitrary::Result<()> {
+        let (action, amount) = (script.arbitrary::<u8>()?, usize::from(script.arbitrary::<u8>()?));
         match action % 16 {
-            0..=5 => self.chunk(script.take(amount)),
+            0..=5 => self.chunk(take(script, amount)?),
             6 => self.chunk(&vec![action; amount * 512]),
             7 | 8 => self.body(action, amount * 256),
             9 => {
@@ -119,11 +121,11 @@ impl World {
             }
             10 => {
                 self.queued += 1000;
-                self.engine.subscribe(script.take(amount));
+                self.engine.subscribe(take(script, amount)?);
             }
             11 => {
                 self.queued += 1000;
-                self.engine.cancel(script.take(amount));
+                self.engine.cancel(take(script, amount)?);
             }
             12 => {
                 self.now += Duration::from_millis(amount as u64 * 10);
@@ -137,6 +139,7 @@ impl World {
             }
             _ => self.write(amount * 16),
         }
+        Ok(())
     }
 
     fn chunk(&mut self, bytes: &[u8]) {
@@ -222,7 +225,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
         fn random_scripts(data in proptest::collection::vec(any::<u8>(), 0..600)) {
-            super::fuzz(&data);
+            super::zmtp(&data);
         }
 
         #[test]
@@ -238,7 +241,7 @@ mod tests {
                     script.extend(frame);
                 }
             }
-            super::fuzz(&script);
+            super::zmtp(&script);
         }
     }
 

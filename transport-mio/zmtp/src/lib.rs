@@ -71,7 +71,8 @@ mod error;
 mod foreign;
 mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
-mod fuzzing;
+#[doc(hidden)]
+pub mod fuzzing;
 mod greeting;
 mod handshake;
 mod input;
@@ -97,9 +98,6 @@ pub use config::{
 pub use engine::Engine;
 pub use error::{Blame, Violation};
 pub use foreign::{Foreign, ForeignKind};
-#[cfg(any(test, feature = "fuzzing"))]
-#[doc(hidden)]
-pub use fuzzing::{fuzz, fuzz_socket};
 pub use rpc::{RpcOutput, RpcSocket};
 pub use socket::{
     CloseReason, Closed, ConnectionId, LastWords, Origin, ReceivesOnly, Socket, SocketEvent,

@@ -36,7 +36,7 @@ const CONNECTIONS: usize = 4;
 
 /// Plays `data` as a script for two sockets that talk with each other, for bytes that come from neither of them, and for
 /// what their embedders do. Panics when something does not hold that should.
-pub fn fuzz_socket(data: &[u8]) {
+pub fn socket(data: &[u8]) {
     play(data);
 }
 
@@ -336,7 +336,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(500))]
         #[test]
         fn random_scripts(data in proptest::collection::vec(any::<u8>(), 0..2000)) {
-            super::fuzz_socket(&data);
+            super::socket(&data);
         }
     }
 }
