@@ -174,11 +174,14 @@ impl Driver {
 
     /// Moves everything that can be moved: messages in, time, messages out, notices.
     pub(crate) fn pump(&self, state: &mut State) {
-        let mut rounds = 0..;
-        while state.closed.is_none()
-            && let Some(round) = rounds.next()
-            && catch_panic(|| state.exchange(round)).unwrap_or_else(|error| self.fail(state, error))
-        {
+        for round in 0.. {
+            let now = Instant::now();
+            self.home.note_here(now);
+            let exchanged = catch_panic(|| state.exchange(now, round));
+            if !exchanged.unwrap_or_else(|error| self.fail(state, error)) || state.closed.is_some()
+            {
+                break;
+            }
         }
         self.after_io(state);
     }

@@ -14,6 +14,11 @@ use std::{
 /// Nobody forks in less time: the system has the tables of all memory to copy.
 const LESS_THAN_A_FORK: Duration = Duration::from_micros(10);
 
+thread_local! {
+    /// When this thread was known to be in which process last.
+    static ASKED: Cell<Option<(Instant, u32)>> = const { Cell::new(None) };
+}
+
 /// The process that has made a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Home(u32);
@@ -31,9 +36,6 @@ impl Home {
     /// As [`is_elsewhere`](Self::is_elsewhere), for what is done very often: a thread that has just asked the system
     /// which process it is in does not ask again. Only the thread that forks goes on in the child.
     pub(crate) fn is_elsewhere_at(self, now: Instant) -> bool {
-        thread_local! {
-            static ASKED: Cell<Option<(Instant, u32)>> = const { Cell::new(None) };
-        }
         ASKED.with(|asked| match asked.get() {
             Some((at, id)) if now.saturating_duration_since(at) < LESS_THAN_A_FORK => id != self.0,
             _ => {
@@ -42,6 +44,11 @@ impl Home {
                 id != self.0
             }
         })
+    }
+
+    /// This thread is at work for the socket at this time, so it is in that process.
+    pub(crate) fn note_here(self, now: Instant) {
+        ASKED.set(Some((now, self.0)));
     }
 
     /// Whether the code that ran for so long on this thread may have forked, and this is the child.

@@ -62,9 +62,8 @@ impl State {
     }
 
     /// One of several rounds of moving messages; true when there may be more to receive.
-    pub(super) fn exchange(&mut self, round: usize) -> Result<bool, TransportError> {
-        let Some(transport) = &mut self.transport else { return Ok(false) };
-        let now = Instant::now();
+    pub(super) fn exchange(&mut self, now: Instant, round: usize) -> Result<bool, TransportError> {
+        let (None, Some(transport)) = (&self.closed, &mut self.transport) else { return Ok(false) };
         let mut received = 0;
         while received < BATCH
             && let Some((from, message)) = transport.receive()?

@@ -145,7 +145,7 @@ fn run<'a>(driver: &'a Driver, service: &dyn Service, mut state: Guard<'a>, job:
         requests.pace.note(duration);
     }
     done(&mut state);
-    finish(driver, &mut state, id, end, start);
+    finish(driver, &mut state, id, end, (start, start + duration));
     state
 }
 
@@ -183,7 +183,7 @@ fn feed<'a>(driver: &'a Driver, id: RequestId, mut stream: Stream) -> Guard<'a> 
         let item = match item {
             Ok(item) => item,
             Err(end) => {
-                finish(driver, &mut state, id, end, asked);
+                finish(driver, &mut state, id, end, (asked, Instant::now()));
                 return dropped(driver, state, stream);
             }
         };
@@ -217,10 +217,16 @@ fn dropped<'a>(driver: &'a Driver, state: Guard<'a>, stream: Stream) -> Guard<'a
     driver.lock()
 }
 
-/// Gives a request its last answer, to be sent with others.
-fn finish(driver: &Driver, state: &mut Guard<'_>, id: RequestId, end: End, asked: Instant) {
+/// Gives a request its last answer, which the service was asked for and gave at these times, to be sent with others.
+fn finish(
+    driver: &Driver,
+    state: &mut Guard<'_>,
+    id: RequestId,
+    end: End,
+    (asked, given): (Instant, Instant),
+) {
     if answer(state, id, end) {
-        driver.send_soon(state, asked, Instant::now());
+        driver.send_soon(state, asked, given);
     }
 }
 

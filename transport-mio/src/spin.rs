@@ -3,9 +3,9 @@
 //! To be put to sleep and woken again costs more, in time and often in processor time, than looking a few times
 //! whether the next message is there, if it is on its way already. So a waiter looks again for a moment, as long
 //! as this pays off. It does not where whoever is waited for can only work when this thread sleeps: then it is
-//! tried again more and more seldom.
+//! tried again more and more seldom. On a single processor it never pays.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 /// For how long it is worth spinning: on two cores, an answer over loopback takes 20 to 60 µs (`benches/`, calls one at a time).
 pub(crate) const SPIN_TIME: Duration = Duration::from_micros(120);
@@ -30,15 +30,27 @@ pub(crate) struct AdaptiveSpin {
     short_sleeps: u32,
     /// How many of them are needed to try spinning.
     needed: u32,
+    /// There is a processor for whoever is waited for.
+    is_possible: bool,
 }
 
 impl Default for AdaptiveSpin {
     fn default() -> Self {
-        Self { credit: 0, short_sleeps: 0, needed: SHORT_SLEEPS }
+        Self::new(thread::available_parallelism().map_or(1, usize::from))
     }
 }
 
 impl AdaptiveSpin {
+    /// For a thread that may use so many processors.
+    fn new(processors: usize) -> Self {
+        Self { credit: 0, short_sleeps: 0, needed: SHORT_SLEEPS, is_possible: processors > 1 }
+    }
+
+    /// Whether it makes a difference how long sleeps are.
+    pub(crate) fn is_possible(&self) -> bool {
+        self.is_possible
+    }
+
     /// Whether to look again before sleeping.
     pub(crate) fn should_spin(&self) -> bool {
         self.credit > 0
@@ -91,7 +103,7 @@ mod tests {
 
     #[test]
     fn it_follows_what_pays() {
-        let mut spin = AdaptiveSpin::default();
+        let mut spin = AdaptiveSpin::new(2);
         assert_eq!(short_sleeps(&mut spin), SHORT_SLEEPS);
         for _ in 0..100 {
             spin.found(2);
@@ -109,7 +121,7 @@ mod tests {
 
     #[test]
     fn what_never_pays_is_tried_less_and_less() {
-        let mut spin = AdaptiveSpin::default();
+        let mut spin = AdaptiveSpin::new(2);
         for round in 0..20 {
             assert_eq!(short_sleeps(&mut spin), (SHORT_SLEEPS << round).min(MOST_SHORT_SLEEPS));
             spin.found_nothing();

@@ -101,6 +101,8 @@ pub struct MioTransport {
     round: u64,
     /// How many bytes may still be read before the next wait.
     budget: usize,
+    /// All that was known to be readable has been read; whoever takes the last message need not look again before he waits.
+    is_exhausted: bool,
     /// What the waiter was told of when there is something to do.
     due: Option<Instant>,
     /// No connection is accepted or made any more.
@@ -158,6 +160,7 @@ impl MioTransport {
             worked: Instant::now(),
             round: 0,
             budget: BUDGET,
+            is_exhausted: false,
             due: None,
             is_draining: false,
             is_finished: false,
@@ -263,7 +266,9 @@ impl Transport for MioTransport {
     fn receive(&mut self) -> Result<Option<(PeerId, Multipart)>, TransportError> {
         if !self.socket.has_messages() {
             self.flush_all();
-            self.work();
+            if !std::mem::take(&mut self.is_exhausted) {
+                self.work();
+            }
         }
         let message = self.socket.receive();
         if message.is_none() {

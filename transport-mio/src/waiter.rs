@@ -173,7 +173,7 @@ impl MioWaiter {
             self.spin.found_nothing();
         }
         self.poll.poll(&mut self.events, timeout)?;
-        if !self.events.is_empty() {
+        if self.spin.is_possible() && !self.events.is_empty() {
             self.spin.slept(start.elapsed());
         }
         Ok(())

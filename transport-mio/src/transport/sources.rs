@@ -138,6 +138,7 @@ impl MioTransport {
         self.expire_connections(now);
         self.look_after_pool(now);
         self.partings.work(now);
+        self.is_exhausted = self.runnable.is_empty() && self.socket.has_messages();
     }
 
     /// Gives memory back that was not needed for a while.
