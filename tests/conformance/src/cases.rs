@@ -28,6 +28,7 @@ mod introspection;
 mod pushpull;
 mod restart;
 mod served;
+mod steps;
 mod stream;
 mod values;
 mod versions;
