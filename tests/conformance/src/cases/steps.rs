@@ -64,11 +64,6 @@ pub(super) const fn own(case: Case) -> Case {
     Case { sharing: Sharing::Own, ..case }
 }
 
-/// The same case with a process of its own, while nothing else runs.
-pub(super) const fn alone(case: Case) -> Case {
-    Case { sharing: Sharing::Alone, ..case }
-}
-
 /// A str.
 pub(super) fn text(text: &str) -> Value {
     Value::from(text)
