@@ -32,7 +32,7 @@ pub(super) const CASES: &[Case] = &[
                 let values = [
                     Value::Nil,
                     list(vec![1.into()]),
-                    Value::Map(vec![(1.into(), 2.into())]),
+                    Value::Map(vec![(text("k"), 2.into())]),
                     Value::Ext(9, vec![1]),
                     Value::F64(0.5),
                 ];
