@@ -52,13 +52,14 @@ struct Client {
 
 /// Calls until standard input ends.
 pub(crate) fn run(setup: Setup) -> Result<(), Box<dyn Error>> {
-    const QUIRKS: [Quirk; 7] = [
+    const QUIRKS: [Quirk; 8] = [
         Quirk::Resends,
         Quirk::NoTimeout,
         Quirk::TimeoutOfStreams,
         Quirk::ErrorsEndStreams,
         Quirk::ErrorsTakeItems,
         Quirk::EndsAtLoss,
+        Quirk::KeepsStreams,
         Quirk::OneAtATime,
     ];
     let quirks = QUIRKS.into_iter().filter(|quirk| setup.has(*quirk)).collect();
@@ -154,7 +155,8 @@ impl Client {
             }
             let taken = open.items.len() as u64;
             if open.order.is_stream && open.order.take.is_some_and(|take| taken >= take) {
-                if let Some(handle) = session.call(call) {
+                let keeps = self.quirks.contains(&Quirk::KeepsStreams);
+                if let Some(handle) = session.call(call).filter(|_| !keeps) {
                     handle.cancel();
                 }
                 let items = std::mem::take(&mut open.items);

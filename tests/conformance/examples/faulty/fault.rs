@@ -65,7 +65,7 @@ pub(crate) enum Hook {
 pub(crate) enum Quirk {
     /// A connection that is lost is never made again.
     NoReconnect,
-    /// One that could not be made is not tried again.
+    /// One whose handshake failed is not tried again.
     NoRetry,
     /// What was lost with its connection is called once more.
     Resends,
@@ -79,6 +79,8 @@ pub(crate) enum Quirk {
     ErrorsTakeItems,
     /// Connects once and ends with the first loss of a call.
     EndsAtLoss,
+    /// A stream that is given up stays open.
+    KeepsStreams,
     /// Calls are made one after the other.
     OneAtATime,
 }

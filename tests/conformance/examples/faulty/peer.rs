@@ -66,7 +66,8 @@ pub(crate) struct Peer {
     /// When to dial, of a peer that has no connection.
     dial_at: Option<Instant>,
     dialing: Option<mpsc::Receiver<std::io::Result<TcpStream>>>,
-    has_dialed: bool,
+    /// Whether any handshake has been completed.
+    has_shaken: bool,
     woken: UnixStream,
     waker: UnixStream,
 }
@@ -110,7 +111,7 @@ impl Peer {
             listener,
             links: BTreeMap::new(),
             dialing: None,
-            has_dialed: false,
+            has_shaken: false,
             woken,
             waker,
         })
@@ -184,10 +185,13 @@ impl Peer {
                     link.part(closed.last_words);
                 }
                 let is_gone = self.links.is_empty() && self.dialing.is_none();
-                if is_gone && self.setup.dials && !self.setup.has(Quirk::NoReconnect) {
+                let gives_up = self.setup.has(Quirk::NoReconnect)
+                    || self.setup.has(Quirk::NoRetry) && !self.has_shaken;
+                if is_gone && self.setup.dials && !gives_up {
                     self.dial_at = Some(now + RETRY);
                 }
             }
+            SocketEvent::Ready { .. } => self.has_shaken = true,
             // There may be somebody else at the endpoint.
             SocketEvent::GoingAway { .. } if self.setup.dials => {
                 self.dial_at = self.dial_at.or(Some(now + RETRY));
@@ -212,14 +216,11 @@ impl Peer {
         match self.dialing.as_ref().map(mpsc::Receiver::try_recv) {
             Some(Ok(Ok(stream))) => {
                 self.dialing = None;
-                self.has_dialed = true;
                 self.open(now, Origin::Dialed, stream)?;
             }
             Some(Ok(Err(_))) => {
                 self.dialing = None;
-                if !self.setup.has(Quirk::NoRetry) || self.has_dialed {
-                    self.dial_at = Some(now + RETRY);
-                }
+                self.dial_at = Some(now + RETRY);
             }
             _ => {}
         }
