@@ -8,6 +8,7 @@ pub mod cases;
 pub mod cli;
 pub mod contract;
 pub mod event;
+pub mod memory;
 pub mod peers;
 pub mod plan;
 pub mod raw;

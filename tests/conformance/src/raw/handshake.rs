@@ -134,7 +134,9 @@ impl Bytes {
         let identity = handshake.identity.as_deref().unwrap_or_default();
         let framing = match handshake.version {
             Version::V3(..) => {
-                self.send(&handshake.greeting())?;
+                let greeting = handshake.greeting();
+                self.note(&format!(">> {}", shown_greeting(&greeting)));
+                self.send_unseen(&greeting)?;
                 self.expect_greeting()?;
                 return self.finish_handshake(handshake);
             }
@@ -199,9 +201,11 @@ impl Bytes {
     /// # Errors
     /// When it sends another.
     pub fn expect_greeting(&mut self) -> Result<Vec<u8>, Failure> {
-        let mut bytes = self.expect_signature()?;
-        let rest = self.receive(54, WITHIN).map_err(|failure| failure.during("the greeting"))?;
-        bytes.extend_from_slice(&rest);
+        let bytes =
+            self.receive_unseen(64, WITHIN).map_err(|failure| failure.during("the greeting"))?;
+        self.note(&format!("<< {}", shown_greeting(&bytes)));
+        let signed = bytes[0] == 0xff && bytes[9] & 1 == 1;
+        ensure(signed, "a signature (FF, 8 bytes, 7F)", shown_bytes(&bytes[..10]))?;
         ensure(
             bytes[10] >= 3,
             "a version of at least 3 in the greeting",
@@ -239,6 +243,18 @@ impl Bytes {
         let command = frame.as_command();
         self.note(&format!("<< command {command}"));
         Ok(command)
+    }
+}
+
+/// A greeting of 3.x for people: in words where it is as usual.
+fn shown_greeting(bytes: &[u8]) -> String {
+    let (head, rest) = bytes.split_at(bytes.len().min(12));
+    let usual = head.first() == Some(&0xff)
+        && head.get(9) == Some(&0x7f)
+        && rest.strip_prefix(b"NULL").is_some_and(|rest| rest.iter().all(|byte| *byte == 0));
+    match head {
+        [.., major, minor] if usual => format!("greeting of ZMTP {major}.{minor}, NULL"),
+        _ => format!("greeting {}", shown_bytes(bytes)),
     }
 }
 
