@@ -79,7 +79,7 @@ pub(super) fn payload(id: &[u8], name: &[u8], args: &[u8]) -> Vec<u8> {
     [b"\x93\x82\xaamessage_id", id, b"\xa1v\x03", name, args].concat()
 }
 
-/// An encoded str of fewer than 32 bytes.
+/// An encoded str.
 pub(super) fn short_str(text: &str) -> Vec<u8> {
     encode(&Value::from(text))
 }

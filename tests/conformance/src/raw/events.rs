@@ -11,9 +11,9 @@ use crate::{
 };
 
 impl Peer {
-    /// An id that this connection has not used before: bin of 32 hexadecimal digits, as the reference has them.
+    /// An id that no connection has used before: bin of 32 hexadecimal digits, as the reference has them.
     pub fn fresh_id(&mut self) -> Value {
-        self.next_id += 1;
+        self.next_id = self.next_id.wrapping_add(1);
         Value::Binary(format!("{:08x}c0ffee00c0ffee00c0ffee00", self.next_id).into_bytes())
     }
 

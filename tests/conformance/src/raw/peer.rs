@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -10,6 +11,9 @@ use super::{
     frame::{COMMAND, Command, Framing, MORE, command},
 };
 use crate::{case::Failure, transcript::Direction};
+
+/// Where the ids of the next connection begin: some implementations tell callers apart by their ids alone.
+static FIRST_ID: AtomicU32 = AtomicU32::new(0);
 
 /// A connection at the level of messages and events.
 #[derive(Debug)]
@@ -30,7 +34,7 @@ impl Peer {
         Self {
             bytes,
             framing,
-            next_id: 0,
+            next_id: FIRST_ID.fetch_add(1 << 16, Ordering::Relaxed),
             begun: Vec::new(),
             commands: VecDeque::new(),
             answers_pings: true,
