@@ -80,8 +80,7 @@ impl Packages {
     }
 }
 
-/// Gives zerorpc 0.6.3 what newer versions of Python lack.
-pub(super) const COMPAT: &str = include_str!("../../peers/python/zerorpc_compat.py");
+pub(super) use zerorpc_conformance::peers::python::{COMPAT, install};
 
 /// The interpreters at hand, one of each version from 3.8 on, the oldest first: pyenv's, and those on `PATH`.
 pub fn interpreters() -> &'static [Interpreter] {
@@ -110,29 +109,4 @@ fn candidates() -> Vec<PathBuf> {
     }
     candidates.retain(|candidate| candidate.exists());
     candidates
-}
-
-/// Makes a virtual environment with these requirements, which name every package that is needed.
-pub(super) fn install(python: &Path, directory: &Path, requirements: &str) -> Result<(), String> {
-    environment::run(Command::new(python).args(["-m", "venv"]).arg(directory))?;
-    let list = directory.join("requirements.txt");
-    environment::write(&list, requirements)?;
-    let python = directory.join("bin").join("python");
-    // Wheels only: no compiler takes part.
-    environment::run(
-        Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-            .args(["--no-cache-dir", "--no-deps", "--only-binary", ":all:", "--requirement"])
-            .arg(&list),
-    )?;
-    if !requirements.contains("zerorpc==") {
-        return Ok(());
-    }
-    let packages = environment::run(
-        Command::new(&python)
-            .args(["-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]),
-    )?;
-    let packages = Path::new(&packages);
-    environment::write(&packages.join("zerorpc_compat.py"), COMPAT)?;
-    environment::write(&packages.join("zerorpc_compat.pth"), "import zerorpc_compat\n")
 }

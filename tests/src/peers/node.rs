@@ -1,17 +1,8 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
 use super::{Peer, environment};
-
-/// What npm needs, by path in the environment.
-const FILES: [(&str, &str); 5] = [
-    (".npmrc", include_str!("../../peers/node/.npmrc")),
-    ("package.json", include_str!("../../peers/node/package.json")),
-    ("package-lock.json", include_str!("../../peers/node/package-lock.json")),
-    ("zeromq/package.json", include_str!("../../peers/node/zeromq/package.json")),
-    ("zeromq/index.js", include_str!("../../peers/node/zeromq/index.js")),
-];
 
 /// zerorpc-node 0.9.8, over the prebuilt zeromq 6 in place of the native zeromq 4.
 ///
@@ -24,12 +15,8 @@ pub struct NodePeer {
 impl NodePeer {
     pub(super) fn prepare() -> Result<Self, String> {
         static PREPARED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-        let environment = PREPARED.get_or_init(|| {
-            let version = environment::run(Command::new("node").arg("--version"))?;
-            let mut ingredients = vec![version.as_str()];
-            ingredients.extend(FILES.iter().flat_map(|(path, content)| [*path, *content]));
-            environment::prepare("node", &ingredients, install)
-        });
+        let environment = PREPARED
+            .get_or_init(|| zerorpc_conformance::peers::node::environment(&environment::root()));
         Ok(Self { modules: environment.clone()?.join("node_modules") })
     }
 }
@@ -46,14 +33,4 @@ impl Peer for NodePeer {
         command.arg(environment::programs("node").join(stem).with_extension("js"));
         command
     }
-}
-
-fn install(directory: &Path) -> Result<(), String> {
-    for (path, content) in FILES {
-        environment::write(&directory.join(path), content)?;
-    }
-    let mut npm = Command::new("npm");
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]);
-    npm.arg("--cache").arg(environment::root().join("npm-cache"));
-    environment::run(npm.current_dir(directory)).map(drop)
 }

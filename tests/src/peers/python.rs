@@ -1,14 +1,9 @@
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::{
-    DialOptions, Peer, PeerProcess, PeerReceiver, PeerSender, ServeOptions, environment,
-    interpreter,
-};
-
-const REQUIREMENTS: &str = include_str!("../../peers/python/requirements.txt");
+use super::{DialOptions, Peer, PeerProcess, PeerReceiver, PeerSender, ServeOptions, environment};
 
 /// zerorpc-python 0.6.3 in a virtual environment of its own, with any Python from 3.11 on.
 #[derive(Debug, Clone)]
@@ -19,17 +14,8 @@ pub struct PythonPeer {
 impl PythonPeer {
     pub(super) fn prepare() -> Result<Self, String> {
         static PREPARED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-        let environment = PREPARED.get_or_init(|| {
-            let version = environment::run(
-                Command::new("python3")
-                    .args(["-c", "import sys; print(sys.version, sys.base_prefix)"]),
-            )?;
-            environment::prepare(
-                "python",
-                &[&version, REQUIREMENTS, interpreter::COMPAT],
-                |directory| interpreter::install(Path::new("python3"), directory, REQUIREMENTS),
-            )
-        });
+        let environment = PREPARED
+            .get_or_init(|| zerorpc_conformance::peers::python::environment(&environment::root()));
         Ok(Self { environment: environment.clone()? })
     }
 

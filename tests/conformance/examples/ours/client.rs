@@ -1,0 +1,106 @@
+//! The client of the contract: a thread for each command.
+
+use std::{
+    error::Error as AnyError,
+    io::{BufRead, Write},
+    thread,
+    time::Duration,
+};
+
+use rmpv::Value;
+use serde_json::{Value as Json, json};
+use zerorpc::{Answer, Args, CallOptions, Client, Error, RemoteError, TransportKind};
+
+use super::values::{from_json, to_json};
+
+/// Obeys until stdin ends.
+pub(crate) fn obey(
+    transport: TransportKind,
+    endpoint: &str,
+    heartbeat: Duration,
+) -> Result<(), Box<dyn AnyError>> {
+    let client =
+        Client::builder().transport(transport).heartbeat(heartbeat).connect(endpoint).build()?;
+    for line in std::io::stdin().lock().lines() {
+        let order: Json = serde_json::from_str(&line?)?;
+        let options = CallOptions::new();
+        let options = match order["timeout"].as_f64() {
+            Some(seconds) => options.timeout(Duration::from_secs_f64(seconds)),
+            None => options,
+        };
+        let client = client.with(options);
+        thread::spawn(move || {
+            let mut outcome = if order["stream"].is_string() {
+                stream(&client, &order)
+            } else {
+                call(&client, &order)
+            };
+            outcome["id"] = order["id"].clone();
+            let mut line = outcome.to_string();
+            line.push('\n');
+            // Nobody is left to be told when stdout is closed.
+            let _ = std::io::stdout().write_all(line.as_bytes());
+        });
+    }
+    std::process::exit(0);
+}
+
+fn arguments(order: &Json) -> Vec<Value> {
+    order["args"].as_array().into_iter().flatten().map(from_json).collect()
+}
+
+fn call(client: &Client, order: &Json) -> Json {
+    let method = order["call"].as_str().unwrap_or_default();
+    match client.call::<Answer>(method, arguments(order)) {
+        Ok(Answer::Value(value)) => json!({ "ok": json_of(&value) }),
+        Ok(_) => json!({ "failed": "the answer is a stream" }),
+        Err(Error::Remote { error, .. }) => json!({ "error": remote(&error) }),
+        Err(Error::Timeout { .. } | Error::Unreachable { .. }) => json!({ "timeout": true }),
+        Err(Error::LostRemote { .. }) => json!({ "lost": true }),
+        Err(error) => json!({ "failed": error.to_string() }),
+    }
+}
+
+fn stream(client: &Client, order: &Json) -> Json {
+    let method = order["stream"].as_str().unwrap_or_default();
+    let take = order["take"].as_u64();
+    let pause = order["pause"].as_f64().map_or(Duration::ZERO, Duration::from_secs_f64);
+    let mut items: Vec<Json> = Vec::new();
+    let mut stream = match client.call::<Answer>(method, arguments(order)) {
+        Ok(Answer::Stream(stream)) => stream,
+        Ok(_) => {
+            let end = json!({ "name": "NotStream", "message": "the answer is a value" });
+            return json!({ "items": items, "end": end });
+        }
+        Err(error) => return json!({ "items": items, "end": end(error) }),
+    };
+    while take.is_none_or(|take| (items.len() as u64) < take) {
+        match stream.next() {
+            Some(Ok(item)) => items.push(json_of(&item)),
+            Some(Err(error)) => return json!({ "items": items, "end": end(error) }),
+            None => return json!({ "items": items, "end": "done" }),
+        }
+        thread::sleep(pause);
+    }
+    json!({ "items": items, "end": "dropped" })
+}
+
+fn end(error: Error) -> Json {
+    match error {
+        Error::Remote { error, .. } => remote(&error),
+        Error::Timeout { .. } | Error::Unreachable { .. } => json!("timeout"),
+        Error::LostRemote { .. } => json!("lost"),
+        other => json!({ "name": "Error", "message": other.to_string() }),
+    }
+}
+
+fn remote(error: &RemoteError) -> Json {
+    json!({ "name": error.name, "message": error.message })
+}
+
+fn json_of(value: &Args) -> Json {
+    match rmpv::decode::read_value(&mut &value.as_bytes()[..]) {
+        Ok(value) => to_json(&value),
+        Err(error) => json!({ "$broken": error.to_string() }),
+    }
+}
