@@ -95,7 +95,7 @@ pub(crate) struct CallState {
     pub(crate) retry: Option<Instant>,
     /// How many answers the server may have on their way, and when it is granted more.
     pub(crate) window: Window,
-    /// The server has said that nothing drops what it sends ahead.
+    /// Nothing drops what the server sends ahead.
     pub(crate) is_lossless: bool,
     /// Credit that waits to be granted.
     pub(crate) grant: u32,
@@ -132,8 +132,6 @@ pub(crate) struct RequestState {
     pub(crate) reply_context: Context,
     /// How many more answers the caller has asked for.
     pub(crate) credit: Credit,
-    /// The caller was sent an item.
-    pub(crate) has_begun: bool,
     /// Items that were accepted and paid for with credit, but not transmitted.
     pub(crate) items: VecDeque<Args>,
     /// The last event, once it is known; it waits for credit.

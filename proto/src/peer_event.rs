@@ -16,6 +16,9 @@ use crate::{
 pub enum PeerEvent {
     /// A connection is ready to carry messages.
     Up(PeerId),
+    /// The peer holds back what this side does not take, and nothing between the two drops messages: the servers of streams
+    /// may be let send far ahead ([`Limits::stream_items`](field@crate::Limits::stream_items)).
+    Lossless(PeerId),
     /// No byte of the message with this token was written before its connection ended. A request that was open to any
     /// peer goes to another one.
     Returned(Token),

@@ -129,6 +129,11 @@ impl World {
                 session.handle_peer_event(epoch(), PeerEvent::Up(peer(link)));
             }
         }
+        if self.session(to.0).is_some()
+            && let Some(session) = self.named_session(from.0)
+        {
+            session.handle_peer_event(epoch(), PeerEvent::Lossless(peer(link)));
+        }
     }
 
     /// Breaks the connection that a node made: both ends hear of it, and what was on its way is lost.

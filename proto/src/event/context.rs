@@ -14,10 +14,6 @@ use crate::{
 /// it. Peers that do not know it see the error that goes with it.
 pub(super) const RETURNED: &str = "_zpc_returned";
 
-/// The key of an item whose server holds back what its caller does not take, however much credit it has: nothing between
-/// them drops items.
-pub(super) const LOSSLESS: &str = "_zpc_lossless";
-
 /// Header keys beyond the protocol's own, such as a trace id: they travel with a request, and with its
 /// answers when the server says so.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -36,11 +32,6 @@ impl Context {
     /// That of a request that comes back.
     pub(crate) fn returned() -> Self {
         Self::new().marked(RETURNED)
-    }
-
-    /// The same for an item whose server holds back what is not taken.
-    pub(crate) fn lossless(self) -> Self {
-        self.marked(LOSSLESS)
     }
 
     fn marked(mut self, mark: &str) -> Self {

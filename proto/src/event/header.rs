@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::context::{Context, LOSSLESS, RETURNED};
+use super::context::{Context, RETURNED};
 use crate::{
     args::Args,
     error::Malformed,
@@ -135,11 +135,6 @@ impl<'a> HeaderRef<'a> {
     /// Whether the request came back that this is the answer to.
     pub(crate) fn is_returned(&self) -> bool {
         self.is_marked(RETURNED)
-    }
-
-    /// Whether the server of this item holds back what is not taken.
-    pub(crate) fn is_lossless(&self) -> bool {
-        self.is_marked(LOSSLESS)
     }
 
     fn is_marked(&self, mark: &str) -> bool {

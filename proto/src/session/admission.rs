@@ -68,7 +68,6 @@ impl Session {
             context: header.context,
             reply_context: Context::new(),
             credit: Credit::new(self.config.limits.credit),
-            has_begun: false,
             items: std::collections::VecDeque::new(),
             ending: None,
             writable_wanted: false,

@@ -79,17 +79,12 @@ impl Session {
                 return Ok(());
             }
             let unknown = (kind == Kind::Other).then(|| shown(name));
-            let is_lossless = header.is_lossless();
             let args = if payload.len() < CHUNK && self.unread_answers >= MOST_SHARED {
                 Args::from_read(Bytes::copy_from_slice(&payload[args]))
             } else {
                 Args::slice_of(payload, args, LARGE)
             };
-            return self.handle_answer(
-                now,
-                at,
-                IncomingAnswer { kind, unknown, version, is_lossless, args },
-            );
+            return self.handle_answer(now, at, IncomingAnswer { kind, unknown, version, args });
         }
         if let Some(at) = self.store.find_request(from, &envelope, key) {
             self.handle_feedback(now, at, kind, &payload[args]);
@@ -145,7 +140,7 @@ impl Session {
         at: ChannelKey,
         said: IncomingAnswer,
     ) -> Result<(), PeerMisbehaved> {
-        let IncomingAnswer { kind, unknown, version, is_lossless, args } = said;
+        let IncomingAnswer { kind, unknown, version, args } = said;
         let Some(channel) = self.store.get_mut(at) else { return Ok(()) };
         channel.dialect.get_or_insert_with(|| Dialect::of(version));
         channel.heartbeat.heard(now);
@@ -170,8 +165,11 @@ impl Session {
                 }
             },
             Meaning::Item => {
-                if let Role::Client(call) = &mut channel.role {
-                    call.is_lossless |= is_lossless;
+                if channel.phase == Phase::Asked
+                    && let Role::Client(call) = &mut channel.role
+                {
+                    call.is_lossless =
+                        channel.peer.is_some_and(|peer| self.peers.is_lossless(peer));
                 }
                 Answer::Item(args)
             }
@@ -261,8 +259,6 @@ struct IncomingAnswer {
     /// The name of an event that nobody knows.
     unknown: Option<String>,
     version: Version,
-    /// Nothing drops what the server sends ahead.
-    is_lossless: bool,
     args: Args,
 }
 

@@ -11,7 +11,6 @@ use crate::{
     compat::{Dialect, RemoteError},
     event::{Context, ResponseTo, Writer, name},
     id::{MessageId, OwnId},
-    limits::Limits,
     msgpack,
     multipart::{Envelope, Payload},
     peer::{PeerId, Route},
@@ -169,7 +168,7 @@ impl Session {
                 writer.finish(Bytes::new())
             }
             Next::Item(item) => {
-                channel.begin_item(writer, &self.config.limits);
+                channel.begin(writer, name::STREAM, true);
                 writer.finish(item.into_bytes())
             }
             Next::Ending(ending) => channel.encode_ending(writer, ending),
@@ -275,23 +274,6 @@ impl Channel {
                 writer.begin(context, ResponseTo::Theirs(&request.id), name)
             }
             Role::Client(call) => writer.begin(&none, ResponseTo::Ours(call.own), name),
-        }
-    }
-
-    /// Begins an item. With the first one, a caller that nothing stands before learns that it may grant as much as it likes:
-    /// what it does not take is held back, where others drop it (protocol section 6).
-    fn begin_item(&mut self, writer: &mut Writer, limits: &Limits) {
-        /// Callers let servers be so far ahead by default.
-        const MUCH: u32 = 10_000;
-        let is_direct =
-            self.peer.is_some_and(PeerId::is_named) && self.envelope.frames().is_empty();
-        let is_lossless = is_direct && limits.credit >= MUCH;
-        let Role::Server(request) = &mut self.role else { return };
-        if std::mem::replace(&mut request.has_begun, true) || !is_lossless {
-            self.begin(writer, name::STREAM, true);
-        } else {
-            let context = request.reply_context.clone().lossless();
-            writer.begin(&context, ResponseTo::Theirs(&request.id), name::STREAM);
         }
     }
 

@@ -34,6 +34,7 @@ impl Session {
                 self.peers.up(peer);
                 self.resume_unassigned();
             }
+            PeerEvent::Lossless(peer) => self.peers.lossless(peer),
             PeerEvent::Returned(token) => self.handle_returned(token),
             PeerEvent::GoingAway(peer) => self.handle_going_away(peer),
             PeerEvent::Gone(peer) => self.handle_gone(peer),

@@ -3,7 +3,7 @@
 #[cfg(feature = "invariants")]
 mod invariants;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use foldhash::quality::FixedState;
 use web_time::{Duration, Instant};
@@ -32,6 +32,8 @@ pub(crate) struct Peers {
     going_away: Vec<(PeerId, usize)>,
     /// Connections to be ended that nobody was told of yet, and why.
     disconnects: Vec<(PeerId, &'static str)>,
+    /// Those that drop nothing of what they send.
+    lossless: HashSet<PeerId, FixedState>,
     /// When something was heard last, as long as there is one peer alone.
     heard_at: Option<Instant>,
     /// Since when one peer alone has answered nothing of what it was asked.
@@ -63,6 +65,7 @@ impl Peers {
             silent: Vec::new(),
             going_away: Vec::new(),
             disconnects: Vec::new(),
+            lossless: HashSet::with_hasher(FixedState::with_seed(seed)),
             heard_at: None,
             unanswered_since: None,
         }
@@ -92,8 +95,18 @@ impl Peers {
         self.going_away.swap_remove(place).1
     }
 
+    /// A peer drops nothing of what it sends.
+    pub(crate) fn lossless(&mut self, peer: PeerId) {
+        self.lossless.insert(peer);
+    }
+
+    pub(crate) fn is_lossless(&self, peer: PeerId) -> bool {
+        self.lossless.contains(&peer)
+    }
+
     pub(crate) fn down(&mut self, peer: PeerId) {
         self.remove(peer);
+        self.lossless.remove(&peer);
         self.going_away.retain(|(other, _)| *other != peer);
         self.disconnects.retain(|(other, _)| *other != peer);
     }

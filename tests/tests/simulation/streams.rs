@@ -3,12 +3,11 @@
 use std::{collections::VecDeque, time::Duration};
 
 use rmpv::Value;
-use zerorpc_proto::{
-    Answer, Args, CallId, CallOptions, Config, Limits, Loss, Multipart, Notice, PeerId,
-};
+use zerorpc_proto::{Answer, CallId, CallOptions, Config, Limits, Loss, PeerEvent, PeerId};
 use zerorpc_tests::world::{
     LinkProfile, NodeId, World,
     client::Manner,
+    epoch,
     prng::Prng,
     raw_event::{RawEvent, value},
     task::Task,
@@ -122,12 +121,18 @@ struct Foreigners {
     item: Value,
     /// A reader looks for an item once in so many milliseconds, or never.
     reads: Option<u64>,
-    /// The servers say that nothing drops what they send ahead.
-    are_lossless: bool,
 }
 
 impl Foreigners {
+    /// Servers of which it is known that nothing drops what they send ahead.
     fn new(assigns: impl IntoIterator<Item = bool>, round_trip: u64, limits: Limits) -> Self {
+        let mut foreigners = Self::uncertain(assigns, round_trip, limits);
+        let session = &mut foreigners.client.session;
+        session.handle_peer_event(epoch(), PeerEvent::Lossless(PEER));
+        foreigners
+    }
+
+    fn uncertain(assigns: impl IntoIterator<Item = bool>, round_trip: u64, limits: Limits) -> Self {
         let mut client = TestSession::new(Config::client(1).heartbeat(None).limits(limits));
         let mut open = |assigns| {
             let (call, id) = client.open(PEER, &CallOptions::new());
@@ -136,7 +141,7 @@ impl Foreigners {
         };
         let streams = assigns.into_iter().map(&mut open).collect();
         let (trip, item) = (round_trip / 2, Value::from(7));
-        Self { client, streams, clock: 0, trip, item, reads: Some(1), are_lossless: true }
+        Self { client, streams, clock: 0, trip, item, reads: Some(1) }
     }
 
     fn run(&mut self, time: Duration) {
@@ -161,7 +166,6 @@ impl Foreigners {
         }
         while stream.items.pop_front_if(|due| *due <= self.clock).is_some() {
             let item = RawEvent::on(stream.id.clone(), "STREAM", self.item.clone());
-            let item = if self.are_lossless { item.with("_zpc_lossless", true) } else { item };
             self.client.hear(PEER, &item).expect("within its credit");
         }
         if self.reads.is_none_or(|pace| !self.clock.is_multiple_of(pace)) {
@@ -204,8 +208,8 @@ fn a_foreign_server_is_let_send_what_its_link_carries() {
 #[test]
 fn a_server_that_may_drop_items_is_let_send_few_ahead() {
     for (are_lossless, most) in [(false, MOST_UNCERTAIN + 1), (true, 10_001)] {
-        let mut foreigners = Foreigners::new([false], 4000, Limits::default());
-        foreigners.are_lossless = are_lossless;
+        let new = if are_lossless { Foreigners::new } else { Foreigners::uncertain };
+        let mut foreigners = new([false], 4000, Limits::default());
         let mut most_seen = 0;
         for _ in 0..600 {
             foreigners.run(SECOND / 10);
@@ -214,32 +218,6 @@ fn a_server_that_may_drop_items_is_let_send_few_ahead() {
         assert!(most_seen <= most, "{most_seen} ahead");
         assert!(most_seen > 2 * 101, "{most_seen} ahead: it has not grown");
         assert_eq!(most_seen > MOST_UNCERTAIN + 1, are_lossless);
-    }
-}
-
-#[test]
-fn the_first_item_says_that_nothing_drops_those_behind_it() {
-    for (is_direct, told) in [(true, [true, false]), (false, [false, false])] {
-        let mut server = TestSession::new(Config::server(1));
-        let Multipart { payload, .. } = RawEvent::request("id", "f", vec![]).message();
-        let queue = (!is_direct).then(|| "a queue".into());
-        let message = Multipart { envelope: queue.into_iter().collect(), payload };
-        server.hear_message(PEER, message.clone()).expect("a sound request");
-        let Some((_, Notice::Requested(id))) = server.notices.pop() else {
-            panic!("it is told of")
-        };
-        for number in [1, 2] {
-            let item = Args::encode(&number).expect("a number");
-            server.serve(id).send(item).expect("there is credit");
-            server.settle();
-            let grant = RawEvent::grant("id", 1).message().payload;
-            let grant = Multipart { payload: grant, ..message.clone() };
-            server.hear_message(PEER, grant).expect("a sound grant");
-        }
-        let items = server.sent.iter().filter(|sent| sent.event.name == *"STREAM");
-        let marks = items.map(|sent| sent.event.header.context.get("_zpc_lossless"));
-        let marks: Vec<bool> = marks.map(|mark| mark.expect("a bool").unwrap_or(false)).collect();
-        assert_eq!(marks, told, "direct: {is_direct}");
     }
 }
 

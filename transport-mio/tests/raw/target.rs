@@ -74,16 +74,20 @@ impl Target {
         Self::Libzmq { socket, zap, routed: kind == SocketKind::Router, messages: Vec::new() }
     }
 
-    /// What was heard, as every implementation says it: without the property by which our clients and servers announce
-    /// that they understand GOAWAY.
+    /// What was heard, as every implementation says it: without the properties by which our clients and servers announce
+    /// that they understand GOAWAY, and our servers that they drop nothing.
     pub(crate) fn common(&self, heard: &[u8]) -> Vec<u8> {
-        const PROPERTY: &[u8] = b"\x08X-Goaway\0\0\0\x011";
+        let properties = [&b"\x08X-Goaway\0\0\0\x011"[..], b"\x0aX-Lossless\0\0\0\x011"];
+        properties.into_iter().fold(heard.to_vec(), |heard, property| self.without(property, heard))
+    }
+
+    fn without(&self, property: &[u8], heard: Vec<u8>) -> Vec<u8> {
         let at = |part: &[u8]| heard.windows(part.len()).rposition(|window| window == part);
         let body = at(b"\x05READY").max(at(b"\x08INITIATE"));
-        let (Some(property), Some(body)) = (at(PROPERTY), body) else { return heard.to_vec() };
+        let (Some(start), Some(body)) = (at(property), body) else { return heard };
         assert!(matches!(self, Self::Ours { .. }), "nobody else announces it");
-        let mut common = [&heard[..property], &heard[property + PROPERTY.len()..]].concat();
-        common[body - 1] -= PROPERTY.len() as u8;
+        let mut common = [&heard[..start], &heard[start + property.len()..]].concat();
+        common[body - 1] -= property.len() as u8;
         common
     }
 

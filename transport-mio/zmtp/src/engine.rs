@@ -81,6 +81,7 @@ impl Engine {
             socket_type: None,
             identity: Bytes::new(),
             goaway: false,
+            lossless: false,
             metadata,
         };
         let traffic = Traffic::new(&config, &peer, now);

@@ -78,6 +78,7 @@ impl Handshake {
                             socket_type,
                             identity,
                             goaway: false,
+                            lossless: false,
                             metadata: Vec::new(),
                         })),
                         None => {
@@ -102,6 +103,7 @@ impl Handshake {
                                 socket_type: metadata.socket_type,
                                 identity: metadata.identity,
                                 goaway: metadata.goaway,
+                                lossless: metadata.lossless,
                                 metadata: metadata.others,
                             }));
                         }

@@ -168,6 +168,9 @@ pub struct PeerInfo {
     pub identity: Bytes,
     /// Whether it understands GOAWAY; see [`Engine::go_away`].
     pub goaway: bool,
+    /// Whether it holds messages back that we do not take, and drops none: ROUTER sockets of libzmq drop what is more than
+    /// they have room for.
+    pub lossless: bool,
     /// All other properties, names and values as they came.
     pub metadata: Vec<(Bytes, Bytes)>,
 }

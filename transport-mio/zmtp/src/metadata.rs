@@ -10,6 +10,8 @@ const IDENTITY: &str = "Identity";
 /// Who says this understands GOAWAY. Properties that begin like this are for applications (23/ZMTP); peers ignore those that
 /// they do not know.
 const GOAWAY: &str = "X-Goaway";
+/// Which ROUTER says this holds messages back for a peer that does not take them, or ends the connection, and drops none.
+const LOSSLESS: &str = "X-Lossless";
 
 /// What a peer of ZMTP 3.x says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub(super) struct Metadata {
     pub(super) identity: Bytes,
     /// The peer understands GOAWAY.
     pub(super) goaway: bool,
+    /// The peer drops no message on its way to us.
+    pub(super) lossless: bool,
     /// All other properties, as they came.
     pub(super) others: Vec<(Bytes, Bytes)>,
 }
@@ -29,6 +33,9 @@ pub(super) fn write(config: &EngineConfig) -> Vec<u8> {
     if matches!(config.kind, SocketKind::Dealer | SocketKind::Router) {
         property(IDENTITY, config.identity.as_bytes(), &mut out);
         property(GOAWAY, b"1", &mut out);
+    }
+    if config.kind == SocketKind::Router {
+        property(LOSSLESS, b"1", &mut out);
     }
     out
 }
@@ -62,6 +69,8 @@ pub(super) fn read(
             metadata.identity = value;
         } else if name.eq_ignore_ascii_case(GOAWAY.as_bytes()) {
             metadata.goaway = true;
+        } else if name.eq_ignore_ascii_case(LOSSLESS.as_bytes()) {
+            metadata.lossless = true;
         } else {
             metadata.others.push((name, value));
         }

@@ -134,6 +134,9 @@ impl Socket {
             self.rotation.add(peer);
         }
         self.inbox.add_event(PeerEvent::Up(peer));
+        if info.lossless {
+            self.inbox.add_event(PeerEvent::Lossless(peer));
+        }
         self.events.push_back(SocketEvent::Ready { connection, peer, remote });
         if self.is_draining {
             self.say_goaway(index);

@@ -160,6 +160,9 @@ fn our_ready() {
             // What clients and servers of ours understand.
             properties.extend(property("X-Goaway", b"1"));
         }
+        if kind == Router {
+            properties.extend(property("X-Lossless", b"1"));
+        }
         assert_eq!(outcome.output[64..], command("READY", &properties), "{kind:?}");
     }
 }

@@ -44,8 +44,13 @@ fn the_server_looks_at_it() {
     let commands = [command("HELLO", HELLO), command("INITIATE", &properties("DEALER"))];
     let outcome = play(&server(), &script(false, &commands));
     assert_eq!(outcome.peer().socket_type, Some(SocketType::Dealer));
-    let ours =
-        [properties("ROUTER"), property("Identity", b""), property("X-Goaway", b"1")].concat();
+    let ours = [
+        properties("ROUTER"),
+        property("Identity", b""),
+        property("X-Goaway", b"1"),
+        property("X-Lossless", b"1"),
+    ]
+    .concat();
     let expected =
         [greeting([3, 1], "PLAIN", true), command("WELCOME", b""), command("READY", &ours)];
     assert_eq!(outcome.output, expected.concat());

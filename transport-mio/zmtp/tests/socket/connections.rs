@@ -140,3 +140,13 @@ fn large_messages_are_read_where_they_stay() {
     assert_eq!(reader.receive().map(|(_, message)| message.payload), Some(body.into()));
     assert_eq!(reader.retained_bytes(), 0);
 }
+
+#[test]
+fn a_dealer_hears_that_a_router_drops_nothing() {
+    let mut net = Net::new([socket(Dealer), socket(Router)]);
+    net.connect(0, 1);
+    net.run();
+    let [PeerEvent::Up(peer)] = net.nodes[0].peers[..] else { panic!("{:?}", net.nodes[0].peers) };
+    assert_eq!(net.nodes[0].lossless, [peer]);
+    assert_eq!(net.nodes[1].lossless, [], "dealers say nothing of it");
+}

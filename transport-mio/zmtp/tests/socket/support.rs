@@ -21,6 +21,8 @@ pub(crate) struct Node {
     pub(crate) socket: Socket,
     pub(crate) messages: Vec<(PeerId, Multipart)>,
     pub(crate) peers: Vec<PeerEvent>,
+    /// Who has said that it drops nothing.
+    pub(crate) lossless: Vec<PeerId>,
     pub(crate) closed: Vec<Closed>,
     pub(crate) events: Vec<String>,
 }
@@ -39,6 +41,7 @@ impl Net {
             socket,
             messages: Vec::new(),
             peers: Vec::new(),
+            lossless: Vec::new(),
             closed: Vec::new(),
             events: Vec::new(),
         };
@@ -145,7 +148,10 @@ impl Net {
             told += 1;
         }
         while let Some(event) = node.socket.poll_peer_event() {
-            node.peers.push(event);
+            match event {
+                PeerEvent::Lossless(peer) => node.lossless.push(peer),
+                event => node.peers.push(event),
+            }
             told += 1;
         }
         let mut closed = Vec::new();

@@ -31,6 +31,9 @@ impl End {
                     PeerEvent::Up(peer) => {
                         assert!(peers.insert(peer, false).is_none(), "{peer} is up twice");
                     }
+                    PeerEvent::Lossless(peer) => {
+                        assert!(peers.contains_key(&peer), "whoever says so is there");
+                    }
                     PeerEvent::Down(peer, _) => {
                         assert!(peers.remove(&peer).is_some(), "{peer} is down, and was not up");
                     }
