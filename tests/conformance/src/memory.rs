@@ -69,6 +69,12 @@ fn resident(pid: u32) -> Option<u64> {
     Some(sum * 1024)
 }
 
+/// How many descriptors a process has open.
+#[must_use]
+pub fn descriptors(pid: u32) -> Option<usize> {
+    fs::read_dir(format!("/proc/{pid}/fd")).ok().map(Iterator::count)
+}
+
 /// A number in what the system tells of a process.
 fn field(pid: u32, name: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
