@@ -68,7 +68,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     case(
         "client.event.no-own-id",
-        "ZRPC-3.7",
+        "ZRPC-3.26",
         Should,
         "An answer without an id of its own is taken: nobody needs it.",
         no_own_id,
