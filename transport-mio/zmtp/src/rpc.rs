@@ -8,8 +8,8 @@ use std::{
 use bytes::Bytes;
 use web_time::Instant;
 use zerorpc_proto::{
-    Args, Call, CallId, CallOptions, Config, Notice, OpenError, PeerEvent, RemoteError, Request,
-    RequestId, Route, Session, Target,
+    Args, Call, CallId, CallOptions, Config, Notice, OpenError, PeerEvent, PeerId, RemoteError,
+    Request, RequestId, Route, Session, Target,
     transport::{Flow, MemoryBounds, SocketKind, SocketOptions},
 };
 
@@ -79,6 +79,8 @@ pub struct RpcSocket {
     session: Session,
     socket: Socket,
     bounds: MemoryBounds,
+    /// Peers to be cut off once what is left to say to them was flushed, and why.
+    parting: Vec<(PeerId, String)>,
     /// How many notices were given out since connections were flushed.
     notices: u32,
 }
@@ -108,7 +110,7 @@ impl RpcSocket {
             SocketKind::Router => MemoryBounds::of_server(session.limits()),
             _ => MemoryBounds::of_client(session.limits()),
         };
-        Self { session, socket, bounds, notices: 0 }
+        Self { session, socket, bounds, parting: Vec::new(), notices: 0 }
     }
 
     /// A socket that calls: a DEALER with the default options.
@@ -139,6 +141,10 @@ impl RpcSocket {
         }
         if let Some(connection) = self.socket.poll_flush() {
             return RpcOutput::Flush(connection);
+        }
+        if let Some((peer, reason)) = self.parting.pop() {
+            self.socket.cut_off(peer, &reason);
+            return self.poll_output(now);
         }
         // Whoever answers at once may be given further notices for ever: other connections are to be heard as well.
         let may_have_more = std::mem::take(&mut self.notices) == NOTICES;
@@ -340,7 +346,7 @@ impl RpcSocket {
 
     /// Moves messages between session and socket until nothing moves any more.
     fn exchange(&mut self, now: Instant) {
-        let Self { session, socket, bounds, .. } = self;
+        let Self { session, socket, bounds, parting, .. } = self;
         loop {
             let mut moved = false;
             while let Some((from, message)) = socket.receive() {
@@ -365,31 +371,34 @@ impl RpcSocket {
                 }
                 moved = true;
             }
-            if !moved && !bounds_were_enforced(now, session, socket, bounds) {
+            if !moved && !bounds_were_enforced(now, session, socket, bounds, parting) {
                 return;
             }
         }
     }
 }
 
-/// Cuts off whoever makes this side keep too much; whether anybody did.
+/// Dismisses whoever makes this side keep too much, to be cut off when it was told so; whether there was anybody.
 fn bounds_were_enforced(
     now: Instant,
     session: &mut Session,
     socket: &mut Socket,
     bounds: &mut MemoryBounds,
+    parting: &mut Vec<(PeerId, String)>,
 ) -> bool {
     let mut found = bounds.unread(now, session, |peer| socket.progress_of(peer));
     let retained = session.retained_bytes() + socket.retained_bytes();
     if found.is_empty() && bounds.is_over(retained) {
         let retained = session.retained_by_route().chain(socket.retained_by_route());
-        found.extend(MemoryBounds::largest(retained));
+        let is_parting = |peer| parting.iter().any(|(parting, _)| *parting == peer);
+        found.extend(MemoryBounds::largest(retained.filter(|(route, _)| !is_parting(route.peer))));
     }
-    for (route, reason) in &found {
+    let any = !found.is_empty();
+    for (route, reason) in found {
         socket.discard(route.peer);
         let failure = RemoteError::new("ServerBusy", format!("the connection was ended: {reason}"));
-        session.dismiss(now, route, &failure);
-        socket.cut_off(route.peer, reason);
+        session.dismiss(now, &route, &failure);
+        parting.push((route.peer, reason));
     }
-    !found.is_empty()
+    any
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zerorpc_proto::{CallOptions, Config, Limits};
+use zerorpc_proto::{Answer, Args, CallOptions, Config, Limits, Target};
 
 use crate::support::World;
 
@@ -60,4 +60,28 @@ fn who_reads_slowly_is_not() {
     for call in calls {
         assert!(world.client.rpc.call(call).is_some_and(|call| call.is_readable()));
     }
+}
+
+#[test]
+fn who_is_cut_off_hears_why() {
+    let limits = Limits::default().peer_bytes(16 << 20).total_bytes(4 << 20);
+    let mut world = World::with_config(Config::server(2).limits(limits));
+    let args = Args::encode_params(&("x".repeat(1 << 20),)).expect("text");
+    let mut open = || {
+        let options = CallOptions::new();
+        world.client.rpc.open(world.now, Target::Any, "keep", args.clone(), &options)
+    };
+    let calls = [open(), open(), open(), open()].map(|call| call.expect("there is room"));
+    world.run();
+    // The last request is too much, and does not arrive.
+    let [calls @ .., _] = calls;
+    let [closed] = &world.server.closed[..] else { panic!("it is cut off") };
+    assert!(closed.last_words.as_ref().is_some_and(|words| words.say_why()), "{}", closed.words);
+    for call in calls {
+        let answer = world.client.rpc.call(call).and_then(|mut call| call.recv());
+        let Some(Answer::Failed(error)) = answer else { panic!("{answer:?}") };
+        assert_eq!(error.name, "ServerBusy");
+        assert!(error.message.contains("too much is kept"), "{}", error.message);
+    }
+    assert_eq!(world.server.rpc.session().retained_bytes(), 0);
 }
