@@ -4,7 +4,7 @@ use rmpv::Value;
 
 use super::steps::{
     begin_stream, expect_err, expect_item, expect_items, expect_named, expect_nothing_on,
-    expect_service, grant, heard_on, list, may, must, short_str, should, text,
+    expect_service, grant, heard_on, list, may, must, own, short_str, should, text,
 };
 use crate::{
     Trial,
@@ -158,20 +158,20 @@ pub(super) const CASES: &[Case] = &[
         "Sixty grants of 1 in one write, as Node sends them, free the stream for at least one item, at most sixty.",
         many_small,
     ),
-    must(
+    own(must(
         "credit.after-the-end",
         "ZRPC-11.11",
         &["count", "echo"],
         "Hundreds of grants for a stream that has ended do no harm. (They make a Python server deaf.)",
         after_the_end,
-    ),
-    must(
+    )),
+    own(must(
         "credit.around-the-end",
         "ZRPC-11.11",
         &["count", "echo"],
         "Hundreds of grants while a stream ends do no harm.",
         around_the_end,
-    ),
+    )),
 ];
 
 /// A stream that has sent its first item, and nothing else for a moment.

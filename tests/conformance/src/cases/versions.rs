@@ -278,6 +278,8 @@ fn beats_back(trial: &mut Trial) -> Result<(), Failure> {
     let mut peer = trial.connect()?;
     let time = Value::F64(trial.interval().mul_f64(3.0).as_secs_f64());
     let channel = request(&mut peer, Some(1), "sleep", vec![time])?;
+    // Right behind its request the reference would lose it, which is another rule.
+    peer.expect_silence(trial.moment())?;
     beat(&mut peer, &channel, Some(1), list(vec![0.into()]))?;
     let within = trial.interval().mul_f64(2.25);
     peer.expect_matching("a beat", within, |event| event.name() == "_zpc_hb").map(drop)

@@ -175,7 +175,7 @@ impl Peer {
                 Err(failure) if failure.seen == "silence" => {
                     let seen = match passed.as_slice() {
                         [] => "silence".to_owned(),
-                        some => format!("only {}", some.join(", ")),
+                        some => format!("only {}", in_runs(some)),
                     };
                     return Err(Failure::new(format!("{what} within {within:?}"), seen));
                 }
@@ -214,6 +214,15 @@ impl Peer {
             _ => Err(Failure::new(format!("OK with the value of {name}"), answer.to_string())),
         }
     }
+}
+
+/// Names of events, where one that came several times in a row stands once: `STREAM (200 times), STREAM_DONE`.
+fn in_runs(names: &[String]) -> String {
+    let runs = names.chunk_by(|one, next| one == next).map(|run| match run.len() {
+        1 => run[0].clone(),
+        count => format!("{} ({count} times)", run[0]),
+    });
+    runs.collect::<Vec<_>>().join(", ")
 }
 
 /// A message for people.

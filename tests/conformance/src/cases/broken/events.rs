@@ -2,7 +2,7 @@
 
 use rmpv::Value;
 
-use super::super::steps::{must, short_str};
+use super::super::steps::{must, own, short_str};
 use super::{NEEDS, Reaction, answering, frames, on_channel, request, sent, with_id, with_pair};
 use crate::{case::Case, event::encode};
 
@@ -130,20 +130,20 @@ pub(super) const CASES: &[Case] = &[
         "An OK for a channel that is not there.",
         |trial| answering(trial, "OK", b"\xc4\x06nobody"),
     ),
-    must(
+    own(must(
         "broken.response-to-array",
         "ZRPC-11.7",
         NEEDS,
         "A response_to that is an array. (A Python server is deaf from then on.)",
         |trial| answering(trial, "OK", b"\x91\x01"),
-    ),
-    must(
+    )),
+    own(must(
         "broken.response-to-map",
         "ZRPC-11.7",
         NEEDS,
         "A response_to that is a map. (A Python server is deaf from then on.)",
         |trial| answering(trial, "OK", b"\x81\xa1a\x01"),
-    ),
+    )),
     must(
         "broken.response-to-int",
         "ZRPC-11.7",
@@ -151,13 +151,13 @@ pub(super) const CASES: &[Case] = &[
         "A response_to that is a number.",
         |trial| answering(trial, "OK", b"\x05"),
     ),
-    must(
+    own(must(
         "broken.response-to-array.beat",
         "ZRPC-11.7",
         NEEDS,
         "A beat whose response_to is an array.",
         |trial| answering(trial, "_zpc_hb", b"\x91\x01"),
-    ),
+    )),
     must("broken.frames.empty-one", "ZRPC-11.3", NEEDS, "A message of one empty frame.", |trial| {
         frames(trial, Ignored, &[b""])
     }),
@@ -178,27 +178,27 @@ pub(super) const CASES: &[Case] = &[
         "A message of five hundred empty frames.",
         |trial| frames(trial, Ignored, &vec![b""; 500]),
     ),
-    must(
+    own(must(
         "broken.channel.thousand-beats",
         "ZRPC-11.9",
         NEEDS,
         "A thousand beats on one channel at once.",
         |trial| on_channel(trial, "_zpc_hb", b"\x91\x00", 1000),
-    ),
-    must(
+    )),
+    own(must(
         "broken.channel.thousand-grants",
         "ZRPC-11.9",
         NEEDS,
         "A thousand grants for a call that is no stream.",
         |trial| on_channel(trial, "_zpc_more", b"\x91\x01", 1000),
-    ),
-    must(
+    )),
+    own(must(
         "broken.channel.thousand-items",
         "ZRPC-11.9",
         NEEDS,
         "A thousand items from a caller, which nobody reads. (A Python server is deaf from then on.)",
         |trial| on_channel(trial, "STREAM", b"\x91\x01", 1000),
-    ),
+    )),
     must(
         "broken.channel.bad-beat",
         "ZRPC-11.1",
