@@ -142,9 +142,11 @@ impl RpcSocket {
         if let Some(connection) = self.socket.poll_flush() {
             return RpcOutput::Flush(connection);
         }
-        if let Some((peer, reason)) = self.parting.pop() {
+        while let Some((peer, reason)) = self.parting.pop() {
             self.socket.cut_off(peer, &reason);
-            return self.poll_output(now);
+            if let Some(event) = self.socket.poll_event() {
+                return RpcOutput::Event(event);
+            }
         }
         // Whoever answers at once may be given further notices for ever: other connections are to be heard as well.
         let may_have_more = std::mem::take(&mut self.notices) == NOTICES;
