@@ -3,8 +3,8 @@
 //! The normal tests run them over a few seeds and random inputs; `fuzz/` runs them for as long as one likes.
 
 mod event;
+mod script;
 mod session;
-mod tape;
 
 pub use event::event;
 pub use session::session;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use arbitrary::Unstructured;
 use bytes::Bytes;
 use rmpv::Value;
 use zerorpc_proto::{Args, Event, Limits, Malformed, Multipart};
 
-use super::tape::Tape;
+use super::script::bytes;
 use crate::world::raw_event;
 
 /// Reads the bytes as frames, as an event and as a value, and what it reads again after writing it.
@@ -14,15 +15,9 @@ use crate::world::raw_event;
 /// # Panics
 /// When an invariant does not hold.
 pub fn event(data: &[u8]) {
-    let mut tape = Tape::new(data);
-    let limits = if tape.flag() {
-        Limits::default().message_bytes(300).depth(4).elements(40)
-    } else {
-        Limits::default()
-    };
-    let frames = usize::from(tape.byte() % 4);
-    let frames = (0..frames).map(|_| Bytes::copy_from_slice(tape.bytes(5))).collect::<Vec<_>>();
-    let rest = Bytes::copy_from_slice(tape.bytes(usize::MAX));
+    let mut script = Unstructured::new(data);
+    let (limits, frames) = envelope_of(&mut script).expect("there are zeros without end");
+    let rest = Bytes::copy_from_slice(script.take_rest());
     envelope(frames, &rest);
     match Event::decode(&rest, &limits) {
         Ok(event) => sound(&event, &rest, &limits),
@@ -35,6 +30,18 @@ pub fn event(data: &[u8]) {
     if let Ok(value) = Args::from_bytes(rest) {
         any(&value);
     }
+}
+
+/// Limits, and the frames in front of the payload.
+fn envelope_of(script: &mut Unstructured<'_>) -> arbitrary::Result<(Limits, Vec<Bytes>)> {
+    let limits = if script.arbitrary()? {
+        Limits::default().message_bytes(300).depth(4).elements(40)
+    } else {
+        Limits::default()
+    };
+    let frames = script.int_in_range(0..=3_u8)?;
+    let frames = (0..frames).map(|_| bytes(script, 5).map(Bytes::copy_from_slice));
+    Ok((limits, frames.collect::<arbitrary::Result<_>>()?))
 }
 
 fn envelope(mut frames: Vec<Bytes>, payload: &Bytes) {

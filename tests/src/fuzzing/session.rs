@@ -1,13 +1,15 @@
 //! Arbitrary sequences of whatever can be done to three sessions that talk with each other.
 
+mod app;
 mod ends;
 mod world;
 
 use std::time::Duration;
 
+use arbitrary::Unstructured;
 use rmpv::Value;
 
-use super::tape::Tape;
+use super::script::wide;
 use crate::world::raw_event::RawEvent;
 use world::{SESSIONS, World};
 
@@ -16,48 +18,54 @@ use world::{SESSIONS, World};
 /// # Panics
 /// When an invariant does not hold.
 pub fn session(data: &[u8]) {
-    let mut tape = Tape::new(data);
-    // Without hostile steps there is more that must hold.
-    let steps = if tape.flag() { 26 } else { 28 };
-    let mut world = World::new(&mut tape);
-    while !tape.is_over() {
-        step(&mut world, &mut tape, steps);
-        world.check();
-    }
-    world.complete();
+    let mut script = Unstructured::new(data);
+    let world = play(&mut script).expect("there are zeros without end");
     world.end();
 }
 
-fn step(world: &mut World, tape: &mut Tape<'_>, steps: u8) {
-    let at = tape.below(SESSIONS);
-    match tape.byte() % steps {
-        0..=2 => world.open(at, tape),
-        3..=5 => world.transmit(at, usize::from(tape.byte() % 8)),
-        6..=9 => world.carry(at, tape.below(SESSIONS), usize::from(tape.byte() % 8)),
-        10 | 11 => world.read(at, tape),
-        12 => world.cancel(at, tape),
-        13..=16 => world.answer(at, tape),
-        17 => world.pass(Duration::from_millis(u64::from(tape.wide()))),
-        18 => world.wake(at),
-        19 => world.disconnect(at, tape.below(SESSIONS)),
-        20 => world.turn_back_the_clock(at),
-        21 => world.congest(at, tape.below(SESSIONS), tape.flag()),
-        22 => world.give_back(at, tape.below(SESSIONS)),
-        23 => world.come_up(at, tape.below(SESSIONS)),
-        24 if tape.byte() > 250 => world.stop_accepting(at),
-        24 => world.look(at),
-        25 => world.go_away(at, tape.below(SESSIONS), tape.flag()),
-        26 => world.spoil(at, tape),
-        _ => hostile(world, at, tape),
+fn play(script: &mut Unstructured<'_>) -> arbitrary::Result<World> {
+    // Without hostile steps there is more that must hold.
+    let steps = if script.arbitrary()? { 26 } else { 28 };
+    let mut world = World::new(script)?;
+    while !script.is_empty() {
+        step(&mut world, script, steps)?;
+        world.check();
     }
+    world.complete();
+    Ok(world)
+}
+
+fn step(world: &mut World, script: &mut Unstructured<'_>, steps: u8) -> arbitrary::Result<()> {
+    let at = script.choose_index(SESSIONS)?;
+    match script.int_in_range(0..=steps - 1)? {
+        0..=2 => world.open(at, script)?,
+        3..=5 => world.transmit(at, script.choose_index(8)?),
+        6..=9 => world.carry(at, script.choose_index(SESSIONS)?, script.choose_index(8)?),
+        10 | 11 => world.read(at, script)?,
+        12 => world.cancel(at, script)?,
+        13..=16 => world.answer(at, script)?,
+        17 => world.pass(Duration::from_millis(u64::from(wide(script)?))),
+        18 => world.wake(at),
+        19 => world.disconnect(at, script.choose_index(SESSIONS)?),
+        20 => world.turn_back_the_clock(at),
+        21 => world.congest(at, script.choose_index(SESSIONS)?, script.arbitrary()?),
+        22 => world.give_back(at, script.choose_index(SESSIONS)?),
+        23 => world.come_up(at, script.choose_index(SESSIONS)?),
+        24 if script.arbitrary::<u8>()? > 250 => world.stop_accepting(at),
+        24 => world.look(at),
+        25 => world.go_away(at, script.choose_index(SESSIONS)?, script.arbitrary()?),
+        26 => world.spoil(at, script)?,
+        _ => hostile(world, at, script)?,
+    }
+    Ok(())
 }
 
 /// An event that nobody sends who means well, about a channel that there may be.
-fn hostile(world: &mut World, at: usize, tape: &mut Tape<'_>) {
-    let from = tape.below(SESSIONS);
-    let id = world.known_id(tape);
-    let number = Value::from(i64::from(tape.wide()) - 1000);
-    let event = match tape.below(15) {
+fn hostile(world: &mut World, at: usize, script: &mut Unstructured<'_>) -> arbitrary::Result<()> {
+    let from = script.choose_index(SESSIONS)?;
+    let id = world.known_id(script)?;
+    let number = Value::from(i64::from(wide(script)?) - 1000);
+    let event = match script.choose_index(15)? {
         0 => RawEvent::beat(id),
         1 => RawEvent::grant(id, number),
         2 => RawEvent::on(id, "OK", Value::Array(vec![number])),
@@ -75,4 +83,5 @@ fn hostile(world: &mut World, at: usize, tape: &mut Tape<'_>) {
         _ => RawEvent::beat(id).version(2).with_args(Value::Array(vec![number])),
     };
     world.inject(at, from, event.message());
+    Ok(())
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use zerorpc_proto::RemoteError;
 
-use super::world::{App, SESSIONS, World};
+use super::{
+    app::App,
+    world::{SESSIONS, World},
+};
 
 /// More than any sequence of steps leaves to do.
 const ALL: usize = usize::MAX - 1;

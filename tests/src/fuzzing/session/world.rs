@@ -7,14 +7,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arbitrary::Unstructured;
 use bytes::Bytes;
 use rmpv::Value;
 use zerorpc_proto::{
-    Answer, Args, CallId, CallOptions, Config, Event, HeartbeatMode, Limits, Multipart, Notice,
-    PeerEvent, PeerId, RequestId, Route, Session, Target, Token, Transmit,
+    Answer, Args, CallId, CallOptions, Event, Limits, Multipart, Notice, PeerEvent, PeerId, Route,
+    Target, Token, Transmit,
 };
 
-use super::super::tape::Tape;
+use super::{
+    super::script::{pick, wide},
+    app::App,
+};
 use crate::world::{
     raw_event::{self, read},
     test_session::hear,
@@ -23,7 +27,7 @@ use crate::world::{
 pub(super) const SESSIONS: usize = 3;
 
 /// The session that the others are connected to. These two draw the same ids.
-const MIDDLE: usize = 2;
+pub(super) const MIDDLE: usize = 2;
 
 fn are_connected(one: usize, other: usize) -> bool {
     (one == MIDDLE) != (other == MIDDLE)
@@ -31,18 +35,6 @@ fn are_connected(one: usize, other: usize) -> bool {
 
 /// The only look at a clock: something to count from.
 static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
-
-/// What one application knows of its session.
-pub(super) struct App {
-    pub(super) session: Session,
-    pub(super) limits: Limits,
-    /// Open calls, with the number of the next item.
-    pub(super) calls: BTreeMap<CallId, u64>,
-    /// Open requests, with the number of the next item.
-    pub(super) requests: BTreeMap<RequestId, u64>,
-    /// Calls are lost when nothing is heard: not so without beats, or before the first one.
-    pub(super) counts_silence: bool,
-}
 
 pub(super) struct World {
     pub(super) now: Instant,
@@ -72,8 +64,9 @@ fn number(peer: PeerId) -> usize {
 }
 
 impl World {
-    pub(super) fn new(tape: &mut Tape<'_>) -> Self {
-        let apps = (0..SESSIONS).map(|at| app(at, tape)).collect();
+    pub(super) fn new(script: &mut Unstructured<'_>) -> arbitrary::Result<Self> {
+        let apps = (0..SESSIONS).map(|at| App::new(at, script));
+        let apps = apps.collect::<arbitrary::Result<_>>()?;
         let (wire, ids, used) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
         let mut world = Self {
             now: *EPOCH,
@@ -89,27 +82,33 @@ impl World {
         for one in 0..SESSIONS {
             (0..=one).for_each(|other| world.come_up(one, other));
         }
-        world
+        Ok(world)
     }
 
-    pub(super) fn open(&mut self, at: usize, tape: &mut Tape<'_>) {
-        let to = match tape.below(SESSIONS) {
+    pub(super) fn open(
+        &mut self,
+        at: usize,
+        script: &mut Unstructured<'_>,
+    ) -> arbitrary::Result<()> {
+        let to = match script.choose_index(SESSIONS)? {
             MIDDLE => Target::Any,
             to if at == MIDDLE => peer(to).into(),
             _ => peer(MIDDLE).into(),
         };
-        let options = CallOptions::new()
-            .timeout(tape.flag().then(|| Duration::from_millis(u64::from(tape.wide()))));
-        let options = match tape.byte() {
+        let timeout = if script.arbitrary()? { Some(wide(script)?) } else { None };
+        let options =
+            CallOptions::new().timeout(timeout.map(|millis| Duration::from_millis(millis.into())));
+        let options = match script.arbitrary::<u8>()? {
             // The window follows its reader.
             200.. => options,
             slots => options.slots(slots.into()),
         };
-        let args = Args::encode_params(&(u64::from(tape.byte()),)).expect("a number");
+        let args = Args::encode_params(&(u64::from(script.arbitrary::<u8>()?),)).expect("a number");
         let app = &mut self.apps[at];
         if let Ok(call) = app.session.open(self.now, to, "f", args, &options) {
             app.calls.insert(call, 0);
         }
+        Ok(())
     }
 
     pub(super) fn transmit(&mut self, at: usize, most: usize) {
@@ -176,30 +175,40 @@ impl World {
     }
 
     /// A message on its way is lost, doubled, or changed.
-    pub(super) fn spoil(&mut self, from: usize, tape: &mut Tape<'_>) {
-        let to = tape.below(SESSIONS);
-        let Some(waiting) = self.wire.get_mut(&(from, to)) else { return };
-        let Some(mut message) = waiting.pop_front() else { return };
+    pub(super) fn spoil(
+        &mut self,
+        from: usize,
+        script: &mut Unstructured<'_>,
+    ) -> arbitrary::Result<()> {
+        let to = script.choose_index(SESSIONS)?;
+        let Some(waiting) = self.wire.get_mut(&(from, to)) else { return Ok(()) };
+        let Some(mut message) = waiting.pop_front() else { return Ok(()) };
         self.spoiled = true;
-        match tape.below(4) {
+        match script.choose_index(4)? {
             0 => {}
             1 => waiting.extend([message.clone(), message]),
             2 => waiting.push_back(message),
             _ => {
                 let mut bytes = message.payload.to_vec();
-                let place = usize::from(tape.wide()) % bytes.len();
-                bytes[place] = tape.byte();
+                let place = usize::from(wide(script)?) % bytes.len();
+                bytes[place] = script.arbitrary()?;
                 message.payload = bytes.into();
                 waiting.push_front(message);
             }
         }
+        Ok(())
     }
 
-    pub(super) fn read(&mut self, at: usize, tape: &mut Tape<'_>) {
+    pub(super) fn read(
+        &mut self,
+        at: usize,
+        script: &mut Unstructured<'_>,
+    ) -> arbitrary::Result<()> {
         let calls: Vec<_> = self.apps[at].calls.keys().copied().collect();
-        if let Some(id) = tape.pick(&calls) {
-            self.read_some(at, id, tape.below(8));
+        if let Some(id) = pick(script, &calls)? {
+            self.read_some(at, id, script.choose_index(8)?);
         }
+        Ok(())
     }
 
     pub(super) fn read_all(&mut self, at: usize) {
@@ -245,42 +254,51 @@ impl World {
         }
     }
 
-    pub(super) fn cancel(&mut self, at: usize, tape: &mut Tape<'_>) {
+    pub(super) fn cancel(
+        &mut self,
+        at: usize,
+        script: &mut Unstructured<'_>,
+    ) -> arbitrary::Result<()> {
         let app = &mut self.apps[at];
         let calls: Vec<_> = app.calls.keys().copied().collect();
-        let Some(id) = tape.pick(&calls) else { return };
+        let Some(id) = pick(script, &calls)? else { return Ok(()) };
         app.session.call(id).expect("its last answer was not read").cancel();
         assert!(app.session.call(id).is_none());
         app.calls.remove(&id);
+        Ok(())
     }
 
-    pub(super) fn answer(&mut self, at: usize, tape: &mut Tape<'_>) {
+    pub(super) fn answer(
+        &mut self,
+        at: usize,
+        script: &mut Unstructured<'_>,
+    ) -> arbitrary::Result<()> {
         self.look(at);
         let app = &mut self.apps[at];
         let requests: Vec<_> = app.requests.keys().copied().collect();
-        let Some(id) = tape.pick(&requests) else { return };
+        let Some(id) = pick(script, &requests)? else { return Ok(()) };
         let next = app.requests.get_mut(&id).expect("the request is open");
         let mut request = app.session.request(id).expect("it was neither answered nor lost");
-        match tape.below(7) {
+        match script.choose_index(7)? {
             0 => drop(request.take_args()),
             6 => {
                 let may_run = request.start();
                 assert_eq!(request.start(), may_run, "to ask again changes nothing");
-                return;
+                return Ok(());
             }
             1 | 2 => {
-                for _ in 0..=tape.below(8) {
+                for _ in 0..=script.choose_index(8)? {
                     let item = Args::encode(next).expect("a number");
                     match request.send(item.clone()) {
                         Ok(()) => *next += 1,
                         Err(blocked) => assert_eq!(blocked.0, item),
                     }
                 }
-                return;
+                return Ok(());
             }
             3 if *next > 0 => {
                 request.reply(Args::NIL).expect_err("a stream has begun");
-                return;
+                return Ok(());
             }
             3 => request.reply(Args::NIL).expect("no stream has begun"),
             4 => request.finish(),
@@ -289,6 +307,7 @@ impl World {
         if app.session.request(id).is_none() {
             app.requests.remove(&id);
         }
+        Ok(())
     }
 
     /// Takes the notices.
@@ -409,12 +428,12 @@ impl World {
     }
 
     /// An id that is, or was, that of a channel.
-    pub(super) fn known_id(&self, tape: &mut Tape<'_>) -> Value {
-        let known = usize::from(tape.byte()).checked_rem(self.ids.len());
-        match known {
+    pub(super) fn known_id(&self, script: &mut Unstructured<'_>) -> arbitrary::Result<Value> {
+        let known = usize::from(script.arbitrary::<u8>()?).checked_rem(self.ids.len());
+        Ok(match known {
             Some(at) => rmpv::decode::read_value(&mut &self.ids[at][..]).expect("well-formed"),
-            None => Value::from(tape.byte()),
-        }
+            None => Value::from(script.arbitrary::<u8>()?),
+        })
     }
 
     /// What holds after every step.
@@ -430,37 +449,4 @@ impl World {
             }
         }
     }
-}
-
-fn app(at: usize, tape: &mut Tape<'_>) -> App {
-    let limits = Limits::default()
-        .message_bytes(2000)
-        .depth(10)
-        .elements(100)
-        .channels(12)
-        .channels_per_peer(6)
-        .buffered_events(8)
-        .peer_bytes(2000)
-        .total_bytes(3000)
-        .stream_items(40)
-        .stream_bytes(1000)
-        .unsent_items(4)
-        .credit(300)
-        .stalled(Duration::from_secs(60));
-    let limits = if tape.flag() { limits } else { Limits::default() };
-    let mode = if tape.flag() { HeartbeatMode::Passive } else { HeartbeatMode::Active };
-    let heartbeat = match tape.below(4) {
-        0 => None,
-        1 => Some(Duration::ZERO),
-        _ => Some(Duration::from_secs(5)),
-    };
-    // Low bits alone would give ids that meet: seeds are random.
-    let config = Config::server(((at / MIDDLE) as u128) << 64)
-        .heartbeat(heartbeat)
-        .heartbeat_mode(mode)
-        .limits(limits.clone());
-    let beats = heartbeat.is_some_and(|interval| !interval.is_zero());
-    let counts_silence = beats && mode == HeartbeatMode::Active;
-    let (calls, requests) = (BTreeMap::new(), BTreeMap::new());
-    App { session: Session::new(config), limits, calls, requests, counts_silence }
 }
