@@ -16,6 +16,9 @@ mod args;
 mod client;
 mod exit;
 mod extended_json;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod inspect;
 mod params;
 mod plan;

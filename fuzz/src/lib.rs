@@ -2,7 +2,9 @@
 //!
 //! The tests of this crate replay the corpora on stable Rust.
 
+pub use zerorpc_cli::fuzzing::{inspect, json};
 pub use zerorpc_proto::fuzzing::{endpoint, msgpack};
+pub use zerorpc_python::fuzzing::bridge;
 pub use zerorpc_tests::fuzzing::{event, session};
 pub use zerorpc_zmtp::fuzzing::{handshake, rpc, socket, zmtp};
 

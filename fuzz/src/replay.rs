@@ -3,10 +3,13 @@
 use std::{fs, path::Path};
 
 /// Every target, as in the manifest.
-const TARGETS: [(&str, fn(&[u8])); 8] = [
+const TARGETS: [(&str, fn(&[u8])); 11] = [
+    ("bridge", crate::bridge),
     ("endpoint", crate::endpoint),
     ("event", crate::event),
     ("handshake", crate::handshake),
+    ("inspect", crate::inspect),
+    ("json", crate::json),
     ("msgpack", crate::msgpack),
     ("rpc", crate::rpc),
     ("session", crate::session),

@@ -69,6 +69,9 @@ mod call;
 mod delivery;
 mod error;
 mod frames;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod launch;
 mod mailbox;

@@ -7,6 +7,8 @@
 mod answers;
 mod dispatcher;
 mod emitter;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod orders;
 mod socket;
 #[cfg(test)]
