@@ -2,8 +2,10 @@
 
 use std::{fs, path::Path};
 
+type Body = fn(&[u8]);
+
 /// Every target, as in the manifest.
-const TARGETS: [(&str, fn(&[u8])); 11] = [
+const TARGETS: [(&str, Body); 11] = [
     ("bridge", crate::bridge),
     ("endpoint", crate::endpoint),
     ("event", crate::event),

@@ -43,7 +43,7 @@ fn text(text: &str) {
             assert!(number.parse::<u64>().is_err() && number.parse::<i64>().is_err(), "{number}");
         }
         Err(ParamError::Form { form, .. }) => {
-            assert!(text.contains('$') || text.contains('\\'), "{form}")
+            assert!(text.contains('$') || text.contains('\\'), "{form}");
         }
         Err(ParamError::NotText) => panic!("{text:?} is text"),
     }
