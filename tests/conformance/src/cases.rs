@@ -14,6 +14,7 @@ mod client_event;
 mod client_greeting;
 mod client_heartbeat;
 mod client_stream;
+mod client_wire;
 mod commands;
 mod credit;
 mod envelope;
@@ -61,6 +62,7 @@ pub const CASES: &[&[Case]] = &[
     client_heartbeat::CASES,
     client_event::CASES,
     client_greeting::CASES,
+    client_wire::CASES,
     client_connection::CASES,
     client_broken::CASES,
 ];

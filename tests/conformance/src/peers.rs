@@ -56,10 +56,11 @@ pub fn ready_made(name: &str) -> Result<Candidate, String> {
 fn python_lines() -> Result<[String; 2], String> {
     let interpreter = quoted(&python::environment(&root())?.join("bin").join("python"));
     let programs = programs()?.join("python");
-    Ok(["server.py", "client.py"].map(|program| {
+    let line = |program| {
         let program = quoted(&programs.join(program));
         format!("env PYTHONDONTWRITEBYTECODE=1 {interpreter} {program} {{endpoint}} {{heartbeat}}")
-    }))
+    };
+    Ok([format!("{} --pull {{pull}} --sub {{sub}}", line("server.py")), line("client.py")])
 }
 
 fn node_lines() -> Result<[String; 2], String> {

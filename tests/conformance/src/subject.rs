@@ -67,7 +67,12 @@ struct Running {
     listener: Option<TcpListener>,
     outcomes: Option<Receiver<Json>>,
     early: HashMap<u64, Json>,
+    /// Where it pulls and subscribes, if its command has placeholders for that.
+    others: HashMap<&'static str, SocketAddr>,
 }
+
+/// Where a server binds a PULL and a SUB with the same service, if its command has these placeholders.
+pub const OTHERS: [&str; 2] = ["{pull}", "{sub}"];
 
 /// A process has this long to listen; interpreters on busy machines take seconds.
 const START: Duration = Duration::from_secs(60);
@@ -120,13 +125,33 @@ impl Subject {
             Some(listener) => listener.local_addr().map_err(|error| system("listen", &error))?,
             None => address,
         };
-        let line = line.replace("{endpoint}", &format!("tcp://{address}"));
+        let mut line = line.replace("{endpoint}", &format!("tcp://{address}"));
+        let mut others = HashMap::new();
+        for placeholder in OTHERS {
+            if line.contains(placeholder) {
+                let other = free_address()?;
+                line = line.replace(placeholder, &format!("tcp://{other}"));
+                others.insert(placeholder, other);
+            }
+        }
         let mut process = Process::start(&line, talks)?;
         let outcomes = process.lines();
         if listens {
             wait_until_it_listens(&mut process, address)?;
+            for other in others.values() {
+                wait_until_it_listens(&mut process, *other)?;
+            }
         }
-        Ok(Running { process, address, listener, outcomes, early: HashMap::new() })
+        Ok(Running { process, address, listener, outcomes, early: HashMap::new(), others })
+    }
+
+    /// Where it pulls or subscribes, by the placeholder; it is started if it does not run.
+    pub(crate) fn other(&mut self, placeholder: &'static str) -> Result<SocketAddr, Failure> {
+        self.address()?;
+        let other = self.running.as_ref().and_then(|running| running.others.get(placeholder));
+        other
+            .copied()
+            .ok_or_else(|| Failure::skip(format!("the command has no placeholder {placeholder}")))
     }
 
     pub(crate) fn listener(&self) -> Result<&TcpListener, Failure> {

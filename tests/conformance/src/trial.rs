@@ -81,6 +81,16 @@ impl Trial {
         Bytes::connect(address, self.transcript.clone(), self.connections)
     }
 
+    /// A connection to where the server under test pulls (`{pull}`) or subscribes (`{sub}`), on which nothing has been said.
+    ///
+    /// # Errors
+    /// When there is none to be had. Skips the case where its command has no such placeholder.
+    pub fn connect_to_other(&mut self, placeholder: &'static str) -> Result<Bytes, Failure> {
+        let address = self.subject.other(placeholder)?;
+        self.connections += 1;
+        Bytes::connect(address, self.transcript.clone(), self.connections)
+    }
+
     /// The next connection of the client under test, which is started if it does not run, as a ROUTER behind its
     /// handshake.
     ///

@@ -11,7 +11,7 @@ use std::{
 };
 
 use rmpv::Value;
-use zerorpc::{Failure, Methods, Server, TransportKind};
+use zerorpc::{Failure, Methods, Puller, Server, SocketConfig, Subscriber, TransportKind};
 
 /// Counts a stream as ended when it is dropped.
 struct Ended(Arc<AtomicU64>);
@@ -22,16 +22,26 @@ impl Drop for Ended {
     }
 }
 
-/// Serves until the process is ended.
+/// Serves until the process is ended, over a PULL and a SUB too where endpoints for them are given.
 pub(crate) fn serve(
     transport: TransportKind,
     endpoint: &str,
     heartbeat: Duration,
+    others: &[String],
 ) -> Result<(), Box<dyn Error>> {
+    let service = Arc::new(methods());
+    let bound = |endpoint: &str| SocketConfig::new().transport(transport).bind(endpoint);
+    let _one_way = match others {
+        [pull, sub] => Some((
+            Puller::open(&bound(pull), Arc::clone(&service))?,
+            Subscriber::open(&bound(sub), Arc::clone(&service))?,
+        )),
+        _ => None,
+    };
     let _server = Server::builder()
         .transport(transport)
         .heartbeat(heartbeat)
-        .service(methods())
+        .service(service)
         .bind(endpoint)
         .build()?;
     loop {

@@ -1,8 +1,9 @@
-"""A server of zerorpc-python with the service of the contract: server.py ENDPOINT HEARTBEAT [--worker]"""
+"""A server of zerorpc-python with the service of the contract: server.py ENDPOINT HEARTBEAT [--worker] [--pull ENDPOINT] [--sub ENDPOINT]"""
 
 import logging
 import sys
 
+import gevent
 import zerorpc
 
 import service
@@ -13,6 +14,11 @@ def main():
     server = zerorpc.Server(service, heartbeat=float(sys.argv[2]))
     link = server.connect if "--worker" in sys.argv else server.bind
     link(sys.argv[1])
+    for option, kind in (("--pull", zerorpc.Puller), ("--sub", zerorpc.Subscriber)):
+        if option in sys.argv:
+            socket = kind(service)
+            socket.bind(sys.argv[sys.argv.index(option) + 1])
+            gevent.spawn(socket.run)
     server.run()
 
 

@@ -1,5 +1,121 @@
-//! Processes that die and come back.
+//! Servers that die and come back.
 
-use crate::case::Case;
+use std::time::{Duration, Instant};
 
-pub(super) const CASES: &[Case] = &[];
+use rmpv::Value;
+
+use super::served::{others_are_served, serves};
+use crate::{
+    case::{Case, Failure, Level, Sharing},
+    event::Event,
+    raw::{Handshake, Peer},
+    trial::Trial,
+};
+
+pub(super) const CASES: &[Case] = &[
+    Case::server(
+        Level::Must,
+        "restart.same-address",
+        "ZRPC-14.39",
+        "A server that is killed while callers are connected is started again at the same address, three times, and serves.",
+        same_address,
+    )
+    .sharing(Sharing::Own),
+    Case::server(
+        Level::Must,
+        "restart.connections-end",
+        "ZRPC-14.39",
+        "When a server dies its connections end, with calls open and without: callers see it.",
+        |trial| {
+            let mut idle = trial.connect()?;
+            let mut busy = trial.connect()?;
+            busy.request("sleep", vec![Value::from(60)])?;
+            serves(trial, &mut busy)?;
+            trial.restart()?;
+            idle.expect_close(trial.soon())?;
+            busy.expect_close(trial.soon())
+        },
+    )
+    .needing(&["echo", "sleep"])
+    .sharing(Sharing::Own),
+    Case::server(
+        Level::Must,
+        "restart.late-events",
+        "ZRPC-4.8",
+        "Grants, beats and answers on channels of the process before reach the new one: they are ignored, and calls served.",
+        late_events,
+    )
+    .sharing(Sharing::Own),
+    Case::server(
+        Level::Must,
+        "restart.same-identity",
+        "ZRPC-14.42",
+        "A caller with an identity comes back to a server that was started again, and is served.",
+        |trial| {
+            let handshake = Handshake::new("DEALER").identity("faithful");
+            let mut peer = trial.connect_bytes()?.shake_hands_as(&handshake)?;
+            serves(trial, &mut peer)?;
+            trial.restart()?;
+            let mut peer = trial.connect_bytes()?.shake_hands_as(&handshake)?;
+            serves(trial, &mut peer)
+        },
+    )
+    .sharing(Sharing::Own),
+    Case::server(
+        Level::Should,
+        "restart.half-close",
+        "ZRPC-14.43",
+        "A request whose caller ends its direction right behind it is still handled: its method is called.",
+        half_close,
+    )
+    .needing(&["echo", "record", "recorded"])
+    .sharing(Sharing::Own),
+];
+
+fn same_address(trial: &mut Trial) -> Result<(), Failure> {
+    let mut peers: Vec<Peer> = Vec::new();
+    for round in 0..3 {
+        for _ in 0..5 {
+            let mut peer = trial.connect()?;
+            serves(trial, &mut peer)?;
+            peers.push(peer);
+        }
+        trial.restart().map_err(|failure| failure.during(format!("restart {round}")))?;
+        others_are_served(trial)?;
+    }
+    Ok(())
+}
+
+fn late_events(trial: &mut Trial) -> Result<(), Failure> {
+    let mut peer = trial.connect()?;
+    let channel = peer.request("echo", vec![Value::from("before")])?;
+    peer.expect_answer(&channel, trial.soon())?;
+    trial.restart()?;
+    let mut peer = trial.connect()?;
+    for (name, args) in [("_zpc_more", 50), ("_zpc_hb", 0), ("OK", 1), ("echo", 2)] {
+        let id = Value::from(format!("late {name}"));
+        peer.send(&Event::new(id, name, vec![Value::from(args)]).on(&channel))?;
+    }
+    peer.expect_silence(trial.moment())?;
+    serves(trial, &mut peer)
+}
+
+fn half_close(trial: &mut Trial) -> Result<(), Failure> {
+    let mut peer = trial.connect()?;
+    serves(trial, &mut peer)?;
+    peer.request("record", vec![Value::from("goodbye")])?;
+    peer.bytes().finish();
+    let mut other = trial.connect()?;
+    let deadline = Instant::now() + trial.soon();
+    loop {
+        let within = trial.soon();
+        let seen = other.call("recorded", Vec::new(), within)?;
+        if seen == Value::Array(vec![Value::from("goodbye")]) {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(Failure::new("the request to be handled", format!("recorded: {seen}")));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -15,8 +15,8 @@ pub(super) fn lines(transport: &str) -> Result<[String; 2], String> {
             folder.join("examples").join("zerorpc-conformance-ours")
         })?;
     let program = quoted(&program);
-    Ok(["server", "client"]
-        .map(|role| format!("{program} {role} {transport} {{endpoint}} {{heartbeat}}")))
+    let line = |role| format!("{program} {role} {transport} {{endpoint}} {{heartbeat}}");
+    Ok([format!("{} {{pull}} {{sub}}", line("server")), line("client")])
 }
 
 /// The command `zerorpc`, which serves the module.
