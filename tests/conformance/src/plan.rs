@@ -52,7 +52,7 @@ pub struct Plan {
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { only: Vec::new(), level: Level::May, time_scale: 0.2, jobs: 12, repeat: true }
+        Self { only: Vec::new(), level: Level::May, time_scale: 0.2, jobs: 24, repeat: true }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
 };
 
 pub use list::list;
+pub use markdown::reason;
 
 /// A form of the output.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]

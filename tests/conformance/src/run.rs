@@ -23,6 +23,9 @@ use shared::Shared;
 /// Deep values are read by recursion, a thousand levels at most.
 const STACK: usize = 64 << 20;
 
+/// So many of the cases that failed run at a time when they are repeated.
+const REPEATED: usize = 4;
+
 /// Told of each case that is over, from many threads.
 pub type Watcher<'a> = &'a (dyn Fn(&CaseResult) + Sync);
 
@@ -53,19 +56,15 @@ fn run_role(source: &Source, plan: &Plan, role: Role, watcher: Watcher<'_>) -> V
         cases.iter().partition(|case| case.sharing == Sharing::Alone);
     let mut results = Vec::new();
     let mut again = Vec::new();
-    for result in bench.run_beside(beside, plan.jobs, watcher) {
+    for result in bench.run_each(beside, plan.jobs, &Bench::run_one, watcher) {
         match result.verdict {
             Verdict::Failed { .. } if plan.repeat => again.push(result.case),
             _ => results.push(result),
         }
     }
     bench.shared.end();
-    for case in alone.into_iter().chain(again) {
-        let mut result = bench.run_alone(case);
-        result.repeated = case.sharing != Sharing::Alone;
-        watcher(&result);
-        results.push(result);
-    }
+    results.extend(bench.run_each(alone, 1, &|bench, case| bench.run_alone(case), watcher));
+    results.extend(bench.run_each(again, plan.jobs.min(REPEATED), &Bench::run_again, watcher));
     results.sort_by_key(|result| cases.iter().position(|case| case.name == result.case.name));
     results
 }
@@ -101,10 +100,12 @@ impl Bench {
         Ok(self)
     }
 
-    fn run_beside(
+    /// Runs so many of them at a time, in their order.
+    fn run_each(
         &self,
         cases: Vec<&'static Case>,
         jobs: usize,
+        run: &(dyn Fn(&Self, &'static Case) -> CaseResult + Sync),
         watcher: Watcher<'_>,
     ) -> Vec<CaseResult> {
         let queue = Mutex::new(VecDeque::from(cases));
@@ -115,7 +116,7 @@ impl Bench {
                 let spawned = builder.spawn_scoped(scope, || {
                     loop {
                         let Some(case) = locked(&queue).pop_front() else { break };
-                        let result = self.run_one(case);
+                        let result = run(self, case);
                         watcher(&result);
                         locked(&results).push(result);
                     }
@@ -142,6 +143,11 @@ impl Bench {
             result.verdict = Verdict::from(Err(died(words)));
         }
         result
+    }
+
+    /// Once more, on a process of its own and in less of a crowd.
+    fn run_again(&self, case: &'static Case) -> CaseResult {
+        CaseResult { repeated: true, ..self.run_alone(case) }
     }
 
     fn run_alone(&self, case: &'static Case) -> CaseResult {

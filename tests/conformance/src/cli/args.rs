@@ -42,7 +42,7 @@ pub(super) struct Judging {
     #[arg(long, value_name = "FACTOR", default_value = "0.2", value_parser = time_scale, global = true)]
     pub(super) time_scale: f64,
     /// How many cases run at a time.
-    #[arg(long, value_name = "N", default_value = "12", global = true)]
+    #[arg(long, value_name = "N", default_value = "24", global = true)]
     pub(super) jobs: usize,
     /// Believe a case that fails beside others, without another run of its own.
     #[arg(long, global = true)]

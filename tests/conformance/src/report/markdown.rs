@@ -104,7 +104,9 @@ fn failures(text: &mut String, judged: &[Judged]) {
     }
 }
 
-fn reason(implementation: &str, case: &str) -> Option<&'static str> {
+/// Why this case fails with this implementation, where that is known.
+#[must_use]
+pub fn reason(implementation: &str, case: &str) -> Option<&'static str> {
     REASONS.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
         let mut parts = line.splitn(3, '|').map(str::trim);
         let (whose, glob, words) = (parts.next()?, parts.next()?, parts.next()?);
