@@ -134,7 +134,12 @@ mod tests {
         assert_eq!(names.len(), count, "two cases have the same name");
         for case in all {
             assert!(case.rule.starts_with("ZRPC-"), "{}: {}", case.name, case.rule);
-            assert!(case.explain.ends_with('.'), "{}: {}", case.name, case.explain);
+            assert!(
+                case.explain.trim_end_matches(')').ends_with('.'),
+                "{}: {}",
+                case.name,
+                case.explain
+            );
             for method in case.needs {
                 assert!(crate::contract::METHODS.contains(method), "{}: {method}", case.name);
             }
