@@ -10,7 +10,7 @@ use rmp::Marker;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    error::{DecodeError, EncodeError, Malformed},
+    error::{DecodeError, EncodeError, Malformed, Reason},
     limits::Limits,
     msgpack::{self, Reader},
 };
@@ -73,7 +73,7 @@ impl Args {
         };
         match serialised {
             Ok(()) => Ok(Self(encoded)),
-            Err(error) => Err(EncodeError(error.to_string())),
+            Err(error) => Err(EncodeError(Reason::of(error))),
         }
     }
 
@@ -88,6 +88,7 @@ impl Args {
             args if args == Self::NIL => Ok(Self::NONE),
             _ => Err(EncodeError(
                 "the arguments of a call are a list: pass a tuple such as (value,), or () for none"
+                    .to_owned()
                     .into(),
             )),
         }
@@ -103,7 +104,7 @@ impl Args {
     pub fn decode<'a, T: Deserialize<'a>>(&'a self) -> Result<T, DecodeError> {
         let mut deserializer = rmp_serde::Deserializer::from_read_ref(&self.0[..]);
         deserializer.set_max_depth(Limits::default().depth as usize);
-        T::deserialize(Lenient(&mut deserializer)).map_err(|error| DecodeError(error.to_string()))
+        T::deserialize(Lenient(&mut deserializer)).map_err(|error| DecodeError(Reason::of(error)))
     }
 
     /// Takes encoded bytes that hold exactly one value.

@@ -1,5 +1,7 @@
 //! Errors, split by who is to blame: the peer, the caller, or a value that has no place in the protocol.
 
+use std::{error::Error, fmt, sync::Arc};
+
 /// Why bytes are no event, or no single msgpack value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -82,11 +84,82 @@ pub enum OpenError {
 }
 
 /// A value that msgpack cannot carry, or that is no list of arguments.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cannot encode the value: {0}")]
-pub struct EncodeError(pub(crate) String);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodeError(pub(crate) Reason);
 
 /// A value that is not of the type that was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the value has another type than expected: {0}")]
-pub struct DecodeError(pub(crate) String);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecodeError(pub(crate) Reason);
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot encode the value: {}", self.0.words)
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the value has another type than expected: {}", self.0.words)
+    }
+}
+
+impl Error for EncodeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl Error for DecodeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// What is wrong with a value, and the error of the format, if it is that which says so.
+#[derive(Debug, Clone)]
+pub(crate) struct Reason {
+    words: String,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl Reason {
+    /// What the format says.
+    pub(crate) fn of(error: impl Error + Send + Sync + 'static) -> Self {
+        Self { words: error.to_string(), source: Some(Arc::new(error)) }
+    }
+
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<String> for Reason {
+    fn from(words: String) -> Self {
+        Self { words, source: None }
+    }
+}
+
+impl PartialEq for Reason {
+    fn eq(&self, other: &Self) -> bool {
+        self.words == other.words
+    }
+}
+
+impl Eq for Reason {}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use crate::Args;
+
+    #[test]
+    fn what_the_format_says_is_the_source() {
+        let value = Args::encode("text").expect("text");
+        let error = value.decode::<u64>().expect_err("no number");
+        let source = error.source().expect("serde says so").to_string();
+        assert!(error.to_string().ends_with(&source), "{error}: {source}");
+        let unlike = Args::encode_params("text").expect_err("no list");
+        assert!(unlike.source().is_none(), "{unlike}");
+    }
+}

@@ -44,17 +44,29 @@ struct Inner {
     /// Gone once the socket is closed, or has failed.
     transport: Option<Box<dyn Transport>>,
     closed: bool,
+    /// Why nobody looks after the socket any more.
+    failed: Option<TransportError>,
 }
 
 impl OneWaySender {
     pub(super) fn open(kind: SocketKind, config: &SocketConfig) -> Result<Self, Error> {
         let (parts, endpoints) = config.open(kind)?;
         let Parts { transport, waiter, waker, monitor } = parts;
-        let inner =
-            Inner { sender: OneWayWriter::new(seed()?), transport: Some(transport), closed: false };
+        let inner = Inner {
+            sender: OneWayWriter::new(seed()?),
+            transport: Some(transport),
+            closed: false,
+            failed: None,
+        };
         let shared = Arc::new(Shared { inner: Mutex::new(inner), room_cv: Condvar::new() });
         let watched = Arc::clone(&shared);
-        let thread = spawn("zerorpc-sender", move || watched.watch(waiter, monitor.as_ref()))?;
+        let thread = spawn("zerorpc-sender", move || {
+            let ended = watched.watch(waiter, monitor.as_ref());
+            if let Err(error) = &ended {
+                watched.fail(error);
+            }
+            ended
+        })?;
         Ok(Self { home: Home::here(), shared, endpoints, waker, thread: Some(thread) })
     }
 
@@ -66,7 +78,10 @@ impl OneWaySender {
         let deadline = now + DEFAULT_TIMEOUT;
         let mut guard = self.shared.inner.lock();
         loop {
-            let Inner { sender, transport, closed } = &mut *guard;
+            let Inner { sender, transport, closed, failed } = &mut *guard;
+            if let Some(error) = failed {
+                return Err(Error::Socket(error.clone()));
+            }
             let Some(transport) = transport.as_mut().filter(|_| !*closed) else {
                 return Err(Error::Closed { endpoint: self.endpoints.to_string() });
             };
@@ -143,6 +158,14 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// Nobody looks after the socket any more: senders hear why.
+    fn fail(&self, error: &TransportError) {
+        self.inner.lock().failed = Some(error.clone());
+        self.room_cv.notify_all();
+    }
+}
+
 impl Drop for OneWaySender {
     fn drop(&mut self) {
         if self.home.is_elsewhere() {
@@ -150,5 +173,27 @@ impl Drop for OneWaySender {
         }
         self.close();
         join(self.thread.take());
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::{thread, time::Duration};
+
+    use super::*;
+
+    #[test]
+    fn who_waits_for_room_hears_that_nobody_looks_after_the_socket() {
+        let config = SocketConfig::new().bind("tcp://127.0.0.1:*");
+        let sender = OneWaySender::open(SocketKind::Push, &config).expect("a socket");
+        let begun = Instant::now();
+        let answer = thread::scope(|scope| {
+            let waiting = scope.spawn(|| sender.send("f", &Args::NONE, &Context::new()));
+            thread::sleep(Duration::from_millis(10));
+            sender.shared.fail(&TransportError::new("the disk is on fire"));
+            waiting.join().expect("no panic")
+        });
+        assert!(matches!(&answer, Err(Error::Socket(error)) if error.to_string().contains("fire")));
+        assert!(begun.elapsed() < DEFAULT_TIMEOUT);
     }
 }

@@ -75,7 +75,7 @@ impl Context {
     /// # Errors
     /// When the value is no map, or has one of the protocol's own keys; see [`insert`](Self::insert).
     pub fn from_map(map: &Args) -> Result<Self, EncodeError> {
-        let no_map = || EncodeError("header keys are a map".into());
+        let no_map = || EncodeError("header keys are a map".to_owned().into());
         let mut reader = Reader::again(map.as_bytes());
         let pairs = reader.map().ok().flatten().ok_or_else(no_map)?;
         let mut context = Self::new();
@@ -135,7 +135,7 @@ impl Context {
 
 fn refuse_own(key: &str) -> Result<(), EncodeError> {
     if matches!(key, "message_id" | "v" | "response_to") {
-        return Err(EncodeError(format!("the header key {key:?} belongs to the protocol")));
+        return Err(EncodeError(format!("the header key {key:?} belongs to the protocol").into()));
     }
     Ok(())
 }
