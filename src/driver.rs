@@ -332,7 +332,8 @@ impl Driver {
         if state.closed.is_none() {
             state.closed = Some(why);
         }
-        state.followers.wake_all();
+        let State { followers, deferred, .. } = &mut *state;
+        followers.wake_all(deferred);
         if let Some(requests) = &mut state.requests {
             requests.abandon(&mut state.deferred);
         }

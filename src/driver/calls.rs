@@ -9,7 +9,7 @@ use std::{
 use foldhash::fast::RandomState;
 use zerorpc_proto::{Answer, Args, CallId};
 
-use super::{Closed, Driver, Guard, State};
+use super::{Closed, Deferred, Driver, Guard, State};
 use crate::sync::{Arc, Condvar, Mutex, thread_local};
 
 /// An answer, and what is known of why there is none.
@@ -70,15 +70,21 @@ impl Followers {
         self.threads.values().next().map(|parker| parker.give(Wakeup::Retry)).is_some()
     }
 
-    pub(super) fn wake_all(&mut self) {
+    /// Wakes all threads at once, and tasks when the lock is given back.
+    pub(super) fn wake_all(&mut self, deferred: &mut Vec<Deferred>) {
         self.threads.values().for_each(|parker| parker.give(Wakeup::Retry));
-        self.tasks.drain().for_each(|(_, waker)| waker.wake());
+        deferred.extend(self.tasks.drain().map(|(_, waker)| wake_later(waker)));
     }
 
     fn remove(&mut self, id: CallId) {
         self.threads.remove(&id);
         self.tasks.remove(&id);
     }
+}
+
+/// What a waker does is an executor's affair, and may take its time or a lock.
+fn wake_later(waker: Waker) -> Deferred {
+    Box::new(|| waker.wake())
 }
 
 impl State {
@@ -92,7 +98,7 @@ impl State {
             }
             parker.give(Wakeup::Retry);
         } else if let Some(waker) = self.followers.tasks.remove(&id) {
-            waker.wake();
+            self.deferred.push(wake_later(waker));
         }
         self.coalescer.note_unread();
     }
