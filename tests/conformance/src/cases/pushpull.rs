@@ -40,6 +40,23 @@ pub(super) const CASES: &[Case] = &[
             goes_on(trial, &mut pusher)
         },
     ),
+    Case {
+        level: Level::Should,
+        ..one_way(
+            "push.handled-after-end",
+            "ZRPC-14.43",
+            "Twenty events are pushed and the connection is ended right behind them: all of them are handled.",
+            |trial| {
+                let mut pusher = pusher(trial)?;
+                for number in 0..20 {
+                    record(&mut pusher, number)?;
+                }
+                pusher.bytes().finish();
+                drop(pusher);
+                expect_recorded(trial, &(0..20).map(Value::from).collect::<Vec<_>>())
+            },
+        )
+    },
     one_way(
         "push.wrong-type",
         "ZRPC-14.23",

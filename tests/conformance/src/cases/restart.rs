@@ -1,7 +1,5 @@
 //! Servers that die and come back.
 
-use std::time::{Duration, Instant};
-
 use rmpv::Value;
 
 use super::served::{others_are_served, serves};
@@ -61,15 +59,6 @@ pub(super) const CASES: &[Case] = &[
         },
     )
     .sharing(Sharing::Own),
-    Case::server(
-        Level::Should,
-        "restart.half-close",
-        "ZRPC-14.43",
-        "A request whose caller ends its direction right behind it is still handled: its method is called.",
-        half_close,
-    )
-    .needing(&["echo", "record", "recorded"])
-    .sharing(Sharing::Own),
 ];
 
 fn same_address(trial: &mut Trial) -> Result<(), Failure> {
@@ -98,24 +87,4 @@ fn late_events(trial: &mut Trial) -> Result<(), Failure> {
     }
     peer.expect_silence(trial.moment())?;
     serves(trial, &mut peer)
-}
-
-fn half_close(trial: &mut Trial) -> Result<(), Failure> {
-    let mut peer = trial.connect()?;
-    serves(trial, &mut peer)?;
-    peer.request("record", vec![Value::from("goodbye")])?;
-    peer.bytes().finish();
-    let mut other = trial.connect()?;
-    let deadline = Instant::now() + trial.soon();
-    loop {
-        let within = trial.soon();
-        let seen = other.call("recorded", Vec::new(), within)?;
-        if seen == Value::Array(vec![Value::from("goodbye")]) {
-            return Ok(());
-        }
-        if Instant::now() >= deadline {
-            return Err(Failure::new("the request to be handled", format!("recorded: {seen}")));
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
