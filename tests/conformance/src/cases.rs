@@ -27,6 +27,7 @@ mod heartbeat;
 mod identity;
 mod introspection;
 mod pushpull;
+mod request;
 mod restart;
 mod served;
 mod steps;
@@ -45,6 +46,7 @@ pub const CASES: &[&[Case]] = &[
     event::CASES,
     values::CASES,
     versions::CASES,
+    request::CASES,
     answer::CASES,
     stream::CASES,
     credit::CASES,

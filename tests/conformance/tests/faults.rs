@@ -119,6 +119,11 @@ fn every_fault_is_found(role: &str) {
 }
 
 #[test]
+fn every_fault_of_a_server_is_found() {
+    every_fault_is_found("server");
+}
+
+#[test]
 fn every_fault_of_a_client_is_found() {
     every_fault_is_found("client");
 }
@@ -131,6 +136,11 @@ fn a_correct_peer_passes_all(role: &str) {
         writeln!(failed, "{result:#}").expect("memory takes everything");
     }
     assert!(failed.is_empty(), "a correct {role} fails:\n{failed}");
+}
+
+#[test]
+fn a_correct_server_passes_all() {
+    a_correct_peer_passes_all("server");
 }
 
 #[test]

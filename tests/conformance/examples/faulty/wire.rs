@@ -38,10 +38,6 @@ pub(crate) enum Verdict {
 }
 
 impl Frame {
-    pub(crate) fn command(body: &[u8]) -> Self {
-        Self { flags: COMMAND, body: body.to_vec() }
-    }
-
     pub(crate) fn is_command(&self) -> bool {
         self.flags & COMMAND != 0
     }

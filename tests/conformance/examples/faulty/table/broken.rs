@@ -39,46 +39,46 @@ fn is_deep(payload: &[u8]) -> bool {
 }
 
 pub(crate) static FAULTS: &[Fault] = faults! {
-    "dies-at-garbage": "a payload that is no msgpack ends the process", "ZRPC-11.3", "*", [Dies(|payload| !payload.is_empty() && read(payload).is_none() && !is_deep(payload))];
-    "dies-at-empty-payload": "an empty payload ends the process", "ZRPC-11.3", "*", [Dies(<[u8]>::is_empty)];
-    "dies-at-no-array": "a payload that is no array ends the process", "ZRPC-11.3", "*", [Dies(|payload| read(payload).is_some_and(|value| !value.is_array()))];
-    "dies-at-other-lengths": "an array that has not three elements ends the process", "ZRPC-11.3", "*", [Dies(|payload| parts(payload).is_some_and(|parts| parts.len() != 3))];
-    "dies-at-header-no-map": "a header that is no map ends the process", "ZRPC-11.3", "*", [Dies(|payload| parts(payload).is_some_and(|parts| parts.len() == 3 && !parts[0].is_map()))];
-    "dies-at-name-no-text": "a name that is no text ends the process", "ZRPC-11.8", "*", [Dies(|payload| {
+    "dies-at-garbage": "a payload that is no msgpack ends the process", "ZRPC-11.3", "broken.truncated-header", [Dies(|payload| !payload.is_empty() && read(payload).is_none() && !is_deep(payload))];
+    "dies-at-empty-payload": "an empty payload ends the process", "ZRPC-11.3", "broken.empty-payload", [Dies(<[u8]>::is_empty)];
+    "dies-at-no-array": "a payload that is no array ends the process", "ZRPC-11.3", "broken.frames.behind-the-payload", [Dies(|payload| read(payload).is_some_and(|value| !value.is_array()))];
+    "dies-at-other-lengths": "an array that has not three elements ends the process", "ZRPC-11.3", "broken.array-of-none", [Dies(|payload| parts(payload).is_some_and(|parts| parts.len() != 3))];
+    "dies-at-header-no-map": "a header that is no map ends the process", "ZRPC-11.3", "broken.header-nil", [Dies(|payload| parts(payload).is_some_and(|parts| parts.len() == 3 && !parts[0].is_map()))];
+    "dies-at-name-no-text": "a name that is no text ends the process", "ZRPC-11.8", "broken.name-map.told", [Dies(|payload| {
         Event::decode(payload).is_some_and(|event| !event.name.is_str() && !event.name.is_bin())
     })];
-    "dies-at-args-no-array": "a request whose arguments are no array ends the process", "ZRPC-7.14", "*", [Dies(|payload| {
+    "dies-at-args-no-array": "a request whose arguments are no array ends the process", "ZRPC-7.14", "answer.args.nil", [Dies(|payload| {
         Event::decode(payload).is_some_and(|event| event.is_request() && !event.args.is_array())
     })];
-    "dies-at-bad-text": "text that is no UTF-8 ends the process", "ZRPC-11.1", "*", [Dies(has_bad_text)];
-    "dies-at-deep-nesting": "a payload of deep nesting ends the process", "ZRPC-3.22", "*", [Dies(is_deep)];
-    "dies-at-odd-response": "a response_to that is an array or a map ends the process", "ZRPC-11.7", "*", [Dies(has_odd_response)];
-    "dies-without-message-id": "an event without any id ends the process", "ZRPC-11.3", "*", [Dies(|payload| {
+    "dies-at-bad-text": "text that is no UTF-8 ends the process", "ZRPC-11.1", "broken.args-surrogate", [Dies(has_bad_text)];
+    "dies-at-deep-nesting": "a payload of deep nesting ends the process", "ZRPC-3.22", "broken.args-nested", [Dies(is_deep)];
+    "dies-at-odd-response": "a response_to that is an array or a map ends the process", "ZRPC-11.7", "broken.response-to-array.beat", [Dies(has_odd_response)];
+    "dies-without-message-id": "an event without any id ends the process", "ZRPC-11.3", "broken.header-without-id", [Dies(|payload| {
         Event::decode(payload).is_some_and(|event| event.channel().is_nil())
     })];
-    "dies-at-odd-grants": "a grant that is no number ends the process", "ZRPC-6.10", "*", [Dies(|payload| {
+    "dies-at-odd-grants": "a grant that is no number ends the process", "ZRPC-6.10", "credit.nil", [Dies(|payload| {
         Event::decode(payload).is_some_and(|event| event.is_grant() && !event.first().is_number())
     })];
-    "dies-at-unknown-channel": "an event for a channel that is not there ends the process", "ZRPC-4.8", "*", [In(|memory, event| {
+    "dies-at-unknown-channel": "an event for a channel that is not there ends the process", "ZRPC-4.8", "broken.response-to-unknown", [In(|memory, event| {
         if !event.is_request() && memory.channel(&event).request.response_to().is_some() {
             std::process::exit(70);
         }
         vec![event]
     })];
-    "deaf-after-garbage": "after a payload that is no msgpack nothing is heard", "ZRPC-11.1", "*", [Deaf(|payload| !payload.is_empty() && read(payload).is_none())];
-    "deaf-after-odd-response": "after a response_to that is an array or a map nothing is heard", "ZRPC-11.7", "*", [Deaf(has_odd_response)];
-    "deaf-after-no-event": "after an array that is no event nothing is heard", "ZRPC-11.1", "*", [Deaf(|payload| parts(payload).is_some() && Event::decode(payload).is_none())];
-    "deaf-after-bad-text": "after text that is no UTF-8 nothing is heard", "ZRPC-11.1", "*", [Deaf(has_bad_text)];
-    "keeps-floods": "all that belongs to no channel is kept", "ZRPC-11.9", "*", [In(|memory, event| {
+    "deaf-after-garbage": "after a payload that is no msgpack nothing is heard", "ZRPC-11.1", "broken.args-missing", [Deaf(|payload| !payload.is_empty() && read(payload).is_none())];
+    "deaf-after-odd-response": "after a response_to that is an array or a map nothing is heard", "ZRPC-11.7", "broken.response-to-array", [Deaf(has_odd_response)];
+    "deaf-after-no-event": "after an array that is no event nothing is heard", "ZRPC-11.3", "broken.array-of-four", [Deaf(|payload| parts(payload).is_some() && Event::decode(payload).is_none())];
+    "deaf-after-bad-text": "after text that is no UTF-8 nothing is heard", "ZRPC-11.1", "broken.args-surrogate", [Deaf(has_bad_text)];
+    "keeps-floods": "all that belongs to no channel is kept", "ZRPC-4.8", "flood.unknown-channels", [In(|memory, event| {
         if !event.is_request() && memory.channel(&event).request.response_to().is_some() {
-            // Eight times, so that it shows soon.
-            for _ in 0..8 {
+            // Many times, so that it shows soon.
+            for _ in 0..64 {
                 event.clone().encode().to_vec().leak();
             }
         }
         vec![event]
     })];
-    "negative-grants-break": "after a grant below zero a channel is not heard", "ZRPC-6.8", "*", [In(|memory, event| {
+    "negative-grants-break": "after a grant below zero a channel is not heard", "ZRPC-6.8", "credit.negative-first", [In(|memory, event| {
         if event.is_grant() && event.number() < 0.0 {
             memory.channel(&event).count = 1;
         }

@@ -23,7 +23,7 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         event.set("response_to", latest);
         vec![event]
     })];
-    "answer-must-have-id": "answers without an id of their own are passed over", "ZRPC-3.7", "client.event.no-own-id", [In(|_, event| {
+    "answer-must-have-id": "answers without an id of their own are passed over", "ZRPC-3.26", "client.event.no-own-id", [In(|_, event| {
         if event.get("message_id").is_some() { vec![event] } else { vec![] }
     })];
     "second-answer-wins": "of two answers the second is taken", "ZRPC-7.8", "client.call.first-answer-decides", [In(|memory, event| {

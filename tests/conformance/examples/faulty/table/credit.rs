@@ -29,17 +29,17 @@ fn grant(count: u64) -> Value {
 }
 
 pub(crate) static FAULTS: &[Fault] = faults! {
-    "credit-ignored": "items are sent without credit", "ZRPC-6.2", "*", [In(|_, event| with_credit(event, 1000))];
-    "credit-one-more-at-first": "two items are sent before any grant", "ZRPC-6.2", "*", [In(|_, event| with_credit(event, 1))];
-    "credit-one-more": "each grant is taken for one more", "ZRPC-6.2", "*", [In(|_, event| {
+    "credit-ignored": "items are sent without credit", "ZRPC-6.2", "credit.hundred", [In(|_, event| with_credit(event, 1000))];
+    "credit-one-more-at-first": "two items are sent before any grant", "ZRPC-6.2", "credit.first", [In(|_, event| with_credit(event, 1))];
+    "credit-one-more": "each grant is taken for one more", "ZRPC-6.2", "credit.one", [In(|_, event| {
         let args = grant(event.number() as u64 + 1);
         if event.is_grant() { vec![event.with(args)] } else { vec![event] }
     })];
-    "credit-one-less": "each grant is taken for one less", "ZRPC-6.4", "*", [In(|_, event| {
+    "credit-one-less": "each grant is taken for one less", "ZRPC-6.4", "credit.adds", [In(|_, event| {
         let args = grant((event.number() as u64).saturating_sub(1));
         if event.is_grant() { vec![event.with(args)] } else { vec![event] }
     })];
-    "grants-replaced": "a grant replaces what is left of those before it", "ZRPC-6.4", "*", [In(|memory, event| {
+    "grants-replaced": "a grant replaces what is left of those before it", "ZRPC-6.4", "credit.adds", [In(|memory, event| {
         if !event.is_grant() {
             return vec![event];
         }
@@ -50,24 +50,24 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         channel.granted += added;
         vec![event.with(grant(added))]
     })];
-    "grants-ignored": "grants are passed over", "ZRPC-6.4", "*", [In(|_, event| {
+    "grants-ignored": "grants are passed over", "ZRPC-6.4", "credit.adds", [In(|_, event| {
         if event.is_grant() { vec![] } else { vec![event] }
     })];
-    "grants-in-beats-ignored": "beats of version 2 grant nothing", "ZRPC-8.4", "*", [In(|_, event| {
+    "grants-in-beats-ignored": "beats of version 2 grant nothing", "ZRPC-8.4", "versions.1.stream", [In(|_, event| {
         if event.is_beat() { vec![event.with(grant(0))] } else { vec![event] }
     })];
-    "grants-in-beats-taken": "beats of version 3 grant what they carry", "ZRPC-5.2", "*", [In(|_, event| {
+    "grants-in-beats-taken": "beats of version 3 grant what they carry", "ZRPC-5.2", "heartbeat.is-no-grant", [In(|_, event| {
         if !event.is_beat() {
             return vec![event];
         }
         let more = Event::on(&event.channel(), "_zpc_more", event.args.clone());
         vec![event, more]
     })];
-    "grants-capped": "no grant is taken for more than ten", "ZRPC-6.4", "*", [In(|_, event| {
+    "grants-capped": "no grant is taken for more than ten", "ZRPC-6.4", "credit.used-up", [In(|_, event| {
         let args = grant((event.number() as u64).min(10));
         if event.is_grant() { vec![event.with(args)] } else { vec![event] }
     })];
-    "beats-cost-credit": "each beat takes the place of an item", "ZRPC-5.3", "*", [In(|memory, event| {
+    "beats-cost-credit": "each beat takes the place of an item", "ZRPC-5.3", "heartbeat.without-credit", [In(|memory, event| {
         if !event.is_grant() {
             return vec![event];
         }
@@ -75,7 +75,7 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         let args = grant((event.number() as u64).saturating_sub(beats));
         vec![event.with(args)]
     })];
-    "end-without-credit": "the end of a stream does not wait for credit", "ZRPC-6.5", "*", [Out(|memory, event| {
+    "end-without-credit": "the end of a stream does not wait for credit", "ZRPC-6.5", "credit.done-counts", [Out(|memory, event| {
         let channel = memory.channel(&event);
         let is_last_item = channel.request.is("count")
             && event.is("STREAM")
@@ -86,7 +86,7 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         }
         if event.is("STREAM_DONE") && channel.items > 0 { vec![] } else { vec![event] }
     })];
-    "end-costs-two": "the end of a stream waits for one credit more", "ZRPC-6.5", "*", [In(|memory, event| {
+    "end-costs-two": "the end of a stream waits for one credit more", "ZRPC-6.5", "credit.err-counts", [In(|memory, event| {
         if !event.is_grant() {
             return vec![event];
         }
@@ -97,7 +97,7 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         let args = grant((event.number() as u64).saturating_sub(less));
         vec![event.with(args)]
     })];
-    "server-grants": "requests are answered with a grant", "ZRPC-6.13", "*", [In(|memory, event| {
+    "server-grants": "requests are answered with a grant", "ZRPC-6.13", "request.no-grant", [In(|memory, event| {
         if event.is_request() {
             let more = Event::on(&event.channel(), "_zpc_more", grant(100));
             memory.later(std::time::Duration::ZERO, more);

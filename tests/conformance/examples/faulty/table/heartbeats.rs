@@ -11,33 +11,33 @@ use crate::{
 };
 
 pub(crate) static FAULTS: &[Fault] = faults! {
-    "beats-none": "no beat is sent", "ZRPC-5.4", "*", [Out(|_, event| if event.is_beat() { vec![] } else { vec![event] })];
-    "beats-early": "four beats are sent in each interval", "ZRPC-5.5", "*", [In(|memory, event| {
+    "beats-none": "no beat is sent", "ZRPC-5.4", "heartbeat.each-channel", [Out(|_, event| if event.is_beat() { vec![] } else { vec![event] })];
+    "beats-early": "four beats are sent in each interval", "ZRPC-5.5", "heartbeat.first.not-early", [In(|memory, event| {
         if event.is_request() {
             memory.beat_every(0.25, &event);
         }
         vec![event]
     })];
-    "beats-late": "of three beats one is sent", "ZRPC-5.4", "*", [Out(|memory, event| {
+    "beats-late": "of three beats one is sent", "ZRPC-5.4", "heartbeat.each-channel", [Out(|memory, event| {
         let is_one = memory.channel(&event).beats % 3 == 0;
         if event.is_beat() && !is_one { vec![] } else { vec![event] }
     })];
-    "beats-stop": "beats stop after the second", "ZRPC-5.4", "*", [Out(|memory, event| {
+    "beats-stop": "beats stop after the second", "ZRPC-5.4", "heartbeat.rhythm.interval", [Out(|memory, event| {
         let are_over = memory.channel(&event).beats > 2;
         if event.is_beat() && are_over { vec![] } else { vec![event] }
     })];
-    "beat-at-once": "the first beat answers the request", "ZRPC-5.5", "*", [In(|memory, event| {
+    "beat-at-once": "the first beat answers the request", "ZRPC-5.5", "heartbeat.first.not-early", [In(|memory, event| {
         if event.is_request() {
             let beat = Event::beat(&event.channel());
             memory.later(Duration::ZERO, beat);
         }
         vec![event]
     })];
-    "beats-grant": "beats carry a five", "ZRPC-5.1", "*", [Out(|_, event| {
+    "beats-grant": "beats carry a five", "ZRPC-5.1", "heartbeat.args", [Out(|_, event| {
         let five = rmpv::Value::Array(vec![5.into()]);
         if event.is_beat() { vec![event.with(five)] } else { vec![event] }
     })];
-    "beats-after-end": "beats go on after the end", "ZRPC-4.6", "*", [Out(|memory, event| {
+    "beats-after-end": "beats go on after the end", "ZRPC-4.6", "heartbeat.end.stream", [Out(|memory, event| {
         if event.is_last() {
             for number in 1..6 {
                 let beat = Event::beat(&event.channel());
@@ -46,44 +46,44 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         }
         vec![event]
     })];
-    "beats-without-response": "beats are on no channel", "ZRPC-4.2", "*", [Out(|_, mut event| {
+    "beats-without-response": "beats are on no channel", "ZRPC-4.2", "channel.response-to", [Out(|_, mut event| {
         if event.is_beat() {
             event.remove("response_to");
         }
         vec![event]
     })];
-    "beats-at-version-1": "callers of version 1 are beaten at, though they never beat", "ZRPC-5.17", "*", [In(|memory, event| {
+    "beats-at-version-1": "callers of version 1 are beaten at, though they never beat", "ZRPC-5.17", "versions.1.passive", [In(|memory, event| {
         let version = event.get("v").and_then(rmpv::Value::as_u64).unwrap_or(1);
         if event.is_request() && version < 2 {
             memory.beat_every(1.0, &event);
         }
         vec![event]
     })];
-    "beats-answered": "each beat is answered with a beat", "ZRPC-5.14", "*", [In(|memory, event| {
+    "beats-answered": "each beat is answered with a beat", "ZRPC-5.14", "heartbeat.no-echo", [In(|memory, event| {
         if event.is_beat() {
             let beat = Event::beat(&event.channel());
             memory.later(Duration::ZERO, beat);
         }
         vec![event]
     })];
-    "beats-misnamed": "beats are named _zpc_heartbeat", "ZRPC-5.1", "*", [Out(|_, mut event| {
+    "beats-misnamed": "beats are named _zpc_heartbeat", "ZRPC-5.1", "heartbeat.args", [Out(|_, mut event| {
         if event.is_beat() {
             event.name = "_zpc_heartbeat".into();
         }
         vec![event]
     })];
-    "loss-early": "a caller is lost after an interval and a fifth of silence", "ZRPC-5.9", "*", [Out(|memory, event| {
+    "loss-early": "a caller is lost after an interval and a fifth of silence", "ZRPC-5.9", "heartbeat.beats.slowly", [Out(|memory, event| {
         let limit = memory.interval.mul_f64(1.2);
         let silence = memory.now - memory.channel(&event).heard;
         if silence > limit { vec![] } else { vec![event] }
     })];
-    "loss-never": "no caller is ever lost", "ZRPC-5.10", "*", [Interval(0.0), In(|memory, event| {
+    "loss-never": "no caller is ever lost", "ZRPC-5.10", "heartbeat.loss.in-time", [Interval(0.0), In(|memory, event| {
         if event.is_request() {
             memory.beat_every(1.0, &event);
         }
         vec![event]
     })];
-    "loss-told": "a caller that is lost is answered with an error", "ZRPC-5.15", "*", [In(|memory, event| {
+    "loss-told": "a caller that is lost is answered with an error", "ZRPC-5.15", "heartbeat.loss.of-one", [In(|memory, event| {
         if event.is_request() {
             let args = ["LostRemote", "Lost remote", "Lost remote"].map(rmpv::Value::from);
             let error = Event::on(&event.channel(), "ERR", args.to_vec().into());
