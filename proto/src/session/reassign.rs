@@ -52,6 +52,10 @@ impl Session {
         let Some(Channel { peer, role: Role::Client(call), .. }) = self.store.get_mut(at) else {
             return false;
         };
+        if call.request.is_some() && !call.is_sent {
+            // It comes twice, of what is to be sent again already.
+            return true;
+        }
         if !call.is_unanswered() || !(call.assigned || *peer == Some(PeerId::NAMELESS)) {
             return false;
         }

@@ -66,6 +66,25 @@ fn a_request_that_is_turned_down_goes_to_another_server_at_once() {
     assert!(matches!(client.recv(id), Some(Answer::Value(_))));
 }
 
+/// A queue on the way may have it come twice.
+#[test]
+fn a_request_that_is_turned_down_twice_at_once_is_sent_again_all_the_same() {
+    let mut client = client_of(&[]);
+    let id = call(&mut client, PeerId::NAMELESS);
+    let (refusal, asked) = (turned_down(&client), id_of_latest(&client));
+    client.hear_message(PeerId::NAMELESS, refusal.clone()).expect("a sound event");
+    let again = turned_down(&client);
+    for _ in 0..2 {
+        client.hear_message(PeerId::NAMELESS, again.clone()).expect("a sound event");
+    }
+    assert_eq!((client.notices.len(), client.recv(id)), (0, None), "nobody is told");
+    client.pass(Duration::from_millis(100));
+    assert_eq!(requested(&mut client).len(), 3);
+    let answer = RawEvent::on(asked, "OK", Value::Array(vec![7.into()]));
+    client.hear(PeerId::NAMELESS, &answer).expect("an answer");
+    assert!(matches!(client.recv(id), Some(Answer::Value(_))));
+}
+
 #[test]
 fn where_there_is_one_server_alone_it_is_tried_again_until_time_is_up() {
     for (to, from) in [(Target::Any, ONE), (PeerId::NAMELESS.into(), PeerId::NAMELESS)] {
