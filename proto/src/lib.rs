@@ -102,6 +102,7 @@ mod compat;
 mod config;
 mod error;
 mod event;
+mod faults;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -124,6 +125,8 @@ pub use compat::RemoteError;
 pub use config::{Config, DEFAULT_HEARTBEAT, HeartbeatMode};
 pub use error::{DecodeError, EncodeError, Malformed, OpenError, PeerMisbehaved};
 pub use event::{BrokenEvent, Context, Event, Header, Version, name};
+#[cfg(feature = "faults")]
+pub use faults::Fault;
 pub use id::MessageId;
 pub use limits::Limits;
 pub use multipart::{Envelope, Multipart, Payload};

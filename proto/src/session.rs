@@ -33,6 +33,7 @@ use crate::{
     config::Config,
     error::{OpenError, PeerMisbehaved},
     event::Writer,
+    faults::{self, Fault},
     limits::Limits,
     multipart::Envelope,
     options::{CallOptions, DEFAULT_SLOTS},
@@ -359,7 +360,9 @@ impl Session {
         self.timers.remove(at, &mut self.store);
         if let Some((channel, account)) = self.store.remove(at) {
             self.forget_notices(&channel);
-            self.buffered_bytes -= channel.retained_bytes();
+            if !faults::has(Fault::MemoryKept) {
+                self.buffered_bytes -= channel.retained_bytes();
+            }
             self.unsent_bytes -= channel.unsent_bytes;
             match channel.role {
                 Role::Client(mut call) => {

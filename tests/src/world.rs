@@ -1,18 +1,20 @@
 //! A simulated world: clients, servers and proxies on a network with faults, in virtual time.
 //!
 //! Nothing here looks at a clock (apart from one instant to count from), and chance comes from
-//! [`Prng`], so everything can be repeated. Beside the sessions stands a reference model: [`Task::answers`]
-//! says what a call must end with, and a monitor on the wire watches credit and beats.
+//! [`Prng`], so everything can be repeated. Beside the sessions stands a reference model (`model.rs`), which judges whatever
+//! leaves, arrives and is told; [`Task::answers`] says what a call must end with.
 
 pub mod checker;
 pub mod client;
-mod monitor;
+mod model;
 mod network;
 pub mod prng;
 pub mod raw_event;
 pub mod server;
 pub mod task;
 pub mod test_session;
+mod trace;
+mod weather;
 
 use std::{
     sync::LazyLock,
@@ -20,16 +22,19 @@ use std::{
 };
 
 use bytes::Bytes;
-use zerorpc_proto::{Config, Multipart, PeerEvent, PeerId, Session, Transmit};
+use zerorpc_proto::{
+    Config, HeartbeatMode, Multipart, PeerEvent, PeerId, Route, Session, Target, Transmit,
+};
 
 use checker::Checker;
 use client::{Client, Manner};
-use monitor::Monitor;
+use model::Model;
 pub use network::LinkProfile;
 use network::{Flight, Network};
 use prng::Prng;
 use server::Server;
 use task::Task;
+use trace::{Trace, show};
 
 /// The only look at a clock: something to count from.
 static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -57,10 +62,19 @@ struct Node {
     role: Role,
     /// Its transport cannot tell its peers apart: no peer has a name, and nobody hears of lost ones.
     nameless: bool,
-    interval: Option<Duration>,
-    /// The connection that it made itself.
-    uplink: Option<usize>,
+    config: Config,
+    /// The connections that it made itself.
+    uplinks: Vec<usize>,
     checker: Checker,
+    /// It does nothing before.
+    frozen_until: Option<Instant>,
+    /// What came meanwhile.
+    arrived: Vec<Flight>,
+    /// Which peers it will be told of.
+    heard_of: Vec<PeerEvent>,
+    /// How far its clock was set forward, and back.
+    forward: Duration,
+    back: Duration,
 }
 
 /// Everything that there is.
@@ -73,8 +87,12 @@ pub struct World {
     now: Instant,
     nodes: Vec<Node>,
     network: Network,
-    monitor: Monitor,
+    model: Model,
     tokens: u64,
+    trace: Trace,
+    restarts: u128,
+    /// When routes have room again.
+    drains: Vec<(Instant, usize, Route)>,
 }
 
 impl World {
@@ -87,86 +105,79 @@ impl World {
             now: epoch(),
             nodes: Vec::new(),
             network: Network::default(),
-            monitor: Monitor::default(),
+            model: Model::default(),
             tokens: 0,
+            trace: Trace::default(),
+            restarts: 0,
+            drains: Vec::new(),
         }
     }
 
-    fn add(&mut self, role: Role, interval: Option<Duration>, nameless: bool) -> NodeId {
+    /// Tells on stderr what happens from now on.
+    pub fn tell_all(&mut self) {
+        self.trace.start();
+    }
+
+    fn tell(&self, what: impl FnOnce() -> String) {
+        self.trace.tell(self.clock(), what);
+    }
+
+    fn add(&mut self, role: Role, config: Config, nameless: bool) -> NodeId {
+        self.model.add(config.heartbeat, config.heartbeat_mode == HeartbeatMode::Passive);
         self.nodes.push(Node {
             role,
             nameless,
-            interval,
-            uplink: None,
+            config,
+            uplinks: Vec::new(),
             checker: Checker::default(),
+            frozen_until: None,
+            arrived: Vec::new(),
+            heard_of: Vec::new(),
+            forward: Duration::ZERO,
+            back: Duration::ZERO,
         });
         NodeId(self.nodes.len() - 1)
     }
 
     /// Adds a client. A nameless one does not know its peer.
     pub fn add_client(&mut self, config: Config, nameless: bool) -> NodeId {
-        let interval = config.heartbeat;
-        self.add(Role::Client(Client::new(config)), interval, nameless)
+        let client = Client::new(self.nodes.len(), config.clone());
+        self.add(Role::Client(client), config, nameless)
     }
 
     /// Adds a server. A nameless one knows its peers by routing ids only.
     pub fn add_server(&mut self, config: Config, nameless: bool) -> NodeId {
-        let interval = config.heartbeat;
-        self.add(Role::Server(Server::new(config)), interval, nameless)
+        let server = Server::new(self.nodes.len(), config.clone());
+        self.add(Role::Server(server), config, nameless)
     }
 
     /// Adds a proxy.
     pub fn add_proxy(&mut self) -> NodeId {
-        self.add(Role::Proxy, None, false)
+        self.add(Role::Proxy, Config::client(0), false)
+    }
+
+    /// What time it is for a node.
+    fn local(&self, node: usize) -> Instant {
+        let node = &self.nodes[node];
+        self.now + node.forward - node.back
     }
 
     /// Connects a client or a proxy to a proxy or a server.
     pub fn connect(&mut self, from: NodeId, to: NodeId, profile: LinkProfile) {
         let link = self.network.connect(self.now, [from.0, to.0], profile);
-        self.nodes[from.0].uplink = Some(link);
-        for (node, _) in [(from, to), (to, from)] {
-            if let Some(session) = self.named_session(node.0) {
-                session.handle_peer_event(epoch(), PeerEvent::Up(peer(link)));
-            }
+        self.nodes[from.0].uplinks.push(link);
+        self.tell(|| format!("{from:?} connects to {to:?} by link {link}"));
+        for node in [from, to] {
+            self.hear_of(node.0, PeerEvent::Up(peer(link)));
         }
-        if self.session(to.0).is_some()
-            && let Some(session) = self.named_session(from.0)
-        {
-            session.handle_peer_event(epoch(), PeerEvent::Lossless(peer(link)));
+        if self.session(to.0).is_some() {
+            self.hear_of(from.0, PeerEvent::Lossless(peer(link)));
         }
     }
 
-    /// Breaks the connection that a node made: both ends hear of it, and what was on its way is lost.
-    pub fn cut(&mut self, node: NodeId) {
-        self.disturb(node);
-        let Some(link) = self.nodes[node.0].uplink.take() else { return };
-        self.network.cut(link);
-        let now = self.now;
-        for end in self.network.links[link].ends {
-            if let Some(session) = self.named_session(end) {
-                session.handle_peer_event(now, PeerEvent::Down(peer(link), "gone".into()));
-            }
-        }
-    }
-
-    /// Makes the connection of a node swallow everything from now on.
-    pub fn silence(&mut self, node: NodeId) {
-        self.disturb(node);
-        if let Some(link) = self.nodes[node.0].uplink {
-            self.network.silence(link);
-        }
-    }
-
-    /// Lets nothing move on the connection of a node for a while; nothing is lost.
-    pub fn stall(&mut self, node: NodeId, time: Duration) {
-        if let Some(link) = self.nodes[node.0].uplink {
-            self.network.links[link].stalled_until = self.now + time;
-        }
-    }
-
-    /// All clients whose way to their server leads over the connection of this node.
+    /// All clients whose way to their server leads over a connection that this node made.
     fn disturb(&mut self, node: NodeId) {
-        let Some(link) = self.nodes[node.0].uplink else { return };
+        let Some(link) = self.nodes[node.0].uplinks.first().copied() else { return };
         for at in 0..self.nodes.len() {
             if self.way(at).any(|step| step == link)
                 && let Role::Client(client) = &mut self.nodes[at].role
@@ -176,24 +187,57 @@ impl World {
         }
     }
 
-    /// Makes a call; its token is returned. A client without a connection makes none.
+    /// Makes a call to the first server that a client is connected to; its token is returned. A client without a connection, and
+    /// one that is frozen, makes none.
     pub fn call(&mut self, client: NodeId, task: Task, manner: Manner) -> Option<u64> {
-        let to = self.nodes[client.0].uplink.map(peer)?;
+        let to = self.nodes[client.0].uplinks.first().copied().map(peer)?;
+        if self.nodes[client.0].frozen_until.is_some() {
+            return None;
+        }
         let to = if self.nodes[client.0].nameless { PeerId::NAMELESS } else { to };
+        Some(self.call_to(client, to, task, manner))
+    }
+
+    /// Makes a call to any server that a client is connected to, or will be.
+    pub fn call_any(&mut self, client: NodeId, task: Task, manner: Manner) -> Option<u64> {
+        let Node { nameless, frozen_until, .. } = &self.nodes[client.0];
+        if *nameless || frozen_until.is_some() {
+            return self.call(client, task, manner);
+        }
+        Some(self.call_to(client, Target::Any, task, manner))
+    }
+
+    fn call_to(
+        &mut self,
+        client: NodeId,
+        to: impl Into<Target>,
+        task: Task,
+        manner: Manner,
+    ) -> u64 {
         self.tokens += 1;
-        let (now, token) = (self.now, self.tokens);
+        let (now, token, to) = (self.local(client.0), self.tokens, to.into());
+        self.tell(|| format!("{client:?} calls {to}: {task:?}, {token}, {manner:?}"));
+        self.model.calls(self.now, (client.0, token), manner.clone(), to);
         let swallowed = self.way(client.0).any(|link| self.network.links[link].silent);
         let client = self.client_mut(client);
         client.call(now, to, token, task, manner);
         if swallowed {
             client.disturb(token);
         }
-        Some(token)
+        token
+    }
+
+    /// Has a client forget all its calls.
+    pub fn quit(&mut self, client: NodeId) {
+        let Self { nodes, model, .. } = self;
+        if let Role::Client(client) = &mut nodes[client.0].role {
+            client.quit_all(model);
+        }
     }
 
     /// The connections from a node to its server.
     fn way(&self, node: usize) -> impl Iterator<Item = usize> {
-        let uplink = |node: usize| self.nodes[node].uplink;
+        let uplink = |node: usize| self.nodes[node].uplinks.first().copied();
         std::iter::successors(uplink(node), move |link| uplink(self.network.links[*link].ends[1]))
     }
 
@@ -206,7 +250,7 @@ impl World {
     /// How many beats were sent, by everybody.
     #[must_use]
     pub fn beats(&self) -> u64 {
-        self.monitor.beat_count
+        self.model.beat_count
     }
 
     /// A client.
@@ -257,8 +301,10 @@ impl World {
         }
     }
 
-    fn named_session(&mut self, node: usize) -> Option<&mut Session> {
-        if self.nodes[node].nameless { None } else { self.session(node) }
+    /// How many requests with this token reached a server that took them.
+    #[must_use]
+    pub fn accepted(&self, token: u64) -> u32 {
+        self.model.accepted.get(&token).copied().unwrap_or(0)
     }
 
     /// Lets time pass.
@@ -267,10 +313,13 @@ impl World {
         self.settle();
         while let Some(next) = self.next().filter(|next| *next <= end) {
             self.now = self.now.max(next);
+            self.thaw();
+            self.drain_routes();
             while let Some(flight) = self.network.arrived(self.now) {
-                let to = flight.to;
-                self.arrive(flight);
-                self.check(to);
+                match self.nodes[flight.to].frozen_until {
+                    Some(_) => self.nodes[flight.to].arrived.push(flight),
+                    None => self.arrive(flight),
+                }
             }
             for node in 0..self.nodes.len() {
                 self.wake(node);
@@ -278,24 +327,52 @@ impl World {
             self.settle();
         }
         self.now = end;
+        self.model.check(end);
     }
 
     /// When something happens next.
     fn next(&self) -> Option<Instant> {
-        let of_node = |node: &Node| match &node.role {
-            Role::Client(client) => {
-                client.session.poll_timeout().into_iter().chain(client.next_read()).min()
+        let of_node = |node: &Node| {
+            if let Some(until) = node.frozen_until {
+                return Some(until);
             }
-            Role::Server(server) => {
-                server.session.poll_timeout().into_iter().chain(server.next_job()).min()
-            }
-            Role::Proxy => None,
+            let (session, own) = match &node.role {
+                Role::Client(client) => (&client.session, client.next_read()),
+                Role::Server(server) => (&server.session, server.next_job()),
+                Role::Proxy => return None,
+            };
+            let due = session.poll_timeout().map(|due| due + node.back - node.forward);
+            due.into_iter().chain(own).min()
         };
-        self.nodes.iter().filter_map(of_node).chain(self.network.next_arrival()).min()
+        let drains = self.drains.iter().map(|(at, ..)| *at);
+        let nodes = self.nodes.iter().filter_map(of_node);
+        nodes.chain(drains).chain(self.network.next_arrival()).min()
+    }
+
+    /// Whoever was frozen for long enough goes on: it looks at its clock first, and then at what has come.
+    fn thaw(&mut self) {
+        for node in 0..self.nodes.len() {
+            if self.nodes[node].frozen_until.is_some_and(|until| until <= self.now) {
+                self.nodes[node].frozen_until = None;
+                self.wake(node);
+                self.settle_node(node);
+                for event in std::mem::take(&mut self.nodes[node].heard_of) {
+                    self.hear_of(node, event);
+                }
+                for flight in std::mem::take(&mut self.nodes[node].arrived) {
+                    if self.network.links[flight.link].up {
+                        self.arrive(flight);
+                    }
+                }
+            }
+        }
     }
 
     fn wake(&mut self, node: usize) {
-        let now = self.now;
+        let now = self.local(node);
+        if self.nodes[node].frozen_until.is_some() {
+            return;
+        }
         let Some(session) = self.session(node) else { return };
         if session.poll_timeout().is_some_and(|due| due <= now) {
             session.handle_timeout(now);
@@ -307,23 +384,41 @@ impl World {
 
     /// Applications look at their sessions, and what these want to send is sent.
     fn settle(&mut self) {
-        let now = self.now;
-        for node in 0..self.nodes.len() {
-            match &mut self.nodes[node].role {
-                Role::Client(client) => client.settle(now),
-                Role::Server(server) => server.settle(now),
-                Role::Proxy => continue,
-            }
-            while let Some(transmit) = self.session(node).and_then(Session::poll_transmit) {
-                self.monitor.sent(now, node, &transmit, self.nodes[node].interval);
-                self.send(node, transmit);
-                self.check(node);
-                // What left makes room for more.
-                if let Role::Server(server) = &mut self.nodes[node].role {
-                    server.settle(now);
+        loop {
+            for node in 0..self.nodes.len() {
+                if self.nodes[node].frozen_until.is_none() {
+                    self.settle_node(node);
                 }
             }
+            // Others are told of connections that end.
+            if !self.reset_all() {
+                return;
+            }
         }
+    }
+
+    fn settle_node(&mut self, node: usize) {
+        let now = self.now;
+        let Self { nodes, model, .. } = self;
+        match &mut nodes[node].role {
+            Role::Client(client) => client.settle(now, model),
+            Role::Server(server) => server.settle(now, model),
+            Role::Proxy => return,
+        }
+        while let Some(transmit) = self.session(node).and_then(Session::poll_transmit) {
+            self.tell(|| {
+                format!("{node} -> {} {}", transmit.to, show(&transmit.payload.to_bytes()))
+            });
+            self.model.sent(now, node, &transmit);
+            self.send(node, transmit);
+            self.check(node);
+            // What left makes room for more.
+            let Self { nodes, model, .. } = self;
+            if let Role::Server(server) = &mut nodes[node].role {
+                server.settle(now, model);
+            }
+        }
+        self.model.idle(now, node);
     }
 
     fn check(&mut self, node: usize) {
@@ -336,32 +431,32 @@ impl World {
     }
 
     fn send(&mut self, node: usize, transmit: Transmit) {
-        let Transmit { to, envelope, payload, .. } = transmit;
+        let Transmit { to, envelope, payload, token, .. } = transmit;
         let mut frames = envelope.frames().to_vec();
         let is_client = matches!(self.nodes[node].role, Role::Client(_));
         let link = match (self.nodes[node].nameless, is_client) {
-            (true, true) => self.nodes[node].uplink,
+            (true, true) => self.nodes[node].uplinks.first().copied(),
             (true, false) => Some(link_of(&frames.remove(0))),
             (false, _) => Some(connection(to)),
         };
         frames.extend([Bytes::new(), payload.to_bytes()]);
         if let Some(link) = link {
-            self.network.send(&mut self.prng, self.now, link, node, frames);
+            self.network.send(&mut self.prng, self.now, link, node, frames, token);
         }
     }
 
     fn arrive(&mut self, flight: Flight) {
-        let Flight { link, to, mut frames } = flight;
+        let Flight { link, to, mut frames, .. } = flight;
         let node = &self.nodes[to];
         if let Role::Proxy = node.role {
             let onward = if self.network.links[link].ends[1] == to {
                 frames.insert(0, routing_id(link));
-                node.uplink
+                node.uplinks.first().copied()
             } else {
                 Some(link_of(&frames.remove(0)))
             };
             if let Some(onward) = onward {
-                self.network.send(&mut self.prng, self.now, onward, to, frames);
+                self.network.send(&mut self.prng, self.now, onward, to, frames, None);
             }
             return;
         }
@@ -369,11 +464,13 @@ impl World {
         let routes = node.nameless && matches!(node.role, Role::Server(_));
         let message = Multipart::from_frames(routes.then(|| routing_id(link)), frames);
         let message = message.expect("messages have frames");
-        self.monitor.received(to, from, &message.envelope, &message.payload);
-        let now = self.now;
+        self.tell(|| format!("{to} <- {from} {}", show(&message.payload)));
+        self.model.received(self.now, to, from, &message.envelope, &message.payload);
+        let now = self.local(to);
         if let Some(session) = self.session(to) {
             test_session::hear(session, now, from, message).expect("nobody misbehaves here");
         }
+        self.check(to);
     }
 }
 

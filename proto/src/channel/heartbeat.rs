@@ -2,7 +2,10 @@
 
 use web_time::{Duration, Instant};
 
-use crate::config::HeartbeatMode;
+use crate::{
+    config::HeartbeatMode,
+    faults::{self, Fault},
+};
 
 /// When a channel beats, and when its silence has lasted too long.
 ///
@@ -173,7 +176,8 @@ impl Heartbeat {
         }
         let State::Beating { next, .. } = &mut self.0 else { return None };
         if next.is_some_and(|next| next <= now) {
-            *next = now.checked_add(interval);
+            let pause = if faults::has(Fault::BeatSkipped) { interval * 2 } else { interval };
+            *next = now.checked_add(pause);
             return Some(Due::Beat);
         }
         None
@@ -196,7 +200,8 @@ impl Heartbeat {
 
     /// How long silence may last: by our rhythm, or by the other side's.
     fn longest_silence(&self, interval: Duration) -> Duration {
-        interval.max(self.rhythm()).saturating_mul(LOST)
+        let lost = if faults::has(Fault::LossTooShort) { 1 } else { LOST };
+        interval.max(self.rhythm()).saturating_mul(lost)
     }
 
     /// The longest time between two beats of the other side, as far as it matters.

@@ -14,6 +14,8 @@
 
 use web_time::{Duration, Instant};
 
+use crate::faults::{self, Fault};
+
 /// A wait that took this part of the time between two grants is worth a larger window. A window that is large enough for
 /// fifteen sixteenths of what the path carries stays.
 const NOTICEABLE: u32 = 16;
@@ -44,6 +46,10 @@ impl Credit {
 
     /// Grants add, and saturate at the configured maximum.
     pub(crate) fn grant(&mut self, more: u32) {
+        let more = more.saturating_add(u32::from(faults::has(Fault::CreditOffByOne)));
+        if self.available > 0 && faults::has(Fault::GrantNotCounted) {
+            return;
+        }
         self.available = self.available.saturating_add(more).min(self.most);
     }
 }
@@ -191,6 +197,7 @@ impl Window {
         let most = most.min(by_total.saturating_add(growth.start)).max(growth.start);
         let missing = self.outstanding.saturating_sub(waiting);
         let least = missing.saturating_mul(2).saturating_add(1).min(self.size);
+        let least = if faults::has(Fault::WindowTooSmall) { 0 } else { least };
         self.size = right.clamp(growth.start, most).max(least);
         growth.reserved = ((self.size - growth.start) as usize).saturating_mul(weight);
         // Nothing more is seen before the next grant.

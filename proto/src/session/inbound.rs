@@ -16,6 +16,7 @@ use crate::{
     config::HeartbeatMode,
     error::{Malformed, PeerMisbehaved},
     event::{Broken, EventRef, Kind, Version},
+    faults::{self, Fault},
     id::{self, MessageId},
     multipart::{Envelope, Multipart},
     peer::PeerId,
@@ -88,6 +89,10 @@ impl Session {
         }
         if let Some(at) = self.store.find_request(from, &envelope, key) {
             self.handle_feedback(now, at, kind, &payload[args]);
+        } else if faults::has(Fault::LateEventOpens)
+            && let Ok(event) = EventRef::read(&payload, &self.config.limits)
+        {
+            return self.handle_request(now, from, envelope, event.into_event(&payload), false);
         }
         // Anything else is late: grants cross ends of streams, beats cross answers (protocol section 4).
         Ok(())

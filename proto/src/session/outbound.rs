@@ -10,6 +10,7 @@ use crate::{
     channel::{self, Channel, Ending, RequestState, Role, heartbeat::Patience, phase::Phase},
     compat::{Dialect, RemoteError},
     event::{Context, ResponseTo, Writer, name},
+    faults::{self, Fault},
     id::{MessageId, OwnId},
     msgpack,
     multipart::{Envelope, Payload},
@@ -316,7 +317,7 @@ impl Channel {
             && call.has_request()
             && let Some(request) = &call.request
         {
-            call.is_sent = true;
+            call.is_sent = call.attempts != 1 || !faults::has(Fault::ReturnedTwice);
             return Some(Next::Request(request.clone()));
         }
         if self.heartbeat_pending && !(is_congested && self.has_beaten_congested) {

@@ -13,6 +13,7 @@ use slab::Slab;
 use super::accounts::{Account, NOBODY};
 use crate::{
     channel::{Channel, Role, Turn, phase::Phase},
+    faults::{self, Fault},
     id::{OwnId, TheirId},
     multipart::Envelope,
     peer::{PeerId, Route},
@@ -187,7 +188,7 @@ impl Store {
             Role::Client(call)
                 if channel.peer == Some(from)
                     && channel.phase != Phase::Ended
-                    && call.own.is(echo) =>
+                    && (call.own.is(echo) || faults::has(Fault::AnswerToNewer)) =>
             {
                 Some(ChannelKey { serial: *serial, slot })
             }

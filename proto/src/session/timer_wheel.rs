@@ -19,6 +19,7 @@ use crate::{
     answer::Loss,
     channel::{Role, heartbeat::Due, timer_entry::TimerEntry},
     config::HeartbeatMode,
+    faults::{self, Fault},
 };
 
 /// How long a tick is, the time that one bucket is for: so many bits of nanoseconds, about 8 ms.
@@ -215,8 +216,10 @@ impl TimerWheel {
         for (deadline, at) in overflow.entries {
             let timer = self.entry_at(deadline);
             if let Some(channel) = store.get_mut(at) {
-                channel.timer = Some(timer);
-                self.insert(at, timer);
+                channel.timer = Some(timer).filter(|_| !faults::has(Fault::TimerDropped));
+                if channel.timer.is_some() {
+                    self.insert(at, timer);
+                }
             }
         }
     }

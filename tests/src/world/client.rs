@@ -5,21 +5,50 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zerorpc_proto::{Answer, Args, CallId, CallOptions, Config, Notice, PeerId, Session};
+use zerorpc_proto::{
+    Answer, Args, CallId, CallOptions, Config, DEFAULT_TIMEOUT, Notice, Session, Target,
+};
 
-use super::task::Task;
+use super::{model::Model, task::Task};
 
 /// How a call is made and read.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Manner {
-    /// What the call is opened with.
-    pub options: CallOptions,
+    /// How many items the server may send ahead, where that is fixed.
+    pub slots: Option<u32>,
+    /// How long the first answer may take.
+    pub timeout: Option<Duration>,
     /// The time between two answers that are read.
     pub pace: Duration,
+    /// From how many answers on that is so: those before are read at once.
+    pub paced_from: usize,
     /// Items are taken ahead of their reader.
     pub ahead: bool,
     /// The call is forgotten after this many answers.
     pub quit_after: Option<usize>,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self {
+            slots: None,
+            timeout: Some(DEFAULT_TIMEOUT),
+            pace: Duration::ZERO,
+            paced_from: 0,
+            ahead: false,
+            quit_after: None,
+        }
+    }
+}
+
+impl Manner {
+    fn options(&self) -> CallOptions {
+        let options = CallOptions::new().timeout(self.timeout);
+        match self.slots {
+            Some(slots) => options.slots(slots),
+            None => options,
+        }
+    }
 }
 
 /// What became of a call.
@@ -49,6 +78,8 @@ struct Open {
 /// The application of a calling session.
 #[derive(Debug)]
 pub struct Client {
+    /// Which node it is.
+    node: usize,
     /// The session.
     pub session: Session,
     /// All calls that came to an end.
@@ -57,20 +88,20 @@ pub struct Client {
 }
 
 impl Client {
-    pub(super) fn new(config: Config) -> Self {
-        Self { session: Session::new(config), outcomes: Vec::new(), open: BTreeMap::new() }
+    pub(super) fn new(node: usize, config: Config) -> Self {
+        Self { node, session: Session::new(config), outcomes: Vec::new(), open: BTreeMap::new() }
     }
 
     pub(super) fn call(
         &mut self,
         now: Instant,
-        to: PeerId,
+        to: Target,
         token: u64,
         task: Task,
         manner: Manner,
     ) {
         let (method, args) = task.call(token);
-        let call = self.session.open(now, to, method, args, &manner.options);
+        let call = self.session.open(now, to, method, args, &manner.options());
         let call = call.expect("a simulated client stays within its limits");
         let outcome = Outcome { task, token, got: Vec::new(), cancelled: false, disturbed: false };
         let open =
@@ -92,6 +123,18 @@ impl Client {
         }
     }
 
+    /// Forgets all calls that are open.
+    pub(super) fn quit_all(&mut self, model: &mut Model) {
+        for (id, mut open) in std::mem::take(&mut self.open) {
+            if let Some(call) = self.session.call(id) {
+                model.quit(self.node, open.outcome.token);
+                call.cancel();
+            }
+            open.outcome.cancelled = true;
+            self.outcomes.push(open.outcome);
+        }
+    }
+
     /// Whether calls are open.
     #[must_use]
     pub fn is_busy(&self) -> bool {
@@ -104,43 +147,63 @@ impl Client {
     }
 
     /// Takes notices, and reads what may be read by now.
-    pub(super) fn settle(&mut self, now: Instant) {
+    pub(super) fn settle(&mut self, now: Instant, model: &mut Model) {
         while let Some(notice) = self.session.poll_notice() {
             let (Notice::Readable(id) | Notice::CallLost(id)) = notice else {
                 panic!("a client got {notice:?}")
             };
             if let Some(open) = self.open.get_mut(&id) {
                 open.readable = true;
+                if let Notice::CallLost(_) = notice {
+                    model.call_lost(now, self.node, open.outcome.token);
+                }
             }
         }
         let due = |open: &Open| open.readable && open.next_read <= now;
         let ready: Vec<_> =
             self.open.iter().filter(|(_, open)| due(open)).map(|(id, _)| *id).collect();
         for id in ready {
-            self.read(now, id);
+            self.read(now, id, model);
         }
     }
 
-    fn read(&mut self, now: Instant, id: CallId) {
+    fn read(&mut self, now: Instant, id: CallId, model: &mut Model) {
         let Some(open) = self.open.get_mut(&id) else { return };
+        let (node, token) = (self.node, open.outcome.token);
         while open.readable && open.next_read <= now {
             let mut call = self.session.call(id).expect("the call is open");
-            let Some(answer) = open.ahead.pop_front().map(Answer::Item).or_else(|| call.recv())
-            else {
-                open.readable = false;
-                return;
+            let answer = match open.ahead.pop_front().map(Answer::Item) {
+                Some(answer) => answer,
+                None => match call.recv() {
+                    Some(answer) => {
+                        model.took(node, token, &answer);
+                        answer
+                    }
+                    None => {
+                        model.asked(node, token);
+                        open.readable = false;
+                        return;
+                    }
+                },
             };
             if open.manner.ahead
                 && let Some(mut call) = self.session.call(id)
             {
+                let before = open.ahead.len();
                 call.recv_ahead(&mut open.ahead, 100);
+                for item in open.ahead.iter().skip(before) {
+                    model.took(node, token, &Answer::Item(item.clone()));
+                }
             }
             let last = answer.is_last();
             open.outcome.got.push(answer);
-            open.next_read = now + open.manner.pace;
+            if open.outcome.got.len() >= open.manner.paced_from {
+                open.next_read = now + open.manner.pace;
+            }
             let enough = open.manner.quit_after == Some(open.outcome.got.len());
             if let Some(call) = self.session.call(id).filter(|_| enough) {
                 call.cancel();
+                model.quit(node, token);
                 open.outcome.cancelled = true;
             }
             if last || open.outcome.cancelled {

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration, time::Instant};
 
 use bytes::Bytes;
+use zerorpc_proto::Token;
 
 use super::prng::Prng;
 
@@ -25,9 +26,15 @@ pub(super) struct Link {
     pub(super) up: bool,
     /// A black hole: everything is swallowed, and nobody is told.
     pub(super) silent: bool,
+    /// Everything is swallowed before.
+    pub(super) parted_until: Instant,
     /// Nothing moves before.
     pub(super) stalled_until: Instant,
-    profile: LinkProfile,
+    /// So many of the next messages are lost,
+    pub(super) lose: u32,
+    /// and so many come twice.
+    pub(super) repeat: u32,
+    pub(super) profile: LinkProfile,
     /// When the next message can be put on its way, in either direction.
     free: [Instant; 2],
     /// When the last message arrives, in either direction.
@@ -39,6 +46,10 @@ pub(super) struct Link {
 pub(super) struct Flight {
     pub(super) link: usize,
     pub(super) to: usize,
+    /// When the first byte of it leaves.
+    pub(super) leaves: Instant,
+    /// What names it for whoever has sent it.
+    pub(super) token: Option<Token>,
     pub(super) frames: Vec<Bytes>,
 }
 
@@ -61,7 +72,10 @@ impl Network {
             ends,
             up: true,
             silent: false,
+            parted_until: now,
             stalled_until: now,
+            lose: 0,
+            repeat: 0,
             profile,
             free: [now; 2],
             last: [now; 2],
@@ -76,9 +90,14 @@ impl Network {
         number: usize,
         from: usize,
         frames: Vec<Bytes>,
+        token: Option<Token>,
     ) {
         let link = &mut self.links[number];
-        if !link.up || link.silent {
+        if !link.up || link.silent || now < link.parted_until {
+            return;
+        }
+        if link.lose > 0 {
+            link.lose -= 1;
             return;
         }
         let way = usize::from(link.ends[1] == from);
@@ -87,14 +106,21 @@ impl Network {
         link.free[way] = now.max(link.stalled_until).max(link.free[way]) + link.profile.per_message;
         let arrival = (link.free[way] + takes).max(link.last[way]);
         link.last[way] = arrival;
-        self.sent += 1;
-        let flight = Flight { link: number, to: link.ends[1 - way], frames };
-        self.flights.insert((arrival, self.sent), flight);
+        let (to, leaves) = (link.ends[1 - way], link.free[way]);
+        let times = 1 + u32::from(link.repeat > 0);
+        link.repeat = link.repeat.saturating_sub(1);
+        for _ in 0..times {
+            self.sent += 1;
+            let flight = Flight { link: number, to, leaves, token, frames: frames.clone() };
+            self.flights.insert((arrival, self.sent), flight);
+        }
     }
 
-    pub(super) fn cut(&mut self, number: usize) {
+    /// Breaks a connection. The messages of which no byte has left.
+    pub(super) fn cut(&mut self, now: Instant, number: usize) -> Vec<Flight> {
         self.links[number].up = false;
-        self.flights.retain(|_, flight| flight.link != number);
+        let lost = self.flights.extract_if(.., |_, flight| flight.link == number);
+        lost.map(|(_, flight)| flight).filter(|flight| flight.leaves > now).collect()
     }
 
     pub(super) fn silence(&mut self, number: usize) {

@@ -5,14 +5,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zerorpc_proto::{Config, Notice, RequestId, Session};
+use zerorpc_proto::{Config, Envelope, Notice, PeerId, RequestId, Session};
 
-use super::task::Task;
+use super::{
+    model::{Caller, Model},
+    task::Task,
+};
 
 #[derive(Debug)]
 struct Job {
     task: Task,
-    token: u64,
+    caller: Caller,
     sent: u64,
     due: Instant,
 }
@@ -20,6 +23,8 @@ struct Job {
 /// The application of a serving session.
 #[derive(Debug)]
 pub struct Server {
+    /// Which node it is.
+    node: usize,
     /// The session.
     pub session: Session,
     /// How often each token was asked for.
@@ -28,9 +33,15 @@ pub struct Server {
 }
 
 impl Server {
-    pub(super) fn new(config: Config) -> Self {
+    pub(super) fn new(node: usize, config: Config) -> Self {
         let (executed, jobs) = (BTreeMap::new(), BTreeMap::new());
-        Self { session: Session::new(config), executed, jobs }
+        Self { node, session: Session::new(config), executed, jobs }
+    }
+
+    /// It forgets everything, but what it has executed.
+    pub(super) fn restart(&mut self, config: Config) {
+        self.session = Session::new(config);
+        self.jobs.clear();
     }
 
     /// When a job has something to say next.
@@ -39,14 +50,15 @@ impl Server {
     }
 
     /// Takes notices, and answers what can be answered by now.
-    pub(super) fn settle(&mut self, now: Instant) {
+    pub(super) fn settle(&mut self, now: Instant, model: &mut Model) {
         while let Some(notice) = self.session.poll_notice() {
             match notice {
-                Notice::Requested(id) => self.begin(now, id),
-                Notice::Writable(id) => self.work(now, id),
-                Notice::RequestLost(id, _) => {
+                Notice::Requested(id) => self.begin(now, id, model),
+                Notice::Writable(id) => self.work(now, id, model),
+                Notice::RequestLost(id, loss) => {
                     assert!(self.session.request(id).is_none());
-                    self.jobs.remove(&id).expect("a request is lost once");
+                    let job = self.jobs.remove(&id).expect("a request is lost once");
+                    model.request_lost(now, self.node, &job.caller, &loss);
                 }
                 _ => panic!("a server got {notice:?}"),
             }
@@ -55,41 +67,50 @@ impl Server {
         let ready: Vec<_> =
             self.jobs.iter().filter(|(_, job)| due(job)).map(|(id, _)| *id).collect();
         for id in ready {
-            self.work(now, id);
+            self.work(now, id, model);
         }
     }
 
-    fn begin(&mut self, now: Instant, id: RequestId) {
+    fn begin(&mut self, now: Instant, id: RequestId, model: &mut Model) {
         // It may have been lost again already; that notice comes later.
         let asked = self.session.request(id).map(|mut request| {
             let args = request.take_args();
-            Task::read(request.method(), &args).expect("simulated clients ask for tasks")
+            let (task, token) = Task::read(request.method(), &args).expect("a task");
+            (task, Caller { peer: request.peer(), envelope: request.envelope(), token })
         });
-        let (task, token) = asked.unwrap_or((Task::Echo, u64::MAX));
-        *self.executed.entry(token).or_default() += 1;
+        let nobody =
+            || Caller { peer: PeerId::NAMELESS, envelope: Envelope::default(), token: u64::MAX };
+        let is_lost = asked.is_none();
+        let (task, caller) = asked.unwrap_or_else(|| (Task::Echo, nobody()));
+        *self.executed.entry(caller.token).or_default() += 1;
         let wait = match task {
             Task::Late(milliseconds) => Duration::from_millis(milliseconds),
             _ => Duration::ZERO,
         };
-        self.jobs.insert(id, Job { task, token, sent: 0, due: now + wait });
+        if !is_lost {
+            model.begun((self.node, &caller), now + wait);
+        }
+        self.jobs.insert(id, Job { task, caller, sent: 0, due: now + wait });
     }
 
-    fn work(&mut self, now: Instant, id: RequestId) {
+    fn work(&mut self, now: Instant, id: RequestId, model: &mut Model) {
         let Some(job) = self.jobs.get_mut(&id).filter(|job| job.due <= now) else { return };
         let Some(mut request) = self.session.request(id) else { return };
         while job.sent < job.task.items() {
-            if request.send(Task::item(job.token, job.sent)).is_err() {
+            if request.send(job.task.item(job.caller.token, job.sent)).is_err() {
                 return;
             }
             job.sent += 1;
         }
         match job.task {
             Task::Echo | Task::Late(_) => {
-                request.reply(Task::item(job.token, 0)).expect("no stream has begun");
+                request.reply(job.task.item(job.caller.token, 0)).expect("no stream has begun");
             }
-            Task::Items(_) => request.finish(),
-            Task::Fail | Task::Break(_) => request.fail(Task::failure(job.token)),
+            Task::Items(_) | Task::Swell(_) => request.finish(),
+            Task::Fail | Task::Break(_) => request.fail(Task::failure(job.caller.token)),
         }
-        self.jobs.remove(&id);
+        if let Some(job) = self.jobs.remove(&id) {
+            model.finished(self.node, &job.caller);
+        }
     }
 }

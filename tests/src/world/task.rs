@@ -5,6 +5,9 @@ use zerorpc_proto::{Answer, Args, RemoteError};
 
 use super::raw_event::args;
 
+/// How many bytes large items have.
+const LARGE: usize = 1000;
+
 /// A method of the simulated servers. Every call has a token of its own, which its answers carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
@@ -18,6 +21,8 @@ pub enum Task {
     Items(u64),
     /// Answers with this many items, then fails.
     Break(u64),
+    /// Answers with this many items, the later half of which are large.
+    Swell(u64),
 }
 
 impl Task {
@@ -30,6 +35,7 @@ impl Task {
             Self::Fail => ("fail", 0),
             Self::Items(number) => ("items", number),
             Self::Break(number) => ("break", number),
+            Self::Swell(number) => ("swell", number),
         };
         (method, args(&Value::Array(vec![token.into(), number.into()])))
     }
@@ -44,6 +50,7 @@ impl Task {
             "fail" => Self::Fail,
             "items" => Self::Items(number),
             "break" => Self::Break(number),
+            "swell" => Self::Swell(number),
             _ => return None,
         };
         Some((task, token))
@@ -53,27 +60,40 @@ impl Task {
     #[must_use]
     pub fn items(self) -> u64 {
         match self {
-            Self::Items(number) | Self::Break(number) => number,
+            Self::Items(number) | Self::Break(number) | Self::Swell(number) => number,
             Self::Echo | Self::Late(_) | Self::Fail => 0,
         }
     }
 
-    /// One of the items.
+    /// One of the items, or the result.
     #[must_use]
-    pub fn item(token: u64, number: u64) -> Args {
-        args(&Value::Array(vec![token.into(), number.into()]))
+    pub fn item(self, token: u64, number: u64) -> Args {
+        let mut values = vec![token.into(), number.into()];
+        if let Self::Swell(count) = self
+            && number >= count / 2
+        {
+            values.push(Value::Binary(vec![0; LARGE]));
+        }
+        args(&Value::Array(values))
+    }
+
+    /// One of the answers, if there are so many.
+    #[must_use]
+    pub fn answer(self, token: u64, number: u64) -> Answer {
+        if number < self.items() {
+            return Answer::Item(self.item(token, number));
+        }
+        match self {
+            Self::Echo | Self::Late(_) => Answer::Value(self.item(token, 0)),
+            Self::Items(_) | Self::Swell(_) => Answer::End,
+            Self::Fail | Self::Break(_) => Answer::Failed(Box::new(Self::failure(token))),
+        }
     }
 
     /// All answers, in order.
     #[must_use]
     pub fn answers(self, token: u64) -> Vec<Answer> {
-        let items = (0..self.items()).map(|number| Answer::Item(Self::item(token, number)));
-        let end = match self {
-            Self::Echo | Self::Late(_) => Answer::Value(Self::item(token, 0)),
-            Self::Items(_) => Answer::End,
-            Self::Fail | Self::Break(_) => Answer::Failed(Box::new(Self::failure(token))),
-        };
-        items.chain([end]).collect()
+        (0..=self.items()).map(|number| self.answer(token, number)).collect()
     }
 
     /// How a task fails.

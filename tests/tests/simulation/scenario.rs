@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zerorpc_proto::{Answer, CallOptions, Config, HeartbeatMode, Loss};
+use zerorpc_proto::{Answer, Config, HeartbeatMode, Loss};
 use zerorpc_tests::world::{
     LinkProfile, NodeId, World,
     client::{Manner, Outcome},
@@ -77,12 +77,11 @@ impl Scenario {
         };
         let slots = [Some(1), Some(2), Some(3), Some(10), Some(100), None, None];
         let manner = Manner {
-            options: prng
-                .pick(&slots)
-                .map_or_else(CallOptions::new, |n| CallOptions::new().slots(n)),
+            slots: *prng.pick(&slots),
             pace: Duration::from_millis(if prng.chance(30) { prng.below(40) } else { 0 }),
             ahead: prng.chance(50),
             quit_after: prng.chance(10).then(|| 1 + prng.below(50) as usize),
+            ..Manner::default()
         };
         self.world.call(client, task, manner);
     }

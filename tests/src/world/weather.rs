@@ -1,0 +1,228 @@
+//! What befalls nodes and their connections.
+
+use std::time::Duration;
+
+use zerorpc_proto::{PeerEvent, Route, Session};
+
+use super::{NodeId, Role, World, peer, routing_id};
+
+impl World {
+    /// Breaks the connections that a node made: both ends hear of it, and what was on its way is lost.
+    pub fn cut(&mut self, node: NodeId) {
+        self.disturb(node);
+        for link in std::mem::take(&mut self.nodes[node.0].uplinks) {
+            self.cut_link(link);
+        }
+    }
+
+    pub(super) fn cut_link(&mut self, link: usize) {
+        self.tell(|| format!("link {link} breaks"));
+        let now = self.now;
+        let unsent = self.network.cut(now, link);
+        let ends = self.network.links[link].ends;
+        self.nodes[ends[0]].uplinks.retain(|other| *other != link);
+        for flight in unsent {
+            let from = ends[usize::from(ends[0] == flight.to)];
+            if let Some(token) = flight.token {
+                self.hear_of(from, PeerEvent::Returned(token));
+                self.model.returned(from, flight.frames.last().expect("messages have frames"));
+            }
+        }
+        for end in ends {
+            self.hear_of(end, PeerEvent::Down(peer(link), "gone".into()));
+            self.drains.retain(|(_, node, route)| (*node, route.peer) != (end, peer(link)));
+        }
+    }
+
+    /// Breaks the connections that a node made, and makes them anew.
+    pub fn reconnect(&mut self, node: NodeId) {
+        let links = self.nodes[node.0].uplinks.clone();
+        self.cut(node);
+        self.connect_again(links);
+    }
+
+    pub(super) fn connect_again(&mut self, links: Vec<usize>) {
+        for link in links {
+            let link = &self.network.links[link];
+            let ([from, to], profile) = (link.ends, link.profile.clone());
+            self.connect(NodeId(from), NodeId(to), profile);
+        }
+    }
+
+    /// Makes the connections of a node swallow everything from now on.
+    pub fn silence(&mut self, node: NodeId) {
+        self.disturb(node);
+        for link in &self.nodes[node.0].uplinks {
+            self.network.silence(*link);
+        }
+    }
+
+    /// Makes all connections of a node swallow everything for a while.
+    pub fn part(&mut self, node: NodeId, time: Duration) {
+        self.tell(|| format!("{node:?} is cut off for {time:?}"));
+        let until = self.now + time;
+        for link in self.network.links.iter_mut().filter(|link| link.ends.contains(&node.0)) {
+            link.parted_until = link.parted_until.max(until);
+        }
+    }
+
+    /// Lets nothing move on the connections of a node for a while; nothing is lost.
+    pub fn stall(&mut self, node: NodeId, time: Duration) {
+        for link in &self.nodes[node.0].uplinks {
+            self.network.links[*link].stalled_until = self.now + time;
+        }
+    }
+
+    /// Loses the next messages on the first connection that a node made, or has them come twice.
+    pub fn garble(&mut self, node: NodeId, lose: u32, repeat: u32) {
+        self.tell(|| format!("{node:?}: {lose} messages will be lost, {repeat} come twice"));
+        if let Some(link) = self.nodes[node.0].uplinks.first() {
+            let link = &mut self.network.links[*link];
+            (link.lose, link.repeat) = (lose, repeat);
+        }
+    }
+
+    /// Stops a node for a while, as if its process were frozen. Nothing is lost.
+    pub fn freeze(&mut self, node: NodeId, time: Duration) {
+        let until = self.now + time;
+        if self.nodes[node.0].frozen_until.is_none()
+            && !matches!(self.nodes[node.0].role, Role::Proxy)
+        {
+            self.tell(|| format!("{node:?} is frozen for {time:?}"));
+            self.settle_node(node.0);
+            self.nodes[node.0].frozen_until = Some(until);
+            self.model.frozen(node.0, self.now, until);
+        }
+    }
+
+    /// Sets the clock of a node forward, and back.
+    pub fn set_clock(&mut self, node: NodeId, forward: Duration, back: Duration) {
+        self.tell(|| format!("{node:?}: its clock goes {forward:?} forward, {back:?} back"));
+        // It has looked at it just before.
+        let now = self.local(node.0);
+        if self.nodes[node.0].frozen_until.is_none()
+            && let Some(session) = self.session(node.0)
+        {
+            session.handle_timeout(now);
+        }
+        self.nodes[node.0].forward += forward;
+        self.nodes[node.0].back += back;
+        self.model.jumped(node.0, self.now, forward, back);
+    }
+
+    /// A server ends without a word, and begins anew; whoever was connected is so again at once.
+    pub fn restart(&mut self, server: NodeId) {
+        self.tell(|| format!("{server:?} restarts"));
+        self.restarts += 1;
+        let up = |link: &&usize| self.network.links[**link].up;
+        let all: Vec<_> = (0..self.network.links.len()).collect();
+        let to_it = |link: &&usize| self.network.links[**link].ends[1] == server.0;
+        let links: Vec<_> = all.iter().filter(up).filter(to_it).copied().collect();
+        self.nodes[server.0].frozen_until = None;
+        for link in &links {
+            self.cut_link(*link);
+        }
+        let node = &mut self.nodes[server.0];
+        node.arrived.clear();
+        node.heard_of.clear();
+        if let Role::Server(server) = &mut node.role {
+            let mut config = node.config.clone();
+            config.seed += self.restarts << 32;
+            server.restart(config);
+        }
+        self.model.restarts(self.now, server.0);
+        self.drains.retain(|(_, node, _)| *node != server.0);
+        self.connect_again(links);
+    }
+
+    /// A server takes no more requests, and says so to those that are connected directly.
+    pub fn drain(&mut self, server: NodeId) {
+        self.tell(|| format!("{server:?} stops"));
+        if self.nodes[server.0].frozen_until.is_some() {
+            return;
+        }
+        if let Some(session) = self.session(server.0) {
+            session.stop_accepting();
+        }
+        self.model.stops(server.0);
+        for link in 0..self.network.links.len() {
+            let ends = self.network.links[link].ends;
+            if ends[1] == server.0 && self.network.links[link].up {
+                self.hear_of(ends[0], PeerEvent::GoingAway(peer(link)));
+            }
+        }
+    }
+
+    /// The way from a server back to a node that is connected to it has no room for a while.
+    pub fn congest(&mut self, from: NodeId, time: Duration) {
+        let Some(link) = self.nodes[from.0].uplinks.first().copied() else { return };
+        let server = self.network.links[link].ends[1];
+        let node = &self.nodes[server];
+        if !matches!(node.role, Role::Server(_)) || node.frozen_until.is_some() {
+            return;
+        }
+        let route = match self.nodes[server].nameless {
+            true => {
+                Route { identity: Some(routing_id(link)), ..zerorpc_proto::PeerId::NAMELESS.into() }
+            }
+            false => Route::from(peer(link)),
+        };
+        if self.drains.iter().any(|(_, node, other)| (*node, other) == (server, &route)) {
+            return;
+        }
+        self.tell(|| format!("{server} has no room for {from:?} for {time:?}"));
+        self.hear_of(server, PeerEvent::Congested(route.clone()));
+        self.drains.push((self.now + time, server, route));
+    }
+
+    /// Routes that have room again.
+    pub(super) fn drain_routes(&mut self) {
+        let now = self.now;
+        let due: Vec<_> = self.drains.extract_if(.., |(at, ..)| *at <= now).collect();
+        for (_, node, route) in due {
+            self.hear_of(node, PeerEvent::Drained(route));
+        }
+    }
+
+    /// A node is told of a peer; of a certain one, only where peers have names. Later, if it is frozen.
+    pub(super) fn hear_of(&mut self, node: usize, event: PeerEvent) {
+        let is_of_route = matches!(event, PeerEvent::Congested(_) | PeerEvent::Drained(_));
+        if self.nodes[node].nameless && !is_of_route {
+            return;
+        }
+        if self.nodes[node].frozen_until.is_some() {
+            return self.nodes[node].heard_of.push(event);
+        }
+        let (now, local) = (self.now, self.local(node));
+        let Some(session) = self.session(node) else { return };
+        session.handle_peer_event(local, event.clone());
+        match event {
+            PeerEvent::Down(peer, _) => self.model.is_down(node, peer),
+            PeerEvent::Lossless(peer) => self.model.is_lossless(node, peer),
+            PeerEvent::Congested(route) => self.model.congested(now, node, route, true),
+            PeerEvent::Drained(route) => self.model.congested(now, node, route, false),
+            _ => {}
+        }
+    }
+
+    /// Makes those connections anew that sessions want to be made anew; false if there are none.
+    pub(super) fn reset_all(&mut self) -> bool {
+        let mut were_any = false;
+        for node in 0..self.nodes.len() {
+            if self.nodes[node].frozen_until.is_some() {
+                continue;
+            }
+            while let Some((peer, reason)) = self.session(node).and_then(Session::poll_disconnect) {
+                were_any = true;
+                let link = super::connection(peer);
+                self.tell(|| format!("{node} resets link {link}: {reason}"));
+                if self.network.links[link].up {
+                    self.disturb(NodeId(self.network.links[link].ends[0]));
+                    self.cut_link(link);
+                    self.connect_again(vec![link]);
+                }
+            }
+        }
+        were_any
+    }
+}
