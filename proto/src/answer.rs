@@ -41,7 +41,7 @@ impl Answer {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Loss {
-    /// Two heartbeat intervals passed without any event (protocol section 5); a caller that beats less often is given
+    /// Two heartbeat intervals passed without any event (ZRPC-5.13); a caller that beats less often is given
     /// two of its own.
     #[error("Lost remote after {}s heartbeat", .after.as_secs_f64())]
     Silent {

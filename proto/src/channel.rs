@@ -310,7 +310,7 @@ impl Channel {
 const SHARE_OF_WINDOWS: usize = 4;
 
 /// The most items that a server may send ahead that has not said that nothing drops them. ROUTER sockets of libzmq drop
-/// what is more than 1000 messages for one peer: a Node server that is granted 5000 loses some (`docs/protocol.md`, section 6).
+/// what is more than 1000 messages for one peer: a Node server that is granted 5000 loses some (ZRPC-6.19).
 const MOST_UNCERTAIN: u32 = 500;
 
 impl CallState {

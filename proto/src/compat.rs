@@ -19,7 +19,7 @@ impl Dialect {
     /// What is spoken until the peer has said anything.
     pub(crate) const CURRENT: Self = Self { grants_in_beats: false, version_1: false };
 
-    /// The reference's rule. A missing version is below 2 and below 3.
+    /// The reference's rule (ZRPC-8.1). A missing version is below 2 and below 3.
     pub(crate) fn of(version: Version) -> Self {
         let number = version.number().unwrap_or(1);
         Self { grants_in_beats: number < 3, version_1: number < 2 }
@@ -30,7 +30,7 @@ impl Dialect {
         if self.grants_in_beats { event::name::HEARTBEAT } else { event::name::MORE }
     }
 
-    /// The arguments of `ERR`: three texts, or what version 1 shows in one.
+    /// The arguments of `ERR`: three texts, or what version 1 shows in one (ZRPC-8.2).
     pub(crate) fn put_failure(self, out: &mut bytes::BytesMut, failure: &RemoteError) {
         if self.version_1 {
             out.extend_from_slice(&[0x91]);

@@ -36,7 +36,7 @@ pub struct Config {
     /// such times for its first sign of life. One that beats is judged by its own rhythm where that is slower: it has
     /// twice the longest time between two of its beats.
     pub heartbeat: Option<Duration>,
-    /// When calls begin to beat, [`Active`](HeartbeatMode::Active) by default (protocol section 5).
+    /// When calls begin to beat, [`Active`](HeartbeatMode::Active) by default (ZRPC-5.12).
     pub heartbeat_mode: HeartbeatMode,
     /// What bounds the session's memory.
     pub limits: Limits,

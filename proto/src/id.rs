@@ -13,7 +13,7 @@ use crate::{error::Malformed, msgpack};
 /// The longest id that is taken from a peer, in bytes. Ids are echoed in every answer and are table keys.
 const LONGEST: usize = 1024;
 
-/// The id of an event as its sender encoded it; an answer echoes it byte for byte (protocol section 3).
+/// The id of an event as its sender encoded it; an answer echoes it byte for byte (ZRPC-3.11).
 ///
 /// Two ids are equal when their text or bytes are, which is how answers find their calls: some peers answer `bin` ids
 /// with `str` ones. As ids that peers give to requests, the two are different.
@@ -166,7 +166,7 @@ impl OwnId {
 }
 
 /// Draws ids: 8 digits of its place for that of a channel, 8 of a counter, and 16 that no other generator has. Peers
-/// take ids as they are (protocol section 3); ours tell us where the channel is.
+/// take ids as they are (ZRPC-3.10); ours tell us where the channel is.
 #[derive(Debug, Clone)]
 pub(crate) struct Ids {
     counter: u32,

@@ -86,9 +86,9 @@
 //!
 //! # Where the rules come from
 //!
-//! The protocol has no standard; it is what zerorpc-python 0.6.3 and zerorpc-node 0.9.8 speak. Comments that
-//! say "protocol section N" cite the description in `docs/protocol.md` of the repository, and "reference" is
-//! zerorpc-python.
+//! The protocol has no standard; it is what zerorpc-python 0.6.3 and zerorpc-node 0.9.8 speak. `docs/protocol.md` of the
+//! repository makes rules of it. Comments that say "protocol section N" cite its sections, those that say `ZRPC-4.7` its rules,
+//! and "reference" is zerorpc-python.
 
 #![forbid(unsafe_code)]
 

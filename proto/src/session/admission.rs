@@ -34,7 +34,7 @@ impl Session {
         is_shared: bool,
     ) -> Result<(), PeerMisbehaved> {
         if matches!(Kind::of(event.name.as_bytes()), Kind::Heartbeat | Kind::More) {
-            // Some peers beat outside of channels. It means nothing, and is no request.
+            // Some peers beat outside of channels. It means nothing, and is no request (ZRPC-4.14).
             return Ok(());
         }
         if !self.config.accept {

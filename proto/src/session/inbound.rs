@@ -94,7 +94,7 @@ impl Session {
         {
             return self.handle_request(now, from, envelope, event.into_event(&payload), false);
         }
-        // Anything else is late: grants cross ends of streams, beats cross answers (protocol section 4).
+        // Anything else is late: grants cross ends of streams, beats cross answers (ZRPC-4.7).
         Ok(())
     }
 

@@ -206,7 +206,7 @@ impl<'a> Request<'a> {
     }
 
     /// Turns the request down, because this side is stopping and has not begun with it: callers that know the sign send it to
-    /// another server, others get the error `ServerStopping` (protocol section 5, Going away). A stream that has begun
+    /// another server, others get the error `ServerStopping` (ZRPC-5.19). A stream that has begun
     /// ends with that error.
     pub fn refuse(self) {
         let Self { session, id } = self;
