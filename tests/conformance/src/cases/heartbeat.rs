@@ -23,7 +23,7 @@ pub(super) const CASES: &[Case] = &[
         SLEEP,
         "The first beat comes within two intervals of the request; Node gives up its call then.",
         |trial| {
-            let beats = beats_of_sleep(trial, 2.5)?;
+            let beats = beats_of_beating(trial)?;
             let first = beats.first().map(|beat| beat.at);
             let in_time = first.is_some_and(|first| first <= longest_gap(trial));
             ensure(in_time, format!("a beat within {:?}", longest_gap(trial)), times(&beats))
@@ -35,7 +35,7 @@ pub(super) const CASES: &[Case] = &[
         SLEEP,
         "No beat comes before one interval has passed: short calls stay two messages.",
         |trial| {
-            let beats = beats_of_sleep(trial, 2.5)?;
+            let beats = beats_of_beating(trial)?;
             let early = trial.interval().mul_f64(0.8);
             let is_late = beats.iter().all(|beat| beat.at >= early);
             ensure(is_late, format!("no beat before {early:?}"), times(&beats))
@@ -62,7 +62,7 @@ pub(super) const CASES: &[Case] = &[
         },
     ),
     should("heartbeat.args", "ZRPC-5.1", SLEEP, "The args of a beat are [0].", |trial| {
-        let beats = beats_of_sleep(trial, 2.5)?;
+        let beats = beats_of_beating(trial)?;
         let are_zero = beats.iter().all(|beat| beat.event.args == list(vec![0.into()]));
         ensure(are_zero && !beats.is_empty(), "beats with [0]", seen(&beats))
     }),
@@ -72,7 +72,7 @@ pub(super) const CASES: &[Case] = &[
         SLEEP,
         "Each beat has a message_id of its own; Node drops beats without.",
         |trial| {
-            let beats = beats_of_sleep(trial, 2.8)?;
+            let beats = beats_of_beating(trial)?;
             let mut ids: Vec<&Value> =
                 beats.iter().filter_map(|beat| beat.event.message_id()).collect();
             let count = ids.len();
@@ -82,7 +82,7 @@ pub(super) const CASES: &[Case] = &[
         },
     ),
     must("heartbeat.version", "ZRPC-3.5", SLEEP, "The header of a beat says v: 3.", |trial| {
-        let beats = beats_of_sleep(trial, 2.5)?;
+        let beats = beats_of_beating(trial)?;
         let are_three = beats.iter().all(|beat| beat.event.get("v") == Some(&3.into()));
         ensure(are_three && !beats.is_empty(), "beats of v: 3", seen(&beats))
     }),
@@ -301,7 +301,12 @@ fn beats_of_sleep(trial: &mut Trial, intervals: f64) -> Result<Vec<Beat>, Failur
     beats_until_answer(trial, &mut peer, &channel, time)
 }
 
-/// The same from a caller that beats each so many intervals.
+/// The beats of a call that takes two and a half intervals, from a caller that beats as well.
+fn beats_of_beating(trial: &mut Trial) -> Result<Vec<Beat>, Failure> {
+    beats_while_beating(trial, 2.5, 1.0, || list(vec![0.into()]))
+}
+
+/// The beats of a call that takes so many intervals, from a caller that beats each so many.
 fn beats_while_beating(
     trial: &mut Trial,
     intervals: f64,

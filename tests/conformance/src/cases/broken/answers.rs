@@ -13,7 +13,7 @@ macro_rules! request_cases {
     ($(($name:literal, $harm:literal, $told:literal, $explain:literal, $parts:expr)),* $(,)?) => {
         &[$(
             must(concat!("broken.", $name), $harm, NEEDS, $explain, |trial| {
-                with(trial, Reaction::ErrOrIgnored, $parts)
+                with(trial, harmless($harm), $parts)
             }),
             should(
                 concat!("broken.", $name, ".told"),
@@ -154,6 +154,11 @@ pub(super) const CASES: &[Case] = request_cases![
         (long_name(), one())
     ),
 ];
+
+/// What is expected of a request that is only to do no harm. Some readers take text for what it is not.
+fn harmless(rule: &str) -> Reaction {
+    if rule == "ZRPC-11.8" { Reaction::ErrOrIgnored } else { Reaction::AtMostOne }
+}
 
 fn with(
     trial: &mut Trial,
