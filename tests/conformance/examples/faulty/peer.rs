@@ -24,7 +24,7 @@ use super::{
 };
 
 /// How long to wait before a connection is tried again.
-const RETRY: Duration = Duration::from_millis(50);
+const RETRY: Duration = Duration::from_millis(100);
 
 /// How the peer is started.
 #[derive(Debug)]
