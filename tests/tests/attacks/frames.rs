@@ -56,7 +56,8 @@ fn messages_without_end_are_cut_off() {
             streams.retain_mut(|stream| stream.write_all(&bytes).is_ok());
             harness.serves_others();
             rounds += 1;
-            assert!(rounds < 100, "{what} without end");
+            // Whoever is cut off is listened to for another moment, so that it hears why: many rounds on a fast machine.
+            assert!(rounds < 10_000, "{what} without end");
         }
     }
     harness.stays_below(64 * MIB);
