@@ -178,8 +178,7 @@ impl Driver {
             let now = Instant::now();
             self.home.note_here(now);
             let exchanged = catch_panic(|| state.exchange(now, round));
-            if !exchanged.unwrap_or_else(|error| self.fail(state, error)) || state.closed.is_some()
-            {
+            if !exchanged.unwrap_or_else(|error| self.fail(state, error)) {
                 break;
             }
         }

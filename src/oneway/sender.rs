@@ -156,9 +156,7 @@ impl Shared {
             waiter.wait(None)?;
         }
     }
-}
 
-impl Shared {
     /// Nobody looks after the socket any more: senders hear why.
     fn fail(&self, error: &TransportError) {
         self.inner.lock().failed = Some(error.clone());
