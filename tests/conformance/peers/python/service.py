@@ -1,14 +1,15 @@
 """The service of the contract, as a module: any command that serves Python modules can serve it."""
 
+import asyncio
 import time
 
 try:
+    import gevent
     import zerorpc
-    from gevent import sleep as _pause
 
     _stream = zerorpc.stream
 except ImportError:
-    _pause = time.sleep
+    gevent = None
 
     def _stream(generator):
         return generator
@@ -43,9 +44,17 @@ def fail_after(n, message):
     raise ValueError(message)
 
 
-def sleep(seconds):
-    _pause(seconds)
-    return seconds
+if gevent:
+
+    def sleep(seconds):
+        gevent.sleep(seconds)
+        return seconds
+
+else:
+
+    async def sleep(seconds):
+        await asyncio.sleep(seconds)
+        return seconds
 
 
 def burn(seconds):

@@ -23,9 +23,8 @@ pub(super) fn lines(transport: &str) -> Result<[String; 2], String> {
 pub(super) fn command_line(programs: &Path) -> Result<String, String> {
     let program =
         built(&["-p", "zerorpc-cli", "--bin", "zerorpc"], |folder| folder.join("zerorpc"))?;
-    // Methods must not keep each other waiting.
     Ok(format!(
-        "env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={} {} --server --threads 64 --heartbeat {{heartbeat}} --bind {{endpoint}} service",
+        "env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={} {} --server --heartbeat {{heartbeat}} --bind {{endpoint}} service",
         quoted(&programs.join("python")),
         quoted(&program),
     ))

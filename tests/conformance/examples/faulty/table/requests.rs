@@ -151,7 +151,9 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         match sleeper {
             Some(sleeper) if event.is_request() && memory.is_open(&sleeper) => {
                 let slept = memory.now - memory.channel(&sleeper).opened;
-                memory.receive_later(until.saturating_sub(slept), event);
+                // A little longer, so that the sleeper is answered first on any machine.
+                let held = until.saturating_sub(slept) + Duration::from_millis(200);
+                memory.receive_later(held, event);
                 vec![]
             }
             _ => vec![event],
