@@ -1,6 +1,7 @@
 //! What must hold whatever a peer and a caller do.
 
 mod handshake;
+mod link;
 mod peer;
 mod rpc;
 mod socket;
@@ -52,6 +53,30 @@ const OPENINGS: [&[u8]; 5] = [
 /// As many bytes as are left, `count` at most.
 fn take<'a>(script: &mut Unstructured<'a>, count: usize) -> arbitrary::Result<&'a [u8]> {
     script.bytes(count.min(script.len()))
+}
+
+/// A number below `end`, if there is any.
+fn choose_index(script: &mut Unstructured<'_>, end: usize) -> arbitrary::Result<Option<usize>> {
+    if end == 0 { Ok(None) } else { Ok(Some(script.choose_index(end)?)) }
+}
+
+/// How many bytes move at once: few, once in so many times, or all that there are.
+fn amount(script: &mut Unstructured<'_>, once_in: u8) -> arbitrary::Result<usize> {
+    Ok(match script.int_in_range(0..=once_in - 1)? {
+        0 => usize::from(script.arbitrary::<u8>()?),
+        _ => usize::MAX,
+    })
+}
+
+/// Random scripts, which are always the same.
+#[cfg(test)]
+fn scripts(length: usize) -> impl Iterator<Item = Vec<u8>> {
+    let mut state = 1_u32;
+    let mut byte = move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    std::iter::repeat_with(move || (0..length).map(|_| byte()).collect())
 }
 
 const KINDS: [SocketKind; 6] = [

@@ -3,15 +3,15 @@
 mod end;
 mod event;
 
-use std::{collections::VecDeque, io};
+use std::io;
 
 use arbitrary::Unstructured;
 use web_time::{Duration, Instant};
 use zerorpc_proto::{CallOptions, Target};
 
 use self::end::End;
-use super::OPENINGS;
-use crate::{ConnectionId, Origin};
+use super::{OPENINGS, amount, choose_index, link::Link, take};
+use crate::Origin;
 
 /// The end that calls, and the one that serves.
 const CLIENT: usize = 0;
@@ -34,16 +34,6 @@ fn play(data: &[u8]) -> usize {
         world.check();
     }
     world.end()
-}
-
-/// A connection between the two, or one that leads to a stranger.
-struct Link {
-    ends: [Option<ConnectionId>; 2],
-    /// What is on its way to each of them.
-    wire: [VecDeque<u8>; 2],
-    is_wild: bool,
-    /// The id of a request that a stranger was sent.
-    id: Vec<u8>,
 }
 
 struct World {
@@ -78,9 +68,9 @@ impl World {
             61 => self.disturb(side, script)?,
             _ => {
                 let count = usize::from(script.arbitrary::<u8>()?);
-                let bytes = super::take(script, count)?;
+                let bytes = take(script, count)?;
                 if let Some(link) = self.any(script)? {
-                    link.wire[usize::from(link.ends[0].is_none())].extend(bytes);
+                    link.wire[link.near()].extend(bytes);
                 }
             }
         }
@@ -88,11 +78,8 @@ impl World {
     }
 
     fn any(&mut self, script: &mut Unstructured<'_>) -> arbitrary::Result<Option<&mut Link>> {
-        if self.links.is_empty() {
-            return Ok(None);
-        }
-        let number = script.choose_index(self.links.len())?;
-        Ok(Some(&mut self.links[number]))
+        let number = choose_index(script, self.links.len())?;
+        Ok(number.map(|number| &mut self.links[number]))
     }
 
     fn connect(&mut self, script: &mut Unstructured<'_>) -> arbitrary::Result<()> {
@@ -101,7 +88,7 @@ impl World {
         }
         let (now, is_wild) = (self.now, script.ratio(1_u8, 3_u8)?);
         let stranger_at = usize::from(script.arbitrary::<bool>()?);
-        let mut link = Link { ends: [None; 2], wire: Default::default(), is_wild, id: Vec::new() };
+        let mut link = Link { is_wild, ..Link::default() };
         for (side, end) in self.ends.iter_mut().enumerate() {
             if is_wild && side != stranger_at {
                 continue;
@@ -126,14 +113,11 @@ impl World {
 
     /// Some of what an end has to write is written, and some of what is on its way arrives.
     fn carry(&mut self, script: &mut Unstructured<'_>) -> arbitrary::Result<()> {
-        if self.links.is_empty() {
-            return Ok(());
-        }
-        let number = script.choose_index(self.links.len())?;
+        let Some(number) = choose_index(script, self.links.len())? else { return Ok(()) };
         let from = usize::from(script.arbitrary::<bool>()?);
-        let most = amount(script)?;
+        let most = amount(script, 4)?;
         self.write(number, from, most);
-        let most = amount(script)?;
+        let most = amount(script, 4)?;
         self.read(number, 1 - from, most);
         if self.links[number].is_wild {
             self.read(number, from, most);
@@ -181,22 +165,13 @@ impl World {
 
     fn turn(&mut self, side: usize) {
         for closed in self.ends[side].turn(self.now) {
-            for link in &mut self.links {
-                link.ends[side].take_if(|connection| *connection == closed);
-            }
+            self.links.iter_mut().for_each(|link| link.forget(side, closed));
         }
-        // Who reads from a stream that the other end has closed finds its end.
-        for link in &mut self.links {
-            let at = 1 - side;
-            if let Some(connection) = link.ends[at]
-                && link.ends[side].is_none()
-                && !link.is_wild
-                && link.wire[at].is_empty()
-            {
-                self.ends[at].rpc.handle_eof(self.now, connection);
-            }
+        let at = 1 - side;
+        for connection in self.links.iter().filter_map(|link| link.at_eof(at)) {
+            self.ends[at].rpc.handle_eof(self.now, connection);
         }
-        self.links.retain(|link| link.ends.iter().any(Option::is_some));
+        self.links.retain(Link::is_open);
     }
 
     fn open(&mut self, script: &mut Unstructured<'_>) -> arbitrary::Result<()> {
@@ -217,7 +192,7 @@ impl World {
             return Ok(());
         }
         let link = &mut self.links[*script.choose(&wild)?];
-        let at = usize::from(link.ends[0].is_none());
+        let at = link.near();
         for _ in 0..=script.int_in_range(0..=3_u8)? {
             let message = event::message(script, &link.id)?;
             link.wire[at].extend(message);
@@ -248,10 +223,7 @@ impl World {
     /// The embedder ends or gives up a connection.
     fn disturb(&mut self, side: usize, script: &mut Unstructured<'_>) -> arbitrary::Result<()> {
         let End { rpc, connections, .. } = &mut self.ends[side];
-        if connections.is_empty() {
-            return Ok(());
-        }
-        let number = script.choose_index(connections.len())?;
+        let Some(number) = choose_index(script, connections.len())? else { return Ok(()) };
         let connection = *connections.iter().nth(number).expect("it is below the length");
         let peer = rpc.socket().peer_of(connection);
         let socket = rpc.socket_mut();
@@ -289,18 +261,10 @@ impl World {
                 rounds += 1;
                 assert!(rounds < 10_000, "something is due for ever");
             }
-            end.is_empty();
+            end.check_empty();
         }
         self.ends[CLIENT].answered
     }
-}
-
-/// A few bytes, or all that there are.
-fn amount(script: &mut Unstructured<'_>) -> arbitrary::Result<usize> {
-    Ok(match script.int_in_range(0..=3_u8)? {
-        0 => usize::from(script.arbitrary::<u8>()?),
-        _ => usize::MAX,
-    })
 }
 
 #[cfg(test)]
@@ -310,12 +274,7 @@ mod tests {
     /// Most of what is random ends a connection before it has shaken hands; enough of it does not.
     #[test]
     fn scripts_lead_to_answers() {
-        let mut state = 1_u32;
-        let mut byte = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 24) as u8
-        };
-        let scripts = (0..100).map(|_| (0..3000).map(|_| byte()).collect::<Vec<u8>>());
+        let scripts = super::super::scripts(3000).take(100);
         let answers = scripts.map(|script| super::play(&script)).sum::<usize>();
         assert!(answers > 100, "{answers} answers");
     }

@@ -3,7 +3,7 @@
 mod end;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     io::IoSlice,
     time::{Duration, Instant},
 };
@@ -17,7 +17,7 @@ use zerorpc_proto::{
 };
 
 use self::end::End;
-use super::OPENINGS;
+use super::{OPENINGS, amount, choose_index, link::Link, take};
 use crate::{ConnectionId, Origin, Socket, Want};
 
 /// Each with one that it talks with.
@@ -48,15 +48,6 @@ fn play(data: &[u8]) -> usize {
         world.check();
     }
     world.end()
-}
-
-/// A connection between the two, or one of the first that leads nowhere.
-struct Link {
-    ends: [Option<ConnectionId>; 2],
-    /// What is on its way to each of them.
-    wire: [VecDeque<u8>; 2],
-    /// It leads to no other socket.
-    is_wild: bool,
 }
 
 struct World {
@@ -134,7 +125,7 @@ impl World {
             connection
         };
         let ends = [Some(open(0)), (!is_wild).then(|| open(1))];
-        let mut link = Link { ends, wire: [VecDeque::new(), VecDeque::new()], is_wild };
+        let mut link = Link { ends, is_wild, ..Link::default() };
         if is_wild {
             link.wire[0].extend(*script.choose(&OPENINGS)?);
         }
@@ -146,15 +137,9 @@ impl World {
     fn carry(&mut self, script: &mut Unstructured<'_>) -> arbitrary::Result<()> {
         let Some(number) = choose_index(script, self.links.len())? else { return Ok(()) };
         let from = usize::from(script.arbitrary::<bool>()?);
-        let most = match script.int_in_range(0..=2_u8)? {
-            0 => usize::from(script.arbitrary::<u8>()?),
-            _ => usize::MAX,
-        };
+        let most = amount(script, 3)?;
         self.write(number, from, most);
-        let most = match script.int_in_range(0..=2_u8)? {
-            0 => usize::from(script.arbitrary::<u8>()?),
-            _ => usize::MAX,
-        };
+        let most = amount(script, 3)?;
         self.read(number, 1 - from, most);
         Ok(())
     }
@@ -199,8 +184,8 @@ impl World {
     /// Bytes that no socket has written.
     fn inject(&mut self, script: &mut Unstructured<'_>) -> arbitrary::Result<()> {
         let Some(number) = choose_index(script, self.links.len())? else { return Ok(()) };
-        let count = usize::from(script.arbitrary::<u8>()?).min(script.len());
-        self.links[number].wire[0].extend(script.bytes(count)?);
+        let count = usize::from(script.arbitrary::<u8>()?);
+        self.links[number].wire[0].extend(take(script, count)?);
         Ok(())
     }
 
@@ -272,22 +257,16 @@ impl World {
     fn check(&mut self) {
         for (side, end) in self.ends.iter_mut().enumerate() {
             while let Some(closed) = end.poll() {
-                for link in &mut self.links {
-                    link.ends[side].take_if(|connection| *connection == closed);
-                }
+                self.links.iter_mut().for_each(|link| link.forget(side, closed));
             }
             end.check();
         }
-        // Who reads from a stream that the other end has closed finds its end.
-        for link in &mut self.links {
-            for side in 0..2 {
-                let is_over = link.ends[1 - side].is_none() && link.wire[side].is_empty();
-                if let Some(connection) = link.ends[side].filter(|_| is_over && !link.is_wild) {
-                    self.ends[side].socket.handle_eof(self.now, connection);
-                }
+        for (side, end) in self.ends.iter_mut().enumerate() {
+            for connection in self.links.iter().filter_map(|link| link.at_eof(side)) {
+                end.socket.handle_eof(self.now, connection);
             }
         }
-        self.links.retain(|link| link.ends.iter().any(Option::is_some));
+        self.links.retain(Link::is_open);
     }
 
     /// Every connection ends, and nothing is left over.
@@ -310,11 +289,6 @@ impl World {
     }
 }
 
-/// A number below `end`, if there is any.
-fn choose_index(script: &mut Unstructured<'_>, end: usize) -> arbitrary::Result<Option<usize>> {
-    if end == 0 { Ok(None) } else { Ok(Some(script.choose_index(end)?)) }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -322,12 +296,7 @@ mod tests {
     /// Most of what is random ends a connection before it has shaken hands; enough of it does not.
     #[test]
     fn scripts_lead_to_messages() {
-        let mut state = 1_u32;
-        let mut byte = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 24) as u8
-        };
-        let scripts = (0..100).map(|_| (0..2000).map(|_| byte()).collect::<Vec<u8>>());
+        let scripts = super::super::scripts(2000).take(100);
         let messages = scripts.map(|script| super::play(&script)).sum::<usize>();
         assert!(messages > 100, "{messages} messages");
     }

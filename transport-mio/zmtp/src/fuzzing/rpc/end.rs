@@ -211,7 +211,8 @@ impl End {
         assert!(self.connections.len() >= socket.peer_count());
     }
 
-    pub(super) fn is_empty(&self) {
+    /// What holds when everything has ended.
+    pub(super) fn check_empty(&self) {
         let session = self.rpc.session();
         assert_eq!(session.open_channels(), 0, "channels are left over");
         assert_eq!(session.buffered_bytes(), 0, "bytes are left over");
