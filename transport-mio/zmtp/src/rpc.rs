@@ -1,5 +1,7 @@
 //! A socket with its session: what a program embeds.
 
+mod exchange;
+
 use std::{
     io::{self, IoSlice, Read, Write},
     sync::Arc,
@@ -8,9 +10,9 @@ use std::{
 use bytes::Bytes;
 use web_time::Instant;
 use zerorpc_proto::{
-    Args, Call, CallId, CallOptions, Config, Notice, OpenError, PeerEvent, PeerId, RemoteError,
-    Request, RequestId, Route, Session, Target,
-    transport::{Flow, MemoryBounds, SocketKind, SocketOptions},
+    Args, Call, CallId, CallOptions, Config, Notice, OpenError, PeerId, Request, RequestId,
+    Session, Target,
+    transport::{MemoryBounds, SocketKind, SocketOptions},
 };
 
 use crate::{ConnectionId, Origin, Socket, SocketEvent, Want};
@@ -345,62 +347,4 @@ impl RpcSocket {
     pub fn socket_mut(&mut self) -> &mut Socket {
         &mut self.socket
     }
-
-    /// Moves messages between session and socket until nothing moves any more.
-    fn exchange(&mut self, now: Instant) {
-        let Self { session, socket, bounds, parting, .. } = self;
-        loop {
-            let mut moved = false;
-            while let Some((from, message)) = socket.receive() {
-                session.handle_message(now, from, message);
-                moved = true;
-            }
-            while let Some(event) = socket.poll_peer_event() {
-                session.handle_peer_event(now, event);
-                moved = true;
-            }
-            while let Some((peer, reason)) = session.poll_disconnect() {
-                socket.reset(peer, reason);
-                moved = true;
-            }
-            while session.has_output()
-                && socket.can_send()
-                && let Some(message) = session.poll_transmit()
-            {
-                let route = Route::of(message.to, &message.envelope);
-                if socket.send(message) == Ok(Flow::Congested) {
-                    session.handle_peer_event(now, PeerEvent::Congested(route));
-                }
-                moved = true;
-            }
-            if !moved && !bounds_were_enforced(now, session, socket, bounds, parting) {
-                return;
-            }
-        }
-    }
-}
-
-/// Dismisses whoever makes this side keep too much, to be cut off when it was told so; whether there was anybody.
-fn bounds_were_enforced(
-    now: Instant,
-    session: &mut Session,
-    socket: &mut Socket,
-    bounds: &mut MemoryBounds,
-    parting: &mut Vec<(PeerId, String)>,
-) -> bool {
-    let mut found = bounds.unread(now, session, |peer| socket.progress_of(peer));
-    let retained = session.retained_bytes() + socket.retained_bytes();
-    if found.is_empty() && bounds.is_over(retained) {
-        let retained = session.retained_by_route().chain(socket.retained_by_route());
-        let is_parting = |peer| parting.iter().any(|(parting, _)| *parting == peer);
-        found.extend(MemoryBounds::largest(retained.filter(|(route, _)| !is_parting(route.peer))));
-    }
-    let any = !found.is_empty();
-    for (route, reason) in found {
-        socket.discard(route.peer);
-        let failure = RemoteError::new("ServerBusy", format!("the connection was ended: {reason}"));
-        session.dismiss(now, &route, &failure);
-        parting.push((route.peer, reason));
-    }
-    any
 }
