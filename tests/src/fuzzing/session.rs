@@ -1,6 +1,7 @@
 //! Arbitrary sequences of whatever can be done to three sessions that talk with each other.
 
 mod app;
+mod calls;
 mod ends;
 mod world;
 
