@@ -1,4 +1,4 @@
-//! The reference model: what a server is asked for, and what its caller must get.
+//! Tasks: what servers are asked for, and what their callers must get.
 
 use rmpv::Value;
 use zerorpc_proto::{Answer, Args, RemoteError};

@@ -25,7 +25,7 @@ pub(super) struct Call {
     passive: bool,
     opened: Instant,
     /// Where the request is, while it is out.
-    pub(super) out: Option<(PeerId, Instant)>,
+    out: Option<(PeerId, Instant)>,
     /// Whom it is for, if not for any.
     to: Option<PeerId>,
     requests: u32,
@@ -42,7 +42,7 @@ pub(super) struct Call {
     unread: VecDeque<Answer>,
     streams: bool,
     /// The last answer has come.
-    pub(super) is_complete: bool,
+    is_complete: bool,
     /// What came, what was taken, and what the server was let send, of counted events.
     arrived: u64,
     taken: u64,
@@ -52,7 +52,7 @@ pub(super) struct Call {
     /// The reader found nothing, and waits.
     asks: bool,
     /// Whoever called takes no interest any more.
-    pub(super) quit: bool,
+    quit: bool,
     /// A farewell may follow.
     may_part: bool,
     /// When nothing more was to be expected; the shortest and the longest silence by then.
@@ -105,7 +105,7 @@ impl Call {
     }
 
     /// Nothing is said or expected on it any more.
-    pub(super) fn is_over(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.is_complete || self.quit || self.lost.is_some()
     }
 

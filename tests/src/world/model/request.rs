@@ -35,7 +35,7 @@ impl Span {
 /// A request, as its server should see it.
 #[derive(Debug)]
 pub(super) struct Request {
-    pub(super) task: Task,
+    task: Task,
     pub(super) token: u64,
     opened: Instant,
     /// Its caller's connection is seen, so that its end is told.
@@ -213,10 +213,9 @@ impl Request {
     }
 
     /// Whether it may have waited for credit for too long.
-    fn is_stalled(&self, now: Instant, presence: &Presence, after: Duration) -> bool {
-        let unbeaten = presence.interval.map_or(STALLED, |one| one * UNBEATEN).min(STALLED);
+    fn is_stalled(&self, now: Instant, presence: &Presence) -> bool {
         let counts = presence.interval.is_some_and(|interval| self.patience(interval).is_some());
-        !counts && after == unbeaten && presence.most_asleep(self.blocked, now) >= after
+        !counts && presence.most_asleep(self.blocked, now) >= stalls_after(presence)
     }
 
     /// The session says that its caller is gone.
@@ -233,7 +232,8 @@ impl Request {
                 Loss::Disconnected { .. } => is_down,
                 Loss::Silent { .. } => self.is_silent(now, presence).0,
                 Loss::Stalled { after } => {
-                    (self.credit == 0 || is_congested) && self.is_stalled(now, presence, *after)
+                    let is_blocked = self.credit == 0 || is_congested;
+                    is_blocked && *after == stalls_after(presence) && self.is_stalled(now, presence)
                 }
                 _ => false,
             };
@@ -241,8 +241,7 @@ impl Request {
     }
 
     fn note_silence(&mut self, now: Instant, presence: &Presence) {
-        let unbeaten = presence.interval.map_or(STALLED, |one| one * UNBEATEN).min(STALLED);
-        let may = self.is_silent(now, presence).0 || self.is_stalled(now, presence, unbeaten);
+        let may = self.is_silent(now, presence).0 || self.is_stalled(now, presence);
         self.may_be_gone |= self.is_finished && may;
     }
 
@@ -264,4 +263,9 @@ impl Request {
         let speaks = may_speak && self.due.is_some_and(|due| due <= now);
         assert!(!speaks, "it may speak, and is silent: {self:?}");
     }
+}
+
+/// How long a stream waits for credit where silence is not counted.
+fn stalls_after(presence: &Presence) -> Duration {
+    presence.interval.map_or(STALLED, |one| one * UNBEATEN).min(STALLED)
 }
