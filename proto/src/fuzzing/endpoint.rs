@@ -51,7 +51,9 @@ pub fn endpoint(data: &[u8]) {
     };
     let bound = Endpoint::parse_bind(&text);
     let connected = Endpoint::parse_connect(&text);
-    for (read, parse) in [(&bound, parse_bind as Parse), (&connected, Endpoint::parse_connect)] {
+    for (read, parse) in
+        [(&bound, Endpoint::parse_bind as Parse), (&connected, Endpoint::parse_connect)]
+    {
         match read {
             Ok(endpoint) => {
                 assert_eq!(parse(&endpoint.to_string()).as_ref(), Ok(endpoint), "{text:?}");
@@ -72,10 +74,6 @@ pub fn endpoint(data: &[u8]) {
 }
 
 type Parse = fn(&str) -> Result<Endpoint, String>;
-
-fn parse_bind(text: &str) -> Result<Endpoint, String> {
-    Endpoint::parse_bind(text)
-}
 
 fn put_together(script: &mut Unstructured<'_>) -> arbitrary::Result<String> {
     let mut text = String::new();

@@ -64,39 +64,39 @@ fn put_value(
         if depth < DEPTH - 1 && script.len() > 2 { script.int_in_range(0..=5)? } else { 0 };
     match kind {
         0 | 1 => {
-            put_length(script, parts, &[(0x90, 16)], [None, Some(0xdc), Some(0xdd)], out)?;
+            put_length(script, parts, Some((0x90, 16)), [None, Some(0xdc), Some(0xdd)], out)?;
             (0..parts).try_for_each(|_| put_value(script, depth + 1, out))?;
         }
         2 | 3 => {
-            put_length(script, parts, &[(0x80, 16)], [None, Some(0xde), Some(0xdf)], out)?;
+            put_length(script, parts, Some((0x80, 16)), [None, Some(0xde), Some(0xdf)], out)?;
             (0..2 * parts).try_for_each(|_| put_value(script, depth + 1, out))?;
         }
         4 => {
             let text: &str = script.arbitrary()?;
             let forms = [Some(0xd9), Some(0xda), Some(0xdb)];
-            put_length(script, text.len(), &[(0xa0, 32)], forms, out)?;
+            put_length(script, text.len(), Some((0xa0, 32)), forms, out)?;
             out.extend(text.as_bytes());
         }
         5 => {
             let bytes: &[u8] = script.arbitrary()?;
-            put_length(script, bytes.len(), &[], [Some(0xc4), Some(0xc5), Some(0xc6)], out)?;
+            put_length(script, bytes.len(), None, [Some(0xc4), Some(0xc5), Some(0xc6)], out)?;
             out.extend(bytes);
         }
         6 => {
             let bytes: &[u8] = script.arbitrary()?;
-            let fixed: &[(u8, usize)] = match bytes.len() {
-                1 => &[(0xd4, 0)],
-                2 => &[(0xd5, 0)],
-                4 => &[(0xd6, 0)],
-                8 => &[(0xd7, 0)],
-                16 => &[(0xd8, 0)],
-                _ => &[],
+            let fixed = match bytes.len() {
+                1 => Some(0xd4),
+                2 => Some(0xd5),
+                4 => Some(0xd6),
+                8 => Some(0xd7),
+                16 => Some(0xd8),
+                _ => None,
             };
             match fixed {
-                [(marker, _)] if script.arbitrary()? => out.push(*marker),
+                Some(marker) if script.arbitrary()? => out.push(marker),
                 _ => {
                     let forms = [Some(0xc7), Some(0xc8), Some(0xc9)];
-                    put_length(script, bytes.len(), &[], forms, out)?;
+                    put_length(script, bytes.len(), None, forms, out)?;
                 }
             }
             out.push(script.arbitrary()?);
@@ -119,11 +119,11 @@ fn put_value(
 fn put_length(
     script: &mut Unstructured<'_>,
     length: usize,
-    short: &[(u8, usize)],
+    short: Option<(u8, usize)>,
     long: [Option<u8>; 3],
     out: &mut Vec<u8>,
 ) -> arbitrary::Result<()> {
-    if let [(marker, below)] = *short
+    if let Some((marker, below)) = short
         && length < below
         && script.arbitrary()?
     {
