@@ -43,7 +43,12 @@ enum Step {
     Pass(u64),
     Call { client: usize, any: bool, task: Task, manner: Manner },
     Stall(usize, u64),
-    // What follows does harm.
+    Harm(Harm),
+}
+
+/// Something that does harm: calls may be lost.
+#[derive(Debug, Clone)]
+enum Harm {
     Reconnect(usize),
     ReconnectProxy,
     Silence(usize),
@@ -106,22 +111,22 @@ fn fair_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn foul_step() -> impl Strategy<Value = Step> {
+fn harm() -> impl Strategy<Value = Harm> {
     let node = 0..8_usize;
     let few = 1..4_u32;
     prop_oneof![
-        1 => node.clone().prop_map(Step::Reconnect),
-        1 => Just(Step::ReconnectProxy),
-        1 => node.clone().prop_map(Step::Silence),
-        1 => (node.clone(), 0..5000_u64).prop_map(|(node, time)| Step::Part(node, time)),
-        1 => (node.clone(), few.clone()).prop_map(|(node, n)| Step::Lose(node, n)),
-        1 => (node.clone(), few).prop_map(|(node, n)| Step::Repeat(node, n)),
-        2 => (node.clone(), 0..9000_u64).prop_map(|(node, time)| Step::Freeze(node, time)),
-        1 => (node.clone(), 0..9000_u64).prop_map(|(node, time)| Step::Forward(node, time)),
-        1 => (node.clone(), 0..3000_u64).prop_map(|(node, time)| Step::Back(node, time)),
-        1 => node.clone().prop_map(Step::Restart),
-        1 => node.clone().prop_map(Step::Drain),
-        1 => (node, 0..3000_u64).prop_map(|(node, time)| Step::Congest(node, time)),
+        1 => node.clone().prop_map(Harm::Reconnect),
+        1 => Just(Harm::ReconnectProxy),
+        1 => node.clone().prop_map(Harm::Silence),
+        1 => (node.clone(), 0..5000_u64).prop_map(|(node, time)| Harm::Part(node, time)),
+        1 => (node.clone(), few.clone()).prop_map(|(node, n)| Harm::Lose(node, n)),
+        1 => (node.clone(), few).prop_map(|(node, n)| Harm::Repeat(node, n)),
+        2 => (node.clone(), 0..9000_u64).prop_map(|(node, time)| Harm::Freeze(node, time)),
+        1 => (node.clone(), 0..9000_u64).prop_map(|(node, time)| Harm::Forward(node, time)),
+        1 => (node.clone(), 0..3000_u64).prop_map(|(node, time)| Harm::Back(node, time)),
+        1 => node.clone().prop_map(Harm::Restart),
+        1 => node.clone().prop_map(Harm::Drain),
+        1 => (node, 0..3000_u64).prop_map(|(node, time)| Harm::Congest(node, time)),
     ]
 }
 
@@ -152,7 +157,7 @@ fn fair() -> impl Strategy<Value = Plan> {
 fn foul() -> impl Strategy<Value = Plan> {
     let heartbeat = || select(HEARTBEATS.to_vec());
     let clients = vec(resident(heartbeat()), 1..4);
-    let steps = vec(prop_oneof![5 => fair_step(), 2 => foul_step()], 1..24);
+    let steps = vec(prop_oneof![5 => fair_step(), 2 => harm().prop_map(Step::Harm)], 1..24);
     let parts = (any::<u64>(), any::<bool>(), [heartbeat(), heartbeat()], clients, steps);
     parts.prop_map(|(seed, nameless_servers, servers, clients, steps)| Plan {
         seed,
@@ -246,68 +251,67 @@ impl Run {
     }
 
     fn step(&mut self, step: &Step) {
-        let world = &mut self.world;
         match step {
-            Step::Pass(time) => return world.pass(milliseconds(*time)),
+            Step::Pass(time) => self.world.pass(milliseconds(*time)),
             Step::Call { client, any, task, manner } => {
                 let client = self.client(*client);
                 let call = if *any { World::call_any } else { World::call };
                 call(&mut self.world, client, *task, manner.clone());
-                return;
             }
             Step::Stall(client, time) => {
                 let client = self.client(*client);
-                return self.world.stall(client, milliseconds(*time));
+                self.world.stall(client, milliseconds(*time));
             }
-            _ => self.harms = true,
+            Step::Harm(harm) => {
+                self.harms = true;
+                self.harm(harm);
+            }
         }
-        self.harm(step);
     }
 
-    fn harm(&mut self, step: &Step) {
+    fn harm(&mut self, harm: &Harm) {
         let server = |number: &usize| self.servers[number % self.servers.len()];
-        match step {
-            Step::Reconnect(node) => {
+        match harm {
+            Harm::Reconnect(node) => {
                 let client = self.client(*node);
                 self.world.reconnect(client);
             }
-            Step::ReconnectProxy => self.world.reconnect(self.proxies[1]),
-            Step::Silence(node) => {
+            Harm::ReconnectProxy => self.world.reconnect(self.proxies[1]),
+            Harm::Silence(node) => {
                 let client = self.client(*node);
                 self.world.silence(client);
             }
-            Step::Part(node, time) => {
+            Harm::Part(node, time) => {
                 let node = self.node(*node);
                 self.world.part(node, milliseconds(*time));
             }
-            Step::Lose(node, number) => {
+            Harm::Lose(node, number) => {
                 let client = self.client(*node);
                 self.world.garble(client, *number, 0);
             }
-            Step::Repeat(node, number) => {
+            Harm::Repeat(node, number) => {
                 self.repeats = true;
                 let client = self.client(*node);
                 self.world.garble(client, 0, *number);
             }
-            Step::Freeze(node, time) => {
+            Harm::Freeze(node, time) => {
                 let node = self.node(*node);
                 self.world.freeze(node, milliseconds(*time));
             }
-            Step::Forward(node, time) => {
+            Harm::Forward(node, time) => {
                 let node = self.node(*node);
                 self.world.set_clock(node, milliseconds(*time), Duration::ZERO);
             }
-            Step::Back(node, time) => {
+            Harm::Back(node, time) => {
                 let node = self.node(*node);
                 self.world.set_clock(node, Duration::ZERO, milliseconds(*time));
             }
-            Step::Restart(node) => self.world.restart(server(node)),
-            Step::Drain(node) => self.world.drain(server(node)),
-            Step::Congest(node, time) => {
+            Harm::Restart(node) => self.world.restart(server(node)),
+            Harm::Drain(node) => self.world.drain(server(node)),
+            Harm::Congest(node, time) => {
                 let client = self.client(*node);
                 self.world.congest(client, milliseconds(*time));
             }
-            Step::Pass(_) | Step::Call { .. } | Step::Stall(..) => {}
         }
     }
 
