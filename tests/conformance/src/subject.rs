@@ -266,6 +266,7 @@ fn wait_until_it_listens(process: &mut Process, address: SocketAddr) -> Result<(
                 "it does not",
             ));
         }
+        // The system tells nobody that another process has begun to listen.
         std::thread::sleep(Duration::from_millis(20));
     }
     Ok(())

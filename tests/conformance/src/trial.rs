@@ -1,10 +1,15 @@
 //! What a case gets: the implementation under test, and connections to it.
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    io,
+    net::{SocketAddr, TcpListener, TcpStream},
     time::{Duration, Instant},
 };
 
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::retry_on_intr,
+};
 use serde_json::Value as Json;
 
 use crate::{
@@ -159,10 +164,10 @@ impl Trial {
     }
 }
 
-fn accept(listener: &TcpListener, within: Duration) -> Result<std::net::TcpStream, Failure> {
+fn accept(listener: &TcpListener, within: Duration) -> Result<TcpStream, Failure> {
     let deadline = Instant::now() + within;
-    let broken =
-        |error: std::io::Error| Failure::new("a connection of the client", error.to_string());
+    let broken = |error: io::Error| Failure::new("a connection of the client", error.to_string());
+    // One that is gone before it is taken must not keep the case waiting.
     listener.set_nonblocking(true).map_err(broken)?;
     loop {
         match listener.accept() {
@@ -170,16 +175,16 @@ fn accept(listener: &TcpListener, within: Duration) -> Result<std::net::TcpStrea
                 stream.set_nonblocking(false).map_err(broken)?;
                 return Ok(stream);
             }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                if Instant::now() >= deadline {
-                    return Err(Failure::new(
-                        format!("a connection of the client within {within:?}"),
-                        "none came",
-                    ));
-                }
-                std::thread::sleep(Duration::from_millis(5));
-            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(broken(error)),
         }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let expected = format!("a connection of the client within {within:?}");
+            return Err(Failure::new(expected, "none came"));
+        }
+        let timeout = Timespec::try_from(left).ok();
+        let mut fds = [PollFd::new(listener, PollFlags::IN)];
+        retry_on_intr(|| poll(&mut fds, timeout.as_ref())).map_err(|error| broken(error.into()))?;
     }
 }

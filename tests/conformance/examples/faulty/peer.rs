@@ -163,14 +163,12 @@ impl Peer {
                     link.write(now, &mut self.socket, connection);
                 }
             } else {
-                let tried = self.dialing.as_ref().map(|_| now + Duration::from_millis(5));
                 let due = [
                     self.session.poll_timeout(),
                     self.socket.poll_timeout(),
                     self.bounds.poll_timeout(),
                     self.tamper.poll_timeout(),
                     self.dial_at,
-                    tried,
                     wanted,
                 ];
                 return Ok(due.into_iter().flatten().min());

@@ -93,6 +93,7 @@ fn waits(trial: &mut Trial) -> Result<(), Failure> {
     drop(peer);
     let bytes = trial.accept_bytes()?;
     let id = trial.command(json!({ "call": "echo", "args": ["x"], "timeout": 20 }))?;
+    // What a client does with a command that it cannot send yet shows nowhere.
     std::thread::sleep(trial.moment());
     let mut peer = bytes.shake_hands("ROUTER")?;
     let request = peer.expect_request(trial.soon())?;

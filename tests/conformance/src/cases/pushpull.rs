@@ -143,6 +143,7 @@ fn expect_recorded(trial: &mut Trial, expected: &[Value]) -> Result<(), Failure>
                 shown(&Value::Array(seen)),
             );
         }
+        // A service that only records says nothing when it does: all that can be done is to ask again.
         std::thread::sleep(Duration::from_millis(10));
     }
 }
