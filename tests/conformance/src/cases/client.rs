@@ -1,12 +1,12 @@
 //! What the cases of clients have in common.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rmpv::Value;
 use serde_json::{Value as Json, json};
 
 use crate::{
-    case::{Case, Failure, Level, Role, Sharing, ensure},
+    case::{Case, Failure, Level, Run, ensure},
     event::Event,
     raw::Peer,
     trial::Trial,
@@ -18,10 +18,9 @@ pub(super) const fn case(
     rule: &'static str,
     level: Level,
     explain: &'static str,
-    run: fn(&mut Trial) -> Result<(), Failure>,
+    run: Run,
 ) -> Case {
-    let (role, needs, sharing): (_, &[&str], _) = (Role::Client, &[], Sharing::Own);
-    Case { name, rule, level, role, needs, sharing, explain, run }
+    Case::client(level, name, rule, explain, run)
 }
 
 /// Has the client call a method, and gives the number of the command with the request that comes.
@@ -82,12 +81,10 @@ pub(super) fn works(trial: &mut Trial, peer: &mut Peer) -> Result<(), Failure> {
 
 /// All that comes within some time, and how long after its beginning.
 pub(super) fn listen(peer: &mut Peer, during: Duration) -> Result<Vec<(Duration, Event)>, Failure> {
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     let mut events = Vec::new();
     while let Some(left) = during.checked_sub(start.elapsed()) {
-        let Some(frames) = peer.receive_frames(left)? else { break };
-        let payload = frames.last().map(Vec::as_slice).unwrap_or_default();
-        let event = Event::decode(payload).map_err(|error| Failure::new("an event", error))?;
+        let Some(event) = peer.receive_event(left)? else { break };
         events.push((start.elapsed(), event));
     }
     Ok(events)

@@ -325,9 +325,7 @@ fn beats_while_beating(
             next += trial.interval().mul_f64(each);
         }
         let pause = next.saturating_sub(start.elapsed()).max(Duration::from_millis(1));
-        let Some(frames) = peer.receive_frames(pause)? else { continue };
-        let event = Event::decode(frames.last().map_or(&b""[..], Vec::as_slice))
-            .map_err(|error| Failure::new("an event", error))?;
+        let Some(event) = peer.receive_event(pause)? else { continue };
         match event.name() {
             "_zpc_hb" => beats.push(Beat { at: start.elapsed(), event }),
             "OK" => return Ok(beats),

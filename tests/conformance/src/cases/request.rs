@@ -2,43 +2,34 @@
 
 use rmpv::Value;
 
-use super::steps::{expect_ok, heard, text};
+use super::steps::{expect_ok, heard, must, should, text};
 use crate::{
-    case::{Case, Failure, Level, Role, Sharing, ensure},
+    case::{Case, Failure, ensure},
     event::encode,
     trial::Trial,
 };
 
-const fn case(
-    name: &'static str,
-    rule: &'static str,
-    level: Level,
-    explain: &'static str,
-    run: fn(&mut Trial) -> Result<(), Failure>,
-) -> Case {
-    let (role, needs, sharing): (_, &[&str], _) = (Role::Server, &["echo"], Sharing::Shared);
-    Case { name, rule, level, role, needs, sharing, explain, run }
-}
+const ECHO: &[&str] = &["echo"];
 
 pub(super) const CASES: &[Case] = &[
-    case(
+    must(
         "request.header.long-forms",
         "ZRPC-3.15",
-        Level::Must,
+        ECHO,
         "A request is served whose header is a map16 or a map32, with keys as str8, str16 and str32.",
         long_header,
     ),
-    case(
+    must(
         "request.args.one-array",
         "ZRPC-7.1",
-        Level::Must,
+        ECHO,
         "An argument that is an array is one argument, an empty one too.",
         one_array,
     ),
-    case(
+    should(
         "request.no-grant",
         "ZRPC-6.13",
-        Level::Should,
+        ECHO,
         "A server grants nothing: a request is all that it reads.",
         no_grant,
     ),

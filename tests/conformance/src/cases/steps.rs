@@ -6,25 +6,10 @@ use rmpv::Value;
 
 use crate::{
     Trial,
-    case::{Case, Failure, Level, Role, Sharing, ensure},
+    case::{Case, Failure, Level, Run, Sharing, ensure},
     event::{Event, encode, shown},
     raw::Peer,
 };
-
-/// What a case does.
-pub(super) type Run = fn(&mut Trial) -> Result<(), Failure>;
-
-/// A case for a server, which shares its process with others.
-pub(super) const fn server(
-    level: Level,
-    name: &'static str,
-    rule: &'static str,
-    needs: &'static [&'static str],
-    explain: &'static str,
-    run: Run,
-) -> Case {
-    Case { name, rule, level, role: Role::Server, needs, sharing: Sharing::Shared, explain, run }
-}
 
 /// A case of a MUST for a server, which shares its process with others.
 pub(super) const fn must(
@@ -34,10 +19,10 @@ pub(super) const fn must(
     explain: &'static str,
     run: Run,
 ) -> Case {
-    server(Level::Must, name, rule, needs, explain, run)
+    Case::server(Level::Must, name, rule, explain, run).needing(needs)
 }
 
-/// A case of a SHOULD for a server, which shares its process with others.
+/// The same of a SHOULD.
 pub(super) const fn should(
     name: &'static str,
     rule: &'static str,
@@ -45,10 +30,10 @@ pub(super) const fn should(
     explain: &'static str,
     run: Run,
 ) -> Case {
-    server(Level::Should, name, rule, needs, explain, run)
+    Case { level: Level::Should, ..must(name, rule, needs, explain, run) }
 }
 
-/// A case of a MAY for a server, which shares its process with others.
+/// The same of a MAY.
 pub(super) const fn may(
     name: &'static str,
     rule: &'static str,
@@ -56,12 +41,12 @@ pub(super) const fn may(
     explain: &'static str,
     run: Run,
 ) -> Case {
-    server(Level::May, name, rule, needs, explain, run)
+    Case { level: Level::May, ..must(name, rule, needs, explain, run) }
 }
 
 /// The same case with a process of its own.
 pub(super) const fn own(case: Case) -> Case {
-    Case { sharing: Sharing::Own, ..case }
+    case.sharing(Sharing::Own)
 }
 
 /// A str.
@@ -174,17 +159,11 @@ pub(super) fn heard_on(
 pub(super) fn heard(peer: &mut Peer, during: Duration) -> Result<Vec<Event>, Failure> {
     let deadline = Instant::now() + during;
     let mut events = Vec::new();
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match peer.receive_frames(left)? {
-            None => return Ok(events),
-            Some(frames) => {
-                let payload = frames.last().map_or(&b""[..], Vec::as_slice);
-                let event = Event::decode(payload);
-                events.push(event.map_err(|error| Failure::new("an event", error))?);
-            }
-        }
+    let left = || deadline.saturating_duration_since(Instant::now());
+    while let Some(event) = peer.receive_event(left())? {
+        events.push(event);
     }
+    Ok(events)
 }
 
 /// No event on the channel but beats and grants for a moment.

@@ -107,14 +107,7 @@ pub(super) const CASES: &[Case] = &[
         "ZRPC-5.4",
         SLEEP,
         "A caller of version 2 hears beats though it never beats.",
-        |trial| {
-            let mut peer = trial.connect()?;
-            let time = trial.interval().mul_f64(2.6).as_secs_f64();
-            let channel = request(&mut peer, Some(2), "sleep", vec![Value::F64(time)])?;
-            let within = trial.interval().mul_f64(2.25);
-            let on = |e: &Event| e.name() == "_zpc_hb" && e.response_to() == Some(&channel);
-            peer.expect_matching("a beat", within, on).map(drop)
-        },
+        |trial| first_beat(trial).map(drop),
     ),
     must(
         "versions.2.grant",
@@ -160,12 +153,7 @@ pub(super) const CASES: &[Case] = &[
         SLEEP,
         "The beats of a server to version 2 grant nothing: their number is 0, since the caller adds it to its credit.",
         |trial| {
-            let mut peer = trial.connect()?;
-            let time = trial.interval().mul_f64(2.6).as_secs_f64();
-            let channel = request(&mut peer, Some(2), "sleep", vec![Value::F64(time)])?;
-            let within = trial.interval().mul_f64(2.25);
-            let on = |e: &Event| e.name() == "_zpc_hb" && e.response_to() == Some(&channel);
-            let beat = peer.expect_matching("a beat", within, on)?;
+            let beat = first_beat(trial)?;
             ensure(beat.first() == Some(&0.into()), "a beat with [0]", beat.to_string())
         },
     ),
@@ -266,10 +254,20 @@ fn three_str(trial: &mut Trial, version: Version) -> Result<(), Failure> {
     expect_err(&mut peer, &channel, trial.soon()).map(drop)
 }
 
+/// The first beat of the server on a call of version 2, whose caller never beats.
+fn first_beat(trial: &mut Trial) -> Result<Event, Failure> {
+    let mut peer = trial.connect()?;
+    let time = trial.interval().mul_f64(2.6).as_secs_f64();
+    let channel = request(&mut peer, Some(2), "sleep", vec![Value::F64(time)])?;
+    let within = trial.interval().mul_f64(2.25);
+    let on = |e: &Event| e.name() == "_zpc_hb" && e.response_to() == Some(&channel);
+    peer.expect_matching("a beat", within, on)
+}
+
 fn passive(trial: &mut Trial) -> Result<(), Failure> {
     let mut peer = trial.connect()?;
     let time = Value::F64(trial.interval().mul_f64(2.5).as_secs_f64());
-    request(&mut peer, Some(1), "sleep", vec![time.clone()])?;
+    request(&mut peer, Some(1), "sleep", vec![time])?;
     let event = peer.expect_event(trial.interval().mul_f64(2.5) + trial.soon())?;
     ensure(event.name() == "OK", "no beat in front of OK", event.to_string())
 }

@@ -77,6 +77,16 @@ impl Peer {
         self.send_on(&channel, name, args)
     }
 
+    /// The event in the last frame of the next message, whatever stands in front of it; none when there is silence.
+    ///
+    /// # Errors
+    /// When the connection ends, or something else comes.
+    pub fn receive_event(&mut self, within: Duration) -> Result<Option<Event>, Failure> {
+        let Some(frames) = self.receive_frames(within)? else { return Ok(None) };
+        let payload = frames.last().map(Vec::as_slice).unwrap_or_default();
+        Event::decode(payload).map(Some).map_err(|error| Failure::new("an event", error))
+    }
+
     /// The next event, heartbeats and grants included.
     ///
     /// # Errors
