@@ -12,6 +12,9 @@ use crate::{
     trial::Trial,
 };
 
+/// The bytes that a client sends unasked.
+pub(super) const SIGNATURE: usize = 10;
+
 /// A case of a client; each has a client of its own.
 pub(super) const fn case(
     name: &'static str,
@@ -88,6 +91,17 @@ pub(super) fn listen(peer: &mut Peer, during: Duration) -> Result<Vec<(Duration,
         events.push((start.elapsed(), event));
     }
     Ok(events)
+}
+
+/// No event is so.
+pub(super) fn expect_none<'a>(
+    events: impl IntoIterator<Item = &'a (Duration, Event)>,
+    expected: &str,
+    is_so: impl Fn(&Event) -> bool,
+) -> Result<(), Failure> {
+    let found = events.into_iter().find(|(_, event)| is_so(event));
+    let seen = found.map_or(String::new(), |(_, event)| event.to_string());
+    ensure(found.is_none(), expected, seen)
 }
 
 /// Beats on a channel each interval for some time, and gives what comes meanwhile.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rmpv::Value;
 use serde_json::{Value as Json, json};
 
-use super::client::{call, case, channel, expect_ok, listen, works};
+use super::client::{call, case, channel, expect_none, expect_ok, listen, works};
 use crate::{
     case::{
         Case, Failure,
@@ -318,8 +318,7 @@ fn no_grant(trial: &mut Trial) -> Result<(), Failure> {
     peer.answer(&request, "OK", vec![Value::from("x")])?;
     expect_ok(trial, id, &json!("x"))?;
     let after = listen(&mut peer, trial.moment())?;
-    let grant = before.iter().chain(&after).find(|(_, event)| event.name() == "_zpc_more");
-    ensure(grant.is_none(), "no grant", grant.map_or(String::new(), |(_, event)| event.to_string()))
+    expect_none(before.iter().chain(&after), "no grant", |event| event.name() == "_zpc_more")
 }
 
 /// The time that calls are given which are not answered.

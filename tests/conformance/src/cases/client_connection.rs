@@ -5,7 +5,7 @@ use std::time::Duration;
 use rmpv::Value;
 use serde_json::json;
 
-use super::client::{case, expect_ok, listen, stream, works};
+use super::client::{SIGNATURE, case, expect_none, expect_ok, listen, stream, works};
 use crate::{
     case::{Case, Failure, Level::Must, ensure},
     event::Event,
@@ -50,9 +50,6 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-/// The bytes that a client sends unasked.
-const SIGNATURE: usize = 10;
-
 fn again(trial: &mut Trial) -> Result<(), Failure> {
     for _ in 0..3 {
         let mut peer = trial.accept()?;
@@ -78,9 +75,7 @@ fn not_sent_twice(trial: &mut Trial) -> Result<(), Failure> {
     drop(peer);
     let mut peer = trial.accept()?;
     let heard = listen(&mut peer, trial.interval().max(Duration::from_secs(1)))?;
-    let twin = heard.iter().find(|(_, event)| event.name() == "record");
-    let seen = twin.map_or(String::new(), |(_, event)| event.to_string());
-    ensure(twin.is_none(), "the request not to be sent again", seen)?;
+    expect_none(&heard, "the request not to be sent again", |event| event.name() == "record")?;
     let outcome =
         trial.outcome(id, trial.interval() * 4 + trial.soon() + Duration::from_secs(5))?;
     let is_over = outcome.get("lost").is_some() || outcome.get("timeout").is_some();
@@ -109,9 +104,9 @@ fn lost_stream(trial: &mut Trial) -> Result<(), Failure> {
     drop(peer);
     let mut peer = trial.accept()?;
     let heard = listen(&mut peer, trial.interval())?;
-    let twin = heard.iter().find(|(_, event)| event.response_to().is_none() && !event.is_upkeep());
-    let seen = twin.map_or(String::new(), |(_, event)| event.to_string());
-    ensure(twin.is_none(), "the request not to be sent again", seen)?;
+    expect_none(&heard, "the request not to be sent again", |event| {
+        event.response_to().is_none() && !event.is_upkeep()
+    })?;
     let outcome = trial.outcome(id, trial.interval() * 5 + trial.soon())?;
     let is_right = outcome["items"] == json!([0]) && outcome["end"] != "done";
     ensure(is_right, "the stream to end with one item, as lost", outcome.to_string())

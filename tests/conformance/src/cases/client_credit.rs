@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use rmpv::Value;
 use serde_json::{Value as Json, json};
 
-use super::client::{case, channel, expect_items, listen, stream, works};
+use super::client::{
+    call, case, channel, expect_items, expect_none, expect_ok, listen, stream, works,
+};
 use crate::{
     case::{
         Case, Failure,
@@ -136,12 +138,7 @@ fn none_at_first(trial: &mut Trial) -> Result<(), Failure> {
     let mut peer = trial.accept()?;
     let (_, _) = stream(trial, &mut peer)?;
     let events = listen(&mut peer, trial.moment())?;
-    let grant = events.iter().find(|(_, event)| event.name() == "_zpc_more");
-    ensure(
-        grant.is_none(),
-        "no grant before the first item",
-        grant.map_or(String::new(), |(_, grant)| grant.to_string()),
-    )
+    expect_none(&events, "no grant before the first item", |event| event.name() == "_zpc_more")
 }
 
 fn form(trial: &mut Trial) -> Result<(), Failure> {
@@ -263,19 +260,14 @@ fn none_after_end(trial: &mut Trial) -> Result<(), Failure> {
     peer.answer(&request, "STREAM_DONE", Value::Nil)?;
     expect_items(trial, id, &json!([0, 1]), &json!("done"))?;
     let events = listen(&mut peer, trial.moment())?;
-    let grant = events.iter().find(|(_, event)| event.name() == "_zpc_more");
-    ensure(
-        grant.is_none(),
-        "no grant behind the end",
-        grant.map_or(String::new(), |(_, grant)| grant.to_string()),
-    )
+    expect_none(&events, "no grant behind the end", |event| event.name() == "_zpc_more")
 }
 
 fn server_grants(trial: &mut Trial) -> Result<(), Failure> {
     let mut peer = trial.accept()?;
-    let (id, request) = super::client::call(trial, &mut peer, "echo", json!(["x"]))?;
+    let (id, request) = call(trial, &mut peer, "echo", json!(["x"]))?;
     peer.answer(&request, "_zpc_more", vec![Value::from(100)])?;
     peer.answer(&request, "OK", vec![Value::from("x")])?;
-    super::client::expect_ok(trial, id, &json!("x"))?;
+    expect_ok(trial, id, &json!("x"))?;
     works(trial, &mut peer)
 }

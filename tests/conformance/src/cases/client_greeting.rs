@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rmpv::Value;
 use serde_json::json;
 
-use super::client::{call, case, channel, expect_ok, listen, works};
+use super::client::{SIGNATURE, call, case, channel, expect_ok, listen, works};
 use crate::{
     case::{
         Case, Failure,
@@ -125,8 +125,6 @@ pub(super) const CASES: &[Case] = &[
         between_frames,
     ),
 ];
-
-const SIGNATURE: usize = 10;
 
 fn speaks_first(trial: &mut Trial) -> Result<(), Failure> {
     let mut bytes = trial.accept_bytes()?;
