@@ -21,13 +21,19 @@ pub(crate) struct Fault {
     pub(crate) hooks: &'static [Hook],
 }
 
+/// What a fault makes of an event.
+pub(crate) type OfEvents = fn(&mut Memory, Event) -> Vec<Event>;
+
+/// What a fault makes of the frames of a message.
+pub(crate) type OfFrames = fn(Vec<Frame>) -> Vec<Frame>;
+
 /// Where a fault is put into the peer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Hook {
     /// Each event that leaves; what leaves in its place.
-    Out(fn(&mut Memory, Event) -> Vec<Event>),
+    Out(OfEvents),
     /// Each event that comes; what comes in its place.
-    In(fn(&mut Memory, Event) -> Vec<Event>),
+    In(OfEvents),
     /// Each payload that comes, if it is so: the process ends.
     Dies(fn(&[u8]) -> bool),
     /// Each payload that comes, if it is so: nothing is heard any more.
@@ -53,9 +59,9 @@ pub(crate) enum Hook {
     /// Each frame that comes, commands too.
     FramesIn(fn(&mut WireMemory, Frame) -> Verdict),
     /// The frames of each message that leaves.
-    MessagesOut(fn(Vec<Frame>) -> Vec<Frame>),
+    MessagesOut(OfFrames),
     /// The frames of each message that comes.
-    MessagesIn(fn(Vec<Frame>) -> Vec<Frame>),
+    MessagesIn(OfFrames),
     /// What a client does wrong.
     Client(Quirk),
 }
@@ -83,6 +89,26 @@ pub(crate) enum Quirk {
     KeepsStreams,
     /// Calls are made one after the other.
     OneAtATime,
+}
+
+impl Hook {
+    /// Whether it is put in between the session and the socket.
+    pub(crate) fn is_of_messages(&self) -> bool {
+        matches!(
+            self,
+            Self::Out(_)
+                | Self::In(_)
+                | Self::Dies(_)
+                | Self::Deaf(_)
+                | Self::Ignores(_)
+                | Self::KeyedByIdAlone
+        )
+    }
+
+    /// Whether it is put in between the socket and a connection.
+    pub(crate) fn is_of_wire(&self) -> bool {
+        !self.is_of_messages() && !matches!(self, Self::Interval(_) | Self::Client(_))
+    }
 }
 
 impl Fault {

@@ -17,6 +17,7 @@ mod calls;
 mod client_answers;
 mod client_wire;
 mod credit;
+mod frames;
 mod headers;
 mod heartbeats;
 mod requests;

@@ -10,7 +10,7 @@ use zerorpc_proto::{Envelope, Multipart, Payload, PeerId, Transmit};
 
 use super::{
     event::Event,
-    fault::Hook,
+    fault::{Hook, OfEvents},
     memory::{Later, Memory},
 };
 
@@ -43,20 +43,9 @@ pub(crate) enum Due {
 
 impl Tamper {
     pub(crate) fn new(hooks: &'static [Hook], now: Instant, interval: Duration) -> Self {
-        let is_of_messages = |hook: &Hook| {
-            matches!(
-                hook,
-                Hook::Out(_)
-                    | Hook::In(_)
-                    | Hook::Dies(_)
-                    | Hook::Deaf(_)
-                    | Hook::Ignores(_)
-                    | Hook::KeyedByIdAlone
-            )
-        };
         Self {
             hooks,
-            is_needed: hooks.iter().any(is_of_messages),
+            is_needed: hooks.iter().any(Hook::is_of_messages),
             is_deaf: false,
             memory: Memory::new(now, interval),
             owners: HashMap::new(),
@@ -73,13 +62,10 @@ impl Tamper {
         self.memory.now = now;
         self.memory.note(&event, false);
         let owner = self.owner(&event).unwrap_or((message.to, message.envelope.clone()));
-        let mut events = vec![event];
-        for hook in self.hooks {
-            if let Hook::Out(change) = hook {
-                let changed = events.into_iter().flat_map(|event| change(&mut self.memory, event));
-                events = changed.collect();
-            }
-        }
+        let events = self.changed(event, |hook| match hook {
+            Hook::Out(change) => Some(*change),
+            _ => None,
+        });
         self.schedule(now, message.to, &message.envelope);
         let mut token = message.token;
         let transmits = events.into_iter().map(|event| {
@@ -129,7 +115,10 @@ impl Tamper {
         if !self.hooks.iter().any(|hook| matches!(hook, Hook::In(_))) {
             return vec![message];
         }
-        let events = self.change_incoming(event);
+        let events = self.changed(event, |hook| match hook {
+            Hook::In(change) => Some(*change),
+            _ => None,
+        });
         self.schedule(now, from, &message.envelope);
         let envelope = &message.envelope;
         let multipart =
@@ -137,15 +126,11 @@ impl Tamper {
         events.into_iter().map(multipart).collect()
     }
 
-    fn change_incoming(&mut self, event: Event) -> Vec<Event> {
-        let mut events = vec![event];
-        for hook in self.hooks {
-            if let Hook::In(change) = hook {
-                let changed = events.into_iter().flat_map(|event| change(&mut self.memory, event));
-                events = changed.collect();
-            }
-        }
-        events
+    /// What the hooks that are put in at `place` make of an event, one after the other.
+    fn changed(&mut self, event: Event, place: fn(&Hook) -> Option<OfEvents>) -> Vec<Event> {
+        self.hooks.iter().filter_map(place).fold(vec![event], |events, change| {
+            events.into_iter().flat_map(|event| change(&mut self.memory, event)).collect()
+        })
     }
 
     fn schedule(&mut self, now: Instant, peer: PeerId, envelope: &Envelope) {

@@ -4,7 +4,7 @@
 
 use std::{io, net::TcpStream};
 
-use super::fault::Hook;
+use super::fault::{Hook, OfFrames};
 
 pub(crate) const MORE: u8 = 1;
 pub(crate) const LONG: u8 = 2;
@@ -102,20 +102,7 @@ pub(crate) struct Wire {
 impl Wire {
     /// None where no fault needs one.
     pub(crate) fn new(hooks: &'static [Hook]) -> Option<Self> {
-        let is_of_wire = |hook: &Hook| {
-            !matches!(
-                hook,
-                Hook::Out(_)
-                    | Hook::In(_)
-                    | Hook::Dies(_)
-                    | Hook::Deaf(_)
-                    | Hook::Ignores(_)
-                    | Hook::KeyedByIdAlone
-                    | Hook::Interval(_)
-                    | Hook::Client(_)
-            )
-        };
-        hooks.iter().any(is_of_wire).then(|| Self {
+        hooks.iter().any(Hook::is_of_wire).then(|| Self {
             hooks,
             greeted: 0,
             heard: Vec::new(),
@@ -166,18 +153,12 @@ impl Wire {
         if frame.is_command() || !has_messages {
             return self.write_frame(frame);
         }
-        let is_last = frame.flags & MORE == 0;
-        self.leaving.push(frame);
-        if is_last {
-            let mut frames = std::mem::take(&mut self.leaving);
-            for hook in self.hooks {
-                if let Hook::MessagesOut(change) = hook {
-                    frames = change(frames);
-                }
-            }
-            mark_more(&mut frames);
-            frames.into_iter().for_each(|frame| self.write_frame(frame));
-        }
+        let changes = self.hooks.iter().filter_map(|hook| match hook {
+            Hook::MessagesOut(change) => Some(*change),
+            _ => None,
+        });
+        let frames = message(&mut self.leaving, frame, changes);
+        frames.into_iter().for_each(|frame| self.write_frame(frame));
     }
 
     fn write_frame(&mut self, frame: Frame) {
@@ -259,18 +240,12 @@ impl Wire {
             out.extend(frame.encode());
             return Some(());
         }
-        let is_last = frame.flags & MORE == 0;
-        self.coming.push(frame);
-        if is_last {
-            let mut frames = std::mem::take(&mut self.coming);
-            for hook in self.hooks {
-                if let Hook::MessagesIn(change) = hook {
-                    frames = change(frames);
-                }
-            }
-            mark_more(&mut frames);
-            out.extend(frames.iter().flat_map(Frame::encode));
-        }
+        let changes = self.hooks.iter().filter_map(|hook| match hook {
+            Hook::MessagesIn(change) => Some(*change),
+            _ => None,
+        });
+        let frames = message(&mut self.coming, frame, changes);
+        out.extend(frames.iter().flat_map(Frame::encode));
         Some(())
     }
 
@@ -305,6 +280,22 @@ fn rest_of_greeting() -> Vec<u8> {
     let mut rest = vec![0; GREETING - SIGNATURE];
     rest[..6].copy_from_slice(b"\x03\x01NULL");
     rest
+}
+
+/// The frames of a message as the changes leave them, when the last one has come; none before.
+fn message(
+    begun: &mut Vec<Frame>,
+    frame: Frame,
+    changes: impl Iterator<Item = OfFrames>,
+) -> Vec<Frame> {
+    let is_last = frame.flags & MORE == 0;
+    begun.push(frame);
+    if !is_last {
+        return Vec::new();
+    }
+    let mut frames = changes.fold(std::mem::take(begun), |frames, change| change(frames));
+    mark_more(&mut frames);
+    frames
 }
 
 /// All frames of a message but the last announce another one.

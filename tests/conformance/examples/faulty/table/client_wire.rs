@@ -1,6 +1,9 @@
 //! ZMTP as a client speaks it wrongly.
 
-use super::wire::{replaced, without_type};
+use super::frames::{
+    changed, filled_delimiter, frame_behind, long_flag, no_command_between, no_delimiter,
+    no_large_frame, no_more, replaced, reserved_bit, times, without_type,
+};
 use crate::{
     fault::{
         Fault,
@@ -9,68 +12,27 @@ use crate::{
             MessagesOut,
         },
     },
-    wire::{Frame, LONG, MORE, Verdict},
+    wire::Verdict,
 };
 
 pub(crate) static FAULTS: &[Fault] = faults! {
-    "delimiter-missing": "requests have no delimiter", "ZRPC-2.1", "client.event.frames", [MessagesOut(|mut frames| {
-        if frames.len() > 1 {
-            frames.remove(frames.len() - 2);
-        }
-        frames
-    })];
-    "delimiter-filled": "the delimiter of requests is not empty", "ZRPC-2.1", "client.event.frames", [MessagesOut(|mut frames| {
-        if frames.len() > 1 {
-            let at = frames.len() - 2;
-            frames[at].body = vec![0];
-        }
-        frames
-    })];
-    "frame-behind": "a frame follows the event", "ZRPC-2.1", "client.event.frames", [MessagesOut(|mut frames| {
-        frames.push(Frame { flags: 0, body: Vec::new() });
-        frames
-    })];
+    "delimiter-missing": "requests have no delimiter", "ZRPC-2.1", "client.event.frames", [MessagesOut(no_delimiter)];
+    "delimiter-filled": "the delimiter of requests is not empty", "ZRPC-2.1", "client.event.frames", [MessagesOut(filled_delimiter)];
+    "frame-behind": "a frame follows the event", "ZRPC-2.1", "client.event.frames", [MessagesOut(frame_behind)];
     "greeting-at-once": "all 64 bytes of the greeting are sent unasked", "ZRPC-14.2", "client.greeting.no-more-than-ten", [GreetingAtOnce];
     "greeting-waits": "the greeting waits for that of the other side", "ZRPC-14.1", "client.greeting.speaks-first", [GreetingWaits];
     "signature-wrong": "the greeting begins with FE", "ZRPC-14.1", "client.greeting.speaks-first", [Greeting(|at, byte| if at == 0 { 0xfe } else { byte })];
     "mechanism-padded": "the mechanism is padded with spaces", "ZRPC-14.7", "client.greeting.mechanism", [Greeting(|at, byte| if (16..32).contains(&at) { b' ' } else { byte })];
     "greeting-split-refused": "a greeting that comes in parts ends the connection", "ZRPC-14.3", "client.greeting.split", [FirstRead(10)];
     "minor-refused": "a minor version other than 0 and 1 ends the connection", "ZRPC-14.5", "client.greeting.versions", [GreetingIn(|greeting| greeting.get(11).is_some_and(|minor| *minor > 1))];
-    "ready-without-type": "READY has no Socket-Type", "ZRPC-14.19", "client.ready.type", [FramesOut(|_, frame| {
-        if frame.is("READY") { without_type(&frame) } else { frame.encode() }
-    })];
-    "ready-wrong-type": "READY says PUB", "ZRPC-14.19", "client.ready.type", [FramesOut(|_, mut frame| {
-        if frame.is("READY") {
-            replaced(&mut frame, b"\x06DEALER", b"\x03PUB");
-        }
-        frame.encode()
-    })];
-    "ready-twice": "READY is sent twice", "ZRPC-14.19", "client.ready.type", [FramesOut(|_, frame| {
-        let times = if frame.is("READY") { 2 } else { 1 };
-        frame.encode().repeat(times)
-    })];
-    "more-lost": "frames do not say that others follow", "ZRPC-14.11", "client.frames.flags", [FramesOut(|_, mut frame| {
-        frame.flags &= !MORE;
-        frame.encode()
-    })];
-    "long-flag-always": "short frames have the bit of long ones", "ZRPC-14.11", "client.frames.flags", [FramesOut(|_, frame| {
-        let mut bytes = frame.encode();
-        bytes[0] |= LONG;
-        bytes
-    })];
-    "reserved-bits": "a reserved bit is set in each frame", "ZRPC-14.11", "client.frames.flags", [FramesOut(|_, mut frame| {
-        frame.flags |= 0x40;
-        frame.encode()
-    })];
-    "pong-none": "PINGs are not answered", "ZRPC-14.30", "client.commands.ping", [FramesOut(|_, frame| {
-        if frame.is("PONG") { Vec::new() } else { frame.encode() }
-    })];
-    "pong-without-context": "PONGs have no context", "ZRPC-14.30", "client.commands.ping", [FramesOut(|_, mut frame| {
-        if frame.is("PONG") {
-            frame.body.truncate(5);
-        }
-        frame.encode()
-    })];
+    "ready-without-type": "READY has no Socket-Type", "ZRPC-14.19", "client.ready.type", [FramesOut(|_, frame| changed(frame, "READY", without_type))];
+    "ready-wrong-type": "READY says PUB", "ZRPC-14.19", "client.ready.type", [FramesOut(|_, frame| changed(frame, "READY", |ready| replaced(ready, b"\x06DEALER", b"\x03PUB")))];
+    "ready-twice": "READY is sent twice", "ZRPC-14.19", "client.ready.type", [FramesOut(|_, frame| times(2, &frame, "READY"))];
+    "more-lost": "frames do not say that others follow", "ZRPC-14.11", "client.frames.flags", [FramesOut(no_more)];
+    "long-flag-always": "short frames have the bit of long ones", "ZRPC-14.11", "client.frames.flags", [FramesOut(long_flag)];
+    "reserved-bits": "a reserved bit is set in each frame", "ZRPC-14.11", "client.frames.flags", [FramesOut(reserved_bit)];
+    "pong-none": "PINGs are not answered", "ZRPC-14.30", "client.commands.ping", [FramesOut(|_, frame| times(0, &frame, "PONG"))];
+    "pong-without-context": "PONGs have no context", "ZRPC-14.30", "client.commands.ping", [FramesOut(|_, frame| changed(frame, "PONG", |pong| pong.body.truncate(5)))];
     "unknown-command-closes": "unknown commands end the connection", "ZRPC-14.34", "client.commands.unknown", [FramesIn(|_, frame| {
         let known = ["READY", "ERROR", "PING", "PONG", "GOAWAY"];
         let is_unknown = frame.is_command() && !known.iter().any(|name| frame.is(name));
@@ -79,10 +41,6 @@ pub(crate) static FAULTS: &[Fault] = faults! {
     "goaway-closes": "GOAWAY and ERROR end the connection", "ZRPC-14.34", "client.commands.goaway", [FramesIn(|_, frame| {
         if frame.is("GOAWAY") || frame.is("ERROR") { Verdict::Close } else { Verdict::Keep(frame) }
     })];
-    "command-between-frames-closes": "a command amid a message ends the connection", "ZRPC-14.18", "client.commands.between-frames", [FramesIn(|memory, frame| {
-        if frame.is_command() && memory.is_amid { Verdict::Close } else { Verdict::Keep(frame) }
-    })];
-    "large-frames-refused": "frames above 64 KiB end the connection", "ZRPC-3.24", "client.event.large-answer", [FramesIn(|_, frame| {
-        if frame.body.len() > 64 << 10 { Verdict::Close } else { Verdict::Keep(frame) }
-    })];
+    "command-between-frames-closes": "a command amid a message ends the connection", "ZRPC-14.18", "client.commands.between-frames", [FramesIn(no_command_between)];
+    "large-frames-refused": "frames above 64 KiB end the connection", "ZRPC-3.24", "client.event.large-answer", [FramesIn(no_large_frame)];
 };

@@ -3,29 +3,24 @@
 use std::time::Duration;
 
 use rmpv::Value;
+use zerorpc_conformance::contract::METHODS;
 
 use crate::{
-    event::{any, map},
+    event::{Event, any, map},
     fault::{
         Fault,
         Hook::{Ignores, In, KeyedByIdAlone, Out},
     },
 };
 
-const METHODS: [&str; 12] = [
-    "echo",
-    "add",
-    "count",
-    "fail",
-    "fail_after",
-    "sleep",
-    "burn",
-    "blob",
-    "forever",
-    "forever_closed",
-    "record",
-    "recorded",
-];
+/// Sleeps here and now instead of in this method, whose answer is due afterwards.
+fn sleeps_in_place_of(method: &str, mut event: Event) -> Vec<Event> {
+    if event.is(method) {
+        std::thread::sleep(Duration::from_secs_f64(event.number().clamp(0.0, 30.0)));
+        event.name = "echo".into();
+    }
+    vec![event]
+}
 
 pub(crate) static FAULTS: &[Fault] = faults! {
     "text-ids-unanswered": "requests with an id of str are passed over", "ZRPC-3.11", "event.id.str", [In(|_, event| {
@@ -132,14 +127,7 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         }
         vec![event]
     })];
-    "sleep-blocks": "nothing else is done while a method sleeps, beats neither", "ZRPC-7.16", "answer.side-by-side", [In(|_, mut event| {
-        if event.is("sleep") {
-            std::thread::sleep(Duration::from_secs_f64(event.number().clamp(0.0, 30.0)));
-            // It has slept: its answer is due.
-            event.name = "echo".into();
-        }
-        vec![event]
-    })];
+    "sleep-blocks": "nothing else is done while a method sleeps, beats neither", "ZRPC-7.16", "answer.side-by-side", [In(|_, event| sleeps_in_place_of("sleep", event))];
     "sleep-queues": "requests wait while a method sleeps", "ZRPC-7.16", "answer.side-by-side", [In(|memory, event| {
         if event.is("sleep") {
             memory.count = memory.count.max((event.number() * 1000.0) as u64);
@@ -159,14 +147,7 @@ pub(crate) static FAULTS: &[Fault] = faults! {
             _ => vec![event],
         }
     })];
-    "burn-starves-beats": "nothing is said while a method computes", "ZRPC-5.6", "heartbeat.while-computing", [In(|_, mut event| {
-        if event.is("burn") {
-            std::thread::sleep(Duration::from_secs_f64(event.number().clamp(0.0, 30.0)));
-            // It has slept: its answer is due.
-            event.name = "echo".into();
-        }
-        vec![event]
-    })];
+    "burn-starves-beats": "nothing is said while a method computes", "ZRPC-5.6", "heartbeat.while-computing", [In(|_, event| sleeps_in_place_of("burn", event))];
     "streams-block": "requests wait while a stream goes on", "ZRPC-4.13", "channel.stream-given-up", [In(|memory, event| {
         if event.is_request() && memory.streams() {
             memory.receive_later(Duration::from_secs(20), event);

@@ -1,5 +1,9 @@
 //! ZMTP as a server speaks it wrongly.
 
+use super::frames::{
+    changed, filled_delimiter, frame_behind, long_flag, no_command_between, no_delimiter,
+    no_large_frame, no_more, replaced, reserved_bit, times, without_type,
+};
 use crate::{
     fault::{
         Fault,
@@ -11,46 +15,14 @@ use crate::{
     wire::{COMMAND, Frame, LONG, MORE, Verdict},
 };
 
-/// Takes the place of something in a frame.
-pub(super) fn replaced(frame: &mut Frame, what: &[u8], by: &[u8]) {
-    if let Some(at) = frame.body.windows(what.len()).position(|window| window == what) {
-        frame.body.splice(at..at + what.len(), by.iter().copied());
-    }
-}
-
-/// A READY without its property `Socket-Type`.
-pub(super) fn without_type(frame: &Frame) -> Vec<u8> {
-    let mut frame = frame.clone();
-    let name = b"\x0bSocket-Type";
-    if let Some(at) = frame.body.windows(name.len()).position(|window| window == name) {
-        let size = usize::from(frame.body[at + name.len() + 3]);
-        frame.body.drain(at..at + name.len() + 4 + size);
-    }
-    frame.encode()
-}
-
 pub(crate) static FAULTS: &[Fault] = faults! {
-    "delimiter-missing": "answers have no delimiter", "ZRPC-2.2", "envelope.error", [MessagesOut(|mut frames| {
-        if frames.len() > 1 {
-            frames.remove(frames.len() - 2);
-        }
-        frames
-    })];
-    "delimiter-filled": "the delimiter of answers is not empty", "ZRPC-2.2", "envelope.error", [MessagesOut(|mut frames| {
-        if frames.len() > 1 {
-            let at = frames.len() - 2;
-            frames[at].body = vec![0];
-        }
-        frames
-    })];
+    "delimiter-missing": "answers have no delimiter", "ZRPC-2.2", "envelope.error", [MessagesOut(no_delimiter)];
+    "delimiter-filled": "the delimiter of answers is not empty", "ZRPC-2.2", "envelope.error", [MessagesOut(filled_delimiter)];
     "delimiter-twice": "answers have two delimiters", "ZRPC-2.2", "envelope.delimiter", [MessagesOut(|mut frames| {
         frames.insert(0, Frame { flags: MORE, body: Vec::new() });
         frames
     })];
-    "frame-behind": "a frame follows the event", "ZRPC-2.2", "envelope.delimiter", [MessagesOut(|mut frames| {
-        frames.push(Frame { flags: 0, body: Vec::new() });
-        frames
-    })];
+    "frame-behind": "a frame follows the event", "ZRPC-2.2", "envelope.delimiter", [MessagesOut(frame_behind)];
     "envelope-lost": "answers do not go back through proxies", "ZRPC-2.2", "envelope.stream", [MessagesOut(|mut frames| {
         frames.drain(..frames.len().saturating_sub(2));
         frames
@@ -97,42 +69,13 @@ pub(crate) static FAULTS: &[Fault] = faults! {
     "version-2-0-refused": "peers of ZMTP 2.0 are refused", "ZRPC-14.6", "greeting.version.2-0", [GreetingIn(|greeting| {
         greeting.first() == Some(&0xff) && greeting.get(10).is_some_and(|major| *major < 3)
     })];
-    "ready-without-type": "READY has no Socket-Type", "ZRPC-14.19", "handshake.ready.socket-type", [FramesOut(|_, frame| {
-        if frame.is("READY") { without_type(&frame) } else { frame.encode() }
-    })];
-    "ready-wrong-type": "READY says PUB", "ZRPC-14.19", "handshake.ready.socket-type", [FramesOut(|_, mut frame| {
-        if frame.is("READY") {
-            replaced(&mut frame, b"\x06ROUTER", b"\x03PUB");
-        }
-        frame.encode()
-    })];
-    "ready-type-small-letters": "READY says router", "ZRPC-14.19", "handshake.ready.socket-type", [FramesOut(|_, mut frame| {
-        if frame.is("READY") {
-            replaced(&mut frame, b"ROUTER", b"router");
-        }
-        frame.encode()
-    })];
-    "ready-no-command": "READY comes in a frame without the bit of commands", "ZRPC-14.19", "handshake.ready.unprompted", [FramesOut(|_, mut frame| {
-        if frame.is("READY") {
-            frame.flags = 0;
-        }
-        frame.encode()
-    })];
-    "ready-small-letters": "READY is named ready", "ZRPC-14.19", "handshake.ready.unprompted", [FramesOut(|_, mut frame| {
-        if frame.is("READY") {
-            replaced(&mut frame, b"READY", b"ready");
-        }
-        frame.encode()
-    })];
-    "ready-null-terminated": "a zero follows the name of READY", "ZRPC-14.19", "handshake.ready.unprompted", [FramesOut(|_, mut frame| {
-        if frame.is("READY") {
-            frame.body.insert(6, 0);
-        }
-        frame.encode()
-    })];
-    "ready-missing": "READY is not sent", "ZRPC-14.19", "handshake.ready.unprompted", [FramesOut(|_, frame| {
-        if frame.is("READY") { Vec::new() } else { frame.encode() }
-    })];
+    "ready-without-type": "READY has no Socket-Type", "ZRPC-14.19", "handshake.ready.socket-type", [FramesOut(|_, frame| changed(frame, "READY", without_type))];
+    "ready-wrong-type": "READY says PUB", "ZRPC-14.19", "handshake.ready.socket-type", [FramesOut(|_, frame| changed(frame, "READY", |ready| replaced(ready, b"\x06ROUTER", b"\x03PUB")))];
+    "ready-type-small-letters": "READY says router", "ZRPC-14.19", "handshake.ready.socket-type", [FramesOut(|_, frame| changed(frame, "READY", |ready| replaced(ready, b"ROUTER", b"router")))];
+    "ready-no-command": "READY comes in a frame without the bit of commands", "ZRPC-14.19", "handshake.ready.unprompted", [FramesOut(|_, frame| changed(frame, "READY", |ready| { ready.flags = 0; }))];
+    "ready-small-letters": "READY is named ready", "ZRPC-14.19", "handshake.ready.unprompted", [FramesOut(|_, frame| changed(frame, "READY", |ready| replaced(ready, b"READY", b"ready")))];
+    "ready-null-terminated": "a zero follows the name of READY", "ZRPC-14.19", "handshake.ready.unprompted", [FramesOut(|_, frame| changed(frame, "READY", |ready| ready.body.insert(6, 0)))];
+    "ready-missing": "READY is not sent", "ZRPC-14.19", "handshake.ready.unprompted", [FramesOut(|_, frame| times(0, &frame, "READY"))];
     "types-unchecked": "peers of any Socket-Type are taken", "ZRPC-14.23", "handshake.type.wrong", [FramesIn(|_, mut frame| {
         if frame.is("READY") {
             for kind in [&b"\x03PUB"[..], b"\x03SUB", b"\x04PUSH", b"\x04PULL", b"\x04PAIR", b"\x03REP"] {
@@ -153,10 +96,7 @@ pub(crate) static FAULTS: &[Fault] = faults! {
     "empty-ready-refused": "READY without properties ends the connection", "ZRPC-14.25", "handshake.type.missing", [FramesIn(|_, frame| {
         if frame.is("READY") && frame.body.len() == 6 { Verdict::Close } else { Verdict::Keep(frame) }
     })];
-    "more-lost": "frames do not say that others follow", "ZRPC-2.2", "envelope.error", [FramesOut(|_, mut frame| {
-        frame.flags &= !MORE;
-        frame.encode()
-    })];
+    "more-lost": "frames do not say that others follow", "ZRPC-2.2", "envelope.error", [FramesOut(no_more)];
     "more-always": "each frame says that another follows", "ZRPC-14.11", "frames.sent.flags", [FramesOut(|_, mut frame| {
         if !frame.is_command() {
             frame.flags |= MORE;
@@ -164,11 +104,7 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         frame.encode()
     })];
     "long-always": "each frame has a size of eight bytes", "ZRPC-14.12", "frames.sent.short", [FramesOut(|_, frame| frame.encode_long())];
-    "long-flag-always": "short frames have the bit of long ones", "ZRPC-14.11", "handshake.ready.form", [FramesOut(|_, frame| {
-        let mut bytes = frame.encode();
-        bytes[0] |= LONG;
-        bytes
-    })];
+    "long-flag-always": "short frames have the bit of long ones", "ZRPC-14.11", "handshake.ready.form", [FramesOut(long_flag)];
     "long-in-little-endian": "sizes of eight bytes come with the lowest first", "ZRPC-14.11", "frames.sent.flags", [FramesOut(|_, frame| {
         let mut bytes = frame.encode();
         if bytes[0] & LONG != 0 {
@@ -176,35 +112,12 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         }
         bytes
     })];
-    "reserved-bits": "a reserved bit is set in each frame", "ZRPC-14.11", "handshake.ready.form", [FramesOut(|_, mut frame| {
-        frame.flags |= 0x40;
-        frame.encode()
-    })];
-    "pong-none": "PINGs are not answered", "ZRPC-14.30", "commands.ping.3-0", [FramesOut(|_, frame| {
-        if frame.is("PONG") { Vec::new() } else { frame.encode() }
-    })];
-    "pong-without-context": "PONGs have no context", "ZRPC-14.30", "commands.ping.3-0", [FramesOut(|_, mut frame| {
-        if frame.is("PONG") {
-            frame.body.truncate(5);
-        }
-        frame.encode()
-    })];
-    "pong-with-ttl": "PONGs carry a TTL before the context", "ZRPC-14.30", "commands.ping.3-0", [FramesOut(|_, mut frame| {
-        if frame.is("PONG") {
-            frame.body.splice(5..5, [0, 0]);
-        }
-        frame.encode()
-    })];
-    "pong-no-command": "PONGs come as messages", "ZRPC-14.30", "commands.ping", [FramesOut(|_, mut frame| {
-        if frame.is("PONG") {
-            frame.flags = 0;
-        }
-        frame.encode()
-    })];
-    "pong-twice": "PINGs are answered twice", "ZRPC-14.30", "commands.ping.burst", [FramesOut(|_, frame| {
-        let times = if frame.is("PONG") { 2 } else { 1 };
-        frame.encode().repeat(times)
-    })];
+    "reserved-bits": "a reserved bit is set in each frame", "ZRPC-14.11", "handshake.ready.form", [FramesOut(reserved_bit)];
+    "pong-none": "PINGs are not answered", "ZRPC-14.30", "commands.ping.3-0", [FramesOut(|_, frame| times(0, &frame, "PONG"))];
+    "pong-without-context": "PONGs have no context", "ZRPC-14.30", "commands.ping.3-0", [FramesOut(|_, frame| changed(frame, "PONG", |pong| pong.body.truncate(5)))];
+    "pong-with-ttl": "PONGs carry a TTL before the context", "ZRPC-14.30", "commands.ping.3-0", [FramesOut(|_, frame| changed(frame, "PONG", |pong| { pong.body.splice(5..5, [0, 0]); }))];
+    "pong-no-command": "PONGs come as messages", "ZRPC-14.30", "commands.ping", [FramesOut(|_, frame| changed(frame, "PONG", |pong| { pong.flags = 0; }))];
+    "pong-twice": "PINGs are answered twice", "ZRPC-14.30", "commands.ping.burst", [FramesOut(|_, frame| times(2, &frame, "PONG"))];
     "unknown-command-closes": "unknown commands end the connection", "ZRPC-14.34", "commands.unknown", [FramesIn(|_, frame| {
         let known = ["READY", "ERROR", "PING", "PONG", "SUBSCRIBE", "CANCEL", "GOAWAY"];
         let is_unknown = frame.is_command() && !known.iter().any(|name| frame.is(name));
@@ -220,16 +133,12 @@ pub(crate) static FAULTS: &[Fault] = faults! {
     "subscribe-closes": "SUBSCRIBE ends the connection", "ZRPC-14.35", "commands.subscribe", [FramesIn(|_, frame| {
         if frame.is("SUBSCRIBE") { Verdict::Close } else { Verdict::Keep(frame) }
     })];
-    "command-between-frames-closes": "a command amid a message ends the connection", "ZRPC-14.18", "frames.command-between", [FramesIn(|memory, frame| {
-        if frame.is_command() && memory.is_amid { Verdict::Close } else { Verdict::Keep(frame) }
-    })];
+    "command-between-frames-closes": "a command amid a message ends the connection", "ZRPC-14.18", "frames.command-between", [FramesIn(no_command_between)];
     "second-ready-closes": "a second READY ends the connection", "ZRPC-14.27", "commands.handshake-again", [FramesIn(|memory, frame| {
         memory.count += u64::from(frame.is("READY"));
         if frame.is("READY") && memory.count > 1 { Verdict::Close } else { Verdict::Keep(frame) }
     })];
-    "large-frames-refused": "frames above 64 KiB end the connection", "ZRPC-3.24", "event.size.1-mib", [FramesIn(|_, frame| {
-        if frame.body.len() > 64 << 10 { Verdict::Close } else { Verdict::Keep(frame) }
-    })];
+    "large-frames-refused": "frames above 64 KiB end the connection", "ZRPC-3.24", "event.size.1-mib", [FramesIn(no_large_frame)];
     "empty-ping-dies": "a PING without a TTL ends the process", "ZRPC-14.31", "commands.ping.too-short", [FramesIn(|_, frame| {
         if frame.is("PING") && frame.body.len() < 7 { Verdict::Die } else { Verdict::Keep(frame) }
     })];
