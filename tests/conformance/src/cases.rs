@@ -44,6 +44,7 @@ pub const CASES: &[&[Case]] = &[
     commands::CASES,
     envelope::CASES,
     event::CASES,
+    event::ENCODING,
     values::CASES,
     versions::CASES,
     request::CASES,

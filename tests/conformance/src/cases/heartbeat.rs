@@ -1,17 +1,23 @@
 //! Heartbeats of a server.
 
+mod beats;
+
 use std::time::{Duration, Instant};
 
 use rmpv::Value;
 
 use super::steps::{
-    begin_stream, expect_items, expect_nothing_on, expect_ok, grant, list, must, own, should, text,
+    begin_stream, expect_items, expect_nothing_on, expect_ok, grant, heard, list, must, own,
+    should, text,
 };
 use crate::{
     Trial,
     case::{Case, Failure, ensure},
-    event::Event,
     raw::Peer,
+};
+use beats::{
+    beats_of_beating, beats_of_sleep, beats_until_answer, beats_while_beating, longest_gap, seen,
+    times, without_gaps,
 };
 
 const SLEEP: &[&str] = &["sleep"];
@@ -241,99 +247,6 @@ pub(super) const CASES: &[Case] = &[
     )),
 ];
 
-/// A beat, and when it came after the request.
-struct Beat {
-    at: Duration,
-    event: Event,
-}
-
-/// What counts as more than two intervals, with a bit of tolerance for busy machines.
-fn longest_gap(trial: &Trial) -> Duration {
-    trial.interval().mul_f64(2.25)
-}
-
-fn times(beats: &[Beat]) -> String {
-    let times: Vec<String> =
-        beats.iter().map(|beat| format!("{:.2}", beat.at.as_secs_f64())).collect();
-    format!("{} beats, after [{}] s", beats.len(), times.join(", "))
-}
-
-fn seen(beats: &[Beat]) -> String {
-    let events: Vec<String> = beats.iter().map(|beat| beat.event.to_string()).collect();
-    format!("{} beats: {}", beats.len(), events.join(" "))
-}
-
-fn without_gaps(trial: &Trial, beats: &[Beat], end: Duration) -> Result<(), Failure> {
-    let mut last = Duration::ZERO;
-    for at in beats.iter().map(|beat| beat.at).chain([end]) {
-        let most = longest_gap(trial);
-        ensure(at - last.min(at) <= most, format!("a beat each {most:?} at least"), times(beats))?;
-        last = at;
-    }
-    ensure(!beats.is_empty(), "a beat", times(beats))
-}
-
-/// The beats on the channel until its answer, which is to be OK, `time` after the request that was just sent.
-fn beats_until_answer(
-    trial: &Trial,
-    peer: &mut Peer,
-    channel: &Value,
-    time: Duration,
-) -> Result<Vec<Beat>, Failure> {
-    let (start, mut beats) = (Instant::now(), Vec::new());
-    loop {
-        let left = (time + trial.soon()).saturating_sub(start.elapsed());
-        let on_channel = |event: &Event| event.response_to() == Some(channel);
-        let event = peer.expect_matching("an answer", left, on_channel)?;
-        match event.name() {
-            "_zpc_hb" => beats.push(Beat { at: start.elapsed(), event }),
-            "OK" => return Ok(beats),
-            _ => return Err(Failure::new("OK", event.to_string())),
-        }
-    }
-}
-
-/// The beats of a call that takes so many intervals, from a caller that never beats.
-fn beats_of_sleep(trial: &mut Trial, intervals: f64) -> Result<Vec<Beat>, Failure> {
-    let mut peer = trial.connect()?;
-    let time = trial.interval().mul_f64(intervals);
-    let channel = peer.request("sleep", vec![Value::F64(time.as_secs_f64())])?;
-    beats_until_answer(trial, &mut peer, &channel, time)
-}
-
-/// The beats of a call that takes two and a half intervals, from a caller that beats as well.
-fn beats_of_beating(trial: &mut Trial) -> Result<Vec<Beat>, Failure> {
-    beats_while_beating(trial, 2.5, 1.0, || list(vec![0.into()]))
-}
-
-/// The beats of a call that takes so many intervals, from a caller that beats each so many.
-fn beats_while_beating(
-    trial: &mut Trial,
-    intervals: f64,
-    each: f64,
-    args: impl Fn() -> Value,
-) -> Result<Vec<Beat>, Failure> {
-    let mut peer = trial.connect()?;
-    let time = trial.interval().mul_f64(intervals);
-    let channel = peer.request("sleep", vec![Value::F64(time.as_secs_f64())])?;
-    let (start, mut beats) = (Instant::now(), Vec::new());
-    let mut next = trial.interval().mul_f64(each);
-    loop {
-        ensure(start.elapsed() < time + trial.soon(), "an answer", times(&beats))?;
-        if start.elapsed() >= next {
-            peer.send_on(&channel, "_zpc_hb", args())?;
-            next += trial.interval().mul_f64(each);
-        }
-        let pause = next.saturating_sub(start.elapsed()).max(Duration::from_millis(1));
-        let Some(event) = peer.receive_event(pause)? else { continue };
-        match event.name() {
-            "_zpc_hb" => beats.push(Beat { at: start.elapsed(), event }),
-            "OK" => return Ok(beats),
-            _ => return Err(Failure::new("OK", event.to_string())),
-        }
-    }
-}
-
 fn without_credit(trial: &mut Trial) -> Result<(), Failure> {
     let mut peer = trial.connect()?;
     let channel = begin_stream(trial, &mut peer, "count", vec![100.into()])?;
@@ -394,8 +307,8 @@ fn loss(trial: &mut Trial, most: f64) -> Result<Duration, Failure> {
     }
     let after = silent.elapsed();
     // What came before the loss has been sent long ago.
-    super::steps::heard(&mut lost, Duration::from_millis(100))?;
-    let rest = super::steps::heard(&mut lost, trial.interval().mul_f64(2.2))?;
+    heard(&mut lost, Duration::from_millis(100))?;
+    let rest = heard(&mut lost, trial.interval().mul_f64(2.2))?;
     let words: Vec<String> = rest.iter().map(ToString::to_string).collect();
     ensure(rest.is_empty(), "silence on the channel after the loss", words.join(" "))?;
     Ok(after)
