@@ -112,12 +112,8 @@ pub(super) const CASES: &[Case] = &[
         "ZRPC-14.34",
         "Commands that nobody knows are ignored, with data, without, and with a PONG that nobody asked for.",
         |trial| {
-            let mut peer = trial.connect()?;
-            for (name, data) in [("UNKNOWN", &b"data"[..]), ("X", b""), ("PONG", b"what?"), ("LATER", &[0; 300])] {
-                peer.send_command(name, data)?;
-                serves(trial, &mut peer).map_err(|failure| failure.during(name))?;
-            }
-            Ok(())
+            let commands = [("UNKNOWN", &b"data"[..]), ("X", b""), ("PONG", b"what?"), ("LATER", &[0; 300])];
+            serves_behind(trial, &commands)
         },
     ),
     Case::server(
@@ -140,13 +136,7 @@ pub(super) const CASES: &[Case] = &[
         "commands.subscribe",
         "ZRPC-14.35",
         "SUBSCRIBE and CANCEL mean nothing to a ROUTER: calls behind them are answered.",
-        |trial| {
-            let mut peer = trial.connect()?;
-            peer.send_command("SUBSCRIBE", b"")?;
-            serves(trial, &mut peer)?;
-            peer.send_command("CANCEL", b"topic")?;
-            serves(trial, &mut peer)
-        },
+        |trial| serves_behind(trial, &[("SUBSCRIBE", b""), ("CANCEL", b"topic")]),
     ),
     Case::server(
         Level::Should,
@@ -161,11 +151,8 @@ pub(super) const CASES: &[Case] = &[
         "ZRPC-14.27",
         "READY and ERROR behind the handshake are ignored.",
         |trial| {
-            let mut peer = trial.connect()?;
-            peer.send_command("READY", &property(b"Socket-Type", b"PUB"))?;
-            serves(trial, &mut peer)?;
-            peer.send_command("ERROR", b"\x05sorry")?;
-            serves(trial, &mut peer)
+            let ready = property(b"Socket-Type", b"PUB");
+            serves_behind(trial, &[("READY", &ready), ("ERROR", b"\x05sorry")])
         },
     ),
     Case::server(
@@ -192,6 +179,16 @@ pub(super) const CASES: &[Case] = &[
         goaway_unasked,
     ),
 ];
+
+/// A call behind each of these commands gives what it should.
+fn serves_behind(trial: &mut Trial, commands: &[(&str, &[u8])]) -> Result<(), Failure> {
+    let mut peer = trial.connect()?;
+    for (name, data) in commands {
+        peer.send_command(name, data)?;
+        serves(trial, &mut peer).map_err(|failure| failure.during(name))?;
+    }
+    Ok(())
+}
 
 fn ping(trial: &mut Trial) -> Result<(), Failure> {
     let mut peer = trial.connect()?;

@@ -17,6 +17,15 @@ macro_rules! no_event {
     };
 }
 
+/// A case of a request that says of its version what is none.
+macro_rules! odd_version {
+    ($name:literal, $explain:literal, $pair:literal) => {
+        must(concat!("broken.", $name), "ZRPC-11.6", NEEDS, $explain, |trial| {
+            with_pair(trial, AtMostOne, $pair)
+        })
+    };
+}
+
 pub(super) const CASES: &[Case] = &[
     no_event!("empty-payload", "A payload without bytes.", b""),
     no_event!("noise", "Bytes that are no msgpack event.", b"\x94\x22\x62\xc3\x5d\xdc\xb6\xfb\xb0"),
@@ -110,24 +119,12 @@ pub(super) const CASES: &[Case] = &[
     must("broken.id-twice", "ZRPC-11.1", NEEDS, "A header with two ids.", |trial| {
         with_pair(trial, AtMostOne, b"\xaamessage_id\xa5other")
     }),
-    must("broken.version-str", "ZRPC-11.6", NEEDS, "v is a str.", |trial| {
-        with_pair(trial, AtMostOne, b"\xa1v\xa13")
-    }),
-    must("broken.version-nil", "ZRPC-11.6", NEEDS, "v is nil.", |trial| {
-        with_pair(trial, AtMostOne, b"\xa1v\xc0")
-    }),
-    must("broken.version-array", "ZRPC-11.6", NEEDS, "v is an array.", |trial| {
-        with_pair(trial, AtMostOne, b"\xa1v\x91\x03")
-    }),
-    must("broken.version-map", "ZRPC-11.6", NEEDS, "v is a map.", |trial| {
-        with_pair(trial, AtMostOne, b"\xa1v\x80")
-    }),
-    must("broken.version-negative", "ZRPC-11.6", NEEDS, "v is below 0.", |trial| {
-        with_pair(trial, AtMostOne, b"\xa1v\xf9")
-    }),
-    must("broken.version-float", "ZRPC-11.6", NEEDS, "v is a float.", |trial| {
-        with_pair(trial, AtMostOne, b"\xa1v\xcb\x40\x04\0\0\0\0\0\0")
-    }),
+    odd_version!("version-str", "v is a str.", b"\xa1v\xa13"),
+    odd_version!("version-nil", "v is nil.", b"\xa1v\xc0"),
+    odd_version!("version-array", "v is an array.", b"\xa1v\x91\x03"),
+    odd_version!("version-map", "v is a map.", b"\xa1v\x80"),
+    odd_version!("version-negative", "v is below 0.", b"\xa1v\xf9"),
+    odd_version!("version-float", "v is a float.", b"\xa1v\xcb\x40\x04\0\0\0\0\0\0"),
     must(
         "broken.response-to-unknown",
         "ZRPC-4.8",
