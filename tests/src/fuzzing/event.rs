@@ -62,8 +62,7 @@ fn sound(event: &Event, payload: &Bytes, limits: &Limits) {
         any(value);
     }
     for id in [&event.header.message_id, &event.header.response_to].into_iter().flatten() {
-        any(&Args::from_bytes(bytes::Bytes::copy_from_slice(id.as_encoded()))
-            .expect("an id is one value"));
+        any(&Args::from_bytes(Bytes::copy_from_slice(id.as_encoded())).expect("an id is one value"));
         assert!(id.as_encoded().ends_with(id.content()));
     }
     let written = event.encode();

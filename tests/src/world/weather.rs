@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use zerorpc_proto::{PeerEvent, Route, Session};
+use zerorpc_proto::{PeerEvent, PeerId, Route, Session};
 
-use super::{NodeId, Role, World, peer, routing_id};
+use super::{NodeId, Role, World, connection, peer, routing_id};
 
 impl World {
     /// Breaks the connections that a node made: both ends hear of it, and what was on its way is lost.
@@ -114,10 +114,7 @@ impl World {
     pub fn restart(&mut self, server: NodeId) {
         self.tell(|| format!("{server:?} restarts"));
         self.restarts += 1;
-        let up = |link: &&usize| self.network.links[**link].up;
-        let all: Vec<_> = (0..self.network.links.len()).collect();
-        let to_it = |link: &&usize| self.network.links[**link].ends[1] == server.0;
-        let links: Vec<_> = all.iter().filter(up).filter(to_it).copied().collect();
+        let links = self.links_to(server);
         self.nodes[server.0].frozen_until = None;
         for link in &links {
             self.cut_link(*link);
@@ -145,12 +142,16 @@ impl World {
             session.stop_accepting();
         }
         self.model.stops(server.0);
-        for link in 0..self.network.links.len() {
-            let ends = self.network.links[link].ends;
-            if ends[1] == server.0 && self.network.links[link].up {
-                self.hear_of(ends[0], PeerEvent::GoingAway(peer(link)));
-            }
+        for link in self.links_to(server) {
+            self.hear_of(self.network.links[link].ends[0], PeerEvent::GoingAway(peer(link)));
         }
+    }
+
+    /// The connections that others have made to a server.
+    fn links_to(&self, server: NodeId) -> Vec<usize> {
+        let links = self.network.links.iter().enumerate();
+        let links = links.filter(|(_, link)| link.up && link.ends[1] == server.0);
+        links.map(|(number, _)| number).collect()
     }
 
     /// The way from a server back to a node that is connected to it has no room for a while.
@@ -161,11 +162,10 @@ impl World {
         if !matches!(node.role, Role::Server(_)) || node.frozen_until.is_some() {
             return;
         }
-        let route = match self.nodes[server].nameless {
-            true => {
-                Route { identity: Some(routing_id(link)), ..zerorpc_proto::PeerId::NAMELESS.into() }
-            }
-            false => Route::from(peer(link)),
+        let route = if node.nameless {
+            Route { identity: Some(routing_id(link)), ..PeerId::NAMELESS.into() }
+        } else {
+            Route::from(peer(link))
         };
         if self.drains.iter().any(|(_, node, other)| (*node, other) == (server, &route)) {
             return;
@@ -214,7 +214,7 @@ impl World {
             }
             while let Some((peer, reason)) = self.session(node).and_then(Session::poll_disconnect) {
                 were_any = true;
-                let link = super::connection(peer);
+                let link = connection(peer);
                 self.tell(|| format!("{node} resets link {link}: {reason}"));
                 if self.network.links[link].up {
                     self.disturb(NodeId(self.network.links[link].ends[0]));
