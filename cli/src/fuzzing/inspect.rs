@@ -27,14 +27,14 @@ pub fn inspect(data: &[u8]) {
     match told {
         Ok(told) => {
             assert!(told.ends_with('\n'), "{told:?}");
-            is_harmless(&told);
+            check_harmless(&told);
         }
         Err(stop) => assert!(!stop.message.is_empty()),
     }
     let text = String::from_utf8_lossy(data);
     let (name, rest) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
     let described = remote::describe(name, rest, rest);
-    is_harmless(&described);
+    check_harmless(&described);
     assert!(!described.ends_with('\n'));
 }
 
@@ -54,7 +54,7 @@ fn value(script: &mut Unstructured<'_>) -> Result<Value, CliError> {
     }
 }
 
-fn is_harmless(text: &str) {
+fn check_harmless(text: &str) {
     let harmful = |c: char| c.is_control() && c != '\n' && c != '\t';
     assert!(!text.contains(harmful), "{text:?}");
 }

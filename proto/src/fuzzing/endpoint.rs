@@ -69,7 +69,7 @@ pub fn endpoint(data: &[u8]) {
         assert_eq!(bound, connected, "{text:?}");
     }
     if let Ok(address) = text.parse() {
-        is_understood(address);
+        check_understood(address);
     }
 }
 
@@ -108,7 +108,7 @@ fn compare(endpoint: &Endpoint) {
 }
 
 /// What the standard library takes for an address, an endpoint may have.
-fn is_understood(address: SocketAddr) {
+fn check_understood(address: SocketAddr) {
     let (ip, port) = (address.ip(), address.port());
     let host = match (ip, &address) {
         (IpAddr::V4(ip), _) if ip.is_multicast() || ip.is_broadcast() => return,
