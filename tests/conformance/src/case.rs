@@ -208,15 +208,3 @@ pub fn ensure(
 ) -> Result<(), Failure> {
     if holds { Ok(()) } else { Err(Failure::new(expected, seen)) }
 }
-
-/// Fails unless `what` was `seen` as `expected`.
-///
-/// # Errors
-/// When they differ.
-pub fn ensure_eq<T: PartialEq + Display>(
-    what: &str,
-    expected: &T,
-    seen: &T,
-) -> Result<(), Failure> {
-    ensure(expected == seen, format!("{what} to be {expected}"), seen.to_string())
-}

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::{
     case::{Case, Failure, Level, Run, ensure},
     event::Event,
-    raw::Peer,
+    raw::{Bytes, Handshake, Peer},
     trial::Trial,
 };
 
@@ -24,6 +24,14 @@ pub(super) const fn case(
     run: Run,
 ) -> Case {
     Case::client(level, name, rule, explain, run)
+}
+
+/// The next connection of the client, on which both sides have greeted each other.
+pub(super) fn greeted(trial: &mut Trial) -> Result<Bytes, Failure> {
+    let mut bytes = trial.accept_bytes()?;
+    bytes.send(&Handshake::new("ROUTER").greeting())?;
+    bytes.expect_greeting()?;
+    Ok(bytes)
 }
 
 /// Has the client call a method, and gives the number of the command with the request that comes.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rmpv::Value;
 use serde_json::json;
 
-use super::client::{SIGNATURE, call, case, channel, expect_ok, listen, works};
+use super::client::{SIGNATURE, call, case, channel, expect_ok, greeted, listen, works};
 use crate::{
     case::{
         Case, Failure,
@@ -142,19 +142,15 @@ fn ten_bytes(trial: &mut Trial) -> Result<(), Failure> {
 fn split(trial: &mut Trial) -> Result<(), Failure> {
     let mut bytes = trial.accept_bytes()?;
     let handshake = Handshake::new("ROUTER");
-    for byte in handshake.greeting() {
-        bytes.send(&[byte])?;
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    let greeting = handshake.greeting();
+    bytes.send_split(&greeting, &vec![1; greeting.len()], Duration::from_millis(2))?;
     bytes.expect_greeting()?;
     bytes.send(&handshake.ready())?;
     bytes.expect_ready().map(drop)
 }
 
 fn mechanism(trial: &mut Trial) -> Result<(), Failure> {
-    let mut bytes = trial.accept_bytes()?;
-    bytes.send(&Handshake::new("ROUTER").greeting())?;
-    bytes.expect_greeting().map(drop)
+    greeted(trial).map(drop)
 }
 
 fn versions(trial: &mut Trial) -> Result<(), Failure> {
@@ -185,11 +181,8 @@ fn filler(trial: &mut Trial) -> Result<(), Failure> {
 }
 
 fn ready_type(trial: &mut Trial) -> Result<(), Failure> {
-    let mut bytes = trial.accept_bytes()?;
-    let handshake = Handshake::new("ROUTER");
-    bytes.send(&handshake.greeting())?;
-    bytes.expect_greeting()?;
-    bytes.send(&handshake.ready())?;
+    let mut bytes = greeted(trial)?;
+    bytes.send(&Handshake::new("ROUTER").ready())?;
     let properties = bytes.expect_ready()?;
     let kind = find_property(&properties, "Socket-Type");
     let is_right = kind.is_some_and(|kind| [&b"DEALER"[..], b"REQ"].contains(&kind));
@@ -199,9 +192,7 @@ fn ready_type(trial: &mut Trial) -> Result<(), Failure> {
 }
 
 fn properties(trial: &mut Trial) -> Result<(), Failure> {
-    let mut bytes = trial.accept_bytes()?;
-    bytes.send(&Handshake::new("ROUTER").greeting())?;
-    bytes.expect_greeting()?;
+    let mut bytes = greeted(trial)?;
     let data = [
         frame::property(b"X-Nobody-Knows", b"\0\xff"),
         frame::property(b"Resource", b""),
@@ -211,26 +202,22 @@ fn properties(trial: &mut Trial) -> Result<(), Failure> {
     let body = frame::command("READY", &data.concat());
     bytes.send(&frame::Framing::V2.frame(frame::COMMAND, &body))?;
     bytes.expect_ready()?;
-    let id = trial.command(json!({ "call": "echo", "args": ["x"] }))?;
+    trial.command(json!({ "call": "echo", "args": ["x"] }))?;
     let request = bytes.receive_frame(frame::Framing::V2, trial.soon())?;
-    ensure(request.is_some_and(|frame| !frame.is_command()), "a request", "silence, or a command")?;
-    let _ = id;
-    Ok(())
+    ensure(request.is_some_and(|frame| !frame.is_command()), "a request", "silence, or a command")
 }
 
 fn messages_wait(trial: &mut Trial) -> Result<(), Failure> {
     let mut bytes = trial.accept_bytes()?;
     let handshake = Handshake::new("ROUTER");
-    let id = trial.command(json!({ "call": "echo", "args": ["x"] }))?;
+    trial.command(json!({ "call": "echo", "args": ["x"] }))?;
     bytes.send(&handshake.greeting())?;
     bytes.expect_greeting()?;
     bytes.expect_ready()?;
     bytes.expect_silence(trial.moment())?;
     bytes.send(&handshake.ready())?;
     let request = bytes.receive_frame(frame::Framing::V2, trial.soon())?;
-    ensure(request.is_some_and(|frame| frame.more()), "the request after READY", "silence")?;
-    let _ = id;
-    Ok(())
+    ensure(request.is_some_and(|frame| frame.more()), "the request after READY", "silence")
 }
 
 fn mute_server(trial: &mut Trial) -> Result<(), Failure> {

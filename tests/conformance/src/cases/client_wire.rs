@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rmpv::Value;
 use serde_json::json;
 
-use super::client::{call, case, expect_ok, works};
+use super::client::{call, case, channel, expect_ok, greeted, works};
 use crate::{
     case::{
         Case, Failure,
@@ -14,7 +14,7 @@ use crate::{
     },
     event::{Event, shown_bytes},
     raw::{
-        Framing, Handshake, find_property,
+        Framing, Handshake, Peer, find_property,
         frame::{COMMAND, LONG, MORE, command},
     },
     trial::Trial,
@@ -109,8 +109,7 @@ pub(super) const CASES: &[Case] = &[
         |trial| {
             let mut peer = trial.accept()?;
             let (_, request) = call(trial, &mut peer, "echo", json!(["x"]))?;
-            let channel = request.message_id().cloned().unwrap_or(Value::Nil);
-            let answer = Event::new("alone", "OK", vec![Value::from("x")]).on(&channel);
+            let answer = Event::new("alone", "OK", vec![Value::from("x")]).on(&channel(&request));
             peer.send_frames(&[answer.encode()])?;
             works(trial, &mut peer)
         },
@@ -126,19 +125,14 @@ pub(super) const CASES: &[Case] = &[
 
 /// Exchanges greetings, sends these bytes in place of READY, and expects the end.
 fn refuses(trial: &mut Trial, ready: &[u8]) -> Result<(), Failure> {
-    let mut bytes = trial.accept_bytes()?;
-    bytes.send(&Handshake::new("ROUTER").greeting())?;
-    bytes.expect_greeting()?;
+    let mut bytes = greeted(trial)?;
     bytes.offer(ready, trial.soon());
     bytes.expect_close(trial.soon())
 }
 
 fn identity(trial: &mut Trial) -> Result<(), Failure> {
-    let mut bytes = trial.accept_bytes()?;
-    let handshake = Handshake::new("ROUTER");
-    bytes.send(&handshake.greeting())?;
-    bytes.expect_greeting()?;
-    bytes.send(&handshake.ready())?;
+    let mut bytes = greeted(trial)?;
+    bytes.send(&Handshake::new("ROUTER").ready())?;
     let properties = bytes.expect_ready()?;
     let seen = find_property(&properties, "Identity").unwrap_or_default();
     ensure(seen.is_empty(), "no identity, or an empty one", shown_bytes(seen))
@@ -150,11 +144,8 @@ fn tries_again(trial: &mut Trial) -> Result<(), Failure> {
     greeting[12..17].copy_from_slice(b"PLAIN");
     bytes.offer(&greeting, trial.soon());
     bytes.expect_close(trial.soon())?;
-    let mut bytes = trial
-        .accept_bytes()
+    let mut bytes = greeted(trial)
         .map_err(|failure| failure.during("after a greeting with another mechanism"))?;
-    bytes.send(&Handshake::new("ROUTER").greeting())?;
-    bytes.expect_greeting()?;
     let error = Framing::V2.frame(COMMAND, &command("ERROR", b"\x05later"));
     bytes.offer(&error, trial.soon());
     drop(bytes);
@@ -174,24 +165,28 @@ fn pauses(trial: &mut Trial) -> Result<(), Failure> {
     works(trial, &mut peer)
 }
 
-/// A call is answered by what `frames` makes of the payload of its OK.
-fn answered(trial: &mut Trial, frames: impl Fn(&[u8]) -> Vec<u8>) -> Result<(), Failure> {
+/// A call is answered by what `send` makes of the payload of its OK.
+fn answered_by(
+    trial: &mut Trial,
+    send: impl FnOnce(&mut Peer, &[u8]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let mut peer = trial.accept()?;
     let (id, request) = call(trial, &mut peer, "echo", json!(["x"]))?;
-    let channel = request.message_id().cloned().unwrap_or(Value::Nil);
-    let answer = Event::new("answer", "OK", vec![Value::from("y")]).on(&channel).encode();
-    peer.bytes().send(&frames(&answer))?;
+    let answer = Event::new("answer", "OK", vec![Value::from("y")]).on(&channel(&request));
+    send(&mut peer, &answer.encode())?;
     expect_ok(trial, id, &json!("y"))
 }
 
+/// A call is answered by what `frames` makes of the payload of its OK.
+fn answered(trial: &mut Trial, frames: impl Fn(&[u8]) -> Vec<u8>) -> Result<(), Failure> {
+    answered_by(trial, |peer, payload| peer.bytes().send(&frames(payload)))
+}
+
 fn split_answer(trial: &mut Trial) -> Result<(), Failure> {
-    let mut peer = trial.accept()?;
-    let (id, request) = call(trial, &mut peer, "echo", json!(["x"]))?;
-    let channel = request.message_id().cloned().unwrap_or(Value::Nil);
-    let answer = Event::new("answer", "OK", vec![Value::from("y")]).on(&channel).encode();
-    let bytes = peer.message(&[&b""[..], &answer]);
-    peer.bytes().send_split(&bytes, &vec![1; bytes.len()], Duration::from_millis(1))?;
-    expect_ok(trial, id, &json!("y"))
+    answered_by(trial, |peer, payload| {
+        let bytes = peer.message(&[&b""[..], payload]);
+        peer.bytes().send_split(&bytes, &vec![1; bytes.len()], Duration::from_millis(1))
+    })
 }
 
 fn unfinished(trial: &mut Trial) -> Result<(), Failure> {

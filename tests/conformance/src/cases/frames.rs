@@ -7,6 +7,7 @@ use rmpv::Value;
 use super::served::{ends_or_serves, others_are_served, serves};
 use crate::{
     case::{Case, Failure, Level, Sharing, ensure},
+    event::shown,
     memory::Before,
     raw::{
         Framing, Peer,
@@ -224,11 +225,7 @@ fn sizes(trial: &mut Trial) -> Result<(), Failure> {
         let seen = peer
             .call("echo", vec![value.clone()], trial.soon())
             .map_err(|failure| failure.during(format!("a value of {length} bytes")))?;
-        ensure(
-            seen == value,
-            format!("the {length} bytes that were sent"),
-            crate::event::shown(&seen),
-        )?;
+        ensure(seen == value, format!("the {length} bytes that were sent"), shown(&seen))?;
     }
     Ok(())
 }
@@ -268,14 +265,9 @@ fn large(trial: &mut Trial) -> Result<(), Failure> {
     let channel = peer.request("add", args)?;
     // It cannot be added, which is an answer.
     peer.expect_answer(&channel, within)?;
-    others_are_served_within(trial)
-}
-
-/// Without a method to echo.
-fn others_are_served_within(trial: &mut Trial) -> Result<(), Failure> {
-    let mut peer = trial.connect()?;
-    let within = trial.soon();
-    peer.call("add", vec![Value::from(1), Value::from(2)], within).map(drop)
+    // Others are served; a method to echo need not be there.
+    let mut other = trial.connect()?;
+    other.call("add", vec![Value::from(1), Value::from(2)], trial.soon()).map(drop)
 }
 
 fn unfinished(trial: &mut Trial) -> Result<(), Failure> {
