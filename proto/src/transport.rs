@@ -15,8 +15,9 @@ mod endpoint;
 mod error;
 mod monitor;
 mod options;
+mod security;
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use crate::{
     multipart::Multipart,
@@ -29,6 +30,10 @@ pub use endpoint::{Endpoint, Host, TcpAddress};
 pub use error::{Cause, EndpointAction, EndpointError, TransportError};
 pub use monitor::MonitorEvent;
 pub use options::{Handover, Keepalive, Probes, SocketOptions};
+pub use security::{
+    AuthRequest, Authenticator, Credential, Denied, InvalidKey, KeyPair, MechanismName,
+    PlainCredentials, Principal, ProcessCredentials, PublicKey, Secret, SecretKey, Security, admit,
+};
 
 /// The ZeroMQ socket patterns that zerorpc uses (protocol section 2).
 //
@@ -163,6 +168,12 @@ pub trait Transport: Send {
     /// How many bytes are kept for each peer, or for each route where peers have no names.
     fn retained_by_route(&self) -> Vec<(Route, usize)> {
         Vec::new()
+    }
+
+    /// Who a peer is, as far as this transport made sure of it; `None` when it is gone, or where connections have no names.
+    fn principal(&self, peer: PeerId) -> Option<Arc<Principal>> {
+        let _nameless = peer;
+        None
     }
 
     /// A number that changes whenever a peer takes anything of what is sent to it; `None` where that cannot be seen.

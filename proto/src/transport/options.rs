@@ -1,8 +1,8 @@
 //! Options of sockets.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use super::SocketKind;
+use super::{Authenticator, Security, SocketKind};
 
 /// Options of a socket, given when it is opened.
 ///
@@ -15,7 +15,7 @@ use super::SocketKind;
 ///     .max_frame(1 << 20);
 /// assert_eq!(options.high_water_mark, 1000);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SocketOptions {
     /// As it was set; see [`linger_of`](Self::linger_of).
@@ -57,6 +57,11 @@ pub struct SocketOptions {
     /// The group of that file, by its name or number; the process must be in it. `None`, the default, leaves it to the
     /// system: mostly the main group of the process.
     pub ipc_group: Option<String>,
+    /// The mechanism by which peers make sure of each other, and its keys; [`Security::Null`], the default, is none.
+    pub security: Security,
+    /// Says which peers come in, and under which names, whatever the mechanism; `None`, the default, lets everybody in who has
+    /// passed the mechanism.
+    pub authenticator: Option<Arc<dyn Authenticator>>,
 }
 
 impl Default for SocketOptions {
@@ -75,6 +80,8 @@ impl Default for SocketOptions {
             handover: Handover::default(),
             ipc_mode: None,
             ipc_group: None,
+            security: Security::Null,
+            authenticator: None,
         }
     }
 }
@@ -118,6 +125,8 @@ impl SocketOptions {
         handover: Handover,
         ipc_mode: into Option<u32>,
         ipc_group: into Option<String>,
+        security: Security,
+        authenticator: into Option<Arc<dyn Authenticator>>,
     }
 }
 
