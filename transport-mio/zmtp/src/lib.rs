@@ -76,6 +76,7 @@ pub mod fuzzing;
 mod greeting;
 mod handshake;
 mod input;
+mod keys;
 mod liveness;
 mod mechanism;
 mod metadata;
@@ -98,6 +99,7 @@ pub use config::{
 pub use engine::Engine;
 pub use error::{Blame, Violation};
 pub use foreign::{Foreign, ForeignKind};
+pub use keys::key_pair;
 pub use rpc::{RpcOutput, RpcSocket};
 pub use socket::{
     CloseReason, Closed, ConnectionId, LastWords, Origin, ReceivesOnly, Socket, SocketEvent,
