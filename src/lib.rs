@@ -86,8 +86,9 @@ pub use zerorpc_proto::{
     Args, Blocked, CallOptions, Context, DEFAULT_HEARTBEAT, DEFAULT_SLOTS, DEFAULT_TIMEOUT,
     DecodeError, EncodeError, HeartbeatMode, IntoArgs, Limits, Loss, RemoteError,
     transport::{
-        EndpointAction, EndpointError, Handover, Keepalive, MonitorEvent, SocketOptions,
-        TransportError,
+        AuthRequest, Authenticator, Credential, Denied, EndpointAction, EndpointError, Handover,
+        InvalidKey, Keepalive, KeyPair, MechanismName, MonitorEvent, PlainCredentials, Principal,
+        ProcessCredentials, PublicKey, Secret, SecretKey, Security, SocketOptions, TransportError,
     },
 };
 

@@ -1,6 +1,6 @@
 //! The command line as it was typed; [`crate::plan`] makes sense of it.
 
-use std::{ffi::OsString, iter, num::NonZeroUsize, sync::LazyLock, time::Duration};
+use std::{ffi::OsString, iter, num::NonZeroUsize, path::PathBuf, sync::LazyLock, time::Duration};
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use zerorpc::{DEFAULT_POOL_SIZE, TransportKind};
@@ -11,7 +11,8 @@ const USAGE: &str = "\
 zerorpc [OPTIONS] ADDRESS [COMMAND [PARAMS]...]
        zerorpc [OPTIONS] --server ADDRESS MODULE
        zerorpc [OPTIONS] --bind|--connect ADDRESS ... [COMMAND [PARAMS]...]
-       zerorpc [OPTIONS] --bind|--connect ADDRESS ... --server MODULE";
+       zerorpc [OPTIONS] --bind|--connect ADDRESS ... --server MODULE
+       zerorpc --keygen NAME";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -130,6 +131,13 @@ pub(crate) struct Flags {
     /// What moves the messages: mio, or zmq in builds with that feature
     #[arg(long, value_name = "KIND", default_value = TransportKind::default().name())]
     pub(crate) transport: TransportKind,
+
+    /// Make a key: NAME.key, which others get to know this one by, and NAME.key_secret, which nobody else may have
+    ///
+    /// Both are of the form that czmq and zmq.auth of pyzmq read and write. Files that exist are left as they are. The
+    /// public key is printed.
+    #[arg(long, value_name = "NAME", exclusive = true)]
+    pub(crate) keygen: Option<PathBuf>,
 
     /// Log to standard error what happens; RUST_LOG chooses more finely
     #[arg(short, long)]

@@ -4,7 +4,7 @@
 //! (`client`, `server`). Results are laid out by `render`, what a service tells of itself by `inspect`; how the
 //! command ends is in `exit`. Values that JSON lacks have the forms described in `extended_json`.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use crate::{
     args::Flags,
@@ -19,7 +19,10 @@ mod extended_json;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod guarded;
 mod inspect;
+mod key_file;
+mod keygen;
 mod params;
 mod plan;
 mod render;
@@ -35,11 +38,14 @@ pub fn main() -> ExitCode {
 
 fn run() -> Exit {
     let flags = Flags::parse_from_argv(std::env::args_os());
-    let planned = flags.and_then(|flags| {
+    let planned = flags.and_then(|mut flags| {
         let debug = flags.debug;
-        Ok((debug, Plan::resolve(flags).map_err(Flags::error)?))
+        Ok(match flags.keygen.take() {
+            Some(name) => (debug, Errand::Keygen(name)),
+            None => (debug, Errand::Plan(Plan::resolve(flags).map_err(Flags::error)?)),
+        })
     });
-    let (debug, plan) = match planned {
+    let (debug, errand) = match planned {
         Ok(planned) => planned,
         Err(message) => {
             // Also help and version, which go to standard output. Nothing can be done if nobody reads them.
@@ -48,7 +54,7 @@ fn run() -> Exit {
         }
     };
     status::start_log(debug);
-    act(&plan).unwrap_or_else(|error| {
+    errand.run().unwrap_or_else(|error| {
         match error {
             CliError { ref message, .. } if message.is_empty() => {}
             CliError { exit: Exit::Remote, ref message } => status::print(message),
@@ -58,9 +64,22 @@ fn run() -> Exit {
     })
 }
 
-fn act(plan: &Plan) -> Result<Exit, CliError> {
-    match &plan.role {
-        Role::Client(role) => client::run(plan, role).map(|()| Exit::Success),
-        Role::Server(role) => server::run(plan, role),
+/// What the command is there for this time.
+enum Errand {
+    /// To make a key of this name.
+    Keygen(PathBuf),
+    /// To call or to serve.
+    Plan(Plan),
+}
+
+impl Errand {
+    fn run(&self) -> Result<Exit, CliError> {
+        match self {
+            Self::Keygen(name) => keygen::run(name).map(|()| Exit::Success),
+            Self::Plan(plan) => match &plan.role {
+                Role::Client(role) => client::run(plan, role).map(|()| Exit::Success),
+                Role::Server(role) => server::run(plan, role),
+            },
+        }
     }
 }

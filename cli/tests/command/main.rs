@@ -5,6 +5,7 @@ mod draining;
 mod ending;
 mod heartbeats;
 mod interop;
+mod keys;
 mod lost;
 mod memory;
 mod modules;

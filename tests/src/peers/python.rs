@@ -27,6 +27,12 @@ impl PythonPeer {
         command
     }
 
+    /// The interpreter that finds zerorpc-python and pyzmq, yet to be run.
+    #[must_use]
+    pub fn interpreter(&self) -> Command {
+        self.command("python")
+    }
+
     /// Starts a PUSH socket. Heartbeat and timeout play no role in unconnected patterns.
     #[must_use]
     pub fn pusher(&self, options: DialOptions) -> PeerSender {
