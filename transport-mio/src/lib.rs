@@ -74,7 +74,7 @@ pub struct Parts {
     pub waker: MioWaker,
 }
 
-/// Opens a socket with the mechanism NULL.
+/// Opens a socket.
 ///
 /// # Errors
 /// When the system has no room for another.
@@ -82,8 +82,8 @@ pub fn open(kind: SocketKind, options: &SocketOptions) -> Result<Parts, Transpor
     open_with(kind, options, EngineConfig::new(kind))
 }
 
-/// Opens a socket with a mechanism, an identity or heartbeats of ZMTP's own. Its kind, its frame limit and its
-/// time-outs of handshakes are those of `kind` and `options`.
+/// Opens a socket with an identity or heartbeats of ZMTP's own. Its kind, its mechanism, its authenticator, its frame limit
+/// and its time-outs of handshakes are those of `kind` and `options`.
 ///
 /// # Errors
 /// As [`open`].

@@ -2,8 +2,11 @@
 
 use std::{net::TcpListener, sync::Arc};
 
-use zerorpc_proto::transport::SocketKind::{Dealer, Router};
-use zerorpc_zmtp::{Credentials, Mechanism};
+use zerorpc_proto::transport::{
+    AuthRequest, Authenticator, Credential, Denied, PlainCredentials, Security,
+    SocketKind::{Dealer, Router},
+    SocketOptions,
+};
 
 use crate::connections::{accept, is_reported_and_retried};
 use crate::target::{
@@ -15,8 +18,16 @@ const HELLO: &[u8] = b"\x05admin\x06secret";
 
 /// Sockets that are bound and want `admin` to say `secret`.
 fn servers(of: Of) -> Vec<(Target, String)> {
-    let check = |username: &[u8], password: &[u8]| username == b"admin" && password == b"secret";
-    let mut targets = vec![Target::ours_with(Router, Mechanism::PlainServer(Arc::new(check)))];
+    let authenticator: Arc<dyn Authenticator> =
+        Arc::new(|request: &AuthRequest<'_>| match &request.credential {
+            Credential::Password { username: b"admin", password, .. } if password.is(b"secret") => {
+                Ok("admin".to_owned())
+            }
+            _ => Err(Denied::new("unknown user or wrong password")),
+        });
+    let options =
+        SocketOptions::default().security(Security::PlainServer).authenticator(authenticator);
+    let mut targets = vec![Target::ours_with(Router, options)];
     if of == Of::Both {
         let target = Target::libzmq(Router);
         let Target::Libzmq { socket, .. } = &target else { panic!("it is libzmq") };
@@ -28,8 +39,9 @@ fn servers(of: Of) -> Vec<(Target, String)> {
 
 /// Sockets that connect as `admin`, with their first connection.
 fn clients(of: Of) -> Vec<(Target, TcpListener, Raw)> {
-    let credentials = Credentials::new("admin", "secret").expect("short");
-    let mut targets = vec![Target::ours_with(Dealer, Mechanism::PlainClient(credentials))];
+    let credentials = PlainCredentials::new("admin", "secret").expect("short");
+    let options = SocketOptions::default().security(Security::PlainClient(credentials));
+    let mut targets = vec![Target::ours_with(Dealer, options)];
     if of == Of::Both {
         let target = Target::libzmq(Dealer);
         let Target::Libzmq { socket, .. } = &target else { panic!("it is libzmq") };

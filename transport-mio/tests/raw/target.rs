@@ -7,12 +7,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use zerorpc_mio::{Parts, open_with};
+use zerorpc_mio::{Parts, open};
 use zerorpc_proto::{
     Multipart, Payload, PeerEvent, PeerId, Transmit,
     transport::{SocketKind, SocketOptions, Transport, Waiter},
 };
-use zerorpc_zmtp::{EngineConfig, Mechanism};
 
 /// How long anything may take before a test gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,14 +42,12 @@ impl Of {
 
 impl Target {
     pub(crate) fn ours(kind: SocketKind) -> Self {
-        Self::ours_with(kind, Mechanism::Null)
+        Self::ours_with(kind, SocketOptions::default())
     }
 
-    pub(crate) fn ours_with(kind: SocketKind, mechanism: Mechanism) -> Self {
-        let reconnect = Duration::from_millis(10);
-        let options = SocketOptions::default().reconnect(reconnect);
-        let engine = EngineConfig::new(kind).mechanism(mechanism);
-        let parts = Box::new(open_with(kind, &options, engine).expect("a socket"));
+    pub(crate) fn ours_with(kind: SocketKind, options: SocketOptions) -> Self {
+        let options = options.reconnect(Duration::from_millis(10));
+        let parts = Box::new(open(kind, &options).expect("a socket"));
         Self::Ours { parts, messages: Vec::new(), events: Vec::new() }
     }
 

@@ -3,9 +3,12 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use zerorpc_proto::{setters, transport::SocketKind};
+use zerorpc_proto::{
+    setters,
+    transport::{Authenticator, Security, SocketKind},
+};
 
-use super::socket_type;
+use super::{RandomSource, random::NoSource, socket_type};
 
 /// Everything that an [`Engine`](super::Engine) is told; shared by all connections of a socket.
 ///
@@ -24,8 +27,14 @@ pub struct EngineConfig {
     pub kind: SocketKind,
     /// The name that a ROUTER at the other end shall know us by.
     pub identity: Identity,
-    /// How the two sides make sure of each other.
-    pub mechanism: Mechanism,
+    /// How the two sides make sure of each other; whoever asks for something else is refused, and so are peers of ZMTP 1.0
+    /// and 2.0 unless it is [`Security::Null`]. A [`Socket`](super::Socket) takes it from its options.
+    pub security: Security,
+    /// Says which peers come in; `None` lets in all who have passed the mechanism. A [`Socket`](super::Socket) takes it
+    /// from its options.
+    pub authenticator: Option<Arc<dyn Authenticator>>,
+    /// Where keys and nonces come from; by default from nowhere, which is enough for all mechanisms but CURVE.
+    pub random: Arc<dyn RandomSource>,
     /// What a peer may make us hold.
     pub limits: WireLimits,
     /// How long the peer may take from the first byte to the end of the handshake, 30 s by default; dripped bytes do not
@@ -68,7 +77,9 @@ impl EngineConfig {
         Self {
             kind,
             identity: Identity::default(),
-            mechanism: Mechanism::Null,
+            security: Security::Null,
+            authenticator: None,
+            random: Arc::new(NoSource),
             limits: WireLimits::default(),
             handshake_timeout: Duration::from_secs(30),
             heartbeat: None,
@@ -79,7 +90,9 @@ impl EngineConfig {
     setters! {
         kind: SocketKind,
         identity: Identity,
-        mechanism: Mechanism,
+        security: Security,
+        authenticator: into Option<Arc<dyn Authenticator>>,
+        random: Arc<dyn RandomSource>,
         limits: WireLimits,
         handshake_timeout: Duration,
         heartbeat: into Option<Heartbeat>,
@@ -118,95 +131,10 @@ impl Identity {
     }
 }
 
-/// A name and a password for PLAIN, each of at most 255 bytes.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    username: Bytes,
-    password: Bytes,
-}
-
-impl Credentials {
-    /// Takes a name and a password.
-    ///
-    /// # Errors
-    /// When one of them is longer than 255 bytes.
-    pub fn new(username: impl Into<Bytes>, password: impl Into<Bytes>) -> Result<Self, Unusable> {
-        let (username, password) = (username.into(), password.into());
-        if username.len() > 255 {
-            return Err(Unusable("a PLAIN user name has at most 255 bytes"));
-        }
-        if password.len() > 255 {
-            return Err(Unusable("a PLAIN password has at most 255 bytes"));
-        }
-        Ok(Self { username, password })
-    }
-
-    /// The name.
-    #[must_use]
-    pub fn username(&self) -> &[u8] {
-        &self.username
-    }
-
-    /// The password.
-    #[must_use]
-    pub fn password(&self) -> &[u8] {
-        &self.password
-    }
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("username", &self.username).finish_non_exhaustive()
-    }
-}
-
 /// A setting that ZMTP cannot carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unusable(&'static str);
-
-/// Decides whether a PLAIN user name and password are good. Runs within the handshake: must not block.
-pub type PlainCheck = Arc<dyn Fn(&[u8], &[u8]) -> bool + Send + Sync>;
-
-/// How the two sides make sure of each other. Both must use the same; anything else is refused, and so are
-/// peers of ZMTP 1.0 and 2.0 unless it is [`Null`](Self::Null).
-#[derive(Clone)]
-#[non_exhaustive]
-pub enum Mechanism {
-    /// Not at all.
-    Null,
-    /// We show a name and a password, in the clear.
-    PlainClient(Credentials),
-    /// The peer shows a name and a password, in the clear; this says whether they are good.
-    PlainServer(PlainCheck),
-}
-
-impl Mechanism {
-    /// The name in the greeting.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Null => "NULL",
-            Self::PlainClient(_) | Self::PlainServer(_) => "PLAIN",
-        }
-    }
-
-    pub(super) fn is_server(&self) -> bool {
-        matches!(self, Self::PlainServer(_))
-    }
-}
-
-impl fmt::Debug for Mechanism {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Null => f.write_str("Null"),
-            Self::PlainClient(credentials) => {
-                f.debug_tuple("PlainClient").field(credentials).finish()
-            }
-            Self::PlainServer(_) => f.write_str("PlainServer"),
-        }
-    }
-}
 
 /// What a peer may make us hold. Sizes are checked as announced, before anything is reserved for them.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,13 +4,15 @@ use std::{collections::VecDeque, io::IoSlice, mem, sync::Arc};
 
 use bytes::Bytes;
 use web_time::{Duration, Instant};
-use zerorpc_proto::Payload;
+use zerorpc_proto::{Payload, transport::ProcessCredentials};
 
 use super::{
     EngineConfig, Outgoing, PeerInfo, Violation, Want, ZmtpEvent, ZmtpVersion, greeting,
     handshake::{Handshake, Progress},
     input::Input,
+    mechanism::Context,
     outbox::Outbox,
+    remote::Remote,
     traffic::{Subscription, Traffic},
 };
 
@@ -34,6 +36,8 @@ enum Phase {
         deadline: Option<Instant>,
         /// What to tell the peer as soon as it is known how.
         subscriptions: Vec<(Subscription, Bytes)>,
+        /// Who is at the other end, for the authenticator.
+        remote: Remote,
     },
     Traffic(Traffic),
     Dead(Violation),
@@ -50,8 +54,21 @@ impl Engine {
         let mut outbox = Outbox::default();
         let handshake = Handshake::start(&config, &mut outbox);
         let deadline = now.checked_add(config.handshake_timeout);
-        let phase = Phase::Handshake { handshake, deadline, subscriptions: Vec::new() };
+        let (subscriptions, remote) = (Vec::new(), Remote::default());
+        let phase = Phase::Handshake { handshake, deadline, subscriptions, remote };
         Self { config, now, phase, outbox, events: VecDeque::new() }
+    }
+
+    /// Says where the peer is, as an endpoint, and who runs it, where the system tells: for the authenticator, which is asked
+    /// within the handshake.
+    pub fn set_remote(
+        &mut self,
+        endpoint: impl Into<Arc<str>>,
+        process: Option<ProcessCredentials>,
+    ) {
+        if let Phase::Handshake { remote, .. } = &mut self.phase {
+            *remote = Remote { endpoint: endpoint.into(), process };
+        }
     }
 
     /// A connection whose handshake was not seen: for analysers that come into the middle of a capture. It reads one
@@ -83,6 +100,7 @@ impl Engine {
             goaway: false,
             lossless: false,
             metadata,
+            principal: None,
         };
         let traffic = Traffic::new(&config, &peer, now);
         let outbox = Outbox::default();
@@ -150,13 +168,14 @@ impl Engine {
         // Stays only if this unwinds: an error ends in `die`, everything else puts in the next phase.
         let gone = Phase::Dead(Violation::HandshakeTimeout(self.config.handshake_timeout));
         let phase = mem::replace(&mut self.phase, gone);
-        let Phase::Handshake { handshake, deadline, subscriptions } = phase else {
+        let Phase::Handshake { handshake, deadline, subscriptions, remote } = phase else {
             self.phase = phase;
             return Ok(());
         };
-        match handshake.receive(input, &self.config, &mut self.outbox)? {
+        let context = Context { config: &self.config, remote: &remote };
+        match handshake.receive(input, context, &mut self.outbox)? {
             Progress::Waiting(handshake) => {
-                self.phase = Phase::Handshake { handshake, deadline, subscriptions };
+                self.phase = Phase::Handshake { handshake, deadline, subscriptions, remote };
             }
             Progress::Done(peer) => self.begin(peer, subscriptions),
         }
@@ -228,7 +247,7 @@ impl Engine {
     /// refused. Not where an identity stands in the way, which was sent already.
     pub(crate) fn refuse_unheard(&mut self, words: &str) {
         if matches!(self.phase, Phase::Dead(_)) && self.config.identity.as_bytes().is_empty() {
-            greeting::finish(&self.config.mechanism, &mut self.outbox);
+            greeting::finish(&self.config.security, &mut self.outbox);
             self.outbox.error(words);
         }
     }

@@ -98,11 +98,19 @@ pub enum Violation {
         /// In the peer's words; `400` stands for wrong credentials.
         reason: String,
     },
-    /// We refused the peer's user name or password.
-    #[error("the peer's user name or password is wrong (user {username:?})")]
+    /// Our authenticator refused the peer's user name or password.
+    #[error("the peer's user name or password is wrong (user {username:?}): {reason}")]
     BadCredentials {
         /// As it was given.
         username: String,
+        /// What the authenticator says.
+        reason: String,
+    },
+    /// Our authenticator refused a peer that has shown no credentials.
+    #[error("the peer may not come in: {reason}")]
+    Denied {
+        /// What the authenticator says.
+        reason: String,
     },
     /// The handshake took too long.
     #[error("the peer did not complete the handshake within {} ms", .0.as_millis())]
@@ -146,7 +154,8 @@ impl Violation {
             | Self::Mechanism { .. }
             | Self::Downgrade { .. }
             | Self::Refused { .. }
-            | Self::BadCredentials { .. } => Blame::Settings,
+            | Self::BadCredentials { .. }
+            | Self::Denied { .. } => Blame::Settings,
             Self::HandshakeTimeout(_) | Self::HeartbeatTimeout(_) | Self::TtlExpired(_) => {
                 Blame::Silence
             }
@@ -197,7 +206,7 @@ impl Violation {
         match self {
             Self::SocketType { .. } => Some("Incompatible socket type"),
             // The status that libzmq's own peers understand and report to their monitors.
-            Self::BadCredentials { .. } => Some("400"),
+            Self::BadCredentials { .. } | Self::Denied { .. } => Some("400"),
             _ => None,
         }
     }

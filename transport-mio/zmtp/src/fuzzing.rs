@@ -11,15 +11,15 @@ use std::{io::IoSlice, sync::Arc};
 use arbitrary::Unstructured;
 use bytes::Bytes;
 use web_time::{Duration, Instant};
-use zerorpc_proto::transport::SocketKind;
+use zerorpc_proto::transport::{
+    AuthRequest, Credential, Denied, PlainCredentials, Security, SocketKind,
+};
 
 pub use handshake::handshake;
 pub use rpc::rpc;
 pub use socket::socket;
 
-use super::{
-    Credentials, Engine, EngineConfig, Heartbeat, Mechanism, Violation, Want, WireLimits, ZmtpEvent,
-};
+use super::{Engine, EngineConfig, Heartbeat, Violation, Want, WireLimits, ZmtpEvent};
 
 /// Plays `data` as a script: what the peer sends in which pieces, what the caller does in between. Panics
 /// when something does not hold that should.
@@ -91,17 +91,32 @@ const KINDS: [SocketKind; 6] = [
 fn config(script: &mut Unstructured<'_>) -> arbitrary::Result<EngineConfig> {
     let mut config = EngineConfig::new(*script.choose(&KINDS)?);
     let flags: u8 = script.arbitrary()?;
-    config.mechanism = match flags & 7 {
-        0 => Mechanism::PlainServer(Arc::new(|username, password| username == password)),
-        1 => Credentials::new("name", "word").map_or(Mechanism::Null, Mechanism::PlainClient),
-        _ => Mechanism::Null,
+    config.security = match flags & 7 {
+        0 => Security::PlainServer,
+        1 => plain_client(),
+        _ => Security::Null,
     };
+    config.authenticator = Some(Arc::new(name_is_password));
     if flags & 8 != 0 {
         let second = Duration::from_secs(1);
         config.heartbeat = Some(Heartbeat { interval: second, timeout: second * 2, ttl: second });
     }
     config.limits = LIMITS;
     Ok(config)
+}
+
+fn plain_client() -> Security {
+    PlainCredentials::new("name", "word").map_or(Security::Null, Security::PlainClient)
+}
+
+/// Lets in whose name is his password, and whoever shows none.
+fn name_is_password(request: &AuthRequest<'_>) -> Result<String, Denied> {
+    match &request.credential {
+        Credential::Password { username, password, .. } if !password.is(username) => {
+            Err(Denied::new("the name is not the password"))
+        }
+        _ => Ok("a guest".to_owned()),
+    }
 }
 
 const LIMITS: WireLimits = WireLimits {

@@ -4,9 +4,11 @@
 //! that a 1.0 peer takes for the header of an identity frame, the eleventh after the peer's ten, the rest
 //! after the peer's eleventh.
 
+use zerorpc_proto::transport::{MechanismName, Security};
+
 use super::{
-    EngineConfig, Mechanism, SocketType, Violation, ZmtpVersion, error::show, frame::Framing,
-    input::Input, outbox::Outbox,
+    EngineConfig, SocketType, Violation, ZmtpVersion, error::show, frame::Framing, input::Input,
+    outbox::Outbox,
 };
 
 const LEN: usize = 64;
@@ -106,7 +108,7 @@ impl Greeting {
                         Stage::OldSocketType
                     }
                     None => {
-                        answer_modern(&config.mechanism, outbox);
+                        answer_modern(&config.security, outbox);
                         Stage::Mechanism
                     }
                 },
@@ -115,7 +117,7 @@ impl Greeting {
                     return Ok(Greeted::Old(version, SocketType::from_number(self.bytes[11])));
                 }
                 Stage::Mechanism => {
-                    self.compare_mechanism(&config.mechanism)?;
+                    self.compare_mechanism(config.security.mechanism().as_str())?;
                     Stage::Rest
                 }
                 Stage::Rest => return Ok(Greeted::Modern(self.modern_version())),
@@ -140,21 +142,21 @@ impl Greeting {
         }
     }
 
-    fn compare_mechanism(&self, ours: &Mechanism) -> Result<(), Violation> {
+    fn compare_mechanism(&self, ours: &'static str) -> Result<(), Violation> {
         let theirs = &self.bytes[MECHANISM];
-        if theirs == padded(ours.name()) {
+        if theirs == padded(ours) {
             return Ok(());
         }
         let name = theirs.split(|&byte| byte == 0).next().unwrap_or_default();
-        Err(Violation::Mechanism { ours: ours.name(), theirs: show(name) })
+        Err(Violation::Mechanism { ours, theirs: show(name) })
     }
 }
 
 /// Versions before 3.0 know no mechanism: what requires one must not fall back to them.
 fn refuse_downgrade(version: ZmtpVersion, config: &EngineConfig) -> Result<(), Violation> {
-    match &config.mechanism {
-        Mechanism::Null => Ok(()),
-        other => Err(Violation::Downgrade { version, mechanism: other.name() }),
+    match config.security.mechanism() {
+        MechanismName::Null => Ok(()),
+        other => Err(Violation::Downgrade { version, mechanism: other.as_str() }),
     }
 }
 
@@ -164,16 +166,16 @@ fn answer_old(framing: Framing, config: &EngineConfig, outbox: &mut Outbox) {
 }
 
 /// Everything behind the ten bytes, to a peer that was not listened to.
-pub(super) fn finish(mechanism: &Mechanism, outbox: &mut Outbox) {
+pub(super) fn finish(security: &Security, outbox: &mut Outbox) {
     outbox.raw(&[3]);
-    answer_modern(mechanism, outbox);
+    answer_modern(security, outbox);
 }
 
 /// Minor version, mechanism, role, filler.
-fn answer_modern(mechanism: &Mechanism, outbox: &mut Outbox) {
+fn answer_modern(security: &Security, outbox: &mut Outbox) {
     outbox.raw(&[1]);
-    outbox.raw(&padded(mechanism.name()));
-    outbox.raw(&[u8::from(mechanism.is_server())]);
+    outbox.raw(&padded(security.mechanism().as_str()));
+    outbox.raw(&[u8::from(security.is_server())]);
     outbox.raw(&[0; 31]);
 }
 

@@ -1,13 +1,14 @@
 //! From the first byte to the moment when messages may flow.
 
 use bytes::Bytes;
+use zerorpc_proto::transport::Credential;
 
 use super::{
     EngineConfig, Identity, PeerInfo, SocketType, Violation, ZmtpVersion,
     frame::{Admission, Decoder, Framing},
     greeting::{Greeted, Greeting},
     input::Input,
-    mechanism::{Dialogue, Turn},
+    mechanism::{Agreement, Context, Dialogue, Turn},
     outbox::Outbox,
 };
 
@@ -47,9 +48,10 @@ impl Handshake {
     pub(super) fn receive(
         mut self,
         input: &mut Input,
-        config: &EngineConfig,
+        context: Context<'_>,
         outbox: &mut Outbox,
     ) -> Result<Progress, Violation> {
+        let config = context.config;
         loop {
             self = match self {
                 Self::Greeting(greeting) => match greeting.receive(input, config, outbox)? {
@@ -67,7 +69,7 @@ impl Handshake {
                     }
                     Greeted::Modern(version) => Self::Mechanism {
                         version,
-                        dialogue: Dialogue::start(config, outbox),
+                        dialogue: Dialogue::start(context, outbox)?,
                         decoder: Decoder::new(Framing::V3),
                     },
                 },
@@ -80,6 +82,7 @@ impl Handshake {
                             goaway: false,
                             lossless: false,
                             metadata: Vec::new(),
+                            principal: Some(context.admit(Credential::Anonymous)?),
                         })),
                         None => {
                             Ok(Progress::Waiting(Self::Identity { version, socket_type, decoder }))
@@ -95,9 +98,9 @@ impl Handshake {
                             decoder,
                         }));
                     };
-                    match dialogue.receive(&body, config, outbox)? {
+                    match dialogue.receive(&body, context, outbox)? {
                         Turn::Next(dialogue) => Self::Mechanism { version, dialogue, decoder },
-                        Turn::Done(metadata) => {
+                        Turn::Done(Agreement { metadata, principal }) => {
                             return Ok(Progress::Done(PeerInfo {
                                 version,
                                 socket_type: metadata.socket_type,
@@ -105,6 +108,7 @@ impl Handshake {
                                 goaway: metadata.goaway,
                                 lossless: metadata.lossless,
                                 metadata: metadata.others,
+                                principal: Some(principal),
                             }));
                         }
                     }

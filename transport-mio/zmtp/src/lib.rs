@@ -15,8 +15,8 @@
 //! - An [`RpcSocket`] is such a socket with its zerorpc [`Session`](zerorpc_proto::Session): calls and requests.
 //!   `docs/embedding.md` of the repository leads through programs that embed one.
 //!
-//! An engine speaks ZMTP 3.1 and falls back to 3.0, 2.0 and 1.0 as far as the peer and the
-//! [`Mechanism`] allow.
+//! An engine speaks ZMTP 3.1 and falls back to 3.0, 2.0 and 1.0 as far as the peer and
+//! [`EngineConfig::security`] allow.
 //!
 //! Methods may come in any order and none has to be followed by another, with two things to mind: drain
 //! [`Engine::poll_event`] after each chunk, since what has arrived is held until then; and offer
@@ -81,25 +81,25 @@ mod liveness;
 mod mechanism;
 mod metadata;
 mod outbox;
+mod random;
+mod remote;
 mod rpc;
 mod socket;
 mod socket_type;
 mod traffic;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
-use zerorpc_proto::Token;
+use zerorpc_proto::{Token, transport::Principal};
 
-pub use config::{
-    Buffers, Credentials, EngineConfig, FreshBuffers, Heartbeat, Identity, Mechanism, PlainCheck,
-    Unusable, WireLimits,
-};
+pub use config::{Buffers, EngineConfig, FreshBuffers, Heartbeat, Identity, Unusable, WireLimits};
 pub use engine::Engine;
 pub use error::{Blame, Violation};
 pub use foreign::{Foreign, ForeignKind};
 pub use keys::key_pair;
+pub use random::{NoRandomness, RandomSource};
 pub use rpc::{RpcOutput, RpcSocket};
 pub use socket::{
     CloseReason, Closed, ConnectionId, LastWords, Origin, ReceivesOnly, Socket, SocketEvent,
@@ -175,6 +175,8 @@ pub struct PeerInfo {
     pub lossless: bool,
     /// All other properties, names and values as they came.
     pub metadata: Vec<(Bytes, Bytes)>,
+    /// Who it is, as far as that was made sure of; `None` where the handshake was not seen.
+    pub principal: Option<Arc<Principal>>,
 }
 
 /// What the two sides of a connection speak.

@@ -26,7 +26,7 @@ use slab::Slab;
 use web_time::Instant;
 use zerorpc_proto::{
     Multipart, PeerEvent, PeerId, Route, Transmit,
-    transport::{Flow, SocketKind, SocketOptions},
+    transport::{Flow, ProcessCredentials, SocketKind, SocketOptions},
 };
 
 use crate::{EngineConfig, Outgoing, Want, WireLimits};
@@ -131,14 +131,15 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// A socket without connections, with the mechanism NULL.
+    /// A socket without connections. Its mechanism is that of `options`; for CURVE, use
+    /// [`with_engine`](Self::with_engine) and give it a source of random numbers.
     #[must_use]
     pub fn new(kind: SocketKind, options: &SocketOptions) -> Self {
         Self::with_engine(kind, options, EngineConfig::new(kind))
     }
 
-    /// A socket with a mechanism, an identity or heartbeats of ZMTP's own. Its kind, its limit of frames and its time-outs
-    /// of handshakes are those of `kind` and `options`.
+    /// A socket with an identity, heartbeats of ZMTP's own or a source of random numbers. Its kind, its mechanism, its
+    /// authenticator, its limit of frames and its time-outs of handshakes are those of `kind` and `options`.
     #[must_use]
     pub fn with_engine(
         kind: SocketKind,
@@ -146,6 +147,8 @@ impl Socket {
         mut engine: EngineConfig,
     ) -> Self {
         engine.kind = kind;
+        engine.security = options.security.clone();
+        engine.authenticator = options.authenticator.clone();
         engine.limits = WireLimits::with_frame_bytes(options.max_frame);
         Self {
             kind,
@@ -198,6 +201,15 @@ impl Socket {
         self.reschedule(index);
         self.mark_unwritten(index);
         id
+    }
+
+    /// Says who runs the peer of a connection that has just been [opened](Self::open_connection), where the system tells:
+    /// for the authenticator, which is asked within the handshake.
+    pub fn set_process(&mut self, connection: ConnectionId, process: ProcessCredentials) {
+        if let Some(index) = self.index_of(connection) {
+            let connection = &mut self.connections[index];
+            connection.engine.set_remote(Arc::clone(&connection.remote), Some(process));
+        }
     }
 
     /// How to read from a connection next.

@@ -5,15 +5,15 @@ use std::{io::IoSlice, sync::Arc};
 use arbitrary::Unstructured;
 use bytes::Bytes;
 use web_time::{Duration, Instant};
-use zerorpc_proto::transport::SocketKind;
+use zerorpc_proto::transport::{Security, SocketKind};
 
 use super::{
-    KINDS, LIMITS,
-    peer::{Peer, Security},
+    KINDS, LIMITS, name_is_password,
+    peer::{Peer, Shown},
+    plain_client,
 };
 use crate::{
-    Credentials, Engine, EngineConfig, Identity, Mechanism, SocketType, Violation, Want,
-    WireLimits, ZmtpEvent, ZmtpVersion,
+    Engine, EngineConfig, Identity, SocketType, Violation, Want, WireLimits, ZmtpEvent, ZmtpVersion,
 };
 
 /// Lets an engine meet a peer of any version that plays its part of any mechanism, and then sends messages. What comes of it
@@ -45,11 +45,12 @@ fn play(script: &mut Unstructured<'_>) -> arbitrary::Result<()> {
 
 fn config(script: &mut Unstructured<'_>) -> arbitrary::Result<EngineConfig> {
     let mut config = EngineConfig::new(*script.choose(&KINDS)?).limits(LIMITS);
-    config.mechanism = match script.int_in_range(0..=5_u8)? {
-        0 | 1 => Mechanism::PlainServer(Arc::new(|username, password| username == password)),
-        2 => Credentials::new("name", "word").map_or(Mechanism::Null, Mechanism::PlainClient),
-        _ => Mechanism::Null,
+    config.security = match script.int_in_range(0..=5_u8)? {
+        0 | 1 => Security::PlainServer,
+        2 => plain_client(),
+        _ => Security::Null,
     };
+    config.authenticator = Some(Arc::new(name_is_password));
     if script.arbitrary()? {
         config.identity = Identity::new("a name").unwrap_or_default();
     }
@@ -194,22 +195,22 @@ fn output(engine: &mut Engine) -> Vec<u8> {
 
 /// Why two sides that are as they should be do not go together; an example of its kind.
 fn refusal(config: &EngineConfig, peer: &Peer<'_>) -> Option<Violation> {
-    let (ours, theirs) = (config.mechanism.name(), peer.security.name());
+    let (ours, theirs) = (config.security.mechanism().as_str(), peer.security.name());
     let text = String::new;
     if peer.version < ZmtpVersion::V3_0 {
-        return match &config.mechanism {
-            Mechanism::Null => None,
+        return match &config.security {
+            Security::Null => None,
             _ => Some(Violation::Downgrade { version: peer.version, mechanism: ours }),
         };
     }
     if ours != theirs {
         return Some(Violation::Mechanism { ours, theirs: text() });
     }
-    match (&config.mechanism, peer.security) {
-        (Mechanism::Null, _) | (Mechanism::PlainClient(_), Security::PlainServer) => {}
-        (Mechanism::PlainServer(_), Security::PlainClient { username, password }) => {
+    match (&config.security, peer.security) {
+        (Security::Null, _) | (Security::PlainClient(_), Shown::PlainServer) => {}
+        (Security::PlainServer, Shown::PlainClient { username, password }) => {
             if username != password {
-                return Some(Violation::BadCredentials { username: text() });
+                return Some(Violation::BadCredentials { username: text(), reason: text() });
             }
         }
         _ => return Some(Violation::OutOfTurn { expected: "", got: text() }),

@@ -22,18 +22,18 @@ const KINDS: [(&str, u8); 12] = [
 
 /// What a peer asks for in its greeting, and says after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Security<'a> {
+pub(super) enum Shown<'a> {
     Null,
     PlainClient {
         username: &'a [u8],
         password: &'a [u8],
     },
     PlainServer,
-    /// A mechanism that we don't have.
+    /// A mechanism that our side does not have here.
     Curve,
 }
 
-impl Security<'_> {
+impl Shown<'_> {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Null => "NULL",
@@ -48,7 +48,7 @@ impl Security<'_> {
 pub(super) struct Peer<'a> {
     pub(super) version: ZmtpVersion,
     pub(super) kind: (&'static str, u8),
-    pub(super) security: Security<'a>,
+    pub(super) security: Shown<'a>,
     pub(super) identity: &'a [u8],
     pub(super) understands_goaway: bool,
     /// Further properties.
@@ -69,10 +69,10 @@ impl<'a> Peer<'a> {
             ZmtpVersion::Unversioned,
         ])?;
         let security = match script.int_in_range(0..=7_u8)? {
-            0..=3 => Security::Null,
-            4 => Security::PlainServer,
-            5 | 6 => Security::PlainClient { username: short(script)?, password: short(script)? },
-            _ => Security::Curve,
+            0..=3 => Shown::Null,
+            4 => Shown::PlainServer,
+            5 | 6 => Shown::PlainClient { username: short(script)?, password: short(script)? },
+            _ => Shown::Curve,
         };
         let mut peer = Self {
             version,
@@ -124,16 +124,16 @@ impl<'a> Peer<'a> {
         let name = self.security.name();
         self.bytes.extend(name.bytes());
         self.bytes.extend(vec![0; 20 - name.len()]);
-        self.bytes.push(u8::from(self.security == Security::PlainServer));
+        self.bytes.push(u8::from(self.security == Shown::PlainServer));
         self.bytes.extend([0; 31]);
         let properties = self.properties();
         match self.security {
-            Security::Null | Security::Curve => self.command(script, "READY", &properties),
-            Security::PlainServer => {
+            Shown::Null | Shown::Curve => self.command(script, "READY", &properties),
+            Shown::PlainServer => {
                 self.command(script, "WELCOME", &[])?;
                 self.command(script, "READY", &properties)
             }
-            Security::PlainClient { username, password } => {
+            Shown::PlainClient { username, password } => {
                 let sized = |text: &[u8]| [&[text.len() as u8], text].concat();
                 let hello = [sized(username), sized(password)].concat();
                 self.command(script, "HELLO", &hello)?;

@@ -1,13 +1,14 @@
 //! PLAIN: HELLO with name and password, WELCOME, INITIATE with the client's properties, READY with the
 //! server's.
 
-use std::fmt;
+use std::sync::Arc;
 
-use super::Turn;
+use zerorpc_proto::transport::{Credential, PlainCredentials, Principal};
+
+use super::{Agreement, Context, Turn};
 use crate::{
-    Credentials, EngineConfig, PlainCheck, Violation,
+    Violation,
     command::{expect, split},
-    error::show,
     metadata,
     outbox::Outbox,
 };
@@ -20,17 +21,19 @@ pub(crate) enum Client {
 }
 
 impl Client {
-    pub(super) fn start(credentials: &Credentials, outbox: &mut Outbox) -> Self {
+    pub(super) fn start(credentials: &PlainCredentials, outbox: &mut Outbox) -> Self {
         let (username, password) = (credentials.username(), credentials.password());
-        let length = |text: &[u8]| [u8::try_from(text.len()).unwrap_or(u8::MAX)];
-        outbox.command("HELLO", &[&length(username), username, &length(password), password]);
+        let length = |text: &str| [u8::try_from(text.len()).unwrap_or(u8::MAX)];
+        let (of_username, of_password) = (length(username), length(password));
+        let parts = [&of_username, username.as_bytes(), &of_password, password.as_bytes()];
+        outbox.command("HELLO", &parts);
         Self::AwaitWelcome
     }
 
     pub(super) fn receive(
         self,
         body: &[u8],
-        config: &EngineConfig,
+        context: Context<'_>,
         outbox: &mut Outbox,
     ) -> Result<Turn<Self>, Violation> {
         match self {
@@ -39,57 +42,46 @@ impl Client {
                     let reason = "there is something behind its name";
                     return Err(Violation::Malformed { command: "WELCOME", reason });
                 }
-                outbox.command("INITIATE", &[&metadata::write(config)]);
+                outbox.command("INITIATE", &[&metadata::write(context.config)]);
                 Ok(Turn::Next(Self::AwaitReady))
             }
             Self::AwaitReady => {
                 let properties = expect("READY", body)?;
-                metadata::read("READY", properties, config.kind).map(Turn::Done)
+                let metadata = metadata::read("READY", properties, context.config.kind)?;
+                // A server of PLAIN proves nothing.
+                let principal = context.admit(Credential::Anonymous)?;
+                Ok(Turn::Done(Agreement { metadata, principal }))
             }
         }
     }
 }
 
 /// The side that looks at them.
+#[derive(Debug)]
 pub(crate) enum Server {
-    AwaitHello(PlainCheck),
-    AwaitInitiate,
-}
-
-impl fmt::Debug for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::AwaitHello(_) => "AwaitHello",
-            Self::AwaitInitiate => "AwaitInitiate",
-        })
-    }
+    AwaitHello,
+    AwaitInitiate(Arc<Principal>),
 }
 
 impl Server {
-    pub(super) fn start(check: PlainCheck) -> Self {
-        Self::AwaitHello(check)
-    }
-
     pub(super) fn receive(
         self,
         body: &[u8],
-        config: &EngineConfig,
+        context: Context<'_>,
         outbox: &mut Outbox,
     ) -> Result<Turn<Self>, Violation> {
         match self {
-            Self::AwaitHello(check) => {
+            Self::AwaitHello => {
                 let (username, password) = hello(expect("HELLO", body)?)?;
-                if !check(username, password) {
-                    return Err(Violation::BadCredentials { username: show(username) });
-                }
+                let principal = context.admit(Credential::password(username, password))?;
                 outbox.command("WELCOME", &[]);
-                Ok(Turn::Next(Self::AwaitInitiate))
+                Ok(Turn::Next(Self::AwaitInitiate(principal)))
             }
-            Self::AwaitInitiate => {
+            Self::AwaitInitiate(principal) => {
                 let properties = expect("INITIATE", body)?;
-                let metadata = metadata::read("INITIATE", properties, config.kind)?;
-                outbox.command("READY", &[&metadata::write(config)]);
-                Ok(Turn::Done(metadata))
+                let metadata = metadata::read("INITIATE", properties, context.config.kind)?;
+                outbox.command("READY", &[&metadata::write(context.config)]);
+                Ok(Turn::Done(Agreement { metadata, principal }))
             }
         }
     }

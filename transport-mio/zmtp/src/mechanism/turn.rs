@@ -1,12 +1,25 @@
 //! One step of a dialogue.
 
+use std::sync::Arc;
+
+use zerorpc_proto::transport::Principal;
+
 use crate::metadata::Metadata;
 
 /// What a command leads to.
 #[derive(Debug)]
 pub(crate) enum Turn<State> {
     Next(State),
-    Done(Metadata),
+    Done(Agreement),
+}
+
+/// What two sides know of each other when a dialogue is over.
+#[derive(Debug)]
+pub(crate) struct Agreement {
+    /// What the peer says of itself.
+    pub(crate) metadata: Metadata,
+    /// What is sure of it.
+    pub(crate) principal: Arc<Principal>,
 }
 
 impl<State> Turn<State> {
@@ -14,7 +27,7 @@ impl<State> Turn<State> {
     pub(super) fn map<Whole>(self, whole: impl FnOnce(State) -> Whole) -> Turn<Whole> {
         match self {
             Self::Next(state) => Turn::Next(whole(state)),
-            Self::Done(metadata) => Turn::Done(metadata),
+            Self::Done(agreement) => Turn::Done(agreement),
         }
     }
 }

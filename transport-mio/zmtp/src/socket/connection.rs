@@ -97,11 +97,13 @@ impl Connection {
         config: &Arc<EngineConfig>,
         now: Instant,
     ) -> Self {
+        let mut engine = Engine::new(Arc::clone(config), now);
+        engine.set_remote(Arc::clone(&remote), None);
         Self {
             id,
             origin,
             remote,
-            engine: Engine::new(Arc::clone(config), now),
+            engine,
             peer: None,
             opening: [0; OPENING],
             opened: 0,

@@ -1,10 +1,11 @@
 //! Which version the first bytes lead to, and what is sent when.
 
 use bytes::Bytes;
-use zerorpc_proto::transport::SocketKind::{Dealer, Pub, Router};
-use zerorpc_zmtp::{
-    Blame, Credentials, Identity, Mechanism, SocketType, Violation, ZmtpEvent, ZmtpVersion,
+use zerorpc_proto::transport::{
+    PlainCredentials, Security,
+    SocketKind::{Dealer, Pub, Router},
 };
+use zerorpc_zmtp::{Blame, Identity, SocketType, Violation, ZmtpEvent, ZmtpVersion};
 
 use crate::support::{SIGNATURE, config, engine, feed, frame, greeting, modern, output, play, v2};
 
@@ -159,14 +160,9 @@ fn mechanisms_are_compared_whole_and_early() {
 
 #[test]
 fn a_required_mechanism_is_not_talked_away() {
-    let credentials = Credentials::new("name", "word").expect("short");
-    let mechanisms = [
-        Mechanism::PlainClient(credentials),
-        Mechanism::PlainServer(std::sync::Arc::new(|_, _| true)),
-    ];
-    for mechanism in mechanisms {
-        let mut config = config(Router);
-        config.mechanism = mechanism;
+    let credentials = PlainCredentials::new("name", "word").expect("short");
+    for security in [Security::PlainClient(credentials), Security::PlainServer] {
+        let config = config(Router).security(security);
         let versions = [
             (b"\x01\0".to_vec(), ZmtpVersion::Unversioned),
             ([SIGNATURE, b"\0\x05"].concat(), ZmtpVersion::V1_0),

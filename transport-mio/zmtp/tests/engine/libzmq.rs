@@ -8,13 +8,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use zerorpc_proto::transport::SocketKind::{self, Dealer, Pub, Pull, Push, Router, Sub};
+use zerorpc_proto::transport::{
+    PlainCredentials, Security,
+    SocketKind::{self, Dealer, Pub, Pull, Push, Router, Sub},
+};
 use zerorpc_zmtp::{
-    Credentials, Engine, EngineConfig, Heartbeat, Identity, Mechanism, SocketType, Want, ZmtpEvent,
-    ZmtpVersion,
+    Engine, EngineConfig, Heartbeat, Identity, SocketType, Want, ZmtpEvent, ZmtpVersion,
 };
 
-use crate::support::config;
+use crate::support::{config, plain_server};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -256,8 +258,8 @@ fn their_plain_server_has_nobody_to_ask() {
     let peer = socket(zmq::ROUTER);
     peer.set_plain_server(true).expect("an option");
     peer.set_zap_domain("global").expect("an option");
-    let credentials = Credentials::new("name", "word").expect("short");
-    let ours = config(Dealer).mechanism(Mechanism::PlainClient(credentials));
+    let credentials = PlainCredentials::new("name", "word").expect("short");
+    let ours = config(Dealer).security(Security::PlainClient(credentials));
     let mut link = Link::connect(ours, &peer);
     let until = Instant::now() + PATIENCE;
     let mut scratch = [0; 1000];
@@ -285,9 +287,7 @@ fn their_plain_client_with_our_server() {
         let peer = socket(zmq::DEALER);
         peer.set_plain_username(Some("name")).expect("an option");
         peer.set_plain_password(Some(password)).expect("an option");
-        let check = |name: &[u8], word: &[u8]| (name, word) == (b"name", b"word");
-        let mechanism = Mechanism::PlainServer(Arc::new(check));
-        let mut link = Link::accept(config(Router).mechanism(mechanism), &peer);
+        let mut link = Link::accept(plain_server(b"name", b"word"), &peer);
         if good {
             link.ready(SocketType::Dealer);
             peer.send("hello", 0).expect("sent");

@@ -4,10 +4,13 @@ use std::{io::IoSlice, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use zerorpc_proto::transport::SocketKind::{Dealer, Router};
-use zerorpc_zmtp::{Credentials, Engine, Identity, Mechanism, Want, ZmtpEvent};
+use zerorpc_proto::transport::{
+    PlainCredentials, Security,
+    SocketKind::{Dealer, Router},
+};
+use zerorpc_zmtp::{Engine, EngineConfig, Identity, Want, ZmtpEvent};
 
-use crate::support::config;
+use crate::support::{config, plain_server};
 
 /// One direction of a connection.
 struct Wire {
@@ -43,13 +46,14 @@ impl Wire {
     }
 }
 
-fn mechanisms(plain: bool) -> [Mechanism; 2] {
+/// A client and a server of the same mechanism.
+fn configs(plain: bool) -> [EngineConfig; 2] {
     if !plain {
-        return [Mechanism::Null, Mechanism::Null];
+        return [config(Dealer), config(Router)];
     }
-    let credentials = Credentials::new("name", "word").expect("short");
-    let check = |name: &[u8], word: &[u8]| (name, word) == (b"name", b"word");
-    [Mechanism::PlainClient(credentials), Mechanism::PlainServer(Arc::new(check))]
+    let credentials = PlainCredentials::new("name", "word").expect("short");
+    let client = config(Dealer).security(Security::PlainClient(credentials));
+    [client, plain_server(b"name", b"word")]
 }
 
 fn messages() -> impl Strategy<Value = Vec<Vec<usize>>> {
@@ -70,10 +74,8 @@ proptest! {
         back in messages(),
         cuts in prop::collection::vec((prop_oneof![1usize..4, 1usize..200, 1usize..60_000], any::<bool>()), 1..40),
     ) {
-        let [client, server] = mechanisms(plain);
-        let identity = Identity::new("client").expect("a good name");
-        let client = config(Dealer).mechanism(client).identity(identity);
-        let server = config(Router).mechanism(server);
+        let [client, server] = configs(plain);
+        let client = client.identity(Identity::new("client").expect("a good name"));
         let mut client = Engine::new(Arc::new(client), Instant::now());
         let mut server = Engine::new(Arc::new(server), Instant::now());
         there.iter().for_each(|sizes| client.send(build(sizes, b't')));

@@ -1,20 +1,17 @@
 //! PLAIN, from both sides.
 
-use std::sync::Arc;
+use zerorpc_proto::transport::{PlainCredentials, Security, SocketKind::Dealer};
+use zerorpc_zmtp::{Blame, EngineConfig, SocketType, Violation};
 
-use zerorpc_proto::transport::SocketKind::{Dealer, Router};
-use zerorpc_zmtp::{Blame, Credentials, EngineConfig, Mechanism, SocketType, Violation};
-
-use crate::support::{command, config, greeting, play, property};
+use crate::support::{command, config, greeting, plain_server, play, property};
 
 fn client() -> EngineConfig {
-    let credentials = Credentials::new("admin", "secret").expect("short");
-    config(Dealer).mechanism(Mechanism::PlainClient(credentials))
+    let credentials = PlainCredentials::new("admin", "secret").expect("short");
+    config(Dealer).security(Security::PlainClient(credentials))
 }
 
 fn server() -> EngineConfig {
-    let check = |username: &[u8], password: &[u8]| username == b"admin" && password == b"secret";
-    config(Router).mechanism(Mechanism::PlainServer(Arc::new(check)))
+    plain_server(b"admin", b"secret")
 }
 
 fn script(server: bool, commands: &[Vec<u8>]) -> Vec<u8> {
@@ -114,7 +111,7 @@ fn what_the_client_refuses() {
 #[test]
 fn passwords_are_not_shown_and_have_255_bytes() {
     assert!(!format!("{:?}", client()).contains("secret"));
-    assert!(Credentials::new(vec![b'a'; 255], vec![b'b'; 255]).is_ok());
-    assert!(Credentials::new(vec![b'a'; 256], "").is_err());
-    assert!(Credentials::new("", vec![b'b'; 256]).is_err());
+    assert!(PlainCredentials::new("a".repeat(255), "b".repeat(255)).is_some());
+    assert!(PlainCredentials::new("a".repeat(256), "").is_none());
+    assert!(PlainCredentials::new("", "b".repeat(256)).is_none());
 }

@@ -3,11 +3,34 @@
 use std::{io::IoSlice, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use zerorpc_proto::transport::SocketKind;
+use zerorpc_proto::transport::{
+    AuthRequest, Authenticator, Credential, Denied, Security, SocketKind,
+};
 use zerorpc_zmtp::{Engine, EngineConfig, Frames, PeerInfo, Violation, ZmtpEvent};
 
 pub(crate) fn config(kind: SocketKind) -> EngineConfig {
     EngineConfig::new(kind)
+}
+
+/// A ROUTER that lets in whoever has this name and password.
+pub(crate) fn plain_server(name: &'static [u8], word: &'static [u8]) -> EngineConfig {
+    config(SocketKind::Router).security(Security::PlainServer).authenticator(authenticator(
+        move |request| match &request.credential {
+            Credential::Password { username, password, .. } => {
+                *username == name && password.is(word)
+            }
+            _ => false,
+        },
+    ))
+}
+
+/// Lets in whom `check` does.
+pub(crate) fn authenticator(
+    check: impl Fn(&AuthRequest<'_>) -> bool + Send + Sync + 'static,
+) -> Arc<dyn Authenticator> {
+    Arc::new(move |request: &AuthRequest<'_>| {
+        if check(request) { Ok("a guest".to_owned()) } else { Err(Denied::new("not on the list")) }
+    })
 }
 
 pub(crate) fn engine(config: &EngineConfig) -> Engine {
