@@ -86,9 +86,11 @@ pub use zerorpc_proto::{
     Args, Blocked, CallOptions, Context, DEFAULT_HEARTBEAT, DEFAULT_SLOTS, DEFAULT_TIMEOUT,
     DecodeError, EncodeError, HeartbeatMode, IntoArgs, Limits, Loss, RemoteError,
     transport::{
-        AuthRequest, Authenticator, Credential, Denied, EndpointAction, EndpointError, Handover,
-        InvalidKey, Keepalive, KeyPair, MechanismName, MonitorEvent, PlainCredentials, Principal,
-        ProcessCredentials, PublicKey, Secret, SecretKey, Security, SocketOptions, TransportError,
+        AcceptLimits, AcceptRate, AcceptStats, AuthRequest, Authenticator, Credential, Denied,
+        EndpointAction, EndpointError, FailedHandshakes, Handover, InvalidKey, InvalidNetwork,
+        Keepalive, KeyPair, MechanismName, MonitorEvent, Network, Networks, PlainCredentials,
+        Principal, ProcessCredentials, PublicKey, RefusedConnections, Secret, SecretKey, Security,
+        SocketOptions, TransportError,
     },
 };
 

@@ -1,6 +1,6 @@
 //! Links of a socket that is at work.
 
-use zerorpc_proto::transport::{EndpointError, Transport};
+use zerorpc_proto::transport::{AcceptStats, EndpointError, Transport};
 
 use crate::{
     driver::{Closed, Driver},
@@ -78,6 +78,31 @@ impl LinkControl<'_> {
     pub fn disconnect(&self, endpoint: &str) -> Result<(), Error> {
         self.change(endpoint, |transport| transport.disconnect(endpoint).map(|()| String::new()))
             .map(drop)
+    }
+
+    /// What became of the connections that peers have made to this socket: how many stand, were refused, and failed in
+    /// their handshake, and why. `None` over libzmq, which does not tell.
+    ///
+    /// ```
+    /// # use zerorpc::{Client, Methods, Server};
+    /// # let service = Methods::new("greeter").method("greet", || Ok("hello"));
+    /// let server = Server::builder().service(service).bind("tcp://127.0.0.1:*").build()?;
+    /// let client = Client::connect(&server.endpoints()[0])?;
+    /// client.call::<String>("greet", ())?;
+    /// let stats = server.links().accept_stats()?.expect("not over libzmq");
+    /// assert_eq!((stats.connections, stats.established, stats.failed.total()), (1, 1, 0));
+    /// # Ok::<(), zerorpc::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the socket is closed.
+    pub fn accept_stats(&self) -> Result<Option<AcceptStats>, Error> {
+        let mut stats = None;
+        self.change("", |transport| {
+            stats = transport.accept_stats();
+            Ok(String::new())
+        })?;
+        Ok(stats)
     }
 
     fn change(

@@ -10,10 +10,12 @@
 //! blocks, and waiting for readiness ([`Waiter`]) needs no access to what moves them. So any thread may
 //! wait, and the thread that has something to say writes it to the socket itself.
 
+mod accept;
 mod bounds;
 mod endpoint;
 mod error;
 mod monitor;
+mod networks;
 mod options;
 mod security;
 
@@ -25,10 +27,14 @@ use crate::{
     peer_event::PeerEvent,
     transmit::Transmit,
 };
+pub use accept::{
+    AcceptLimits, AcceptRate, AcceptStats, FailedHandshakes, PeerAddress, RefusedConnections,
+};
 pub use bounds::MemoryBounds;
 pub use endpoint::{Endpoint, Host, TcpAddress};
 pub use error::{Cause, EndpointAction, EndpointError, TransportError};
 pub use monitor::MonitorEvent;
+pub use networks::{InvalidNetwork, Network, Networks};
 pub use options::{Handover, Keepalive, Probes, SocketOptions};
 pub use security::{
     AuthRequest, Authenticator, Credential, Denied, InvalidKey, KeyPair, MechanismName,
@@ -190,6 +196,11 @@ pub trait Transport: Send {
     /// Everything that was received has been answered. As its last word, each peer is told so when the transport is
     /// dropped, if everything else that waits for it could be sent; it hears of it as [`PeerEvent::Gone`].
     fn finish(&mut self) {}
+
+    /// What became of the connections that peers have made to this side; `None` where that cannot be seen.
+    fn accept_stats(&self) -> Option<AcceptStats> {
+        None
+    }
 
     /// What happened to connections and endpoints, for people and for monitoring. A transport may have nothing to
     /// tell. What nobody takes is dropped, oldest first.

@@ -10,7 +10,10 @@ use std::{
 use bytes::Bytes;
 use zerorpc_zmtp::{ConnectionId, LastWords, Socket, Want};
 
-use crate::link::Stream;
+use crate::{
+    link::Stream,
+    transport::{Accepted, Place},
+};
 
 /// What one read takes at most, and so what a fast peer gets done before it is somebody else's turn.
 pub(crate) const SCRATCH: usize = 64 << 10;
@@ -36,6 +39,10 @@ pub(crate) struct Connection {
     pub(crate) has_hung_up: bool,
     /// Stands among the sources that have something to do.
     pub(crate) runnable: bool,
+    /// How it is counted, if others have made it.
+    pub(crate) accepted: Option<Accepted>,
+    /// Where it stands in line, as a stranger that has something to do.
+    pub(crate) place: Option<Place>,
 }
 
 /// Where a connection comes from.
@@ -90,7 +97,14 @@ impl Connection {
             given: None,
             has_hung_up: false,
             runnable: false,
+            accepted: None,
+            place: None,
         }
+    }
+
+    /// Whether others have made it, and its handshake is not over.
+    pub(crate) fn is_stranger(&self) -> bool {
+        self.accepted.is_some_and(|accepted| accepted.age.is_some())
     }
 
     /// Reads once, into the socket. `scratch` is empty but for its capacity, and is so again afterwards.

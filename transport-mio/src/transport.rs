@@ -4,13 +4,17 @@
 //! dialers, and accepted connections. Readiness comes from the [`MioWaiter`] by way of a mailbox;
 //! everything else happens in the calls of the thread that moves messages.
 
+mod accepting;
 mod closing;
 mod draining;
 mod endings;
 mod endpoints;
 mod groups;
+mod line;
 mod partings;
+mod report;
 mod sources;
+mod strangers;
 mod traffic;
 
 use std::{
@@ -26,7 +30,7 @@ use slab::Slab;
 use zerorpc_proto::{
     Multipart, PeerEvent, PeerId, RateLimited, Route, Transmit,
     transport::{
-        Cause, EndpointAction, EndpointError, Flow, MonitorEvent, Probes, SocketKind,
+        AcceptStats, Cause, EndpointAction, EndpointError, Flow, MonitorEvent, Probes, SocketKind,
         SocketOptions, Transport, TransportError, Waker,
     },
 };
@@ -40,8 +44,13 @@ use crate::{
     waiter::{Mailbox, MioWaiter, MioWaker, Readiness},
 };
 use endings::Complaint;
+pub(crate) use line::Place;
+use line::{Line, Share};
 use partings::Partings;
+use report::Report;
 use sources::Slot;
+pub(crate) use strangers::Accepted;
+use strangers::Strangers;
 
 /// How many bytes are read between two waits, which alone find out who else has something to say.
 const BUDGET: usize = 256 << 10;
@@ -88,8 +97,16 @@ pub struct MioTransport {
     slots: Slab<Slot>,
     /// The slots of connections, by their indices in the socket.
     places: Vec<usize>,
-    /// Slots of connections that have something to read, and of listeners that have somebody to accept.
+    /// Slots of connections that have something to read, but for strangers.
     runnable: VecDeque<usize>,
+    /// Connections that others have made.
+    strangers: Strangers,
+    /// Strangers that have something to read, and listeners that have somebody to accept.
+    line: Line,
+    /// How much of the time these get.
+    share: Share,
+    /// What is to be told of those that come to nothing.
+    report: Report,
     /// When listeners, dialers and groups are to be looked at.
     timers: BTreeSet<(Instant, usize)>,
     pool: Pool,
@@ -154,6 +171,10 @@ impl MioTransport {
             slots: Slab::new(),
             places: Vec::new(),
             runnable: VecDeque::new(),
+            strangers: Strangers::new(options),
+            line: Line::default(),
+            share: Share::default(),
+            report: Report::default(),
             timers: BTreeSet::new(),
             pool,
             pool_due: None,
@@ -180,8 +201,9 @@ impl MioTransport {
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.runnable.is_empty() && !self.socket.has_news() {
             let timer = self.timers.first().map(|(at, _)| *at);
-            let due = [timer, self.socket.poll_timeout(), self.pool_due, self.partings.due()];
-            due.into_iter().flatten().min()
+            let own = [timer, self.socket.poll_timeout(), self.pool_due, self.partings.due()];
+            let due = own.into_iter().chain([self.strangers_due(), self.report.due()]);
+            due.flatten().min()
         } else {
             // What was too much for one round makes the next wait a short one.
             Some(self.worked)
@@ -254,6 +276,7 @@ impl Transport for MioTransport {
     }
 
     fn send(&mut self, message: Transmit) -> Result<Flow, TransportError> {
+        self.share.note_busy(self.worked);
         self.route(message)
     }
 
@@ -273,6 +296,8 @@ impl Transport for MioTransport {
         let message = self.socket.receive();
         if message.is_none() {
             self.publish_deadline();
+        } else {
+            self.share.note_busy(self.worked);
         }
         Ok(message)
     }
@@ -326,6 +351,10 @@ impl Transport for MioTransport {
 
     fn progress_of(&self, peer: PeerId) -> Option<u64> {
         self.socket.progress_of(peer)
+    }
+
+    fn accept_stats(&self) -> Option<AcceptStats> {
+        Some(self.strangers.stats.clone())
     }
 
     fn poll_monitor(&mut self) -> Option<MonitorEvent> {

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use zerorpc_proto::transport::{Handover, Keepalive, SocketKind, SocketOptions};
+use zerorpc_proto::transport::{AcceptLimits, Handover, Keepalive, SocketKind, SocketOptions};
 use zmq::{Error, Socket};
 
 use crate::lingering::Lingering;
@@ -12,6 +12,23 @@ use crate::lingering::Lingering;
 /// How many connections may wait to be accepted; the system may have a lower limit. Beyond it clients try again, tcp
 /// not before a second has passed.
 const BACKLOG: i32 = 4096;
+
+/// What is asked for and libzmq does not have, where to go without it would leave a door open.
+pub(crate) fn lacking(options: &SocketOptions) -> Result<(), &'static str> {
+    if options.accept_limits != AcceptLimits::default() {
+        return Err(
+            "libzmq cannot limit how many connections are accepted; leave the limits (`accept_limits`) as they \
+                    are, or use the transport mio",
+        );
+    }
+    if !options.networks.is_open() {
+        return Err(
+            "libzmq cannot tell which networks may connect; leave `networks` out and have a firewall do it, or \
+                    use the transport mio",
+        );
+    }
+    Ok(())
+}
 
 /// What holds for the whole socket.
 pub(crate) fn configure(
@@ -99,6 +116,8 @@ fn seconds(time: Duration) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use zerorpc_proto::transport::Networks;
+
     use super::*;
 
     fn configured(kind: SocketKind, options: &SocketOptions) -> (Socket, Lingering) {
@@ -147,6 +166,24 @@ mod tests {
         for_connecting(&socket, SocketKind::Dealer, &options, true)?;
         assert_eq!((socket.get_tcp_keepalive()?, socket.get_heartbeat_ivl()?), (-1, 0));
         Ok(())
+    }
+
+    #[test]
+    fn no_limit_is_passed_over_in_silence() {
+        let deny = |text: &str| Networks::new().deny(text.parse().expect("a network"));
+        let per_address = AcceptLimits::new().connections_per_address(10);
+        for (options, refused) in [
+            (SocketOptions::new(), None),
+            (SocketOptions::new().accept_limits(per_address), Some("accept_limits")),
+            (SocketOptions::new().networks(deny("10.0.0.0/8")), Some("networks")),
+        ] {
+            for kind in [SocketKind::Router, SocketKind::Dealer] {
+                let opened = crate::open(kind, &options).map(drop);
+                let reason = opened.err().map(|error| error.to_string()).unwrap_or_default();
+                assert_eq!(reason.is_empty(), refused.is_none(), "{reason}");
+                assert!(reason.contains(refused.unwrap_or_default()), "{reason}");
+            }
+        }
     }
 
     #[test]

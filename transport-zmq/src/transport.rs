@@ -77,6 +77,10 @@ const DESCRIPTORS: usize = 20;
 ///   could go unacknowledged, so that the system's probes are enough. PUSH and PUB send none because of slow readers.
 /// * Pauses of this process are not made up for: libzmq may give up a peer that has answered meanwhile.
 ///
+/// libzmq limits neither how many connections are accepted nor whence: a socket with
+/// [`accept_limits`](SocketOptions::accept_limits) other than the default, or with [`networks`](SocketOptions::networks),
+/// cannot be opened.
+///
 /// # Monitor
 ///
 /// [`poll_monitor`](Transport::poll_monitor) tells what libzmq does: connections made and lost, handshakes that failed,
@@ -112,6 +116,7 @@ pub struct ZmqTransport {
 impl ZmqTransport {
     pub(crate) fn open(kind: SocketKind, options: &SocketOptions) -> Result<Parts, TransportError> {
         let failed = |reason: &str| format!("cannot open a {kind:?} socket: {reason}");
+        options::lacking(options).map_err(|reason| TransportError::new(failed(reason)))?;
         // Where there are too few, libzmq ends the process.
         endpoint::rehearse(DESCRIPTORS).map_err(|reason| TransportError::new(failed(&reason)))?;
         let unusable = |error: zmq::Error| {

@@ -38,6 +38,15 @@ pub enum MonitorEvent {
         /// Why.
         reason: String,
     },
+    /// A connection was closed as soon as it came.
+    Refused {
+        /// The endpoint that is bound.
+        endpoint: String,
+        /// Where it came from.
+        remote: String,
+        /// Why.
+        reason: String,
+    },
     /// Connecting failed and will be tried again.
     Retried {
         /// The endpoint to connect to.
@@ -66,6 +75,9 @@ impl fmt::Display for MonitorEvent {
             Self::GoingAway { peer, remote } => write!(f, "{peer} at {remote} is stopping"),
             Self::HandshakeFailed { remote, reason } => {
                 write!(f, "no connection with {remote}: {reason}")
+            }
+            Self::Refused { endpoint, remote, reason } => {
+                write!(f, "refused a connection from {remote} to {endpoint}: {reason}")
             }
             Self::Retried { endpoint, reason, after } => {
                 write!(f, "cannot connect to {endpoint} ({reason}); trying again in {after:?}")

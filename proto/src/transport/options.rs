@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Authenticator, Security, SocketKind};
+use super::{AcceptLimits, Authenticator, Networks, Security, SocketKind};
 
 /// Options of a socket, given when it is opened.
 ///
@@ -62,6 +62,11 @@ pub struct SocketOptions {
     /// Says which peers come in, and under which names, whatever the mechanism; `None`, the default, lets everybody in who has
     /// passed the mechanism.
     pub authenticator: Option<Arc<dyn Authenticator>>,
+    /// How many connections this side accepts, [`AcceptLimits::default`] by default. (libzmq has no such limits: over it,
+    /// others than these are an error.)
+    pub accept_limits: AcceptLimits,
+    /// Which networks may connect to this side, all by default. (Over libzmq, others are an error.)
+    pub networks: Networks,
 }
 
 impl Default for SocketOptions {
@@ -82,6 +87,8 @@ impl Default for SocketOptions {
             ipc_group: None,
             security: Security::Null,
             authenticator: None,
+            accept_limits: AcceptLimits::default(),
+            networks: Networks::default(),
         }
     }
 }
@@ -127,6 +134,8 @@ impl SocketOptions {
         ipc_group: into Option<String>,
         security: Security,
         authenticator: into Option<Arc<dyn Authenticator>>,
+        accept_limits: AcceptLimits,
+        networks: Networks,
     }
 }
 

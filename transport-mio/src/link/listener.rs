@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, ErrorKind},
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -101,18 +102,20 @@ impl Listener {
         &self.endpoint
     }
 
-    /// Hands up to `most` connections that wait to `take`.
+    /// Hands up to `most` connections that wait to `take`, but for those that `screen` turns away by their addresses: they
+    /// are reset, and cost no more than that. Over ipc there are no addresses.
     pub(crate) fn accept(
         &mut self,
         now: Instant,
         most: usize,
+        mut screen: impl FnMut(Option<SocketAddr>) -> bool,
         mut take: impl FnMut(Stream),
     ) -> Burst {
         for _ in 0..most {
-            match self.accept_one() {
+            match self.accept_one(&mut screen) {
                 Ok(stream) => {
                     self.rest.reset();
-                    take(stream);
+                    stream.map(&mut take);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Burst::Drained,
                 Err(error) if is_of_one_connection(&error) => {}
@@ -125,20 +128,28 @@ impl Listener {
         Burst::More
     }
 
-    fn accept_one(&mut self) -> io::Result<Stream> {
-        match &mut self.socket {
+    fn accept_one(
+        &mut self,
+        screen: &mut impl FnMut(Option<SocketAddr>) -> bool,
+    ) -> io::Result<Option<Stream>> {
+        let socket = match &mut self.socket {
             Socket::Tcp(listener) => {
                 let (socket, peer) = listener.accept()?;
+                // A socket for both families shows IPv4 addresses in their IPv6 form.
+                let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+                if !screen(Some(peer)) {
+                    // Whose end it is does not matter then: nothing of it is to stay in the system.
+                    let _ended = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
+                    return Ok(None);
+                }
                 // Only a connection that has already ended refuses its options; reading will show it.
                 let _ended = tcp::set_keepalive(&SockRef::from(&socket), self.options.keepalive);
-                Stream::tcp(socket, peer)
+                return Stream::tcp(socket, peer).map(Some);
             }
-            Socket::Unix { listener, .. } => {
-                let (socket, _) = listener.accept()?;
-                Stream::unix(socket, self.endpoint.clone())
-            }
-            Socket::Inproc(binding) => Stream::unix(binding.accept()?, self.endpoint.clone()),
-        }
+            Socket::Unix { listener, .. } => listener.accept()?.0,
+            Socket::Inproc(binding) => binding.accept()?,
+        };
+        if screen(None) { Stream::unix(socket, self.endpoint.clone()).map(Some) } else { Ok(None) }
     }
 }
 

@@ -127,7 +127,7 @@ impl World {
         let mut accepted = None;
         loop {
             assert!(Instant::now() < patience, "nobody came: {listener:?}");
-            match listener.accept(Instant::now(), 1, |stream| accepted = Some(stream)) {
+            match listener.accept(Instant::now(), 1, |_| true, |stream| accepted = Some(stream)) {
                 Burst::Exhausted { reason, .. } => panic!("{reason}"),
                 Burst::Drained | Burst::More => {}
             }

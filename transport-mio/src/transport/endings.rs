@@ -9,7 +9,7 @@ use bytes::Bytes;
 use zerorpc_proto::transport::{MonitorEvent, SocketKind};
 use zerorpc_zmtp::{CloseReason, Closed, ForeignKind, Violation};
 
-use super::{MioTransport, sources::Slot};
+use super::{MioTransport, sources::Slot, strangers::Refusal};
 use crate::connection::{Connection, Source};
 
 /// What is worth a line at the log's default level, once in a while for each.
@@ -17,6 +17,10 @@ use crate::connection::{Connection, Source};
 pub(super) enum Complaint {
     /// Nobody can be accepted.
     Accept,
+    /// Somebody may not connect.
+    Refused(Refusal),
+    /// Strangers had to make room.
+    Displaced,
     /// Something else than ZMTP came.
     Foreign(ForeignKind),
     /// The peer broke the rules or does not fit.
@@ -37,6 +41,7 @@ impl Complaint {
         }
         Some(match &closed.reason {
             CloseReason::CutOff(_) => Self::CutOff,
+            CloseReason::Displaced => Self::Displaced,
             CloseReason::IdentityTaken { identity, .. } => {
                 Self::Name(Bytes::copy_from_slice(identity))
             }
@@ -59,6 +64,12 @@ impl MioTransport {
         }
         if let Some(words) = &mut closed.last_words {
             connection.write_last(words);
+        }
+        if let Some(place) = connection.place.take() {
+            self.line.remove(place);
+        }
+        if let Some(accepted) = connection.accepted.take() {
+            self.on_accepted_closed(accepted, &closed.reason, now);
         }
         let source = connection.source;
         // Who calls hears of what becomes of calls; others have nothing but the log.

@@ -5,19 +5,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mio::{Interest, Token};
+use mio::Token;
 use zerorpc_proto::transport::MonitorEvent;
 use zerorpc_zmtp::{ConnectionId, Origin};
 
-use super::{BUDGET, MioTransport, endings::Complaint, groups::Group};
+use super::{BUDGET, MioTransport, groups::Group};
 use crate::{
     connection::{Connection, Source},
-    link::{Burst, Dial, Dialer, Listener, Stream},
+    link::{Dial, Dialer, Listener},
     waiter::Readiness,
 };
-
-/// How many connections are accepted before it is somebody else's turn.
-const BURST: usize = 16;
 
 /// How long memory for large bodies is kept for the next, at least.
 const POOLED: Duration = Duration::from_secs(5);
@@ -124,18 +121,15 @@ impl MioTransport {
             && let Some(slot) = self.runnable.pop_front()
         {
             let read = match self.slots.get_mut(slot) {
-                Some(Slot::Listener(bound)) => {
-                    bound.runnable = false;
-                    self.accept(slot, now);
-                    0
-                }
                 Some(Slot::Dialer(_) | Slot::Accepted(_)) => self.run(slot, now),
-                Some(Slot::Group(_)) | None => 0,
+                Some(Slot::Listener(_) | Slot::Group(_)) | None => 0,
             };
             self.budget = self.budget.saturating_sub(TURN.max(read));
         }
+        self.see_to_strangers();
         // A peer has come with the name of another one.
         self.expire_connections(now);
+        self.tell_of_strangers(now);
         self.look_after_pool(now);
         self.partings.work(now);
         self.is_exhausted = self.runnable.is_empty() && self.socket.has_messages();
@@ -176,12 +170,20 @@ impl MioTransport {
         }
     }
 
-    /// Puts a source among those that have something to do.
+    /// Puts a source among those that have something to do; strangers, and endpoints with somebody at the door, in a line of
+    /// their own.
     pub(super) fn enqueue(&mut self, slot: usize) {
-        if let Some(runnable) = self.slots.get_mut(slot).and_then(Slot::runnable)
-            && !std::mem::replace(runnable, true)
-        {
-            self.runnable.push_back(slot);
+        let Some(source) = self.slots.get_mut(slot) else { return };
+        if source.runnable().is_none_or(|runnable| std::mem::replace(runnable, true)) {
+            return;
+        }
+        match source {
+            Slot::Listener(_) => self.line.add_listener(slot),
+            Slot::Accepted(connection) if connection.is_stranger() => {
+                let address = connection.accepted.and_then(|accepted| accepted.address);
+                connection.place = Some(self.line.add(slot, address));
+            }
+            _ => self.runnable.push_back(slot),
         }
     }
 
@@ -212,40 +214,6 @@ impl MioTransport {
         if let Some(at) = at {
             self.timers.insert((at, slot));
         }
-    }
-
-    fn accept(&mut self, slot: usize, now: Instant) {
-        let Some(Slot::Listener(bound)) = self.slots.get_mut(slot) else { return };
-        let mut accepted = Vec::new();
-        let burst = bound.listener.accept(now, BURST, |stream| accepted.push(stream));
-        let endpoint = bound.listener.endpoint().to_owned();
-        for stream in accepted {
-            self.begin(stream, now);
-        }
-        match burst {
-            Burst::Drained => {}
-            Burst::More => self.enqueue(slot),
-            Burst::Exhausted { reason, retry } => {
-                let event = MonitorEvent::AcceptFailed { endpoint, reason };
-                self.emit_as(event, Some(Complaint::Accept));
-                self.schedule(slot, Some(retry));
-            }
-        }
-    }
-
-    /// Takes up a connection that was accepted.
-    fn begin(&mut self, mut stream: Stream, now: Instant) {
-        let entry = self.slots.vacant_entry();
-        let slot = entry.key();
-        let interests = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = self.registry.register(&mut stream, Token(slot), interests) {
-            tracing::warn!("cannot watch the connection from {stream}: {error}");
-            return;
-        }
-        let id = self.socket.open_connection(now, Origin::Accepted, stream.to_string());
-        let connection = Connection::new(stream, id, Source::Accepted);
-        entry.insert(Slot::Accepted(Box::new(connection)));
-        self.on_connected(slot, id);
     }
 
     /// Goes on connecting.
@@ -286,7 +254,7 @@ impl MioTransport {
     }
 
     /// Sends the first bytes of a new connection, and looks for the peer's.
-    fn on_connected(&mut self, slot: usize, id: ConnectionId) {
+    pub(super) fn on_connected(&mut self, slot: usize, id: ConnectionId) {
         self.set_place(id, slot);
         self.flush(slot);
         self.enqueue(slot);

@@ -79,10 +79,8 @@ impl MioTransport {
         while let Some(event) = self.socket.poll_event() {
             match event {
                 SocketEvent::Ready { connection, peer, remote } => {
-                    if let Some(slot) = self.slot_of(connection)
-                        && let Some(Slot::Dialer(dialed)) = self.slots.get_mut(slot)
-                    {
-                        dialed.dialer.established();
+                    if let Some(slot) = self.slot_of(connection) {
+                        self.on_ready(slot);
                     }
                     let remote = remote.to_string();
                     self.emit(MonitorEvent::Connected { peer, remote });
@@ -103,6 +101,23 @@ impl MioTransport {
                 SocketEvent::Closed(closed) => self.on_closed(*closed),
                 _ => {}
             }
+        }
+    }
+
+    /// The handshake of a connection is over.
+    fn on_ready(&mut self, slot: usize) {
+        match self.slots.get_mut(slot) {
+            Some(Slot::Dialer(dialed)) => dialed.dialer.established(),
+            Some(Slot::Accepted(connection)) => {
+                if let Some(accepted) = &mut connection.accepted {
+                    self.strangers.establish(accepted);
+                }
+                if let Some(place) = connection.place.take() {
+                    self.line.remove(place);
+                    self.runnable.push_back(slot);
+                }
+            }
+            Some(Slot::Listener(_) | Slot::Group(_)) | None => {}
         }
     }
 

@@ -11,6 +11,7 @@ mod names;
 mod namespaces;
 mod patterns;
 mod spinning;
+mod strangers;
 mod support;
 mod waiting;
 mod words;

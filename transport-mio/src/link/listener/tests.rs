@@ -119,7 +119,8 @@ fn bursts_are_taken_in_turns() {
         }
         let now = Instant::now();
         let mut streams = Vec::new();
-        let bursts = [(); 3].map(|()| listener.accept(now, 10, |stream| streams.push(stream)));
+        let bursts =
+            [(); 3].map(|()| listener.accept(now, 10, |_| true, |stream| streams.push(stream)));
         assert_eq!(bursts, [Burst::More, Burst::More, Burst::Drained], "{endpoint}");
         assert_eq!(streams.len(), 25, "{endpoint}");
     }
@@ -200,7 +201,7 @@ fn exhaust() {
     let mut now = Instant::now();
     let mut waits = Vec::new();
     for _ in 0..10 {
-        match listener.accept(now, 8, |stream| panic!("no room for {stream}")) {
+        match listener.accept(now, 8, |_| true, |stream| panic!("no room for {stream}")) {
             Burst::Exhausted { reason, retry } => {
                 assert!(reason.contains("ulimit -n"), "{reason}");
                 waits.push(retry - now);
@@ -216,7 +217,7 @@ fn exhaust() {
     let mut streams = Vec::new();
     let patience = Instant::now() + PATIENCE;
     while streams.len() < clients.len() && Instant::now() < patience {
-        listener.accept(now, 8, |stream| streams.push(stream));
+        listener.accept(now, 8, |_| true, |stream| streams.push(stream));
     }
     assert_eq!(streams.len(), clients.len(), "those who waited are served");
 }

@@ -40,6 +40,9 @@ pub enum CloseReason {
     /// This side's program wants it so.
     #[error("{0}")]
     Left(&'static str),
+    /// It was in its handshake when another one needed its place.
+    #[error("newer connections needed its place before its handshake was over")]
+    Displaced,
     /// The peer broke the rules or does not fit.
     #[error("{0}")]
     Violation(#[from] Violation),
@@ -66,9 +69,11 @@ impl CloseReason {
     fn is_notable(&self, connection: &Connection, now: Instant) -> bool {
         match self {
             Self::Eof | Self::Failed(_) | Self::Mute(_) | Self::Left(_) => false,
-            Self::CutOff(_) | Self::Dropped(_) | Self::IdentityTaken { .. } | Self::Foreign(_) => {
-                true
-            }
+            Self::CutOff(_)
+            | Self::Displaced
+            | Self::Dropped(_)
+            | Self::IdentityTaken { .. }
+            | Self::Foreign(_) => true,
             Self::Violation(violation) => match (violation.blame(), connection.peer) {
                 (Blame::Silence, None) => connection.was_heard(),
                 (Blame::Silence, Some(_)) => {
@@ -161,6 +166,13 @@ impl Socket {
     /// Ends a connection because this side's program wants it so. What waits there is not sent: write it before.
     pub fn close(&mut self, connection: ConnectionId, reason: &'static str) {
         self.end_connection(connection, CloseReason::Left(reason));
+    }
+
+    /// Ends a connection in its handshake, to make room for another one. Its stream is best given up at once.
+    pub fn displace(&mut self, connection: ConnectionId) {
+        if let Some(index) = self.index_of(connection) {
+            self.finish_off(index, CloseReason::Displaced, true);
+        }
     }
 
     /// Ends the connection of a peer of which nothing was heard for too long. What it had sent before, and the end of the

@@ -1,0 +1,152 @@
+//! Whose turn it is among strangers, and how much of the time they get.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use zerorpc_proto::transport::PeerAddress;
+
+/// As long as others are at work, strangers get this part of the time ...
+const BUSY_SHARE: u32 = 16;
+/// ... and else this part.
+const IDLE_SHARE: u32 = 2;
+
+/// Others are at work who had a message within this time.
+const LULL: Duration = Duration::from_millis(50);
+
+/// So much time can be saved up for strangers, of which they get their share.
+const SAVED: Duration = Duration::from_millis(32);
+
+/// So long are strangers seen to before somebody looks whether others have something.
+const TURN: Duration = Duration::from_micros(100);
+
+/// A step counts for no more than this: whoever takes longer was kept off the processor.
+const LONGEST_STEP: Duration = Duration::from_micros(500);
+
+/// Strangers, and endpoints with somebody at the door, that have something to do. Endpoints and addresses take turns, and of
+/// one address, the latest comes first: when there are more than can be seen to, it is the one that still waits for it.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    turns: VecDeque<Party>,
+    /// The slots of strangers that wait, for each address, in the order in which they came here.
+    waiting: HashMap<Option<PeerAddress>, BTreeMap<u64, usize>>,
+    next_place: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Party {
+    Listener(usize),
+    Address(Option<PeerAddress>),
+}
+
+/// Where a stranger stands in line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    address: Option<PeerAddress>,
+    number: u64,
+}
+
+impl Line {
+    pub(super) fn is_empty(&self) -> bool {
+        self.turns.is_empty()
+    }
+
+    /// Adds an endpoint with somebody at the door, which must not be in line.
+    pub(super) fn add_listener(&mut self, slot: usize) {
+        self.turns.push_back(Party::Listener(slot));
+    }
+
+    /// Adds a stranger, which must not be in line.
+    pub(super) fn add(&mut self, slot: usize, address: Option<PeerAddress>) -> Place {
+        self.next_place += 1;
+        let waiting = self.waiting.entry(address).or_default();
+        if waiting.is_empty() {
+            self.turns.push_back(Party::Address(address));
+        }
+        waiting.insert(self.next_place, slot);
+        Place { address, number: self.next_place }
+    }
+
+    /// Has a stranger leave the line.
+    pub(super) fn remove(&mut self, place: Place) {
+        if let Some(waiting) = self.waiting.get_mut(&place.address)
+            && waiting.remove(&place.number).is_some()
+            && waiting.is_empty()
+        {
+            self.waiting.remove(&place.address);
+            self.turns.retain(|party| *party != Party::Address(place.address));
+        }
+    }
+
+    /// The slot whose turn it is.
+    pub(super) fn next(&mut self) -> Option<usize> {
+        let party = self.turns.pop_front()?;
+        let address = match party {
+            Party::Listener(slot) => return Some(slot),
+            Party::Address(address) => address,
+        };
+        let waiting = self.waiting.get_mut(&address)?;
+        let (_, slot) = waiting.pop_last()?;
+        if waiting.is_empty() {
+            self.waiting.remove(&address);
+        } else {
+            self.turns.push_back(party);
+        }
+        Some(slot)
+    }
+}
+
+/// The part of the time that strangers get.
+#[derive(Debug, Default)]
+pub(super) struct Share {
+    /// When others had a message last.
+    busy: Option<Instant>,
+    /// When strangers may go on.
+    free: Option<Instant>,
+}
+
+impl Share {
+    /// Others have a message.
+    pub(super) fn note_busy(&mut self, now: Instant) {
+        self.busy = Some(now);
+    }
+
+    /// When strangers may go on.
+    pub(super) fn free(&self) -> Option<Instant> {
+        self.free
+    }
+
+    pub(super) fn is_free(&self, now: Instant) -> bool {
+        self.free.is_none_or(|free| free <= now)
+    }
+
+    /// Takes note of a step that took so long.
+    pub(super) fn spend(&mut self, now: Instant, time: Duration) {
+        let is_busy = self.busy.is_some_and(|busy| now.saturating_duration_since(busy) < LULL);
+        let share = if is_busy { BUSY_SHARE } else { IDLE_SHARE };
+        let earliest = now.checked_sub(SAVED).unwrap_or(now);
+        let free = self.free.map_or(earliest, |free| free.max(earliest));
+        self.free = Some(free + time.min(LONGEST_STEP) * share);
+    }
+}
+
+/// A turn of strangers: goes on as long as they may, but not long at a time.
+#[derive(Debug)]
+pub(super) struct Turn {
+    since: Instant,
+    until: Instant,
+}
+
+impl Turn {
+    pub(super) fn begin(now: Instant) -> Self {
+        Self { since: now, until: now + TURN }
+    }
+
+    /// Takes note of a step, which began when the latest one was over; whether there is time for another.
+    pub(super) fn step(&mut self, now: Instant, share: &mut Share) -> bool {
+        share.spend(now, now.saturating_duration_since(self.since));
+        self.since = now;
+        now < self.until && share.is_free(now)
+    }
+}
