@@ -1,11 +1,14 @@
 //! The command line as it was typed; [`crate::plan`] makes sense of it.
 
-use std::{ffi::OsString, iter, num::NonZeroUsize, path::PathBuf, sync::LazyLock, time::Duration};
+mod security;
+
+use std::{ffi::OsString, iter, num::NonZeroUsize, sync::LazyLock, time::Duration};
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use zerorpc::{DEFAULT_POOL_SIZE, TransportKind};
 
 use crate::{exit::Exit, extended_json};
+pub(crate) use security::SecurityFlags;
 
 const USAGE: &str = "\
 zerorpc [OPTIONS] ADDRESS [COMMAND [PARAMS]...]
@@ -47,7 +50,8 @@ pub(crate) struct Flags {
     client: bool,
 
     /// Serve a Python module: MODULE, PACKAGE.MODULE or MODULE.OBJECT, also from the current directory
-    #[arg(long)]
+    // Its beginnings were enough before there was --server-key.
+    #[arg(long, aliases = ["s", "se", "ser", "serv", "serve"])]
     pub(crate) server: bool,
 
     /// Connect to this address; may be repeated and mixed with --bind
@@ -132,16 +136,12 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "KIND", default_value = TransportKind::default().name())]
     pub(crate) transport: TransportKind,
 
-    /// Make a key: NAME.key, which others get to know this one by, and NAME.key_secret, which nobody else may have
-    ///
-    /// Both are of the form that czmq and zmq.auth of pyzmq read and write. Files that exist are left as they are. The
-    /// public key is printed.
-    #[arg(long, value_name = "NAME", exclusive = true)]
-    pub(crate) keygen: Option<PathBuf>,
-
     /// Log to standard error what happens; RUST_LOG chooses more finely
     #[arg(short, long)]
     pub(crate) debug: bool,
+
+    #[command(flatten)]
+    pub(crate) security: SecurityFlags,
 
     /// Address (unless --bind or --connect is given), then the command and its parameters, or the module
     #[arg(value_name = "ADDRESS|COMMAND|PARAMS", hide = true)]

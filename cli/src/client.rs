@@ -13,6 +13,7 @@ use crate::{
     inspect,
     plan::{ClientPlan, Link, Plan, Task},
     render::Printer,
+    security::Secured,
     status,
 };
 
@@ -44,12 +45,13 @@ fn open(plan: &Plan, role: &ClientPlan) -> Result<Client, CliError> {
         true => HeartbeatMode::Active,
         false => HeartbeatMode::Passive,
     };
+    let secured = Secured::open(&plan.security, &plan.links)?;
     let mut builder = Client::builder()
         .timeout(role.timeout)
         .transport(plan.transport)
         .heartbeat(plan.heartbeat)
         .heartbeat_mode(mode)
-        .socket_options(plan.socket_options());
+        .socket_options(secured.apply(plan.socket_options()));
     for link in &plan.links {
         status::announce(link);
         builder = match link {

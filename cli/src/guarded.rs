@@ -3,7 +3,7 @@
 
 use std::{
     fmt,
-    fs::{File, Metadata},
+    fs::{self, File, Metadata},
     io::{self, Read as _},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
@@ -67,9 +67,26 @@ impl Guarded {
         self.closed(others, "read", "600")
     }
 
+    /// Makes sure that not everybody can write to it.
+    ///
+    /// # Errors
+    /// If they can.
+    pub(crate) fn trusted(&self) -> Result<(), Unguarded> {
+        self.closed(0o002, "change", "o-w")
+    }
+
     fn closed(&self, others: u32, can: &'static str, chmod: &'static str) -> Result<(), Unguarded> {
         closed(&self.path, &self.metadata, others, can, chmod)
     }
+}
+
+/// Makes sure that not everybody can put files into a folder.
+///
+/// # Errors
+/// If they can, or it cannot be looked at.
+pub(crate) fn trusted_folder(path: &Path) -> io::Result<()> {
+    let metadata = fs::metadata(path)?;
+    closed(path, &metadata, 0o002, "change", "o-w").map_err(io::Error::other)
 }
 
 impl std::error::Error for Unguarded {}

@@ -45,7 +45,6 @@ pub(crate) enum KeyFileError {
 ///
 /// # Errors
 /// When there is none, or a secret one that others can read.
-#[cfg_attr(not(test), expect(dead_code, reason = "for flags that take keys"))]
 pub(crate) fn read_public(path: &Path) -> Result<PublicKey, KeyFileError> {
     let (public, secret) = read(path)?;
     match (public, secret) {
@@ -59,7 +58,6 @@ pub(crate) fn read_public(path: &Path) -> Result<PublicKey, KeyFileError> {
 ///
 /// # Errors
 /// When there is no secret key, or others can read it.
-#[cfg_attr(not(test), expect(dead_code, reason = "for flags that take keys"))]
 pub(crate) fn read_pair(path: &Path) -> Result<KeyPair, KeyFileError> {
     let (public, secret) = read(path)?;
     let Some(secret) = secret else {

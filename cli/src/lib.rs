@@ -4,7 +4,7 @@
 //! (`client`, `server`). Results are laid out by `render`, what a service tells of itself by `inspect`; how the
 //! command ends is in `exit`. Values that JSON lacks have the forms described in `extended_json`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{env, path::PathBuf, process::ExitCode};
 
 use crate::{
     args::Flags,
@@ -26,6 +26,8 @@ mod keygen;
 mod params;
 mod plan;
 mod render;
+mod rules;
+mod security;
 mod server;
 mod status;
 
@@ -37,12 +39,17 @@ pub fn main() -> ExitCode {
 }
 
 fn run() -> Exit {
-    let flags = Flags::parse_from_argv(std::env::args_os());
+    let flags = Flags::parse_from_argv(env::args_os());
     let planned = flags.and_then(|mut flags| {
         let debug = flags.debug;
-        Ok(match flags.keygen.take() {
+        Ok(match flags.security.keygen.take() {
             Some(name) => (debug, Errand::Keygen(name)),
-            None => (debug, Errand::Plan(Plan::resolve(flags).map_err(Flags::error)?)),
+            None => (
+                debug,
+                Errand::Plan(Box::new(
+                    Plan::resolve(flags, &|name| env::var_os(name)).map_err(Flags::error)?,
+                )),
+            ),
         })
     });
     let (debug, errand) = match planned {
@@ -69,7 +76,7 @@ enum Errand {
     /// To make a key of this name.
     Keygen(PathBuf),
     /// To call or to serve.
-    Plan(Plan),
+    Plan(Box<Plan>),
 }
 
 impl Errand {

@@ -1,5 +1,7 @@
 //! What is to be done, resolved from the command line: nothing is opened, sent or printed here.
 
+mod security;
+
 use std::{ffi::OsString, num::NonZeroUsize, time::Duration};
 
 use rmpv::Value;
@@ -11,6 +13,9 @@ use crate::{
     inspect::Question,
     params::{self, ParamError},
     render::StreamLayout,
+};
+pub(crate) use security::{
+    Admission, Environment, Password, SecurityError, SecurityPlan, ServerKey, only_ipc,
 };
 
 /// Everything that the command is to do.
@@ -25,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) keepalive: Option<Duration>,
     /// Who may connect to ipc addresses that are bound.
     pub(crate) ipc: Ipc,
+    /// How the two sides make sure of each other.
+    pub(crate) security: SecurityPlan,
     pub(crate) role: Role,
 }
 
@@ -40,6 +47,14 @@ pub(crate) struct Ipc {
 pub(crate) enum Link {
     Bind(String),
     Connect(String),
+}
+
+impl Link {
+    pub(crate) fn address(&self) -> &str {
+        match self {
+            Self::Bind(address) | Self::Connect(address) => address,
+        }
+    }
 }
 
 /// The side on which the command stands.
@@ -99,6 +114,8 @@ pub(crate) enum PlanError {
     NotText { what: &'static str, word: OsString },
     #[error("parameter {number} ({param:?}) is not usable JSON: {reason}")]
     Param { number: usize, param: OsString, reason: ParamError },
+    #[error(transparent)]
+    Security(#[from] SecurityError),
 }
 
 impl Plan {
@@ -106,7 +123,7 @@ impl Plan {
     ///
     /// With any --bind or --connect no address is expected among the words. Links are made in the order: all
     /// binds, the address among the words, all connects.
-    pub(crate) fn resolve(flags: Flags) -> Result<Self, PlanError> {
+    pub(crate) fn resolve(flags: Flags, environment: Environment<'_>) -> Result<Self, PlanError> {
         let mut words = flags.words.into_iter();
         let address = match (flags.bind.is_empty() && flags.connect.is_empty(), words.len()) {
             (true, 0) => return Err(PlanError::NoAddress),
@@ -115,7 +132,11 @@ impl Plan {
         };
         let binds = flags.bind.into_iter().map(Link::Bind);
         let connects = address.into_iter().chain(flags.connect).map(Link::Connect);
-        let links = binds.chain(connects).collect();
+        let links: Vec<_> = binds.chain(connects).collect();
+        let security = match flags.server {
+            true => SecurityPlan::of_server(flags.security, environment, &links)?,
+            false => SecurityPlan::of_client(flags.security, environment)?,
+        };
 
         let role = if flags.server {
             let module = words.next().map(|word| text("module", word)).transpose()?;
@@ -152,6 +173,7 @@ impl Plan {
             heartbeat: flags.heartbeat.0,
             keepalive: flags.keepalive.0,
             ipc: Ipc { mode: flags.ipc_mode, group: flags.ipc_group },
+            security,
             role,
         })
     }

@@ -17,6 +17,7 @@ use zerorpc_python::{PythonError, PythonOptions, PythonService};
 use crate::{
     exit::{CliError, Exit},
     plan::{Link, Plan, ServerPlan},
+    security::Secured,
     status,
 };
 
@@ -31,6 +32,7 @@ const PYTHON: &str = "ZERORPC_PYTHON";
 /// # Errors
 /// When the module cannot be served or an address cannot be used.
 pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, CliError> {
+    let secured = Secured::open(&plan.security, &plan.links)?;
     // Until the module is loaded, signals simply end the process: loading may take as long as the module likes.
     let service = PythonService::start_with(&role.module, options(role)).map_err(refused)?;
     let service = Arc::new(service);
@@ -44,7 +46,7 @@ pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, CliError> {
         .limits(limits(role.max_memory))
         .transport(plan.transport)
         .heartbeat(plan.heartbeat)
-        .socket_options(plan.socket_options());
+        .socket_options(secured.apply(plan.socket_options()));
     for link in &plan.links {
         status::announce(link);
         builder = match link {

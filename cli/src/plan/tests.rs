@@ -14,7 +14,7 @@ fn plan(line: &str) -> Result<Plan, clap::Error> {
 
 fn plan_of(words: impl Iterator<Item = OsString>) -> Result<Plan, clap::Error> {
     let argv = std::iter::once("zerorpc".into()).chain(words);
-    Plan::resolve(Flags::parse_from_argv(argv)?).map_err(Flags::error)
+    Plan::resolve(Flags::parse_from_argv(argv)?, &|_| None).map_err(Flags::error)
 }
 
 /// A plan on one line; what has its default value is left out.

@@ -15,6 +15,7 @@ mod paused;
 #[path = "../support/process.rs"]
 mod process;
 mod results;
+mod security;
 mod sessions;
 mod support;
 mod transports;
