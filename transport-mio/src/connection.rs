@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use zerorpc_zmtp::{ConnectionId, LastWords, Socket, Want};
+use zerorpc_zmtp::{ConnectionId, LastWords, Origin, Socket, Want};
 
 use crate::{
     link::Stream,
@@ -86,7 +86,16 @@ fn chunk(read: &[u8]) -> Bytes {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: Stream, id: ConnectionId, source: Source) -> Self {
+    /// Tells the socket of a stream, and what the system knows of its other end.
+    pub(crate) fn open(socket: &mut Socket, now: Instant, stream: Stream, source: Source) -> Self {
+        let origin = match source {
+            Source::Accepted => Origin::Accepted,
+            Source::Dialed | Source::Retired => Origin::Dialed,
+        };
+        let id = socket.open_connection(now, origin, stream.to_string());
+        if let Some(process) = stream.process() {
+            socket.set_process(id, process);
+        }
         Self {
             stream,
             id,

@@ -30,8 +30,8 @@ use slab::Slab;
 use zerorpc_proto::{
     Multipart, PeerEvent, PeerId, RateLimited, Route, Transmit,
     transport::{
-        AcceptStats, Cause, EndpointAction, EndpointError, Flow, MonitorEvent, Probes, SocketKind,
-        SocketOptions, Transport, TransportError, Waker,
+        AcceptStats, Cause, EndpointAction, EndpointError, Flow, MonitorEvent, Principal, Probes,
+        SocketKind, SocketOptions, Transport, TransportError, Waker,
     },
 };
 use zerorpc_zmtp::{EngineConfig, Socket};
@@ -308,6 +308,10 @@ impl Transport for MioTransport {
 
     fn knows_peers(&self) -> bool {
         true
+    }
+
+    fn principal(&self, peer: PeerId) -> Option<Arc<Principal>> {
+        self.socket.principal(peer).cloned()
     }
 
     fn remote(&self, peer: PeerId) -> Option<String> {

@@ -20,6 +20,8 @@ use rustix::{
     net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg},
 };
 
+use zerorpc_proto::transport::ProcessCredentials;
+
 /// What one write may gather; more slices are an error of the system's.
 const MOST_SLICES: usize = 1024;
 
@@ -85,6 +87,14 @@ impl Stream {
         match self.peer {
             Peer::Address(address) | Peer::Named(address, _) => Some(address),
             Peer::Endpoint(_) => None,
+        }
+    }
+
+    /// Who runs the other side, where the system tells.
+    pub(crate) fn process(&self) -> Option<ProcessCredentials> {
+        match &self.socket {
+            Socket::Tcp(_) => None,
+            Socket::Unix(socket) => credentials(socket),
         }
     }
 
@@ -156,6 +166,22 @@ impl Stream {
         let mut no_control = SendAncillaryBuffer::default();
         Ok(retry_on_intr(|| sendmsg(self, slices, &mut no_control, SEND_FLAGS))?)
     }
+}
+
+/// Who runs the process that has connected, or that listens. (Not by rustix, whose numbers of processes cannot be zero:
+/// that of a process in a namespace which this one cannot see is.)
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn credentials(socket: &UnixStream) -> Option<ProcessCredentials> {
+    let told = nix::sys::socket::getsockopt(socket, nix::sys::socket::sockopt::PeerCredentials);
+    let told =
+        told.inspect_err(|error| tracing::debug!(%error, "the system tells no peer")).ok()?;
+    let pid = u32::try_from(told.pid()).ok().filter(|pid| *pid != 0);
+    Some(ProcessCredentials::new(told.uid(), told.gid(), pid))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn credentials(_socket: &UnixStream) -> Option<ProcessCredentials> {
+    None
 }
 
 #[cfg(not(target_vendor = "apple"))]
@@ -235,6 +261,10 @@ mod tests {
         let (left, right) = pair();
         assert_eq!(left.to_string(), "inproc://test");
         assert!(left.is_connected().expect("a good socket"));
+        if let Some(process) = left.process() {
+            assert_eq!(process.pid, Some(std::process::id()));
+            assert_eq!(process.uid, nix::unistd::getuid().as_raw());
+        }
         let mut buffer = Vec::with_capacity(8);
         let nothing = right.read(&mut buffer).expect_err("nothing was written");
         assert_eq!(nothing.kind(), ErrorKind::WouldBlock);

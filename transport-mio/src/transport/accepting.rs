@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Instant};
 
 use mio::{Interest, Token};
 use zerorpc_proto::transport::{FailedHandshakes, MonitorEvent, PeerAddress};
-use zerorpc_zmtp::{Blame, CloseReason, Origin, Violation};
+use zerorpc_zmtp::{Blame, CloseReason, Violation};
 
 use super::{
     MioTransport,
@@ -140,9 +140,9 @@ impl MioTransport {
             tracing::warn!("cannot watch the connection from {stream}: {error}");
             return;
         }
-        let id = self.socket.open_connection(now, Origin::Accepted, stream.to_string());
         let address = stream.address().map(|address| address.ip());
-        let mut connection = Connection::new(stream, id, Source::Accepted);
+        let mut connection = Connection::open(&mut self.socket, now, stream, Source::Accepted);
+        let id = connection.id;
         connection.accepted = Some(self.strangers.add(slot, address, now));
         entry.insert(Slot::Accepted(Box::new(connection)));
         self.on_connected(slot, id);

@@ -7,7 +7,7 @@ use std::{
 
 use mio::Token;
 use zerorpc_proto::transport::MonitorEvent;
-use zerorpc_zmtp::{ConnectionId, Origin};
+use zerorpc_zmtp::ConnectionId;
 
 use super::{BUDGET, MioTransport, groups::Group};
 use crate::{
@@ -227,8 +227,9 @@ impl MioTransport {
                 if let Some(wake) = dialed.wake.take() {
                     self.timers.remove(&(wake, slot));
                 }
-                let id = self.socket.open_connection(now, Origin::Dialed, stream.to_string());
-                dialed.connection = Some(Connection::new(stream, id, Source::Dialed));
+                let connection = Connection::open(&mut self.socket, now, stream, Source::Dialed);
+                let id = connection.id;
+                dialed.connection = Some(connection);
                 self.on_connected(slot, id);
             }
             Dial::Failed { reason, retry } => {

@@ -1,5 +1,6 @@
 //! The transport over real sockets: loopback, temporary paths and names of this process only.
 
+mod authenticator;
 mod closing;
 mod congestion;
 mod connections;

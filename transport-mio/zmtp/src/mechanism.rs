@@ -52,7 +52,7 @@ impl Dialogue {
     pub(super) fn start(context: Context<'_>, outbox: &mut Outbox) -> Result<Self, Violation> {
         let dialogue = match &context.config.security {
             Security::PlainClient(credentials) => {
-                Ok(Self::PlainClient(plain::Client::start(credentials, outbox)))
+                plain::Client::start(credentials, context, outbox).map(Self::PlainClient)
             }
             Security::PlainServer => Ok(Self::PlainServer(plain::Server::AwaitHello)),
             _ => null::AwaitReady::start(context, outbox).map(Self::Null),

@@ -16,18 +16,24 @@ use crate::{
 /// The side that shows its credentials.
 #[derive(Debug)]
 pub(crate) enum Client {
-    AwaitWelcome,
-    AwaitReady,
+    AwaitWelcome(Arc<Principal>),
+    AwaitReady(Arc<Principal>),
 }
 
 impl Client {
-    pub(super) fn start(credentials: &PlainCredentials, outbox: &mut Outbox) -> Self {
+    pub(super) fn start(
+        credentials: &PlainCredentials,
+        context: Context<'_>,
+        outbox: &mut Outbox,
+    ) -> Result<Self, Violation> {
+        // A server of PLAIN proves nothing; a password is not for everybody who listens all the same.
+        let principal = context.admit(Credential::Anonymous)?;
         let (username, password) = (credentials.username(), credentials.password());
         let length = |text: &str| [u8::try_from(text.len()).unwrap_or(u8::MAX)];
         let (of_username, of_password) = (length(username), length(password));
         let parts = [&of_username, username.as_bytes(), &of_password, password.as_bytes()];
         outbox.command("HELLO", &parts);
-        Self::AwaitWelcome
+        Ok(Self::AwaitWelcome(principal))
     }
 
     pub(super) fn receive(
@@ -37,19 +43,17 @@ impl Client {
         outbox: &mut Outbox,
     ) -> Result<Turn<Self>, Violation> {
         match self {
-            Self::AwaitWelcome => {
+            Self::AwaitWelcome(principal) => {
                 if !expect("WELCOME", body)?.is_empty() {
                     let reason = "there is something behind its name";
                     return Err(Violation::Malformed { command: "WELCOME", reason });
                 }
                 outbox.command("INITIATE", &[&metadata::write(context.config)]);
-                Ok(Turn::Next(Self::AwaitReady))
+                Ok(Turn::Next(Self::AwaitReady(principal)))
             }
-            Self::AwaitReady => {
+            Self::AwaitReady(principal) => {
                 let properties = expect("READY", body)?;
                 let metadata = metadata::read("READY", properties, context.config.kind)?;
-                // A server of PLAIN proves nothing.
-                let principal = context.admit(Credential::Anonymous)?;
                 Ok(Turn::Done(Agreement { metadata, principal }))
             }
         }

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use web_time::Instant;
-use zerorpc_proto::PeerId;
+use zerorpc_proto::{PeerId, transport::Principal};
 
 use super::{closed::CloseReason, topics::Topics};
 use crate::{
@@ -56,6 +56,8 @@ pub(super) struct Connection {
     pub(super) engine: Engine,
     /// Set when the handshake is over.
     pub(super) peer: Option<PeerId>,
+    /// Who that is. Set then, too.
+    pub(super) principal: Option<Arc<Principal>>,
     /// The first bytes that came, by which other protocols are known.
     opening: [u8; OPENING],
     opened: u8,
@@ -105,6 +107,7 @@ impl Connection {
             remote,
             engine,
             peer: None,
+            principal: None,
             opening: [0; OPENING],
             opened: 0,
             identity: Bytes::new(),

@@ -1,6 +1,8 @@
 //! What there is to ask.
 
-use zerorpc_proto::{PeerId, Route};
+use std::sync::Arc;
+
+use zerorpc_proto::{PeerId, Route, transport::Principal};
 
 use super::{ConnectionId, Socket, route};
 
@@ -27,6 +29,12 @@ impl Socket {
     #[must_use]
     pub fn peer_of(&self, connection: ConnectionId) -> Option<PeerId> {
         self.get(connection)?.peer
+    }
+
+    /// Who a peer is, as far as this side made sure of it, as long as its connection stands.
+    #[must_use]
+    pub fn principal(&self, peer: PeerId) -> Option<&Arc<Principal>> {
+        self.connections.get(*self.peers.get(&peer)?)?.principal.as_ref()
     }
 
     /// Where a connection leads to.

@@ -121,6 +121,7 @@ impl Socket {
         self.next_peer += 1;
         let connection = &mut self.connections[index];
         connection.peer = Some(peer);
+        connection.principal.clone_from(&info.principal);
         if kind == SocketKind::Router && !info.identity.is_empty() {
             connection.identity = info.identity.clone();
             self.identities.insert(info.identity.clone(), peer);

@@ -7,6 +7,7 @@
 )]
 
 mod attacks;
+mod authenticator;
 mod commands;
 mod frames;
 mod greeting;
