@@ -308,3 +308,6 @@ pub(crate) fn put_map(out: &mut BytesMut, len: u32) {
 
 /// A `BytesMut` grows as needed: writing to it cannot fail.
 fn infallible<T, E>(_written: Result<T, E>) {}
+
+#[cfg(test)]
+mod tests;

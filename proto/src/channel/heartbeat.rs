@@ -345,6 +345,37 @@ mod tests {
         assert_eq!(off.deadline(Duration::MAX), None);
     }
 
+    /// In tenths of an interval: when it is asked, and when it is to be asked again.
+    #[test]
+    fn it_is_to_be_asked_when_a_beat_is_due_or_silence_has_lasted() {
+        let start = epoch();
+        for (patience, asked, deadline) in [
+            (Patience::OfCaller, &[][..], 10),
+            (Patience::OfCaller, &[5], 10),
+            (Patience::OfCaller, &[10], 20),
+            (Patience::OfCaller, &[19], 20),
+            (UNKNOWN, &[19], 29),
+            (UNKNOWN, &[19, 29], 30),
+            (Patience::WhileConnected, &[19, 30], 40),
+        ] {
+            let mut heartbeat = Heartbeat::start(start, I, HeartbeatMode::Active, patience);
+            for tenth in asked {
+                let due = heartbeat.poll(start + I / 10 * *tenth, I);
+                assert_eq!(due, (*tenth >= 10).then_some(Due::Beat), "{patience:?} {asked:?}");
+            }
+            let expected = Some(start + I / 10 * deadline);
+            assert_eq!(heartbeat.deadline(I), expected, "{patience:?} {asked:?}");
+            assert!(heartbeat.beats());
+        }
+        let mut passive = Heartbeat::start(start, I, HeartbeatMode::Passive, Patience::OfCaller);
+        assert_eq!((passive.deadline(I), passive.beats()), (None, false));
+        assert!(passive.heard_beat(start, I));
+        assert_eq!((passive.deadline(I), passive.beats()), (Some(start + I), true));
+        for mute in [Heartbeat::idle(), Heartbeat::answering()] {
+            assert_eq!((mute.deadline(I), mute.beats()), (None, false));
+        }
+    }
+
     #[test]
     fn idle_is_idle_and_endless_intervals_do_not_overflow() {
         let start = epoch();

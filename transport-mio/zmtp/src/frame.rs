@@ -383,3 +383,6 @@ impl Body {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
