@@ -8,6 +8,8 @@
 
 #[cfg(feature = "invariants")]
 mod invariants;
+#[cfg(test)]
+mod tests;
 
 use web_time::{Duration, Instant};
 
