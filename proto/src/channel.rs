@@ -385,3 +385,6 @@ impl RequestState {
         !self.credit.is_empty() && self.items.len() < limits.unsent_items.max(1)
     }
 }
+
+#[cfg(test)]
+mod tests;
