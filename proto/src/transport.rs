@@ -182,6 +182,12 @@ pub trait Transport: Send {
         None
     }
 
+    /// Who is at the other end of a route: that of a request ([`Route::of`] its peer and its envelope). It is who has sent it, also
+    /// where connections have no names.
+    fn principal_of(&self, route: &Route) -> Option<Arc<Principal>> {
+        self.principal(route.peer)
+    }
+
     /// A number that changes whenever a peer takes anything of what is sent to it; `None` where that cannot be seen.
     fn progress_of(&self, peer: PeerId) -> Option<u64> {
         let _unseen = peer;

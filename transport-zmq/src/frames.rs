@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use zerorpc_proto::{Envelope, Multipart, Payload, Transmit};
 use zmq::{DONTWAIT, Error, Message, SNDMORE, Socket};
 
-use crate::backlog::Outcome;
+use crate::{backlog::Outcome, principal::Senders};
 
 /// The longest envelope accepted, in frames, not counting a ROUTER's routing id.
 pub const MAX_ENVELOPE_FRAMES: usize = 1024;
@@ -35,10 +35,22 @@ pub(crate) enum Arrival {
 /// Sends all frames of a message or none.
 ///
 /// The frames are copied: libzmq could take over an allocation of ours, but not one that is still needed
-/// for another attempt, nor a part of one.
-pub(crate) fn send(socket: &Socket, delimiter: bool, message: &Transmit) -> Result<Outcome, Error> {
-    let opening =
-        message.envelope.frames().iter().map(|id| &id[..]).chain(delimiter.then_some(&[][..]));
+/// for another attempt, nor a part of one. On a ROUTER the first frame is an identity of `senders`.
+pub(crate) fn send(
+    socket: &Socket,
+    delimiter: bool,
+    message: &Transmit,
+    senders: Option<&Senders>,
+) -> Result<Outcome, Error> {
+    let mut frames = message.envelope.frames().iter().map(|id| &id[..]);
+    let first = match (senders, frames.next()) {
+        (Some(senders), Some(identity)) => match senders.routing_id(identity) {
+            None => return Ok(Outcome::Gone),
+            routing_id => routing_id,
+        },
+        (_, first) => first,
+    };
+    let opening = first.into_iter().chain(frames).chain(delimiter.then_some(&[][..]));
     let mut started = false;
     for frame in opening {
         match send_frame(socket, started, || Message::from(frame), SNDMORE)? {
@@ -78,21 +90,16 @@ fn assemble(payload: &Payload) -> Message {
     Message::from([&payload.head[..], &payload.body[..]].concat())
 }
 
-/// Takes the next message from the socket. Sockets that have a `last_sender` put the routing id of the sender in
+/// Takes the next message from the socket. Sockets that have `senders` put the routing id of the sender in
 /// front.
-pub(crate) fn receive(socket: &Socket, last_sender: Option<&mut Bytes>) -> Result<Arrival, Error> {
+pub(crate) fn receive(socket: &Socket, senders: Option<&mut Senders>) -> Result<Arrival, Error> {
     let Some(mut frame) = receive_frame(socket)? else { return Ok(Arrival::Nothing) };
     let mut assembly = Assembly::default();
     let mut more = frame.get_more();
-    let mut routing_id = None;
-    match last_sender {
-        Some(last) => {
-            // Who has sent something often goes on.
-            if last[..] != frame[..] {
-                *last = into_bytes(frame);
-            }
-            routing_id = Some(last.clone());
-        }
+    let mut sender = None;
+    let is_routed = senders.is_some();
+    match senders {
+        Some(senders) => sender = senders.identify(frame),
         None => assembly.push(frame, more),
     }
     while more {
@@ -105,10 +112,14 @@ pub(crate) fn receive(socket: &Socket, last_sender: Option<&mut Bytes>) -> Resul
         assembly.push(frame, more);
     }
     if assembly.excessive {
-        tracing::warn!(peer = ?routing_id, "dropped a message with an excessive envelope");
+        tracing::warn!(peer = ?sender, "dropped a message with an excessive envelope");
         return Ok(Arrival::Refused);
     }
-    match Multipart::from_frames(routing_id, assembly.frames) {
+    if is_routed && sender.is_none() {
+        tracing::error!("dropped a message: libzmq does not say who has sent it");
+        return Ok(Arrival::Refused);
+    }
+    match Multipart::from_frames(sender, assembly.frames) {
         Some(message) => Ok(Arrival::Message(message)),
         None => Ok(Arrival::Refused),
     }

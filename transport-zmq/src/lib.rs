@@ -44,11 +44,27 @@
 //! # }
 //! ```
 //!
+//! # CURVE
+//!
+//! The libzmq that comes with the `zmq` crate is built without libsodium, and so without CURVE: a socket that is to speak it
+//! cannot be opened. To have it, link a libzmq that was built with libsodium, such as those of Linux distributions
+//! (`libzmq3-dev` on Debian and Ubuntu, `zeromq-devel` on Fedora, `zeromq` of Homebrew), by telling cargo, in
+//! `.cargo/config.toml`, not to build one:
+//!
+//! ```toml
+//! [target.x86_64-unknown-linux-gnu.zmq]
+//! rustc-link-lib = ["zmq"]
+//! rustc-link-search = ["/usr/lib/x86_64-linux-gnu"]
+//! ```
+//!
+//! The transport mio speaks CURVE without any of that.
+//!
 //! # What is where
 //!
 //! * `transport`: the socket with its endpoints; `frames`: messages to and from frames; `backlog`: what a
 //!   peer had no room for.
 //! * `links`: who is connected, and what there is to tell of it. `options`: what libzmq is told of them. `waiter`: waiting and waking. `lingering`: closing.
+//! * `security`: mechanisms and keys; `zap`: who may come in; `principal`: who sent a message.
 //! * `endpoint`: endpoints are read here before libzmq sees them, and its errors are put into words;
 //!   `ipc`: the care of socket files.
 
@@ -60,10 +76,13 @@ mod lingering;
 mod links;
 mod options;
 mod permissions;
+mod principal;
 #[cfg(target_os = "linux")]
 mod probes;
+mod security;
 mod transport;
 mod waiter;
+mod zap;
 
 use zerorpc_proto::transport::{SocketKind, SocketOptions, TransportError};
 
@@ -88,8 +107,9 @@ pub struct Parts {
 /// Opens a socket that is neither bound nor connected. A SUB socket subscribes to everything.
 ///
 /// # Errors
-/// When the process has no room for another socket (it takes two threads and a dozen descriptors), and what to do about
-/// it.
+/// When the process has no room for another socket (it takes two threads, or three where peers are asked about, and a
+/// dozen descriptors), and what to do about it. When libzmq cannot do what [`SocketOptions::security`] and
+/// [`SocketOptions::authenticator`] ask for.
 pub fn open(kind: SocketKind, options: &SocketOptions) -> Result<Parts, TransportError> {
     ZmqTransport::open(kind, options)
 }

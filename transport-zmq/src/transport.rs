@@ -8,8 +8,8 @@ use bytes::Bytes;
 use zerorpc_proto::{
     Multipart, PeerEvent, PeerId, Route, Transmit,
     transport::{
-        Cause, EndpointAction, EndpointError, Flow, MonitorEvent, SocketKind, SocketOptions,
-        Transport, TransportError,
+        Cause, EndpointAction, EndpointError, Flow, MonitorEvent, Principal, SocketKind,
+        SocketOptions, Transport, TransportError,
     },
 };
 use zmq::{POLLIN, POLLOUT, PollEvents, PollItem};
@@ -23,12 +23,15 @@ use crate::{
     links::Links,
     options,
     permissions::Permissions,
+    principal::Senders,
+    security,
     waiter::{Bell, RETRY_INTERVAL, Signs},
+    zap::ZapHandler,
 };
 use endpoints::Bound;
 
 /// How many descriptors a socket takes before it is bound or connected, and some for whatever else goes on meanwhile.
-const DESCRIPTORS: usize = 20;
+const DESCRIPTORS: usize = 24;
 
 /// A libzmq socket that never blocks.
 ///
@@ -91,6 +94,26 @@ const DESCRIPTORS: usize = 20;
 /// As long as descriptors are lacking, libzmq tries to accept without a rest, and keeps a core busy; the connections that
 /// there are go on.
 ///
+/// # Security
+///
+/// [`SocketOptions::security`] and [`SocketOptions::authenticator`] are obeyed, or opening the socket is an error; never is
+/// less done than was asked for. PLAIN and NULL work with every libzmq, CURVE with one that was built with libsodium: see
+/// the front page of this crate. A socket that has an authenticator, or is the server of a mechanism, answers libzmq's
+/// questions (27/ZAP) by a thread of its own. What differs:
+///
+/// * libzmq tells the address of a peer without its port (`tcp://192.0.2.7`); over `ipc://` it tells no path, and who runs
+///   the peer only where it was built so (those of Linux distributions are, the one of the binding is not).
+/// * It does not ask about servers that this side knows by their keys or shows passwords to: a `CurveClient` or
+///   `PlainClient` with an authenticator is an error.
+/// * It has no PLAIN with an empty name or password: an error as well.
+/// * A peer that is refused is told "400", and tries again for ever.
+/// * Where the side that asks is also the one that connects, closing does not wait for messages to leave, since nobody could
+///   be asked any more about those who are connected to meanwhile.
+///
+/// Who has sent a request is known by [`principal_of`](Transport::principal_of), on a ROUTER that asks. On such a ROUTER the
+/// first identity in the envelope of a message is made of libzmq's routing id and that; peers cannot take over what others
+/// have open by taking their names.
+///
 /// # Closing
 ///
 /// Dropping the transport blocks until all messages have left, for [`SocketOptions::linger`] and a second
@@ -103,12 +126,14 @@ pub struct ZmqTransport {
     connected: Vec<String>,
     permissions: Permissions,
     backlog: Backlog,
-    /// Of the latest message, on a ROUTER.
-    last_sender: Bytes,
+    /// On a ROUTER.
+    senders: Option<Senders>,
     bell: Bell,
     socket: zmq::Socket,
     // Must be dropped after the socket.
     links: Links,
+    // Says who may come in, as long as somebody may.
+    zap: Option<ZapHandler>,
     // Waits for the sockets, and so must be dropped after them.
     lingering: Lingering,
 }
@@ -125,6 +150,15 @@ impl ZmqTransport {
         let lingering = Lingering::new(options.linger_of(kind));
         let socket = lingering.socket(socket_type(kind)).map_err(unusable)?;
         options::configure(&socket, kind, options, &lingering).map_err(unusable)?;
+        let insecure = |cause: Cause| {
+            let error = TransportError::new(cause);
+            TransportError::new(Cause::new(error.kind(), failed(error.reason())))
+        };
+        // Before anybody can come in.
+        let asks = security::asks(options);
+        let answer = || ZapHandler::start(&lingering, options.authenticator.clone());
+        let zap = asks.then(answer).transpose().map_err(insecure)?;
+        security::configure(&socket, options).map_err(insecure)?;
         let signs = Arc::<Signs>::default();
         let links =
             Links::of(&socket, &lingering, Arc::clone(&signs), kind, options.keepalive.as_ref())
@@ -140,10 +174,11 @@ impl ZmqTransport {
             connected: Vec::new(),
             permissions: Permissions::new(options),
             backlog: Backlog::default(),
-            last_sender: Bytes::new(),
+            senders: (kind == SocketKind::Router).then(|| Senders::new(asks)),
             bell,
             socket,
             links,
+            zap,
             lingering,
         };
         Ok(Parts { transport, waiter, waker })
@@ -181,7 +216,9 @@ impl ZmqTransport {
         // Sending alone looks for news from libzmq only now and then.
         self.events()?;
         let (socket, delimiter) = (&self.socket, self.kind.has_delimiter());
-        let result = self.backlog.flush(|message| frames::send(socket, delimiter, message));
+        let senders = self.senders.as_ref();
+        let result =
+            self.backlog.flush(|message| frames::send(socket, delimiter, message, senders));
         self.note_stalled();
         result
     }
@@ -199,7 +236,8 @@ impl ZmqTransport {
         let outcome = if self.backlog.holds(&lane) || !self.has_peer() {
             Outcome::Full
         } else {
-            frames::send(&self.socket, self.kind.has_delimiter(), &message)?
+            let senders = self.senders.as_ref();
+            frames::send(&self.socket, self.kind.has_delimiter(), &message, senders)?
         };
         match outcome {
             Outcome::Sent => {}
@@ -241,8 +279,7 @@ impl ZmqTransport {
             self.events()?;
             return Ok(Arrival::Nothing);
         }
-        let last_sender = self.is_router().then_some(&mut self.last_sender);
-        frames::receive(&self.socket, last_sender)
+        frames::receive(&self.socket, self.senders.as_mut())
     }
 
     fn try_can_send(&mut self) -> Result<bool, zmq::Error> {
@@ -338,6 +375,11 @@ impl Transport for ZmqTransport {
         self.backlog.lanes().map(|(name, bytes)| (route(name), bytes)).collect()
     }
 
+    fn principal_of(&self, route: &Route) -> Option<Arc<Principal>> {
+        let principal = self.senders.as_ref()?.principal(route.identity.as_ref()?)?;
+        Some(Arc::new(principal))
+    }
+
     fn poll_peer(&mut self) -> Option<PeerEvent> {
         let identity = self.backlog.pop_emptied()?;
         // The queue of sockets that pick the peer themselves has no name.
@@ -360,7 +402,10 @@ impl Drop for ZmqTransport {
         let patience = self.lingering.patience();
         let flushed = self.flush_until(start + patience);
         self.lingering.shorten(patience.saturating_sub(start.elapsed()));
-        let closing = flushed.and_then(|()| self.socket.set_linger(self.lingering.milliseconds()));
+        // Whoever is connected to from now on cannot be asked about any more.
+        let asks_servers = self.zap.is_some() && !self.connected.is_empty();
+        let linger = if asks_servers { 0 } else { self.lingering.milliseconds() };
+        let closing = flushed.and_then(|()| self.socket.set_linger(linger));
         if let Err(error) = closing {
             tracing::debug!(%error, "a socket was closed in a hurry");
         }

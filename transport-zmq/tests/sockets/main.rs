@@ -5,6 +5,7 @@ mod crowds;
 mod endpoints;
 mod handover;
 mod patterns;
+mod security;
 mod stalled;
 mod support;
 mod vanished;

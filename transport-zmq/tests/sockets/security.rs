@@ -1,0 +1,257 @@
+//! Who comes in, by each mechanism, and as whom.
+
+use std::{
+    io::ErrorKind,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use zerorpc_proto::{
+    PeerId, Route,
+    transport::{
+        AuthRequest, Authenticator, Credential, Denied, KeyPair, MechanismName, MonitorEvent,
+        PlainCredentials, Principal, PublicKey, SecretKey, Security, SocketKind, SocketOptions,
+        Transport, TransportError,
+    },
+};
+use zerorpc_zmq::{Parts, open};
+
+use crate::support::{ANY_PORT, Outcome, PATIENCE, connect, message, next, plain, plainly, until};
+
+fn options(security: Security) -> SocketOptions {
+    SocketOptions::default().security(security).reconnect(Duration::from_millis(10))
+}
+
+fn ada() -> PlainCredentials {
+    PlainCredentials::new("ada", "lovelace").expect("a short name and password")
+}
+
+fn authenticator(
+    decide: impl Fn(&AuthRequest<'_>) -> Result<String, Denied> + Send + Sync + 'static,
+) -> Option<Arc<dyn Authenticator>> {
+    Some(Arc::new(decide))
+}
+
+/// Lets ada in, with her password.
+fn knows_ada(request: &AuthRequest<'_>) -> Result<String, Denied> {
+    match &request.credential {
+        Credential::Password { username: b"ada", password, .. } if password.is(b"lovelace") => {
+            Ok("countess".to_owned())
+        }
+        _ => Err(Denied::new("only ada")),
+    }
+}
+
+/// Where a ROUTER with these options is bound.
+fn server(options: &SocketOptions) -> Result<(Parts, String), Box<dyn std::error::Error>> {
+    let mut server = open(SocketKind::Router, options)?;
+    let endpoint = server.transport.bind(ANY_PORT)?;
+    Ok((server, endpoint))
+}
+
+/// Who has sent a request and was answered.
+fn call(
+    server: &mut Parts,
+    client: &mut Parts,
+) -> Result<Option<Arc<Principal>>, Box<dyn std::error::Error>> {
+    client.transport.send(plainly("question"))?;
+    let request = next(server)?;
+    assert_eq!(request.payload, "question");
+    let route = Route::of(PeerId::NAMELESS, &request.envelope);
+    server.transport.send(message(request.envelope, "answer"))?;
+    assert_eq!(next(client)?.payload, "answer");
+    Ok(server.transport.principal_of(&route))
+}
+
+/// Waits until a socket tells that a handshake has failed; nothing may come in.
+fn is_refused(parts: &mut Parts) -> Outcome {
+    until(parts, |parts| {
+        let arrived = parts.transport.receive().expect("a good socket");
+        assert!(arrived.is_none(), "a stranger came in");
+        std::iter::from_fn(|| parts.transport.poll_monitor())
+            .any(|event| matches!(event, MonitorEvent::HandshakeFailed { .. }))
+    })
+}
+
+#[test]
+fn a_name_and_a_password_open_the_door() -> Outcome {
+    let options_of_server = options(Security::PlainServer).authenticator(authenticator(knows_ada));
+    let (mut server, endpoint) = server(&options_of_server)?;
+    let mut client = open(SocketKind::Dealer, &options(Security::PlainClient(ada())))?;
+    connect(&mut client, &endpoint)?;
+    let principal = call(&mut server, &mut client)?.expect("it is known who it is");
+    assert_eq!(principal.name.as_deref(), Some("countess"));
+    assert_eq!(principal.username.as_deref(), Some("ada"));
+    assert_eq!(principal.mechanism, MechanismName::Plain);
+    assert_eq!(&*principal.remote, "tcp://127.0.0.1");
+    Ok(())
+}
+
+#[test]
+fn the_wrong_password_no_password_and_nobody_to_ask_keep_it_shut() -> Outcome {
+    let wrong = PlainCredentials::new("ada", "byron").expect("a short name and password");
+    let asked = options(Security::PlainServer).authenticator(authenticator(knows_ada));
+    let panics = options(Security::PlainServer)
+        .authenticator(authenticator(|_| panic!("this is what the test is about")));
+    for (of_server, of_client) in [
+        (&asked, Security::PlainClient(wrong)),
+        (&asked, Security::Null),
+        (&options(Security::PlainServer), Security::PlainClient(ada())),
+        (&panics, Security::PlainClient(ada())),
+        (&options(Security::Null), Security::PlainClient(ada())),
+    ] {
+        let (mut server, endpoint) = server(of_server)?;
+        let mut client = open(SocketKind::Dealer, &options(of_client.clone()))?;
+        client.transport.connect(&endpoint)?;
+        is_refused(&mut server).map_err(|error| format!("{of_client:?}: {error}"))?;
+        assert!(!client.transport.can_send(), "{of_client:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn an_authenticator_is_asked_without_a_mechanism_too() -> Outcome {
+    let lets_in = options(Security::Null).authenticator(authenticator(|request| {
+        assert_eq!(request.remote, "tcp://127.0.0.1");
+        Ok("somebody".to_owned())
+    }));
+    let (mut server, endpoint) = server(&lets_in)?;
+    let mut client = open(SocketKind::Dealer, &options(Security::Null))?;
+    connect(&mut client, &endpoint)?;
+    let principal = call(&mut server, &mut client)?.expect("it is known who it is");
+    assert_eq!(principal.name.as_deref(), Some("somebody"));
+    assert_eq!(principal.mechanism, MechanismName::Null);
+
+    let (mut server, endpoint) = self::server(
+        &options(Security::Null).authenticator(authenticator(|_| Err(Denied::new("nobody")))),
+    )?;
+    client.transport.connect(&endpoint)?;
+    is_refused(&mut server)
+}
+
+#[test]
+fn without_an_authenticator_nobody_is_asked_about() -> Outcome {
+    let (mut server, endpoint) = server(&options(Security::Null))?;
+    let mut client = open(SocketKind::Dealer, &options(Security::Null))?;
+    connect(&mut client, &endpoint)?;
+    assert_eq!(call(&mut server, &mut client)?, None);
+    Ok(())
+}
+
+/// A peer that takes another's routing id is not taken for it, and cannot use what the other one has open.
+#[test]
+fn names_of_connections_are_not_names_of_peers() -> Outcome {
+    let by_name = authenticator(|request| match &request.credential {
+        Credential::Password { username, .. } => Ok(String::from_utf8_lossy(username).into()),
+        _ => Err(Denied::new("no name")),
+    });
+    let (mut server, endpoint) = server(&options(Security::PlainServer).authenticator(by_name))?;
+    let named = |user: &str| -> Result<zmq::Socket, zmq::Error> {
+        let socket = plain(zmq::DEALER)?;
+        socket.set_identity(b"same")?;
+        socket.set_plain_username(Some(user))?;
+        socket.set_plain_password(Some("any"))?;
+        socket.connect(&endpoint)?;
+        socket.send_multipart([&b""[..], b"hello"], 0)?;
+        Ok(socket)
+    };
+    let mut identities = Vec::new();
+    let mut sockets = Vec::new();
+    for user in ["ada", "mallory", "ada"] {
+        sockets.push(named(user)?);
+        let request = next(&mut server)?;
+        let route = Route::of(PeerId::NAMELESS, &request.envelope);
+        let principal = server.transport.principal_of(&route).expect("it is known who it is");
+        assert_eq!(principal.name.as_deref(), Some(user));
+        identities.push(request.envelope.frames()[0].clone());
+    }
+    identities.sort();
+    identities.dedup();
+    assert_eq!(identities.len(), 3, "each connection is a route of its own");
+    Ok(())
+}
+
+#[test]
+fn what_libzmq_cannot_do_is_an_error() -> Outcome {
+    let refused = |options: SocketOptions| -> TransportError {
+        open(SocketKind::Dealer, &options).map(drop).expect_err("less than was asked for")
+    };
+    for (username, password) in [("", "lovelace"), ("ada", ""), ("", "")] {
+        let credentials = PlainCredentials::new(username, password).expect("short");
+        let error = refused(options(Security::PlainClient(credentials)));
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    }
+    let error =
+        refused(options(Security::PlainClient(ada())).authenticator(authenticator(knows_ada)));
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert!(error.to_string().contains("use the transport mio"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn whoever_is_refused_does_not_keep_the_socket_from_closing() -> Outcome {
+    let of_server = options(Security::PlainServer).authenticator(authenticator(knows_ada));
+    let start = Instant::now();
+    let (server, endpoint) = server(&of_server)?;
+    let mut client = open(SocketKind::Dealer, &options(Security::PlainClient(ada())))?;
+    client.transport.connect(&endpoint)?;
+    drop(server);
+    let mut client = open(SocketKind::Push, &of_server)?;
+    client.transport.connect(&endpoint)?;
+    client.transport.send(plainly("to nobody"))?;
+    drop(client);
+    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
+    Ok(())
+}
+
+/// Two key pairs, made by libzmq.
+fn keys() -> Result<[KeyPair; 2], Box<dyn std::error::Error>> {
+    let make = || -> Result<KeyPair, zmq::Error> {
+        let made = zmq::CurveKeyPair::new()?;
+        Ok(KeyPair::new(PublicKey::new(made.public_key), SecretKey::new(made.secret_key)))
+    };
+    Ok([make()?, make()?])
+}
+
+#[test]
+fn curve_is_spoken_or_refused() -> Outcome {
+    if zmq::has("curve") != Some(true) {
+        let key = [7; 32];
+        let keys = || KeyPair::new(PublicKey::new(key), SecretKey::new(key));
+        let client = Security::CurveClient { keys: keys(), server: PublicKey::new(key) };
+        for security in [Security::CurveServer { keys: keys() }, client] {
+            let error = open(SocketKind::Router, &options(security)).expect_err("no CURVE");
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+            assert!(error.to_string().contains("built without CURVE"), "{error}");
+        }
+        return Ok(());
+    }
+    let [own, other] = keys()?;
+    let known = other.public;
+    let knows = authenticator(move |request| match &request.credential {
+        Credential::Key(key) if *key == known => Ok("the client".to_owned()),
+        _ => Err(Denied::new("unknown")),
+    });
+    let of_server = options(Security::CurveServer { keys: own.clone() });
+    for (authenticator, name) in [(None, None), (knows, Some("the client"))] {
+        let (mut server, endpoint) =
+            server(&of_server.clone().authenticator(authenticator.clone()))?;
+        let security = Security::CurveClient { keys: other.clone(), server: own.public };
+        let mut client = open(SocketKind::Dealer, &options(security))?;
+        connect(&mut client, &endpoint)?;
+        let principal = call(&mut server, &mut client)?.expect("it is known who it is");
+        assert_eq!(principal.key, Some(other.public));
+        assert_eq!(principal.name.as_deref(), name);
+
+        let wrong = Security::CurveClient { keys: other.clone(), server: other.public };
+        let unknown = Security::CurveClient { keys: own.clone(), server: own.public };
+        let strangers = [Some(wrong), Some(Security::Null), authenticator.map(|_| unknown)];
+        for stranger in strangers.into_iter().flatten() {
+            let mut client = open(SocketKind::Dealer, &options(stranger))?;
+            client.transport.connect(&endpoint)?;
+            is_refused(&mut server)?;
+            assert!(!client.transport.can_send());
+        }
+    }
+    Ok(())
+}
