@@ -78,14 +78,38 @@ pub(crate) fn content(key: &[u8]) -> &[u8] {
 }
 
 /// An id that a peer gave to its request: that of another type is another id, whatever it holds, but a long form is the
-/// same as a short one.
+/// same as a short one (ZRPC-3.12, ZRPC-3.15).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TheirId<'a>(pub(crate) &'a [u8]);
 
+/// What an id says, whichever of its forms it has.
+#[derive(PartialEq, Eq, Hash)]
+enum Said<'a> {
+    Str(&'a [u8]),
+    Bin(&'a [u8]),
+    Integer(i128),
+    /// Its type, and what it holds.
+    Ext(&'a [u8]),
+    /// What has one form only.
+    Other(&'a [u8]),
+}
+
+impl<'a> TheirId<'a> {
+    fn said(self) -> Said<'a> {
+        let Self(id) = self;
+        match (msgpack::raw_content(id), msgpack::integer(id), msgpack::ext_content(id)) {
+            (Some(text), ..) if msgpack::is_str(id) => Said::Str(text),
+            (Some(bytes), ..) => Said::Bin(bytes),
+            (_, Some(number), _) => Said::Integer(number),
+            (.., Some(ext)) => Said::Ext(ext),
+            _ => Said::Other(id),
+        }
+    }
+}
+
 impl PartialEq for TheirId<'_> {
     fn eq(&self, other: &Self) -> bool {
-        let types = |id: &[u8]| (msgpack::is_str(id), msgpack::raw_content(id).is_some());
-        self.0 == other.0 || content(self.0) == content(other.0) && types(self.0) == types(other.0)
+        self.0 == other.0 || self.said() == other.said()
     }
 }
 
@@ -93,8 +117,11 @@ impl Eq for TheirId<'_> {}
 
 impl Hash for TheirId<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // Those few that differ in their type alone may meet.
-        content(self.0).hash(state);
+        match msgpack::raw_content(self.0) {
+            // A str and a bin that hold the same may meet.
+            Some(content) => content.hash(state),
+            None => self.said().hash(state),
+        }
     }
 }
 
@@ -271,12 +298,30 @@ mod tests {
 
     #[test]
     fn requests_are_told_apart_by_type_too() {
-        let forms = [&[0xa1, 7][..], &[0xd9, 1, 7], &[0xc4, 1, 7], &[0xc5, 0, 1, 7], &[7]];
-        let number = [0, 0, 1, 1, 2];
-        for (one, first) in forms.into_iter().zip(number) {
-            for (other, second) in forms.into_iter().zip(number) {
+        let kinds: [&[&[u8]]; 9] = [
+            &[&[0xa1, 7], &[0xd9, 1, 7], &[0xdb, 0, 0, 0, 1, 7]],
+            &[&[0xc4, 1, 7], &[0xc5, 0, 1, 7]],
+            &[&[7], &[0xcc, 7], &[0xcd, 0, 7], &[0xd0, 7], &[0xd3, 0, 0, 0, 0, 0, 0, 0, 7]],
+            &[&[0xff], &[0xd0, 0xff], &[0xd2, 0xff, 0xff, 0xff, 0xff]],
+            &[&[0xcf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]],
+            &[&[0xd4, 5, 7], &[0xc7, 1, 5, 7], &[0xc8, 0, 1, 5, 7], &[0xc9, 0, 0, 0, 1, 5, 7]],
+            &[&[0xd4, 6, 7]],
+            &[&[0xd5, 5, 7, 7], &[0xc7, 2, 5, 7, 7]],
+            &[&[0xc3]],
+        ];
+        let forms = || {
+            kinds.iter().enumerate().flat_map(|(kind, ids)| ids.iter().map(move |id| (kind, *id)))
+        };
+        let hash = |id| {
+            let mut hasher = std::hash::DefaultHasher::new();
+            TheirId(id).hash(&mut hasher);
+            hasher.finish()
+        };
+        for (first, one) in forms() {
+            for (second, other) in forms() {
                 let same = TheirId(one) == TheirId(other);
                 assert_eq!(same, first == second, "{one:x?} {other:x?}");
+                assert!(!same || hash(one) == hash(other), "{one:x?} {other:x?}");
             }
         }
     }

@@ -280,6 +280,32 @@ pub(crate) fn number(value: &[u8]) -> Option<i64> {
     })
 }
 
+/// The number in one well-formed integer; `None` for anything else.
+pub(crate) fn integer(value: &[u8]) -> Option<i128> {
+    let (marker, rest) = value.split_first()?;
+    match Marker::from_u8(*marker) {
+        Marker::U64 => Some(i128::from(u64::from_be_bytes(rest.try_into().ok()?))),
+        Marker::F32 | Marker::F64 => None,
+        _ => number(value).map(i128::from),
+    }
+}
+
+/// The type of one well-formed ext value and what it holds, in one piece; `None` for anything else.
+pub(crate) fn ext_content(value: &[u8]) -> Option<&[u8]> {
+    let skip = match Marker::from_u8(*value.first()?) {
+        Marker::FixExt1
+        | Marker::FixExt2
+        | Marker::FixExt4
+        | Marker::FixExt8
+        | Marker::FixExt16 => 1,
+        Marker::Ext8 => 2,
+        Marker::Ext16 => 3,
+        Marker::Ext32 => 5,
+        _ => return None,
+    };
+    value.get(skip..)
+}
+
 fn float(number: f64) -> Option<i64> {
     (!number.is_nan()).then_some(number as i64)
 }
