@@ -2,6 +2,7 @@
 
 mod args;
 mod progress;
+mod watching;
 
 use std::{io::Write, process::ExitCode};
 
@@ -11,7 +12,7 @@ use crate::{
     case::{Level, Role},
     peers,
     plan::{Candidate, Plan},
-    report::{Format, list},
+    report::{Format, list, list_checks},
     run::judge,
     verdict::Judged,
 };
@@ -24,6 +25,8 @@ pub fn main() -> ExitCode {
     let args = Args::parse();
     let done = match &args.command {
         Some(Command::Peers { folder }) => peers::write(folder).map(|()| ExitCode::SUCCESS),
+        Some(Command::Proxy(proxy)) if !args.judging.list => watching::proxy(proxy, &args.judging),
+        Some(Command::Proxy(_)) => Ok(show_checks(&args.judging)),
         Some(command) => {
             command.candidates().and_then(|candidates| run(&candidates, &args.judging))
         }
@@ -60,6 +63,11 @@ fn run(candidates: &[Candidate], judging: &Judging) -> Result<ExitCode, String> 
     say(&judging.format.render(&judged, &plan), judging.format);
     let broken = judged.iter().any(|it| it.failed(Level::Must) > 0);
     Ok(ExitCode::from(u8::from(broken)))
+}
+
+fn show_checks(judging: &Judging) -> ExitCode {
+    say(&list_checks(&judging.plan()), Format::Human);
+    ExitCode::SUCCESS
 }
 
 fn show_list(judging: &Judging, roles: &[Role]) -> ExitCode {

@@ -2,6 +2,7 @@
 //! events, of channels and of calls, and says which rules of `docs/protocol.md` are broken, with the exchange that shows it.
 //!
 //! What is expected stands in [`cases`], written by hand from the rules; no state machine of this project decides anything.
+//! Traffic of others is judged by a bystander ([`watch`]), in a [`proxy`] or from captures.
 
 pub mod case;
 pub mod cases;
@@ -11,6 +12,7 @@ pub mod event;
 pub mod memory;
 pub mod peers;
 pub mod plan;
+pub mod proxy;
 pub mod raw;
 pub mod report;
 pub mod run;
@@ -18,6 +20,7 @@ pub mod subject;
 pub mod transcript;
 pub mod trial;
 pub mod verdict;
+pub mod watch;
 
 pub use case::{Case, Failure, Level, Role, Sharing};
 pub use event::Event;

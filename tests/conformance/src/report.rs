@@ -13,7 +13,7 @@ use crate::{
     verdict::{Judged, Verdict},
 };
 
-pub use list::list;
+pub use list::{list, list_checks};
 pub use markdown::reason;
 
 /// A form of the output.

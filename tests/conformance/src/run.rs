@@ -21,7 +21,7 @@ use crate::{
 use shared::Shared;
 
 /// Deep values are read by recursion, a thousand levels at most.
-const STACK: usize = 64 << 20;
+pub const STACK: usize = 64 << 20;
 
 /// So many of the cases that failed run at a time when they are repeated.
 const REPEATED: usize = 4;

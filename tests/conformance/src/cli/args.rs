@@ -8,6 +8,7 @@ use std::{
 use clap::{Parser, Subcommand, ValueEnum};
 use glob::Pattern;
 
+use super::watching::ProxyArgs;
 use crate::{
     case::{Level, Role},
     peers,
@@ -20,7 +21,7 @@ use crate::{
 ///
 /// CMD is a line of the shell with the placeholder {endpoint}, and {heartbeat} where it can be told an interval in
 /// seconds: 'zerorpc --server --bind {endpoint} --heartbeat {heartbeat} MODULE'. CONTRACT.md says what it has to offer.
-/// In its place, @python, @node, @ours and @ours-zmq are ready-made peers, which are installed where that is needed.
+/// In its place, @python, @node, @ours, @ours-zmq and @ours-command are ready-made peers, which are installed where that is needed.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub(super) struct Args {
@@ -83,6 +84,10 @@ pub(super) enum Command {
         /// Where it listens, such as tcp://127.0.0.1:4242.
         endpoint: String,
     },
+    /// Stand between two peers, pass on what they say unchanged, and judge it: --list tells what is looked for.
+    ///
+    /// It ends at SIGINT or SIGTERM. What is encrypted is passed on unread.
+    Proxy(ProxyArgs),
     /// Write the programs of the ready-made peers into a folder.
     Peers {
         /// It is made if it is not there.
@@ -133,7 +138,7 @@ impl Command {
                 let address = resolve(endpoint)?;
                 Ok(vec![candidate(endpoint, Some(Source::Running(address)), None)?])
             }
-            Self::Peers { .. } => Ok(Vec::new()),
+            Self::Peers { .. } | Self::Proxy(_) => Ok(Vec::new()),
         }
     }
 }

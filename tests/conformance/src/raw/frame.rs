@@ -66,7 +66,7 @@ impl Framing {
     }
 
     /// How long the header is, as its first byte says.
-    pub(super) fn header_length(self, first: u8) -> usize {
+    pub(crate) fn header_length(self, first: u8) -> usize {
         match (self, first) {
             (Self::V1, 0xff) => 10,
             (Self::V2, flags) if flags & LONG != 0 => 9,
@@ -75,7 +75,7 @@ impl Framing {
     }
 
     /// The flags and the size of the body that a whole header tells.
-    pub(super) fn read(self, header: &[u8]) -> Option<(u8, u64)> {
+    pub(crate) fn read(self, header: &[u8]) -> Option<(u8, u64)> {
         let number = |bytes: &[u8]| bytes.iter().fold(0, |size, byte| size << 8 | u64::from(*byte));
         match (self, header) {
             (Self::V1, [0xff, size @ .., flags]) => Some((*flags, number(size).checked_sub(1)?)),

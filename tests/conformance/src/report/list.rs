@@ -1,9 +1,9 @@
-//! All cases, explained.
+//! All cases, and all that a bystander looks for, explained.
 
 use std::fmt::Write;
 
 use super::group;
-use crate::{case::Role, plan::Plan};
+use crate::{case::Role, plan::Plan, watch::CHECKS};
 
 /// What the plan would run, by group.
 #[must_use]
@@ -30,5 +30,32 @@ pub fn list(plan: &Plan, roles: &[Role]) -> String {
         }
     }
     let _ = writeln!(text, "{count} cases");
+    text
+}
+
+/// What a bystander looks for, by group.
+#[must_use]
+pub fn list_checks(plan: &Plan) -> String {
+    let mut text = String::new();
+    let (mut count, mut last) = (0, "");
+    for check in CHECKS {
+        let is_named =
+            plan.only.is_empty() || plan.only.iter().any(|glob| glob.matches(check.name));
+        if check.level > plan.level || !is_named {
+            continue;
+        }
+        let group = group(check.name);
+        if group != last {
+            let _ = writeln!(text, "{group}");
+            last = group;
+        }
+        let _ = writeln!(
+            text,
+            "  {} ({}, {})\n      {}",
+            check.name, check.level, check.rule, check.explain
+        );
+        count += 1;
+    }
+    let _ = writeln!(text, "{count} checks");
     text
 }
