@@ -18,21 +18,25 @@ pub(super) struct Assembly {
 }
 
 impl Assembly {
-    /// Whether the message may go on with a frame of this size.
+    /// Lets the message go on with a frame of this size, or not.
     pub(super) fn admit(&mut self, header: Header, limits: &WireLimits) -> Result<(), Violation> {
-        if header.size > limits.frame_bytes {
-            let (size, limit) = (header.size, limits.frame_bytes);
-            return Err(Violation::FrameTooLarge { size, limit });
+        self.cost = self.check(header.size, limits)?;
+        Ok(())
+    }
+
+    /// What the message would cost with a frame of this size, if it may go on with it.
+    pub(super) fn check(&self, size: u64, limits: &WireLimits) -> Result<u64, Violation> {
+        if size > limits.frame_bytes {
+            return Err(Violation::FrameTooLarge { size, limit: limits.frame_bytes });
         }
         if self.frames.len() >= limits.frames {
             return Err(Violation::TooManyFrames { limit: limits.frames });
         }
-        let cost = header.size.saturating_add(WireLimits::FRAME_COST as u64);
-        self.cost = self.cost.saturating_add(cost);
-        if self.cost > limits.message_bytes {
+        let cost = self.cost.saturating_add(size.saturating_add(WireLimits::FRAME_COST as u64));
+        if cost > limits.message_bytes {
             return Err(Violation::MessageTooLarge { limit: limits.message_bytes });
         }
-        Ok(())
+        Ok(cost)
     }
 
     /// Adds an admitted frame; the message, when that was its last.

@@ -10,7 +10,7 @@ use super::{
     EngineConfig, Outgoing, PeerInfo, Violation, Want, ZmtpEvent, ZmtpVersion, greeting,
     handshake::{Handshake, Progress},
     input::Input,
-    mechanism::Context,
+    mechanism::{Ciphers, Context},
     outbox::Outbox,
     remote::Remote,
     traffic::{Subscription, Traffic},
@@ -177,15 +177,25 @@ impl Engine {
             Progress::Waiting(handshake) => {
                 self.phase = Phase::Handshake { handshake, deadline, subscriptions, remote };
             }
-            Progress::Done(peer) => self.begin(peer, subscriptions),
+            Progress::Done(peer, ciphers) => self.begin(peer, ciphers, subscriptions),
         }
         Ok(())
     }
 
     /// The handshake is over.
-    fn begin(&mut self, peer: PeerInfo, subscriptions: Vec<(Subscription, Bytes)>) {
+    fn begin(
+        &mut self,
+        peer: PeerInfo,
+        ciphers: Option<Box<Ciphers>>,
+        subscriptions: Vec<(Subscription, Bytes)>,
+    ) {
         let version = peer.version;
-        let traffic = Traffic::new(&self.config, &peer, self.now);
+        let mut traffic = Traffic::new(&self.config, &peer, self.now);
+        if let Some(ciphers) = ciphers {
+            let Ciphers { encryption, decryption } = *ciphers;
+            traffic.decrypt(decryption);
+            self.outbox.encrypt(encryption);
+        }
         for (change, topic) in subscriptions {
             traffic.subscription(change, &topic, &mut self.outbox);
         }
@@ -205,7 +215,7 @@ impl Engine {
             self.part(&words);
         }
         self.phase = Phase::Dead(violation.clone());
-        self.outbox.seal();
+        self.outbox.shut();
         violation
     }
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use zerorpc_proto::transport::SocketKind;
+use zerorpc_proto::transport::{PublicKey, SocketKind};
 
-use super::{ZmtpVersion, socket_type};
+use super::{NoRandomness, ZmtpVersion, socket_type};
 
 /// Why a connection cannot go on. Close it once the output is written, or at once.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -106,6 +106,47 @@ pub enum Violation {
         /// What the authenticator says.
         reason: String,
     },
+    /// Our authenticator refused the peer's key.
+    #[error("the peer's key is not authorized here ({key}): {reason}")]
+    KeyDenied {
+        /// The peer's.
+        key: PublicKey,
+        /// What the authenticator says.
+        reason: String,
+    },
+    /// The server refused our key.
+    #[error("the server lets nobody in with our key; have it authorized there: {key}")]
+    NotAuthorized {
+        /// Ours.
+        key: PublicKey,
+    },
+    /// A box that was closed with other keys, or has been changed on its way.
+    #[error("the peer sent a {command} that cannot be opened{}", hint_at_keys(command))]
+    Unopened {
+        /// The command with the box.
+        command: &'static str,
+    },
+    /// An INITIATE whose cookie is another connection's, or has been changed on its way.
+    #[error("the peer sent an INITIATE with a cookie that was not made for this connection")]
+    StaleCookie,
+    /// An INITIATE by somebody who has not the key that he says he has.
+    #[error("the peer does not have the key that it says it has")]
+    WrongVouch,
+    /// A key that has the same in common with all others, and so proves nothing.
+    #[error("this is no key that could prove anything: {key}")]
+    WeakKey {
+        /// Ours, or the peer's.
+        key: PublicKey,
+    },
+    /// A frame outside of a box, after a handshake of CURVE.
+    #[error("the peer, or somebody between, sent something unencrypted on an encrypted connection")]
+    Plaintext,
+    /// A frame with the number of an earlier one, or a lower one.
+    #[error("the peer, or somebody between, sent an encrypted frame once more")]
+    Replayed,
+    /// CURVE has no random numbers to make keys of.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
     /// Our authenticator refused a peer that has shown no credentials.
     #[error("the peer may not come in: {reason}")]
     Denied {
@@ -149,13 +190,22 @@ impl Violation {
             | Self::CommandTooLarge { .. }
             | Self::OutOfTurn { .. }
             | Self::Malformed { .. }
-            | Self::IdentityTooLong(_) => Blame::Peer,
+            | Self::IdentityTooLong(_)
+            | Self::StaleCookie
+            | Self::WrongVouch
+            | Self::Plaintext
+            | Self::Replayed => Blame::Peer,
             Self::SocketType { .. }
             | Self::Mechanism { .. }
             | Self::Downgrade { .. }
             | Self::Refused { .. }
             | Self::BadCredentials { .. }
-            | Self::Denied { .. } => Blame::Settings,
+            | Self::Denied { .. }
+            | Self::KeyDenied { .. }
+            | Self::NotAuthorized { .. }
+            | Self::Unopened { .. }
+            | Self::WeakKey { .. }
+            | Self::NoRandomness(_) => Blame::Settings,
             Self::HandshakeTimeout(_) | Self::HeartbeatTimeout(_) | Self::TtlExpired(_) => {
                 Blame::Silence
             }
@@ -206,9 +256,20 @@ impl Violation {
         match self {
             Self::SocketType { .. } => Some("Incompatible socket type"),
             // The status that libzmq's own peers understand and report to their monitors.
-            Self::BadCredentials { .. } | Self::Denied { .. } => Some("400"),
+            Self::BadCredentials { .. } | Self::KeyDenied { .. } | Self::Denied { .. } => {
+                Some("400")
+            }
             _ => None,
         }
+    }
+}
+
+/// What may be behind a box that cannot be opened.
+fn hint_at_keys(command: &str) -> &'static str {
+    match command {
+        "HELLO" => ": it expects a server with another key; give it this side's public key",
+        "WELCOME" => ": the server has another key than the one that is expected; check that",
+        _ => ": somebody between has changed it, or the peer's program has a fault",
     }
 }
 

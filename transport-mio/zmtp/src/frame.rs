@@ -61,6 +61,24 @@ pub(super) struct Frame {
     pub(super) body: Bytes,
 }
 
+/// A body, whole.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// A slice of a chunk.
+    Slice(Bytes),
+    /// In memory of its own.
+    Whole(Vec<u8>),
+}
+
+impl Body {
+    pub(super) fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Slice(bytes) => bytes,
+            Self::Whole(bytes) => bytes,
+        }
+    }
+}
+
 impl Framing {
     /// Reads a header from the front of `bytes`, and its length; `None` when it is not all there.
     fn read(self, bytes: &[u8]) -> Result<Option<(Header, usize)>, Violation> {
@@ -153,7 +171,7 @@ enum State {
     },
     Body {
         header: Header,
-        body: Body,
+        body: Partial,
     },
     /// In the name of a frame that is going to be skipped.
     Name {
@@ -169,7 +187,7 @@ enum State {
 
 /// A body that has begun to arrive.
 #[derive(Debug)]
-struct Body {
+struct Partial {
     size: usize,
     /// As large as what has arrived asks for, and never larger than the body.
     buffer: Vec<u8>,
@@ -216,6 +234,20 @@ impl Decoder {
             input.read(2);
             return Ok(input.take(header.size as usize).map(|body| header.with(body)));
         }
+        let Some((header, body)) = self.next_raw(input, admit)? else { return Ok(None) };
+        let body = match body {
+            Body::Slice(body) => body,
+            Body::Whole(body) => self.buffers.seal(body),
+        };
+        Ok(Some(header.with(body)))
+    }
+
+    /// As [`next`](Self::next), of a frame that is not what it looks like.
+    pub(super) fn next_raw(
+        &mut self,
+        input: &mut Input,
+        mut admit: impl FnMut(Header) -> Result<Admission, Violation>,
+    ) -> Result<Option<(Header, Body)>, Violation> {
         loop {
             match &mut self.state {
                 State::Header { bytes, filled } => {
@@ -230,13 +262,13 @@ impl Decoder {
                         .map_err(|_| Violation::FrameLength(header.size))?;
                     if size == 0 {
                         self.state = State::START;
-                        return Ok(Some(header.with(Bytes::new())));
+                        return Ok(Some((header, Body::Slice(Bytes::new()))));
                     }
                     if let Some(body) = input.take(size) {
                         self.state = State::START;
-                        return Ok(Some(header.with(body)));
+                        return Ok(Some((header, Body::Slice(body))));
                     }
-                    let body = Body::new(size, self.buffers.take(size));
+                    let body = Partial::new(size, self.buffers.take(size));
                     self.state = State::Body { header, body };
                 }
                 State::Body { header, body } => {
@@ -244,18 +276,19 @@ impl Decoder {
                     if body.missing() > 0 {
                         return Ok(None);
                     }
-                    let frame = header.with(self.buffers.seal(std::mem::take(&mut body.buffer)));
+                    let raw = (*header, Body::Whole(std::mem::take(&mut body.buffer)));
                     self.state = State::START;
-                    return Ok(Some(frame));
+                    return Ok(Some(raw));
                 }
                 State::Name { header, bytes } => {
                     if !read_name(header.size, bytes, input) {
                         return Ok(None);
                     }
                     let (size, name) = (header.size, std::mem::take(bytes));
-                    let frame = header.with(name.into());
-                    self.state = State::Skip { size, missing: size - frame.body.len() as u64 };
-                    return Ok(Some(frame));
+                    let raw = (*header, Body::Slice(name.into()));
+                    self.state =
+                        State::Skip { size, missing: size - raw.1.as_slice().len() as u64 };
+                    return Ok(Some(raw));
                 }
                 State::Skip { missing, .. } => {
                     let count = usize::try_from(*missing).unwrap_or(usize::MAX);
@@ -275,6 +308,11 @@ impl Decoder {
             State::Skip { size, .. } => Some(size),
             State::Header { .. } | State::Body { .. } | State::Name { .. } => None,
         }
+    }
+
+    /// Where the memory for large bodies comes from.
+    pub(super) fn buffers(&self) -> &Arc<dyn Buffers> {
+        &self.buffers
     }
 
     /// Room for the next bytes of a body of which much is missing.
@@ -349,7 +387,7 @@ fn read_name(size: u64, bytes: &mut Vec<u8>, input: &mut Input) -> bool {
     }
 }
 
-impl Body {
+impl Partial {
     /// The buffer may hold anything: it is written over.
     fn new(size: usize, mut buffer: Vec<u8>) -> Self {
         buffer.truncate(size);

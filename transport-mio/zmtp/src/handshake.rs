@@ -8,7 +8,7 @@ use super::{
     frame::{Admission, Decoder, Framing},
     greeting::{Greeted, Greeting},
     input::Input,
-    mechanism::{Agreement, Context, Dialogue, Turn},
+    mechanism::{Agreement, Ciphers, Context, Dialogue, Turn},
     outbox::Outbox,
 };
 
@@ -35,7 +35,7 @@ pub(super) enum Progress {
     /// All of them are read and more are needed.
     Waiting(Handshake),
     /// The handshake is over; what is left of the bytes are frames.
-    Done(PeerInfo),
+    Done(PeerInfo, Option<Box<Ciphers>>),
 }
 
 impl Handshake {
@@ -75,22 +75,25 @@ impl Handshake {
                 },
                 Self::Identity { version, socket_type, mut decoder } => {
                     return match identity(&mut decoder, input)? {
-                        Some(identity) => Ok(Progress::Done(PeerInfo {
-                            version,
-                            socket_type,
-                            identity,
-                            goaway: false,
-                            lossless: false,
-                            metadata: Vec::new(),
-                            principal: Some(context.admit(Credential::Anonymous)?),
-                        })),
+                        Some(identity) => {
+                            let peer = PeerInfo {
+                                version,
+                                socket_type,
+                                identity,
+                                goaway: false,
+                                lossless: false,
+                                metadata: Vec::new(),
+                                principal: Some(context.admit(Credential::Anonymous)?),
+                            };
+                            Ok(Progress::Done(peer, None))
+                        }
                         None => {
                             Ok(Progress::Waiting(Self::Identity { version, socket_type, decoder }))
                         }
                     };
                 }
                 Self::Mechanism { version, dialogue, mut decoder } => {
-                    let limit = config.limits.handshake_command_bytes;
+                    let limit = dialogue.limit(context.config);
                     let Some(body) = command(&mut decoder, input, limit)? else {
                         return Ok(Progress::Waiting(Self::Mechanism {
                             version,
@@ -100,8 +103,8 @@ impl Handshake {
                     };
                     match dialogue.receive(&body, context, outbox)? {
                         Turn::Next(dialogue) => Self::Mechanism { version, dialogue, decoder },
-                        Turn::Done(Agreement { metadata, principal }) => {
-                            return Ok(Progress::Done(PeerInfo {
+                        Turn::Done(Agreement { metadata, principal, ciphers }) => {
+                            let peer = PeerInfo {
                                 version,
                                 socket_type: metadata.socket_type,
                                 identity: metadata.identity,
@@ -109,7 +112,8 @@ impl Handshake {
                                 lossless: metadata.lossless,
                                 metadata: metadata.others,
                                 principal: Some(principal),
-                            }));
+                            };
+                            return Ok(Progress::Done(peer, ciphers));
                         }
                     }
                 }

@@ -1,7 +1,8 @@
 //! Keys of CURVE: both halves from one.
 
-use x25519_dalek::StaticSecret;
 use zerorpc_proto::transport::{KeyPair, PublicKey, SecretKey};
+
+use super::mechanism::public_half;
 
 /// A key from its secret half, for which any 32 bytes do that nobody can guess.
 ///
@@ -15,8 +16,7 @@ use zerorpc_proto::transport::{KeyPair, PublicKey, SecretKey};
 /// ```
 #[must_use]
 pub fn key_pair(secret: SecretKey) -> KeyPair {
-    let public = x25519_dalek::PublicKey::from(&StaticSecret::from(*secret.as_bytes()));
-    KeyPair::new(PublicKey::new(public.to_bytes()), secret)
+    KeyPair::new(PublicKey::new(public_half(&secret)), secret)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The dialogue of a security mechanism: commands until the two sides know each other.
 
+mod curve;
 mod null;
 mod plain;
 mod turn;
@@ -15,6 +16,7 @@ use super::{
     outbox::Outbox,
     remote::Remote,
 };
+pub(super) use curve::{Ciphers, Decryption, Encryption, public_half};
 pub(super) use turn::{Agreement, Turn};
 
 /// What a dialogue is led with.
@@ -33,6 +35,7 @@ impl Context<'_> {
                 Credential::Password { username, .. } => {
                     Violation::BadCredentials { username: show(username), reason }
                 }
+                Credential::Key(key) => Violation::KeyDenied { key, reason },
                 _ => Violation::Denied { reason },
             }
         })
@@ -45,6 +48,8 @@ pub(super) enum Dialogue {
     Null(null::AwaitReady),
     PlainClient(plain::Client),
     PlainServer(plain::Server),
+    CurveClient(curve::Client),
+    CurveServer(curve::Server),
 }
 
 impl Dialogue {
@@ -55,9 +60,15 @@ impl Dialogue {
                 plain::Client::start(credentials, context, outbox).map(Self::PlainClient)
             }
             Security::PlainServer => Ok(Self::PlainServer(plain::Server::AwaitHello)),
+            Security::CurveClient { keys, server } => {
+                curve::Client::start(keys, *server, context, outbox).map(Self::CurveClient)
+            }
+            Security::CurveServer { keys } => {
+                Ok(Self::CurveServer(curve::Server::AwaitHello { keys: keys.clone() }))
+            }
             _ => null::AwaitReady::start(context, outbox).map(Self::Null),
         };
-        dialogue.inspect_err(|violation| part(violation, outbox))
+        dialogue.inspect_err(|violation| part(violation, context.config, outbox))
     }
 
     /// Takes a command. Tells the peer why, where it refuses one that is well-formed.
@@ -67,7 +78,7 @@ impl Dialogue {
         context: Context<'_>,
         outbox: &mut Outbox,
     ) -> Result<Turn<Self>, Violation> {
-        let turn = refused(body).and_then(|()| match self {
+        let turn = refused(body, context.config).and_then(|()| match self {
             Self::Null(state) => state.receive(body, context).map(Turn::Done),
             Self::PlainClient(state) => {
                 state.receive(body, context, outbox).map(|turn| turn.map(Self::PlainClient))
@@ -75,24 +86,46 @@ impl Dialogue {
             Self::PlainServer(state) => {
                 state.receive(body, context, outbox).map(|turn| turn.map(Self::PlainServer))
             }
+            Self::CurveClient(state) => {
+                state.receive(body, context, outbox).map(|turn| turn.map(Self::CurveClient))
+            }
+            Self::CurveServer(state) => {
+                state.receive(body, context, outbox).map(|turn| turn.map(Self::CurveServer))
+            }
         });
-        turn.inspect_err(|violation| part(violation, outbox))
+        turn.inspect_err(|violation| part(violation, context.config, outbox))
+    }
+
+    /// How long the next command may be.
+    pub(super) fn limit(&self, config: &EngineConfig) -> u64 {
+        let limit = config.limits.handshake_command_bytes;
+        let is_short = match self {
+            Self::CurveClient(state) => state.awaits_short(),
+            Self::CurveServer(state) => state.awaits_short(),
+            Self::Null(_) | Self::PlainClient(_) | Self::PlainServer(_) => false,
+        };
+        if is_short { limit.min(curve::SHORT_COMMAND) } else { limit }
     }
 }
 
-/// Tells the peer why it is refused, if it is to know.
-fn part(violation: &Violation, outbox: &mut Outbox) {
-    if let Some(words) = violation.parting_words() {
+/// Tells the peer why it is refused, if it is to know. Clients of CURVE have no command for that.
+fn part(violation: &Violation, config: &EngineConfig, outbox: &mut Outbox) {
+    if let Some(words) = violation.parting_words()
+        && !matches!(config.security, Security::CurveClient { .. })
+    {
         outbox.error(words);
     }
 }
 
 /// ERROR ends every dialogue.
-fn refused(body: &[u8]) -> Result<(), Violation> {
+fn refused(body: &[u8], config: &EngineConfig) -> Result<(), Violation> {
     let Some((b"ERROR", data)) = split(body) else { return Ok(()) };
-    match split(data) {
-        Some((reason, _)) => Err(Violation::Refused { reason: quote(reason) }),
-        None => {
+    match (split(data), &config.security) {
+        (Some((b"400", _)), Security::CurveClient { keys, .. }) => {
+            Err(Violation::NotAuthorized { key: keys.public })
+        }
+        (Some((reason, _)), _) => Err(Violation::Refused { reason: quote(reason) }),
+        (None, _) => {
             Err(Violation::Malformed { command: "ERROR", reason: "its reason goes beyond the end" })
         }
     }

@@ -10,6 +10,7 @@ use self::batch::Batch;
 use super::{
     Outgoing, WireLimits,
     frame::{Framing, Header},
+    mechanism::Encryption,
 };
 
 /// Control bytes and messages in the order in which they leave. Bytes of the handshake and commands go
@@ -21,6 +22,10 @@ use super::{
 pub(super) struct Outbox {
     /// How messages are framed; `None` keeps them here.
     framing: Option<Framing>,
+    /// Puts frames into boxes, where they are to be. Numbers of nonces rise in the order in which frames leave: those of
+    /// control bytes are given when they are queued, behind whatever is in the batch, and those of messages when they get
+    /// into the batch, behind all control bytes.
+    encryption: Option<Box<Encryption>>,
     /// Goes out before the next message.
     control: Vec<u8>,
     /// How much of `control` are PONGs.
@@ -52,8 +57,13 @@ impl Outbox {
         self.framing = Some(framing);
     }
 
+    /// Puts frames into boxes from now on, those of commands as well.
+    pub(super) fn encrypt(&mut self, encryption: Encryption) {
+        self.encryption = Some(Box::new(encryption));
+    }
+
     /// Lets no further messages out; what has begun and control bytes still leave.
-    pub(super) fn seal(&mut self) {
+    pub(super) fn shut(&mut self) {
         self.framing = None;
     }
 
@@ -122,7 +132,12 @@ impl Outbox {
 
     fn control_frame(&mut self, framing: Framing, command: bool, parts: &[&[u8]]) {
         let size = parts.iter().map(|part| part.len() as u64).sum();
-        framing.write(Header { more: false, command, size }, &mut self.control);
+        let header = Header { more: false, command, size };
+        if let Some(encryption) = &mut self.encryption {
+            encryption.frame(header, parts, &mut self.control);
+            return;
+        }
+        framing.write(header, &mut self.control);
         for part in parts {
             self.control.extend_from_slice(part);
         }
@@ -169,12 +184,15 @@ impl Outbox {
                     break;
                 }
                 queued.begins = self.batch.len();
-                encode(framing, &queued.message, &mut self.batch);
+                match &mut self.encryption {
+                    None => encode(framing, &queued.message, &mut self.batch),
+                    Some(encryption) => encrypt(encryption, &queued.message, &mut self.batch),
+                }
                 queued.ends = self.batch.len();
                 self.batched += 1;
             }
         }
-        self.batch.seal();
+        self.batch.end_segment();
     }
 
     /// See [`Engine::advance`](super::Engine::advance).
@@ -233,6 +251,15 @@ fn encode(framing: Framing, message: &Outgoing, batch: &mut Batch) {
     if !message.tail.is_empty() {
         batch.part(&message.tail);
     }
+}
+
+/// The same, with each frame in a box.
+fn encrypt(encryption: &mut Encryption, message: &Outgoing, batch: &mut Batch) {
+    let Some((last, leading)) = message.frames.split_last() else { return };
+    for frame in leading {
+        batch.encrypted(encryption, true, &[frame]);
+    }
+    batch.encrypted(encryption, false, &[last, &message.tail]);
 }
 
 impl Outgoing {

@@ -12,9 +12,10 @@ use super::{
     command,
     command::Command,
     error::quote,
-    frame::{Admission, Decoder},
+    frame::{Admission, Decoder, Header},
     input::Input,
     liveness::Liveness,
+    mechanism::Decryption,
     outbox::Outbox,
     socket_type,
 };
@@ -30,6 +31,8 @@ pub(super) struct Traffic {
     decoder: Decoder,
     assembly: Assembly,
     liveness: Liveness,
+    /// Takes frames out of their boxes, where they are in any.
+    decryption: Option<Box<Decryption>>,
     /// What the peer said about the end of the connection.
     told: Option<Box<str>>,
 }
@@ -47,8 +50,14 @@ impl Traffic {
             decoder: Decoder::with_buffers(version.framing(), Arc::clone(&config.buffers)),
             assembly: Assembly::default(),
             liveness: Liveness::new(heartbeat, judges, now),
+            decryption: None,
             told: None,
         }
+    }
+
+    /// Takes frames out of boxes from now on.
+    pub(super) fn decrypt(&mut self, decryption: Decryption) {
+        self.decryption = Some(Box::new(decryption));
     }
 
     /// Reads all of `input`.
@@ -59,9 +68,29 @@ impl Traffic {
         outbox: &mut Outbox,
         events: &mut VecDeque<ZmtpEvent>,
     ) -> Result<(), Violation> {
-        let Self { kind, limits, decoder, assembly, liveness, told, .. } = self;
-        liveness.heard(now);
+        self.liveness.heard(now);
+        match self.decryption.take() {
+            None => self.receive_plain(now, input, outbox, events)?,
+            Some(mut decryption) => {
+                let decrypted = self.receive_encrypted(now, input, &mut decryption, outbox, events);
+                decryption.rest();
+                self.decryption = Some(decryption);
+                decrypted?;
+            }
+        }
+        self.assembly.detach(input.len());
+        Ok(())
+    }
+
+    fn receive_plain(
+        &mut self,
+        now: Instant,
+        input: &mut Input,
+        outbox: &mut Outbox,
+        events: &mut VecDeque<ZmtpEvent>,
+    ) -> Result<(), Violation> {
         loop {
+            let Self { limits, decoder, assembly, .. } = self;
             let frame = decoder.next(input, |header| {
                 if !header.command {
                     return assembly.admit(header, limits).map(|()| Admission::Whole);
@@ -69,35 +98,86 @@ impl Traffic {
                 let is_small = header.size <= limits.command_bytes;
                 Ok(if is_small { Admission::Whole } else { Admission::Name })
             })?;
-            let Some(frame) = frame else { break };
-            liveness.heard(now);
+            let Some(frame) = frame else { return Ok(()) };
+            self.liveness.heard(now);
             if frame.command {
-                if let Some(size) = decoder.skipped() {
-                    if command::is_known(&frame.body) {
-                        let limit = limits.command_bytes;
-                        return Err(Violation::CommandTooLarge { size, limit });
-                    }
-                    continue;
+                match self.decoder.skipped() {
+                    Some(size) => self.refuse_large(size, &frame.body)?,
+                    None => self.obey(now, &frame.body, outbox, events),
                 }
-                match Command::read(&frame.body) {
-                    Command::Ping { ttl, context } => {
-                        liveness.promised(now, ttl);
-                        outbox.pong(context, limits.pong_bytes);
-                    }
-                    Command::GoAway { is_last } if *kind == SocketKind::Dealer => {
-                        events.push_back(ZmtpEvent::GoAway { is_last });
-                    }
-                    Command::Error(reason) => {
-                        *told = Some(quote(reason).into());
-                    }
-                    other => events.extend(subscription(other, *kind)),
-                }
-            } else if let Some(message) = assembly.push(frame) {
-                deliver(message, *kind, events);
+            } else if let Some(message) = self.assembly.push(frame) {
+                deliver(message, self.kind, events);
             }
         }
-        assembly.detach(input.len());
+    }
+
+    fn receive_encrypted(
+        &mut self,
+        now: Instant,
+        input: &mut Input,
+        decryption: &mut Decryption,
+        outbox: &mut Outbox,
+        events: &mut VecDeque<ZmtpEvent>,
+    ) -> Result<(), Violation> {
+        loop {
+            let Self { limits, decoder, assembly, .. } = self;
+            let raw = decoder.next_raw(input, |header| {
+                // Whether it is a command is not known before it is there, but for those that are too large for one.
+                let size = Decryption::size_within(header);
+                if let Some(size) = size.filter(|size| *size > limits.command_bytes) {
+                    assembly.check(size, limits)?;
+                }
+                Ok(Admission::Whole)
+            })?;
+            let Some((header, body)) = raw else { return Ok(()) };
+            let ahead = input.rest().len();
+            let frame = decryption.open(header, body, ahead, &**decoder.buffers())?;
+            self.liveness.heard(now);
+            let size = frame.body.len() as u64;
+            if frame.command {
+                if size > self.limits.command_bytes {
+                    self.refuse_large(size, &frame.body)?;
+                } else {
+                    self.obey(now, &frame.body, outbox, events);
+                }
+                continue;
+            }
+            self.assembly.admit(Header { more: frame.more, command: false, size }, &self.limits)?;
+            if let Some(message) = self.assembly.push(frame) {
+                deliver(message, self.kind, events);
+            }
+        }
+    }
+
+    /// A command that is too large is passed over, unless it is one that we know.
+    fn refuse_large(&self, size: u64, body: &[u8]) -> Result<(), Violation> {
+        if command::is_known(body) {
+            return Err(Violation::CommandTooLarge { size, limit: self.limits.command_bytes });
+        }
         Ok(())
+    }
+
+    /// Does what a command says.
+    fn obey(
+        &mut self,
+        now: Instant,
+        body: &[u8],
+        outbox: &mut Outbox,
+        events: &mut VecDeque<ZmtpEvent>,
+    ) {
+        match Command::read(body) {
+            Command::Ping { ttl, context } => {
+                self.liveness.promised(now, ttl);
+                outbox.pong(context, self.limits.pong_bytes);
+            }
+            Command::GoAway { is_last } if self.kind == SocketKind::Dealer => {
+                events.push_back(ZmtpEvent::GoAway { is_last });
+            }
+            Command::Error(reason) => {
+                self.told = Some(quote(reason).into());
+            }
+            other => events.extend(subscription(other, self.kind)),
+        }
     }
 
     /// Says why the connection ends, if the peer is sure to pass over it: some of 3.0 take it for a message.

@@ -21,6 +21,6 @@ impl AwaitReady {
     pub(super) fn receive(self, body: &[u8], context: Context<'_>) -> Result<Agreement, Violation> {
         let properties = expect("READY", body)?;
         let metadata = metadata::read("READY", properties, context.config.kind)?;
-        Ok(Agreement { metadata, principal: self.0 })
+        Ok(Agreement { metadata, principal: self.0, ciphers: None })
     }
 }

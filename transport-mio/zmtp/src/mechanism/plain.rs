@@ -54,7 +54,7 @@ impl Client {
             Self::AwaitReady(principal) => {
                 let properties = expect("READY", body)?;
                 let metadata = metadata::read("READY", properties, context.config.kind)?;
-                Ok(Turn::Done(Agreement { metadata, principal }))
+                Ok(Turn::Done(Agreement { metadata, principal, ciphers: None }))
             }
         }
     }
@@ -85,7 +85,7 @@ impl Server {
                 let properties = expect("INITIATE", body)?;
                 let metadata = metadata::read("INITIATE", properties, context.config.kind)?;
                 outbox.command("READY", &[&metadata::write(context.config)]);
-                Ok(Turn::Done(Agreement { metadata, principal }))
+                Ok(Turn::Done(Agreement { metadata, principal, ciphers: None }))
             }
         }
     }

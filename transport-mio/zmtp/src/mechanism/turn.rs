@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use zerorpc_proto::transport::Principal;
 
+use super::Ciphers;
 use crate::metadata::Metadata;
 
 /// What a command leads to.
@@ -20,6 +21,8 @@ pub(crate) struct Agreement {
     pub(crate) metadata: Metadata,
     /// What is sure of it.
     pub(crate) principal: Arc<Principal>,
+    /// What their traffic is encrypted with, if it is.
+    pub(crate) ciphers: Option<Box<Ciphers>>,
 }
 
 impl<State> Turn<State> {

@@ -4,7 +4,10 @@ use std::{collections::VecDeque, io::IoSlice, ops::Range};
 
 use bytes::Bytes;
 
-use super::super::frame::{Framing, Header};
+use super::super::{
+    frame::{Framing, Header},
+    mechanism::Encryption,
+};
 
 /// Parts from this size on are not copied.
 const WHOLE: usize = 4 << 10;
@@ -23,7 +26,7 @@ const SEGMENTS_MAX: usize = 64;
 pub(super) struct Batch {
     copied: Vec<u8>,
     /// So many of the copied bytes are in segments.
-    sealed: usize,
+    ended: usize,
     segments: VecDeque<Segment>,
     /// Bytes of all segments there have been.
     len: usize,
@@ -64,7 +67,7 @@ impl Batch {
 
     /// Bytes encoded since the batch was reset, written ones included.
     pub(super) fn len(&self) -> usize {
-        self.len + self.copied.len() - self.sealed
+        self.len + self.copied.len() - self.ended
     }
 
     /// Bytes written since the batch was reset.
@@ -85,17 +88,31 @@ impl Batch {
         if part.len() < WHOLE {
             self.copy(part);
         } else {
-            self.seal();
+            self.end_segment();
             self.len += part.len();
             self.segments.push_back(Segment::Whole(part.clone()));
         }
     }
 
+    /// A frame of a message, in a box.
+    pub(super) fn encrypted(&mut self, encryption: &mut Encryption, more: bool, parts: &[&[u8]]) {
+        let size = parts.iter().map(|part| part.len() as u64).sum();
+        let header = Header { more, command: false, size };
+        if size < COPIED_MAX as u64 {
+            encryption.frame(header, parts, &mut self.copied);
+        } else {
+            self.end_segment();
+            let frame = encryption.large_frame(header, parts);
+            self.len += frame.len();
+            self.segments.push_back(Segment::Whole(frame));
+        }
+    }
+
     /// Makes a segment of what was copied since the last one. To be done before anything is written.
-    pub(super) fn seal(&mut self) {
-        let range = self.sealed..self.copied.len();
+    pub(super) fn end_segment(&mut self) {
+        let range = self.ended..self.copied.len();
         if !range.is_empty() {
-            self.sealed = range.end;
+            self.ended = range.end;
             self.len += range.len();
             self.segments.push_back(Segment::Copied(range));
         }
@@ -155,7 +172,7 @@ impl Batch {
     pub(super) fn reset(&mut self, idle: bool) {
         self.copied.clear();
         self.segments.clear();
-        (self.sealed, self.len, self.written, self.begun) = (0, 0, 0, 0);
+        (self.ended, self.len, self.written, self.begun) = (0, 0, 0, 0);
         if idle && self.copied.capacity() > Self::IDLE_CAPACITY {
             self.copied = Vec::new();
         }

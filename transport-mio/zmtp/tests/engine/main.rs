@@ -9,6 +9,7 @@
 mod attacks;
 mod authenticator;
 mod commands;
+mod curve;
 mod frames;
 mod greeting;
 mod handshake;

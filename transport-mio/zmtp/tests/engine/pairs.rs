@@ -5,12 +5,15 @@ use std::{io::IoSlice, sync::Arc, time::Instant};
 use bytes::Bytes;
 use proptest::prelude::*;
 use zerorpc_proto::transport::{
-    PlainCredentials, Security,
+    MechanismName, PlainCredentials, Security,
     SocketKind::{Dealer, Router},
 };
 use zerorpc_zmtp::{Engine, EngineConfig, Identity, Want, ZmtpEvent};
 
-use crate::support::{config, plain_server};
+use crate::{
+    curve::{curve_client, curve_server},
+    support::{config, plain_server},
+};
 
 /// One direction of a connection.
 struct Wire {
@@ -47,13 +50,20 @@ impl Wire {
 }
 
 /// A client and a server of the same mechanism.
-fn configs(plain: bool) -> [EngineConfig; 2] {
-    if !plain {
-        return [config(Dealer), config(Router)];
+fn configs(mechanism: MechanismName) -> [EngineConfig; 2] {
+    match mechanism {
+        MechanismName::Null => [config(Dealer), config(Router)],
+        MechanismName::Plain => {
+            let credentials = PlainCredentials::new("name", "word").expect("short");
+            let client = config(Dealer).security(Security::PlainClient(credentials));
+            [client, plain_server(b"name", b"word")]
+        }
+        _ => [curve_client(1), curve_server(1)],
     }
-    let credentials = PlainCredentials::new("name", "word").expect("short");
-    let client = config(Dealer).security(Security::PlainClient(credentials));
-    [client, plain_server(b"name", b"word")]
+}
+
+fn mechanisms() -> impl Strategy<Value = MechanismName> {
+    prop_oneof![Just(MechanismName::Null), Just(MechanismName::Plain), Just(MechanismName::Curve)]
 }
 
 fn messages() -> impl Strategy<Value = Vec<Vec<usize>>> {
@@ -69,12 +79,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
     fn everything_arrives_once_and_in_order(
-        plain: bool,
+        mechanism in mechanisms(),
         there in messages(),
         back in messages(),
         cuts in prop::collection::vec((prop_oneof![1usize..4, 1usize..200, 1usize..60_000], any::<bool>()), 1..40),
     ) {
-        let [client, server] = configs(plain);
+        let [client, server] = configs(mechanism);
         let client = client.identity(Identity::new("client").expect("a good name"));
         let mut client = Engine::new(Arc::new(client), Instant::now());
         let mut server = Engine::new(Arc::new(server), Instant::now());
@@ -102,6 +112,8 @@ proptest! {
         }
         let ZmtpEvent::Ready(peer) = &up.arrived[0] else { unreachable!("checked above") };
         prop_assert_eq!(&peer.identity[..], b"client");
+        let principal = peer.principal.as_ref().expect("the handshake was seen");
+        prop_assert_eq!(principal.mechanism, mechanism);
         prop_assert_eq!(client.queued_bytes() + server.queued_bytes(), 0);
         prop_assert_eq!(client.partial_bytes() + server.partial_bytes(), 0);
     }
