@@ -1,5 +1,6 @@
 //! The command line as it was typed; [`crate::plan`] makes sense of it.
 
+mod accept;
 mod security;
 
 use std::{ffi::OsString, iter, num::NonZeroUsize, sync::LazyLock, time::Duration};
@@ -8,6 +9,7 @@ use clap::{CommandFactory, Parser, error::ErrorKind};
 use zerorpc::{DEFAULT_POOL_SIZE, TransportKind};
 
 use crate::{exit::Exit, extended_json};
+pub(crate) use accept::AcceptFlags;
 pub(crate) use security::SecurityFlags;
 
 const USAGE: &str = "\
@@ -85,6 +87,9 @@ pub(crate) struct Flags {
     /// The group of an ipc address that is bound, by name or number; goes with --ipc-mode 660
     #[arg(long, value_name = "GROUP")]
     pub(crate) ipc_group: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) accept: AcceptFlags,
 
     /// Server: run up to N calls at the same time, in threads, for modules that are safe for it
     ///
@@ -208,7 +213,7 @@ fn mode(text: &str) -> Result<u32, String> {
     }
 }
 
-fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+pub(crate) fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| "it must be a whole number, at least 1".to_owned())
 }
 

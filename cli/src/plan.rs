@@ -9,7 +9,7 @@ use zerorpc::{Keepalive, SocketOptions, TransportKind};
 use zerorpc_python::Concurrency;
 
 use crate::{
-    args::Flags,
+    args::{AcceptFlags, Flags},
     inspect::Question,
     params::{self, ParamError},
     render::StreamLayout,
@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) ipc: Ipc,
     /// How the two sides make sure of each other.
     pub(crate) security: SecurityPlan,
+    /// Which connections are accepted, and how many.
+    pub(crate) accept: AcceptFlags,
     pub(crate) role: Role,
 }
 
@@ -174,6 +176,7 @@ impl Plan {
             keepalive: flags.keepalive.0,
             ipc: Ipc { mode: flags.ipc_mode, group: flags.ipc_group },
             security,
+            accept: flags.accept,
             role,
         })
     }
@@ -184,6 +187,8 @@ impl Plan {
             .keepalive(self.keepalive.map(Keepalive::every))
             .ipc_mode(self.ipc.mode)
             .ipc_group(self.ipc.group.clone())
+            .accept_limits(self.accept.limits())
+            .networks(self.accept.networks())
     }
 }
 

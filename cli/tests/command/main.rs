@@ -17,6 +17,7 @@ mod process;
 mod results;
 mod security;
 mod sessions;
+mod strangers;
 mod support;
 mod transports;
 mod usage;

@@ -63,10 +63,10 @@ impl Refusal {
         match self {
             Self::Network => "its network may not connect".to_owned(),
             Self::Connections => {
-                format!("there are {} connections already, the limit", number(limits.connections))
+                format!("there are as many connections as may be ({})", number(limits.connections))
             }
             Self::PerAddress => format!(
-                "its address has {} connections already, the limit",
+                "its address has as many connections as it may ({})",
                 number(limits.connections_per_address)
             ),
         }
