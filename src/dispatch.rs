@@ -8,9 +8,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use zerorpc_proto::Args;
 
 use crate::{
+    authorize::Guarded,
     failure::Failure,
     request::Request,
-    service::{Items, Reply, Service},
+    service::{Items, Reply},
 };
 #[cfg(any(feature = "mio", feature = "zmq"))]
 pub(crate) use builtin::is_builtin;
@@ -18,7 +19,7 @@ pub use dispatcher::Dispatcher;
 
 /// Runs the method that a request asks for, one of the service or one that every service has. A panic fails the request
 /// and nothing else.
-pub(crate) fn run(service: &dyn Service, request: &Request) -> Result<Reply, Failure> {
+pub(crate) fn run(service: &Guarded<'_>, request: &Request) -> Result<Reply, Failure> {
     guarded(|| builtin::answer(service, request))
 }
 

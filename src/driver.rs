@@ -84,7 +84,7 @@ pub(crate) struct Driver {
 pub(crate) struct State {
     pub(crate) session: Session,
     /// Gone once the driver is closed.
-    transport: Option<Box<dyn Transport>>,
+    pub(crate) transport: Option<Box<dyn Transport>>,
     /// Who wants to hear what happens to connections.
     monitor: Option<Sender<MonitorEvent>>,
     /// Callers that wait while somebody else leads.

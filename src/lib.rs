@@ -46,6 +46,7 @@
 
 #![forbid(unsafe_code)]
 
+mod authorize;
 mod dispatch;
 mod failure;
 mod methods;
@@ -74,6 +75,7 @@ mod sync;
 #[cfg(any(feature = "mio", feature = "zmq"))]
 mod thread;
 
+pub use authorize::Authorizer;
 pub use dispatch::Dispatcher;
 pub use failure::Failure;
 pub use methods::{Callable, Methods};

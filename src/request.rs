@@ -1,13 +1,13 @@
 //! A request as a service sees it.
 
 use std::sync::{
-    Arc,
+    Arc, LazyLock,
     atomic::{AtomicBool, Ordering},
 };
 
 use bytestring::ByteString;
 use parking_lot::Mutex;
-use zerorpc_proto::{Args, Context};
+use zerorpc_proto::{Args, Context, transport::Principal};
 
 /// One call of a method.
 #[derive(Debug, Clone)]
@@ -15,7 +15,15 @@ pub struct Request {
     method: ByteString,
     args: Args,
     context: Context,
+    peer: Arc<Principal>,
     caller: Arc<Caller>,
+}
+
+/// Whoever calls where peers are not known apart.
+pub(crate) fn anonymous() -> Arc<Principal> {
+    static ANONYMOUS: LazyLock<Arc<Principal>> =
+        LazyLock::new(|| Arc::new(Principal::anonymous("")));
+    Arc::clone(&ANONYMOUS)
 }
 
 impl Request {
@@ -23,9 +31,10 @@ impl Request {
         method: ByteString,
         args: Args,
         context: Context,
+        peer: Arc<Principal>,
         caller: Arc<Caller>,
     ) -> Self {
-        Self { method, args, context, caller }
+        Self { method, args, context, peer, caller }
     }
 
     /// The method that is called.
@@ -49,6 +58,14 @@ impl Request {
     #[must_use]
     pub fn context(&self) -> &Context {
         &self.context
+    }
+
+    /// Who calls, as far as this side made sure of it: the name that the [`Authenticator`](crate::Authenticator) of the
+    /// socket gave, the key or the user, the address. Anonymous, without even an address, where peers cannot be told apart:
+    /// over libzmq without an authenticator, and in a [`Dispatcher`](crate::Dispatcher) that is not told.
+    #[must_use]
+    pub fn peer(&self) -> &Principal {
+        &self.peer
     }
 
     /// Whether nobody waits for the answer any more.

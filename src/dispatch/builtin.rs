@@ -6,9 +6,10 @@ use rmpv::Value;
 use zerorpc_proto::Args;
 
 use crate::{
+    authorize::Guarded,
     failure::{Failure, shown},
     request::Request,
-    service::{Argument, Method, Reply, Service, Signature},
+    service::{Argument, Method, Reply, Signature},
 };
 
 /// Whether [`answer`] knows a method.
@@ -26,7 +27,7 @@ pub(crate) fn is_builtin(method: &str) -> bool {
 }
 
 /// Answers a request: built-in methods here, all others by the service.
-pub(super) fn answer(service: &dyn Service, request: &Request) -> Result<Reply, Failure> {
+pub(super) fn answer(service: &Guarded<'_>, request: &Request) -> Result<Reply, Failure> {
     let value = match request.method() {
         "_zerorpc_ping" => ping(service, request)?,
         "_zerorpc_name" => name(service, request)?,
@@ -34,7 +35,10 @@ pub(super) fn answer(service: &dyn Service, request: &Request) -> Result<Reply, 
         "_zerorpc_help" => optional_text(named(service, request)?.doc),
         "_zerorpc_args" => named(service, request)?.signature.map_or(Value::Nil, argspec),
         "_zerorpc_inspect" => inspect(service, request)?,
-        _ => return service.call(request),
+        method => {
+            service.check(request, method)?;
+            return service.service.call(request);
+        }
     };
     Ok(Reply::Value(Args::encode(&value)?))
 }
@@ -54,30 +58,32 @@ fn arguments<const COUNT: usize>(request: &Request) -> Result<[Args; COUNT], Fai
     })
 }
 
-fn ping(service: &dyn Service, request: &Request) -> Result<Value, Failure> {
+fn ping(service: &Guarded<'_>, request: &Request) -> Result<Value, Failure> {
     let [] = arguments(request)?;
-    Ok(Value::Array(vec!["pong".into(), service.name().into()]))
+    Ok(Value::Array(vec!["pong".into(), service.service.name().into()]))
 }
 
-fn name(service: &dyn Service, request: &Request) -> Result<Value, Failure> {
+fn name(service: &Guarded<'_>, request: &Request) -> Result<Value, Failure> {
     let [] = arguments(request)?;
-    Ok(service.name().into())
+    Ok(service.service.name().into())
 }
 
-fn list(service: &dyn Service, request: &Request) -> Result<Value, Failure> {
+fn list(service: &Guarded<'_>, request: &Request) -> Result<Value, Failure> {
     let [] = arguments(request)?;
-    let mut names: Vec<String> = service.methods()?.into_iter().map(|method| method.name).collect();
+    let mut names: Vec<String> =
+        service.methods(request)?.into_iter().map(|method| method.name).collect();
     names.sort_unstable();
     Ok(Value::Array(names.into_iter().map(Value::from).collect()))
 }
 
 /// The method that the only argument names.
-fn named(service: &dyn Service, request: &Request) -> Result<Method, Failure> {
+fn named(service: &Guarded<'_>, request: &Request) -> Result<Method, Failure> {
     let [name] = arguments(request)?;
     let name: String = name.decode().map_err(|_| {
         Failure::new("TypeError", format!("{}() takes the name of a method", request.method()))
     })?;
-    let found = service.methods()?.into_iter().find(|method| method.name == name);
+    service.check(request, &name)?;
+    let found = service.methods(request)?.into_iter().find(|method| method.name == name);
     found.ok_or_else(|| Failure::new("KeyError", format!("'{}'", shown(&name))))
 }
 
@@ -121,11 +127,11 @@ fn parameters(signature: Signature) -> Value {
     Value::Array(all.chain(keywords.map(named)).map(argument).collect())
 }
 
-fn inspect(service: &dyn Service, request: &Request) -> Result<Value, Failure> {
+fn inspect(service: &Guarded<'_>, request: &Request) -> Result<Value, Failure> {
     let [] = arguments(request)?;
     // Sorted: the same service always looks the same.
     let methods: BTreeMap<String, Value> = service
-        .methods()?
+        .methods(request)?
         .into_iter()
         .map(|Method { name, doc, signature }| {
             let arguments = signature.map_or(Value::Nil, parameters);
@@ -133,7 +139,7 @@ fn inspect(service: &dyn Service, request: &Request) -> Result<Value, Failure> {
         })
         .collect();
     let methods = methods.into_iter().map(|(name, shown)| (Value::from(name), shown)).collect();
-    Ok(map([("name", service.name().into()), ("methods", Value::Map(methods))]))
+    Ok(map([("name", service.service.name().into()), ("methods", Value::Map(methods))]))
 }
 
 fn argument(argument: Argument) -> Value {

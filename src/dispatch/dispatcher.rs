@@ -6,11 +6,12 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use zerorpc_proto::{Args, Blocked, Notice, RequestId, Session};
+use zerorpc_proto::{Args, Blocked, Notice, RequestId, Session, transport::Principal};
 
 use super::{End, Stream, guarded, run};
 use crate::{
-    request::{Caller, Request},
+    authorize::{Authorizer, Guarded},
+    request::{Caller, Request, anonymous},
     responder::{Answers, Responder},
     service::{Reply, Service},
 };
@@ -51,6 +52,7 @@ use crate::{
 /// ```
 pub struct Dispatcher {
     service: Arc<dyn Service>,
+    authorizer: Option<Arc<dyn Authorizer>>,
     /// Requests whose answer comes later.
     running: HashMap<RequestId, Arc<Caller>>,
     /// Streams that wait for credit.
@@ -64,6 +66,7 @@ impl Dispatcher {
         let later = Later { queue: Mutex::default(), wake: Mutex::new(Arc::new(|| {})) };
         Self {
             service: Arc::new(service),
+            authorizer: None,
             running: HashMap::new(),
             parked: HashMap::new(),
             later: Arc::new(later),
@@ -78,11 +81,30 @@ impl Dispatcher {
         self
     }
 
+    /// Has `authorizer` say who may call what; callers are those of [`handle_notice_from`](Self::handle_notice_from), and
+    /// anonymous otherwise.
+    #[must_use]
+    pub fn authorize(mut self, authorizer: impl Authorizer + 'static) -> Self {
+        self.authorizer = Some(Arc::new(authorizer));
+        self
+    }
+
     /// Does what a notice asks for: runs a method, goes on with a stream, forgets a request whose caller is gone. What is
     /// not about a request comes back.
     pub fn handle_notice(&mut self, session: &mut Session, notice: Notice) -> Option<Notice> {
+        self.handle_notice_from(session, notice, None)
+    }
+
+    /// As [`handle_notice`](Self::handle_notice), where it is known whom a request comes from: of the
+    /// [peer](zerorpc_proto::Request::peer) of [`Notice::Requested`], the socket knows the principal.
+    pub fn handle_notice_from(
+        &mut self,
+        session: &mut Session,
+        notice: Notice,
+        peer: impl Into<Option<Arc<Principal>>>,
+    ) -> Option<Notice> {
         match notice {
-            Notice::Requested(id) => self.answer(session, id),
+            Notice::Requested(id) => self.answer(session, id, peer.into()),
             Notice::Writable(id) => self.resume(session, id),
             Notice::RequestLost(id, _) => {
                 self.later.forget(id);
@@ -109,7 +131,7 @@ impl Dispatcher {
         self.running.len() + self.parked.len()
     }
 
-    fn answer(&mut self, session: &mut Session, id: RequestId) {
+    fn answer(&mut self, session: &mut Session, id: RequestId, peer: Option<Arc<Principal>>) {
         let Some(mut taken) = session.request(id) else { return };
         if !taken.start() {
             // Its caller has to read first what it has got already; the session tells of it again.
@@ -117,8 +139,11 @@ impl Dispatcher {
         }
         let caller = Arc::<Caller>::default();
         let (method, args, context) = (taken.method_name(), taken.take_args(), taken.context());
-        let request = Request::new(method, args, context, Arc::clone(&caller));
-        match run(&*self.service, &request) {
+        let peer = peer.unwrap_or_else(anonymous);
+        let request = Request::new(method, args, context, peer, Arc::clone(&caller));
+        let guarded_service =
+            Guarded { service: &*self.service, authorizer: self.authorizer.as_deref() };
+        match run(&guarded_service, &request) {
             Ok(Reply::Value(value)) => End::Value(value).give_to(session, id),
             Ok(Reply::Stream(items)) => self.feed(session, id, Stream::new(items), caller),
             Ok(Reply::Later(begin)) => {

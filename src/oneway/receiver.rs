@@ -12,14 +12,14 @@ use std::{
 
 use zerorpc_proto::{
     Limits, Malformed, Multipart, RateLimited, read_one_way,
-    transport::{SocketKind, Waker},
+    transport::{Principal, SocketKind, Waker},
 };
 
 use super::thread::{spawn, tell};
 use crate::{
     error::Error,
     home::Home,
-    request::{Caller, Request},
+    request::{Caller, Request, anonymous},
     service::Service,
     socket::{Endpoints, Parts, SocketConfig},
     sync::JoinHandle,
@@ -49,7 +49,10 @@ impl OneWayReceiver {
         let run = move || {
             while !closed.load(Ordering::Acquire) {
                 match transport.receive()? {
-                    Some((_, message)) => take(&service, &message, &mut complaints),
+                    Some((from, message)) => {
+                        let peer = transport.principal(from).unwrap_or_else(anonymous);
+                        take(&service, &message, peer, &mut complaints);
+                    }
                     None => {
                         while transport.poll_peer().is_some() {}
                         tell(monitor.as_ref(), transport.as_mut());
@@ -79,6 +82,7 @@ impl Drop for OneWayReceiver {
 fn take(
     service: &impl Service,
     message: &Multipart,
+    peer: Arc<Principal>,
     complaints: &mut RateLimited<Discriminant<Malformed>>,
 ) {
     let event = match read_one_way(message, &Limits::default()) {
@@ -92,7 +96,7 @@ fn take(
         }
     };
     let request =
-        Request::new(event.name, event.args, event.header.context, Arc::<Caller>::default());
+        Request::new(event.name, event.args, event.header.context, peer, Arc::<Caller>::default());
     match catch_unwind(AssertUnwindSafe(|| service.call(&request))) {
         Ok(Ok(_)) => {}
         Ok(Err(failure)) => tracing::warn!("{}: {failure}", request.method()),

@@ -6,6 +6,7 @@ use zerorpc_proto::{Config, Limits, Session, transport::SocketKind};
 
 use super::{DEFAULT_POOL_SIZE, Server, worker};
 use crate::{
+    authorize::{Authorizer, Guarded},
     dispatch,
     driver::{Driver, OnFreed, RequestQueue, WorkerPool},
     error::Error,
@@ -18,6 +19,7 @@ use crate::{
 #[must_use]
 pub struct ServerBuilder {
     service: Option<Arc<dyn Service>>,
+    authorizer: Option<Arc<dyn Authorizer>>,
     socket: SocketConfig,
     pool_size: Option<usize>,
     config: Config,
@@ -28,6 +30,7 @@ impl ServerBuilder {
     pub(super) fn new() -> Self {
         Self {
             service: None,
+            authorizer: None,
             socket: SocketConfig::new(),
             pool_size: None,
             config: Config::server(0),
@@ -38,6 +41,14 @@ impl ServerBuilder {
     /// What to serve: [`Methods`](crate::Methods), or a service of your own.
     pub fn service(mut self, service: impl Service) -> Self {
         self.service = Some(Arc::new(service));
+        self
+    }
+
+    /// Has `authorizer` say who may call what; without it, everybody who comes in may call everything. Who comes in, and
+    /// under which name, is said by the [`Authenticator`](crate::Authenticator) of the
+    /// [socket's options](Self::socket_options).
+    pub fn authorize(mut self, authorizer: impl Authorizer + 'static) -> Self {
+        self.authorizer = Some(Arc::new(authorizer));
         self
     }
 
@@ -107,10 +118,14 @@ impl ServerBuilder {
     /// When there is no service or no endpoint, or an endpoint cannot be used.
     pub fn build(mut self) -> Result<Server, Error> {
         let service = self.service.ok_or(Error::NoService)?;
+        let authorizer = self.authorizer;
         let (parts, endpoints) = self.socket.open(SocketKind::Router)?;
         self.config.seed = seed()?;
         let pool = WorkerPool {
-            work: Arc::new(move |driver| worker::work(driver, service.as_ref())),
+            work: Arc::new(move |driver| {
+                let authorizer = authorizer.as_deref();
+                worker::work(driver, &Guarded { service: service.as_ref(), authorizer });
+            }),
             is_builtin: dispatch::is_builtin,
             most_busy: self.pool_size.unwrap_or(DEFAULT_POOL_SIZE),
         };

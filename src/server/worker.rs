@@ -6,22 +6,26 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zerorpc_proto::{Blocked, RequestId};
+use zerorpc_proto::{
+    Blocked, RequestId, Route,
+    transport::{Principal, Transport},
+};
 
 use super::{contention::Stretch, responder};
 use crate::{
+    authorize::Guarded,
     dispatch::{self, End, Stream, guarded},
     driver::{Driver, Guard, Job, RequestQueue, Share, State},
-    request::{Caller, Request},
+    request::{Caller, Request, anonymous},
     responder::Responder,
-    service::{Reply, Service},
+    service::Reply,
 };
 
 /// How long a worker that is not the last one waits for something to do.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// Does what there is to do until it is too little for so many workers.
-pub(super) fn work(driver: &Driver, service: &dyn Service) {
+pub(super) fn work(driver: &Driver, service: &Guarded<'_>) {
     let mut state = driver.lock();
     while state.closed.is_none() {
         state.resume_late();
@@ -79,7 +83,7 @@ fn make_way(driver: &Driver, state: &mut Guard<'_>) {
     }
 }
 
-fn run<'a>(driver: &'a Driver, service: &dyn Service, mut state: Guard<'a>, job: Job) -> Guard<'a> {
+fn run<'a>(driver: &'a Driver, service: &Guarded<'_>, mut state: Guard<'a>, job: Job) -> Guard<'a> {
     let is_builtin = matches!(job, Job::Builtin(_));
     let id = match job {
         Job::Resume(id, stream) => {
@@ -155,9 +159,10 @@ fn take(
     id: RequestId,
     is_builtin: bool,
 ) -> Option<(Request, Arc<Caller>, Share)> {
-    let State { session, requests, .. } = &mut **state;
+    let State { session, requests, transport, .. } = &mut **state;
     let requests = requests.as_mut()?;
     let waiting = session.request(id)?;
+    let peer = caller_of(transport.as_deref()?, &waiting)?;
     let (method, size) = (waiting.method_name(), waiting.args().as_bytes().len());
     let share = match is_builtin {
         true => Share::NONE,
@@ -171,7 +176,20 @@ fn take(
     }
     let (args, context) = (taken.take_args(), taken.context());
     let caller = requests.begin(id);
-    Some((Request::new(method, args, context, Arc::clone(&caller)), caller, share))
+    Some((Request::new(method, args, context, peer, Arc::clone(&caller)), caller, share))
+}
+
+/// Who has made a request; `None` if the connection is gone, of which the session is still to be told.
+fn caller_of(
+    transport: &dyn Transport,
+    request: &zerorpc_proto::Request<'_>,
+) -> Option<Arc<Principal>> {
+    let peer = request.peer();
+    if transport.knows_peers() {
+        return transport.principal(peer);
+    }
+    let principal = transport.principal_of(&Route::of(peer, &request.envelope()));
+    Some(principal.unwrap_or_else(anonymous))
 }
 
 /// Sends items until the stream ends, or parks it until there is credit.

@@ -11,7 +11,8 @@ use std::{
 
 use rmpv::Value;
 use zerorpc::{
-    Blocked, Client, Dispatcher, Failure, Method, Methods, Reply, Responder, Server, Service,
+    AuthRequest, Blocked, Client, Credential, Dispatcher, Failure, Method, Methods, Principal,
+    Reply, Responder, Server, Service,
 };
 use zerorpc_proto::{
     Answer, Args, CallId, CallOptions, Config, Multipart, Notice, PeerEvent, PeerId, Session,
@@ -25,13 +26,15 @@ struct Pair {
     client: Session,
     server: Session,
     dispatcher: Dispatcher,
+    /// Who calls, if the dispatcher is told.
+    caller: Option<Arc<Principal>>,
 }
 
 impl Pair {
     fn new(service: impl Service) -> Self {
         let dispatcher = Dispatcher::new(service);
         let (client, server) = (Session::new(Config::client(1)), Session::new(Config::server(2)));
-        let mut pair = Self { now: Instant::now(), client, server, dispatcher };
+        let mut pair = Self { now: Instant::now(), client, server, dispatcher, caller: None };
         pair.client.handle_peer_event(pair.now, PeerEvent::Up(PEER));
         pair.server.handle_peer_event(pair.now, PeerEvent::Up(PEER));
         pair
@@ -54,7 +57,8 @@ impl Pair {
             }
             self.dispatcher.poll(&mut self.server);
             while let Some(notice) = self.server.poll_notice() {
-                let other = self.dispatcher.handle_notice(&mut self.server, notice);
+                let caller = self.caller.clone();
+                let other = self.dispatcher.handle_notice_from(&mut self.server, notice, caller);
                 assert_eq!(other, None, "a server without calls hears of requests alone");
                 is_idle = false;
             }
@@ -291,4 +295,24 @@ fn notices_of_calls_come_back() {
     let notice = pair.server.poll_notice().expect("an answer is there");
     let back = pair.dispatcher.handle_notice(&mut pair.server, notice);
     assert_eq!(back, Some(Notice::Readable(own)));
+}
+
+#[test]
+fn callers_are_known_as_far_as_the_dispatcher_is_told() {
+    let service = Methods::new("who")
+        .raw("who", |request| Ok(Reply::Value(Args::encode(&request.peer().to_string())?)));
+    let mut pair = Pair::new(service);
+    pair.dispatcher =
+        std::mem::replace(&mut pair.dispatcher, Dispatcher::new(Methods::new("nothing")))
+            .authorize(|peer: &Principal, _: &str| peer.username.is_some());
+    let denied = pair.open("who", &(), 1);
+    match pair.answer(denied) {
+        Some(Answer::Failed(error)) => assert_eq!(error.name, Failure::PERMISSION_DENIED),
+        other => panic!("{other:?}"),
+    }
+    let request = AuthRequest::new(Credential::password(b"ada", b"lovelace"), "tcp://192.0.2.7:1");
+    pair.caller = Some(Arc::new(Principal::new(None, &request)));
+    let allowed = pair.open("who", &(), 1);
+    let expected = Args::encode(&"user ada").expect("text");
+    assert_eq!(pair.answer(allowed), Some(Answer::Value(expected)));
 }

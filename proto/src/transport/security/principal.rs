@@ -51,6 +51,19 @@ impl Principal {
     }
 }
 
+impl fmt::Display for Principal {
+    /// For people: its name if it has one, or else the best that is known.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.name, &self.key, &self.username, &self.process) {
+            (Some(name), ..) => f.write_str(name),
+            (_, Some(key), ..) => write!(f, "key {key}"),
+            (_, _, Some(username), _) => write!(f, "user {username}"),
+            (.., Some(process)) => write!(f, "uid {}", process.uid),
+            _ => f.write_str("an anonymous peer"),
+        }
+    }
+}
+
 /// The process at the other end of an `ipc://` connection, as the system tells (`SO_PEERCRED`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
