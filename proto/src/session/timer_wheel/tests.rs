@@ -168,6 +168,18 @@ fn a_channel_moves_forward_only() {
     bare.check();
 }
 
+#[test]
+fn a_bucket_that_was_crowded_gives_its_memory_back() {
+    for (calls, is_kept) in [(1, true), (64, true), (65, false), (200, false)] {
+        let mut bare = Bare::new(calls);
+        (0..calls).for_each(|call| bare.schedule(call, SECOND));
+        let bucket = usize::from(bare.session.timers.bucket_of(bare.epoch + SECOND));
+        assert_eq!(bare.due(SECOND).len(), calls);
+        let capacity = bare.session.timers.buckets[bucket].entries.capacity();
+        assert_eq!(capacity > 0, is_kept, "{calls}");
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Schedule(usize, u64),
