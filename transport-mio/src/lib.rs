@@ -52,6 +52,7 @@ mod connection;
 
 mod link;
 mod pool;
+mod random;
 mod spin;
 mod transport;
 mod waiter;

@@ -41,6 +41,7 @@ use crate::{
     connection::SCRATCH,
     link::{LinkOptions, Pace, Permissions},
     pool::Pool,
+    random::SystemRandom,
     waiter::{Mailbox, MioWaiter, MioWaker, Readiness},
 };
 use endings::Complaint;
@@ -153,6 +154,7 @@ impl MioTransport {
         let (waiter, waker, registry, mailbox) = MioWaiter::new().map_err(failed)?;
         let pool = Pool::default();
         engine.buffers = Arc::new(pool.clone());
+        engine.random = Arc::new(SystemRandom);
         let links = LinkOptions {
             keepalive: options.keepalive.map(|keepalive| Probes::new(kind, &keepalive)),
             connect_timeout: Some(options.dial_timeout),

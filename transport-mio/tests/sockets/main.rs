@@ -4,6 +4,7 @@ mod authenticator;
 mod closing;
 mod congestion;
 mod connections;
+mod curve;
 mod dialing;
 mod handover;
 mod hosts;
