@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How many scripts are played, unless `ZERORPC_SCRIPTS` says otherwise.
-const SCRIPTS: u64 = 150;
+const SCRIPTS: u64 = 120;
 
 /// Long enough for no beat to be due while a script is played.
 const HEARTBEAT: Duration = Duration::from_secs(60);

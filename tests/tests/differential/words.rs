@@ -139,3 +139,13 @@ pub(crate) fn answers(answers: &[Answer]) -> String {
     });
     told.collect::<Vec<_>>().join(", ")
 }
+
+/// Bytes as they are told: of many that are alike, their number.
+pub(crate) fn quoted(bytes: &[u8]) -> String {
+    match bytes {
+        [first, .., last] if bytes.len() > 12 && first == last => {
+            format!("{}*{}", bytes.len(), [*first].escape_ascii())
+        }
+        _ => format!("'{}'", bytes.escape_ascii()),
+    }
+}
