@@ -238,6 +238,7 @@ impl Shared {
                 );
                 Error::Unreachable { method, after, reason }
             }
+            (Loss::Denied { reason }, _) => Error::Denied { method, reason: reason.to_string() },
             (Loss::TimedOut { after }, reason) => {
                 Error::Timeout { method, endpoint: self.place(reason), after }
             }

@@ -42,6 +42,15 @@ pub enum Error {
         /// What went wrong with the latest attempt, and where.
         reason: String,
     },
+    /// Every server that could be connected to wants another security mechanism, or did not let this side in. The request has
+    /// not left. Connecting is tried again all the time: later calls may find a server with other settings.
+    #[error("{reason}, when calling remote method {method}")]
+    Denied {
+        /// The method that was called.
+        method: String,
+        /// Where, why, and what to do.
+        reason: String,
+    },
     /// The server has gone, or does not do anything any more.
     #[error(
         "{}, when calling remote method {method} at {endpoint}{}",

@@ -73,7 +73,8 @@ impl Pusher {
     /// Calls a method of one puller. Waits, up to 30 s, as long as there is none with room for it.
     ///
     /// # Errors
-    /// [`Error::Unreachable`] when there is no such puller, and others about the arguments.
+    /// [`Error::Unreachable`] when there is no such puller, [`Error::Denied`] when none lets this side in, and others about the
+    /// arguments.
     pub fn push(&self, method: &str, args: impl IntoArgs) -> Result<(), Error> {
         self.socket.send(method, &args.into_args()?, &self.context)
     }

@@ -3,8 +3,8 @@
 use std::{fmt, sync::mpsc::Sender};
 
 use zerorpc_proto::transport::{
-    EndpointError, MonitorEvent, SocketKind, SocketOptions, Transport, TransportError, Waiter,
-    Waker,
+    Endpoint, EndpointError, Host, MechanismName, MonitorEvent, SocketKind, SocketOptions,
+    TcpAddress, Transport, TransportError, Waiter, Waker,
 };
 
 use crate::error::Error;
@@ -41,6 +41,25 @@ pub struct SocketConfig {
 enum Link {
     Bind(String),
     Connect(String),
+}
+
+impl Link {
+    /// Whether others than this machine may see what goes over it.
+    fn leaves_this_machine(&self) -> bool {
+        let endpoint = match self {
+            Self::Bind(endpoint) => Endpoint::parse_bind(endpoint),
+            Self::Connect(endpoint) => Endpoint::parse_connect(endpoint),
+        };
+        match endpoint {
+            Ok(Endpoint::Tcp { address: TcpAddress { host, .. }, .. }) => match host {
+                Host::V4(address) => !address.is_loopback(),
+                Host::V6 { address, .. } => !address.is_loopback(),
+                Host::Name(name) => name != "localhost" && name != "lo",
+                Host::Any => true,
+            },
+            _ => false,
+        }
+    }
 }
 
 /// The setters of everything that is built on a socket, which it gives by its method `socket`.
@@ -130,7 +149,21 @@ impl SocketConfig {
         for link in &self.links {
             endpoints.add(parts.transport.as_mut(), link)?;
         }
+        self.warn_of_passwords();
         Ok((parts, endpoints))
+    }
+
+    /// PLAIN is for links that nobody else can listen to.
+    fn warn_of_passwords(&self) {
+        let exposed = self.links.iter().find(|link| link.leaves_this_machine());
+        if self.options.security.mechanism() == MechanismName::Plain
+            && let Some(Link::Bind(endpoint) | Link::Connect(endpoint)) = exposed
+        {
+            tracing::warn!(
+                "passwords and everything else go over the network unencrypted at {endpoint}: whoever is on the way reads \
+                 them; use CURVE there, or a tunnel that ends at 127.0.0.1"
+            );
+        }
     }
 }
 
@@ -258,6 +291,27 @@ mod tests {
 
     use super::*;
     use crate::{Client, Methods, Server};
+
+    #[test]
+    fn what_leaves_the_machine_is_known() {
+        for (endpoint, leaves) in [
+            ("tcp://127.0.0.1:4242", false),
+            ("tcp://127.9.9.9:4242", false),
+            ("tcp://[::1]:4242", false),
+            ("tcp://localhost:4242", false),
+            ("ipc:///tmp/socket", false),
+            ("inproc://name", false),
+            ("tcp://0.0.0.0:4242", true),
+            ("tcp://[::]:4242", true),
+            ("tcp://192.0.2.7:4242", true),
+            ("tcp://example.org:4242", true),
+        ] {
+            for link in [Link::Bind(endpoint.to_owned()), Link::Connect(endpoint.to_owned())] {
+                assert_eq!(link.leaves_this_machine(), leaves, "{endpoint}");
+            }
+        }
+        assert!(Link::Bind("tcp://*:4242".to_owned()).leaves_this_machine());
+    }
 
     /// What a socket lingers for, as it is built and with options that say nothing of it.
     fn lingers(mut config: SocketConfig, kind: SocketKind) -> [Option<Duration>; 2] {

@@ -28,6 +28,8 @@ pub(crate) enum Exit {
     Module = 6,
     /// Anything else went wrong on this side, or the service broke the protocol.
     Failed = 7,
+    /// The service does not let this side in, or wants another security mechanism.
+    Denied = 8,
     /// Ended by SIGINT. A server leaves with this code; a client simply dies by the signal, which shells
     /// report as the same number.
     Interrupted = 130,
@@ -45,6 +47,7 @@ Exit codes:
   5    an address cannot be bound, or nobody can be reached there within the timeout
   6    the module cannot be served
   7    anything else that failed on this side
+  8    the service does not let this side in, or wants another security mechanism
   130  interrupted by SIGINT (Ctrl-C)";
 }
 
@@ -93,6 +96,7 @@ impl From<zerorpc::Error> for CliError {
             zerorpc::Error::Timeout { .. } => Exit::Timeout,
             zerorpc::Error::LostRemote { .. } => Exit::LostRemote,
             zerorpc::Error::Endpoint(_) | zerorpc::Error::Unreachable { .. } => Exit::Endpoint,
+            zerorpc::Error::Denied { .. } => Exit::Denied,
             _ => Exit::Failed,
         };
         Self::new(exit, error.to_string())

@@ -60,6 +60,13 @@ pub enum Loss {
         /// The time that was allowed.
         after: Duration,
     },
+    /// No peer lets this side in, or all want another security mechanism: the request was never sent, and would not be
+    /// before somebody changes settings.
+    #[error("{reason}")]
+    Denied {
+        /// Where, why, and what to do.
+        reason: Arc<str>,
+    },
     /// No first answer in time. The peer may be at work on it.
     #[error("timeout after {}s", .after.as_secs_f64())]
     TimedOut {

@@ -188,6 +188,12 @@ pub trait Transport: Send {
         self.principal(route.peer)
     }
 
+    /// Why nobody can be there, and what to do: everybody that this side connects to has not let it in when it was tried last,
+    /// or wants another security mechanism. They are tried again all the same, since their settings may change.
+    fn denial(&self) -> Option<Arc<str>> {
+        None
+    }
+
     /// A number that changes whenever a peer takes anything of what is sent to it; `None` where that cannot be seen.
     fn progress_of(&self, peer: PeerId) -> Option<u64> {
         let _unseen = peer;

@@ -140,6 +140,11 @@ impl State {
             }
             sent = true;
         }
+        if self.session.has_unassigned()
+            && let Some(reason) = transport.denial()
+        {
+            self.session.handle_peer_event(Instant::now(), PeerEvent::Denied(reason));
+        }
         self.coalescer.clear();
         transport.flush()?;
         Ok(sent && transport.sending_hides_arrivals())

@@ -91,6 +91,12 @@ impl OneWaySender {
                 return Ok(());
             }
             settle(transport.as_mut())?;
+            if let Some(reason) = transport.denial() {
+                return Err(Error::Denied {
+                    method: method.to_owned(),
+                    reason: reason.to_string(),
+                });
+            }
             if self.shared.room_cv.wait_until(&mut guard, deadline).timed_out() {
                 let reason = format!("no puller with room is connected at {}", self.endpoints);
                 let (method, after) = (method.to_owned(), DEFAULT_TIMEOUT);

@@ -7,9 +7,9 @@ use std::sync::{
 
 use rmpv::Value;
 use zerorpc::{
-    Args, AuthRequest, Authenticator, Client, Credential, Denied, Error, Failure, MechanismName,
-    Method, Methods, PlainCredentials, Principal, Puller, Pusher, Reply, Security, Server,
-    ServerBuilder, SocketConfig, SocketOptions, TransportKind,
+    Args, AuthRequest, Authenticator, Client, Credential, Denied, Error, Failure, KeyPair,
+    MechanismName, Method, Methods, PlainCredentials, Principal, Puller, Pusher, Reply, Security,
+    Server, ServerBuilder, SocketConfig, SocketOptions, TransportKind,
 };
 
 const ANY_PORT: &str = "tcp://127.0.0.1:*";
@@ -165,4 +165,126 @@ fn pullers_know_who_pushes() {
     let pusher = Pusher::open(&config).expect("a pusher");
     pusher.push("note", ()).expect("a puller with room");
     assert_eq!(events.recv().expect("an event"), "ADA");
+}
+
+/// What a call comes to at a server that will not have it; waits for it no longer than until the first attempt has failed.
+fn denied(client: &SocketOptions, options: SocketOptions) -> String {
+    let service = Methods::new("who").method("who", || Ok(()));
+    let server = Server::builder().transport(TransportKind::Mio).service(service).bind(ANY_PORT);
+    let server = server.socket_options(options).build().expect("a server");
+    let endpoint = &server.endpoints()[0];
+    let client = Client::builder().transport(TransportKind::Mio).socket_options(client.clone());
+    let client = client.connect(endpoint).build().expect("a client");
+    let patient = client.with(zerorpc::CallOptions::new().timeout(None));
+    let mut told = String::new();
+    // The second one while it is known, without another attempt.
+    for _ in 0..2 {
+        match patient.call::<()>("who", ()) {
+            Err(error @ Error::Denied { .. }) => told = error.to_string(),
+            other => panic!("{other:?}"),
+        }
+        assert!(told.starts_with(endpoint) && told.contains("remote method who"), "{told}");
+    }
+    told
+}
+
+fn plain_client(name: &str, password: &str) -> SocketOptions {
+    let credentials = PlainCredentials::new(name, password).expect("short");
+    SocketOptions::new().security(Security::PlainClient(credentials))
+}
+
+/// Keys of the manual of libzmq, zmq_curve(7).
+fn keys(number: usize) -> KeyPair {
+    let (public, secret) = [
+        ("rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7", "JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6"),
+        ("Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID", "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs"),
+    ][number];
+    KeyPair::new(public.parse().expect("a key"), secret.parse().expect("a key"))
+}
+
+fn curve_client(own: usize, server: usize) -> SocketOptions {
+    let server = keys(server).public;
+    SocketOptions::new().security(Security::CurveClient { keys: keys(own), server })
+}
+
+#[test]
+fn whom_no_server_lets_in_is_told_at_once_and_what_to_do() {
+    let null = SocketOptions::new;
+    let plain = || null().security(Security::PlainServer).authenticator(users());
+    let curve = || null().security(Security::CurveServer { keys: keys(0) });
+    let nobody: Arc<dyn Authenticator> =
+        Arc::new(|_: &AuthRequest<'_>| Err(Denied::new("not on the list")));
+    let table = [
+        (null(), plain(), "mechanism is PLAIN, ours is NULL; set up both sides alike; give a user"),
+        (
+            null(),
+            curve(),
+            "mechanism is CURVE, ours is NULL; set up both sides alike; give its public",
+        ),
+        (plain_client("ada", "ada"), null(), "mechanism is NULL, ours is PLAIN"),
+        (plain_client("ada", "bob"), plain(), "the user name or the password is wrong"),
+        (curve_client(1, 0), null(), "leave out its key here"),
+        (curve_client(1, 1), curve(), "the server's key that is expected here may be another's"),
+        (curve_client(1, 0), curve().authenticator(Arc::clone(&nobody)), "our key"),
+        (null(), null().authenticator(nobody), "it lets nobody in who is not known to it"),
+    ];
+    for (client, server, words) in table {
+        let told = denied(&client, server);
+        assert!(told.contains(words), "{told}, not {words}");
+        // Neither side tells the other why.
+        assert!(!told.contains("not on the list"), "{told}");
+    }
+}
+
+#[test]
+fn a_server_that_comes_back_with_other_settings_is_found() {
+    let serve = |options, endpoint: &str| {
+        let service = Methods::new("who").method("who", || Ok(()));
+        let server = Server::builder().transport(TransportKind::Mio).service(service);
+        server.bind(endpoint).socket_options(options).build().expect("a server")
+    };
+    let strict = SocketOptions::new().security(Security::PlainServer).authenticator(users());
+    let server = serve(strict, ANY_PORT);
+    let endpoint = server.endpoints()[0].clone();
+    let client = Client::builder().transport(TransportKind::Mio).connect(&endpoint);
+    let client = client.build().expect("a client");
+    assert!(matches!(client.call::<()>("who", ()), Err(Error::Denied { .. })));
+    drop(server);
+    let _open = serve(SocketOptions::new(), &endpoint);
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    loop {
+        match client.call::<()>("who", ()) {
+            Ok(()) => return,
+            // It is tried again after a while.
+            Err(Error::Denied { .. }) => {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(std::time::Instant::now() < patience, "it is never found");
+    }
+}
+
+#[test]
+fn another_server_that_lets_callers_in_is_waited_for() {
+    let strict = guarded(&Arc::default()).build().expect("a server");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let other = format!("tcp://{}", free.local_addr().expect("bound"));
+    drop(free);
+    let client = Client::builder().transport(TransportKind::Mio);
+    let client = client.connect(&strict.endpoints()[0]).connect(&other).build().expect("a client");
+    let call = client.start::<()>("who", ()).expect("a call");
+    let service = Methods::new("who").method("who", || Ok(()));
+    let _open = Server::builder().service(service).bind(&other).build().expect("a server");
+    assert_eq!(call.wait(), Ok(()));
+}
+
+#[test]
+fn pushers_that_no_puller_lets_in_are_told() {
+    let options = SocketOptions::new().security(Security::PlainServer).authenticator(users());
+    let config = SocketConfig::new().bind(ANY_PORT).socket_options(options);
+    let puller = Puller::open(&config, Methods::new("nothing")).expect("a puller");
+    let pusher = Pusher::open(&SocketConfig::new().connect(&puller.endpoints()[0]));
+    let told = pusher.expect("a pusher").push("note", ());
+    assert!(matches!(told, Err(Error::Denied { .. })), "{told:?}");
 }

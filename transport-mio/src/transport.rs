@@ -312,6 +312,10 @@ impl Transport for MioTransport {
         true
     }
 
+    fn denial(&self) -> Option<Arc<str>> {
+        self.latest_denial()
+    }
+
     fn principal(&self, peer: PeerId) -> Option<Arc<Principal>> {
         self.socket.principal(peer).cloned()
     }

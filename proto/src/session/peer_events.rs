@@ -39,9 +39,26 @@ impl Session {
             PeerEvent::GoingAway(peer) => self.handle_going_away(peer),
             PeerEvent::Gone(peer) => self.handle_gone(peer),
             PeerEvent::Down(peer, reason) => self.handle_down(peer, reason),
+            PeerEvent::Denied(reason) => self.handle_denied(&reason),
             PeerEvent::Congested(route) => drop(self.congested.entry(route).or_default()),
             PeerEvent::Drained(route) => self.handle_drained(&route),
         }
+    }
+
+    /// Nobody is there to take requests, and nobody will be before settings change.
+    fn handle_denied(&mut self, reason: &Arc<str>) {
+        if self.peers.is_any_up() {
+            return;
+        }
+        for at in std::mem::take(&mut self.unassigned) {
+            self.lose(at, Loss::Denied { reason: Arc::clone(reason) });
+        }
+    }
+
+    /// Whether requests wait for a peer to come, or to have room.
+    #[must_use]
+    pub fn has_unassigned(&self) -> bool {
+        !self.unassigned.is_empty()
     }
 
     /// Everything that is open with a peer ends at once, but for calls whose requests may have come to nothing: those end

@@ -95,6 +95,11 @@ impl Peers {
         self.going_away.swap_remove(place).1
     }
 
+    /// Whether there is a peer that calls may go to.
+    pub(crate) fn is_any_up(&self) -> bool {
+        !self.loads.is_empty()
+    }
+
     /// A peer drops nothing of what it sends.
     pub(crate) fn lossless(&mut self, peer: PeerId) {
         self.lossless.insert(peer);

@@ -98,8 +98,23 @@ impl MioTransport {
         if let Some(address) = address.filter(|_| dialed.named) {
             reason = format!("tcp://{address}: {reason}");
         }
+        dialed.denial = closed.is_denial.then(|| format!("{endpoint}: {reason}").into());
         self.retry(slot, endpoint, reason, retry, now);
         self.look_up_again(group, now);
+    }
+
+    /// See [`Transport::denial`](zerorpc_proto::transport::Transport::denial).
+    pub(super) fn latest_denial(&self) -> Option<std::sync::Arc<str>> {
+        let mut latest = None;
+        for (_, slot) in &self.slots {
+            match slot {
+                Slot::Dialer(dialed) => latest = Some(dialed.denial.as_ref()?),
+                // Others may come.
+                Slot::Listener(_) | Slot::Accepted(_) => return None,
+                Slot::Group(_) => {}
+            }
+        }
+        latest.cloned()
     }
 
     /// Closes a connection that this side's program wants no longer, if there is one. It is not made again.

@@ -122,7 +122,8 @@ impl MioTransport {
             dialer.set_addresses(addresses);
             group
         });
-        let dialed = Dialed { dialer, given, named, group, connection: None, wake: None };
+        let dialed =
+            Dialed { dialer, given, named, group, connection: None, wake: None, denial: None };
         self.slots.insert(Slot::Dialer(Box::new(dialed)));
         self.dial(slot, now);
     }

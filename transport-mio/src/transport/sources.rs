@@ -54,6 +54,8 @@ pub(super) struct Dialed {
     pub(super) group: Option<usize>,
     pub(super) connection: Option<Connection>,
     pub(super) wake: Option<Instant>,
+    /// Why the latest attempt came to nothing, if that is for settings to change.
+    pub(super) denial: Option<Arc<str>>,
 }
 
 impl Slot {
@@ -233,6 +235,7 @@ impl MioTransport {
                 self.on_connected(slot, id);
             }
             Dial::Failed { reason, retry } => {
+                dialed.denial = None;
                 let (endpoint, group) = (dialed.given.to_string(), dialed.group);
                 self.retry(slot, endpoint, reason, retry, now);
                 self.look_up_again(group, now);

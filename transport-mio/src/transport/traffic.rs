@@ -107,7 +107,10 @@ impl MioTransport {
     /// The handshake of a connection is over.
     fn on_ready(&mut self, slot: usize) {
         match self.slots.get_mut(slot) {
-            Some(Slot::Dialer(dialed)) => dialed.dialer.established(),
+            Some(Slot::Dialer(dialed)) => {
+                dialed.denial = None;
+                dialed.dialer.established();
+            }
             Some(Slot::Accepted(connection)) => {
                 if let Some(accepted) = &mut connection.accepted {
                     self.strangers.establish(accepted);

@@ -4,7 +4,10 @@ use std::{collections::VecDeque, io::IoSlice, mem, sync::Arc};
 
 use bytes::Bytes;
 use web_time::{Duration, Instant};
-use zerorpc_proto::{Payload, transport::ProcessCredentials};
+use zerorpc_proto::{
+    Payload,
+    transport::{ProcessCredentials, Security},
+};
 
 use super::{
     EngineConfig, Outgoing, PeerInfo, Violation, Want, ZmtpEvent, ZmtpVersion, greeting,
@@ -235,6 +238,17 @@ impl Engine {
             Phase::Traffic(traffic) => traffic.probe(self.now, within, &mut self.outbox),
             Phase::Handshake { .. } | Phase::Dead(_) => false,
         }
+    }
+
+    /// What this side wants of the handshake.
+    pub(crate) fn security(&self) -> &Security {
+        &self.config.security
+    }
+
+    /// Whether this side has begun to show the key that it has, and was not answered to the end: peers that want nothing of
+    /// it say nothing (25/ZMTP-CURVE).
+    pub(crate) fn is_showing_key(&self) -> bool {
+        matches!(&self.phase, Phase::Handshake { handshake, .. } if handshake.is_showing_key())
     }
 
     /// Whether the peer is told why the connection ends.

@@ -6,6 +6,9 @@ use zerorpc_proto::transport::{PublicKey, SocketKind};
 
 use super::{NoRandomness, ZmtpVersion, socket_type};
 
+/// The status that stands for wrong credentials (27/ZAP).
+const CREDENTIALS: &str = "400";
+
 /// Why a connection cannot go on. Close it once the output is written, or at once.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -212,6 +215,21 @@ impl Violation {
         }
     }
 
+    /// Whether one side does not let the other in, or wants another mechanism.
+    pub(crate) fn is_denial(&self) -> bool {
+        match self {
+            Self::Refused { reason } => reason == CREDENTIALS,
+            Self::Mechanism { .. }
+            | Self::Downgrade { .. }
+            | Self::BadCredentials { .. }
+            | Self::Denied { .. }
+            | Self::KeyDenied { .. }
+            | Self::NotAuthorized { .. }
+            | Self::Unopened { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Whether it may come from something that does not speak ZMTP at all.
     pub(crate) fn is_strange(&self) -> bool {
         matches!(
@@ -257,7 +275,7 @@ impl Violation {
             Self::SocketType { .. } => Some("Incompatible socket type"),
             // The status that libzmq's own peers understand and report to their monitors.
             Self::BadCredentials { .. } | Self::KeyDenied { .. } | Self::Denied { .. } => {
-                Some("400")
+                Some(CREDENTIALS)
             }
             _ => None,
         }

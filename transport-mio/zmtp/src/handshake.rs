@@ -129,6 +129,11 @@ impl Handshake {
         }
     }
 
+    /// Whether a client of CURVE is at it.
+    pub(super) fn is_showing_key(&self) -> bool {
+        matches!(self, Self::Mechanism { dialogue: Dialogue::CurveClient(_), .. })
+    }
+
     /// Bytes reserved for a frame of which not all has arrived.
     pub(super) fn partial_bytes(&self) -> usize {
         match self {

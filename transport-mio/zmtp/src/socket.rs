@@ -2,6 +2,7 @@
 
 mod closed;
 mod connection;
+mod denial;
 mod draining;
 mod events;
 mod getters;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use web_time::{Duration, Instant};
 use zerorpc_proto::{PeerEvent, PeerId, transport::SocketKind};
 
-use super::{ConnectionId, Origin, Socket, SocketEvent, connection::Connection};
+use super::{ConnectionId, Origin, Socket, SocketEvent, connection::Connection, denial};
 use crate::{Blame, Engine, Foreign, Violation};
 
 /// A connection that ends after so much silence may have been ended for it.
@@ -85,7 +85,7 @@ impl CloseReason {
     }
 
     /// Whether the stream itself came to an end.
-    fn is_end_of_stream(&self) -> bool {
+    pub(super) fn is_end_of_stream(&self) -> bool {
         matches!(self, Self::Eof | Self::Failed(_))
     }
 }
@@ -108,6 +108,8 @@ pub struct Closed {
     pub is_notable: bool,
     /// The peer said why it ends the connection: it will do so again.
     pub is_refusal: bool,
+    /// One side did not let the other in, or wants another mechanism: trying again leads nowhere until settings change.
+    pub is_denial: bool,
     /// The peer takes nothing: have the system give it up at once (`SO_LINGER` of 0), instead of going on trying for
     /// minutes.
     pub must_abort: bool,
@@ -241,6 +243,7 @@ impl Socket {
         };
         let now = self.now.unwrap_or(connection.heard_at);
         let is_notable = reason.is_notable(&connection, now);
+        let is_denial = denial::is_one(&reason, &connection);
         let words = match connection.peer {
             Some(peer) => {
                 let words = reason.to_string();
@@ -249,6 +252,7 @@ impl Socket {
                 self.on_closed(peer, &mut connection, told.into());
                 words
             }
+            None if is_denial => format!("{reason}{}", denial::hint(&reason, &connection)),
             None => format!("{reason}{}", hint_at_closing(&reason, &connection)),
         };
         let Connection { id, peer, remote, engine, .. } = *connection;
@@ -260,6 +264,7 @@ impl Socket {
             words,
             is_notable,
             is_refusal,
+            is_denial,
             must_abort,
             last_words: (engine.has_output() && (!must_abort || engine.has_parted()))
                 .then_some(LastWords(engine)),
