@@ -21,6 +21,13 @@ use crate::{
 /// How many connections are accepted before it is somebody else's turn.
 const BURST: usize = 8;
 
+/// Whether an endpoint has somebody at the door who is not let in yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    Back,
+    No,
+}
+
 impl MioTransport {
     /// Gives strangers what they get of the time.
     pub(super) fn see_to_strangers(&mut self) {
@@ -32,14 +39,19 @@ impl MioTransport {
             return;
         }
         let mut turn = Turn::begin(now);
+        self.strangers.begin_turn();
         while let Some(slot) = self.line.next() {
             match self.slots.get_mut(slot) {
                 Some(Slot::Listener(bound)) => {
                     bound.runnable = false;
-                    self.accept(slot, now);
+                    if self.accept(slot, now) == Held::Back && !self.line.has_strangers() {
+                        // Whether those that are there have said something is to be seen first.
+                        return;
+                    }
                 }
                 Some(Slot::Accepted(connection)) => {
                     connection.place = None;
+                    self.strangers.note_step();
                     self.run(slot, now);
                 }
                 Some(Slot::Dialer(_) | Slot::Group(_)) | None => {}
@@ -56,15 +68,20 @@ impl MioTransport {
         (!self.line.is_empty()).then(|| self.share.free().unwrap_or(self.worked))
     }
 
-    /// Accepts some connections.
-    fn accept(&mut self, slot: usize, now: Instant) {
+    /// Accepts some connections. Where one of those that are there would have to go for it, they have their turn before.
+    fn accept(&mut self, slot: usize, now: Instant) -> Held {
         for _ in 0..BURST {
             if let Some(at) = self.strangers.wait_of_rate(now) {
                 // The others are kept in the system, which has room for them.
-                return self.schedule(slot, Some(at));
+                self.schedule(slot, Some(at));
+                return Held::No;
+            }
+            if !self.strangers.may_one_more_come(self.line.has_strangers()) {
+                self.enqueue(slot);
+                return Held::Back;
             }
             let Self { slots, strangers, .. } = self;
-            let Some(Slot::Listener(bound)) = slots.get_mut(slot) else { return };
+            let Some(Slot::Listener(bound)) = slots.get_mut(slot) else { return Held::No };
             let (mut refused, mut accepted) = (None, None);
             let screen = |address: Option<SocketAddr>| {
                 let screened = strangers.screen(address.map(|address| address.ip()));
@@ -78,14 +95,16 @@ impl MioTransport {
                 self.begin(stream, now);
             }
             match burst {
-                Burst::Drained => return,
+                Burst::Drained => return Held::No,
                 Burst::More => {}
                 Burst::Exhausted { reason, retry } => {
-                    return self.make_room(slot, reason, retry);
+                    self.make_room(slot, reason, retry);
+                    return Held::No;
                 }
             }
         }
         self.enqueue(slot);
+        Held::No
     }
 
     /// Where a listener listens.
@@ -131,6 +150,7 @@ impl MioTransport {
     /// Takes up a connection that was accepted.
     fn begin(&mut self, mut stream: Stream, now: Instant) {
         if let Some(stranger) = self.strangers.in_the_way() {
+            self.strangers.note_displaced();
             self.displace(stranger);
         }
         let entry = self.slots.vacant_entry();

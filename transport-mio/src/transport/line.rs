@@ -52,6 +52,11 @@ impl Line {
         self.turns.is_empty()
     }
 
+    /// Whether strangers are in line.
+    pub(super) fn has_strangers(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Adds an endpoint with somebody at the door, which must not be in line.
     pub(super) fn add_listener(&mut self, slot: usize) {
         self.turns.push_back(Party::Listener(slot));

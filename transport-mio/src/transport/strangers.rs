@@ -14,6 +14,10 @@ use zerorpc_proto::transport::{
 /// Among so many of the oldest is looked for one whose address has many.
 const OLDEST: usize = 64;
 
+/// So many steps of handshakes are made before another one is ended for somebody new, if so many can be made: whoever has
+/// something to say gets through, however many come at once, and those that say it in crumbs keep nobody out.
+const STEPS: u32 = 16;
+
 /// What was accepted, from the first to the last.
 #[derive(Debug)]
 pub(super) struct Strangers {
@@ -23,6 +27,10 @@ pub(super) struct Strangers {
     /// Those in their handshake, the oldest first.
     ages: BTreeMap<u64, Stranger>,
     next_age: u64,
+    /// How many steps of handshakes were made since somebody came.
+    steps: u32,
+    /// None was ended so in this turn.
+    is_fresh: bool,
     /// Connections of each address.
     addresses: HashMap<PeerAddress, Tally>,
     pub(super) stats: AcceptStats,
@@ -81,6 +89,8 @@ impl Strangers {
             rate: options.accept_limits.rate.map(Bucket::new),
             ages: BTreeMap::new(),
             next_age: 0,
+            steps: 0,
+            is_fresh: true,
             addresses: HashMap::new(),
             stats: AcceptStats::default(),
         }
@@ -118,6 +128,27 @@ impl Strangers {
         Ok(())
     }
 
+    /// It is the turn of strangers: those of which something has come since the last turn are in line.
+    pub(super) fn begin_turn(&mut self) {
+        self.is_fresh = true;
+    }
+
+    /// A handshake is about to make a step.
+    pub(super) fn note_step(&mut self) {
+        self.steps = self.steps.saturating_add(1);
+    }
+
+    /// A handshake is ended for somebody new.
+    pub(super) fn note_displaced(&mut self) {
+        self.is_fresh = false;
+    }
+
+    /// Whether one more may come in now; others may stand in line, which have something to do.
+    pub(super) fn may_one_more_come(&self, others_wait: bool) -> bool {
+        let may_displace = self.steps >= STEPS || self.is_fresh && !others_wait;
+        may_displace || self.in_the_way().is_none()
+    }
+
     /// The slot of a stranger that has to make room before another one comes, if any has to.
     pub(super) fn in_the_way(&self) -> Option<usize> {
         let is_full = self.limits.connections.is_some_and(|limit| self.stats.connections >= limit);
@@ -148,6 +179,7 @@ impl Strangers {
             tally.connections += 1;
             tally.handshakes += 1;
         }
+        self.steps = 0;
         self.next_age += 1;
         self.ages.insert(self.next_age, Stranger { slot, address });
         self.stats.accepted += 1;

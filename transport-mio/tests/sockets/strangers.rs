@@ -130,6 +130,38 @@ fn those_in_their_handshake_make_room_and_the_crowd_first() -> Outcome {
     Ok(())
 }
 
+/// More at once than may be in their handshake, through several endpoints: all have said what there is to say, and none is
+/// sent away before it was heard.
+#[test]
+fn a_crowd_that_speaks_gets_in() -> Outcome {
+    const ENDPOINTS: usize = 8;
+    const EACH: usize = 16;
+    let limits = AcceptLimits::new().handshakes(8);
+    let (mut server, first) = bound(hasty().accept_limits(limits));
+    let mut targets = vec![first];
+    while targets.len() < ENDPOINTS {
+        let endpoint = server.parts.transport.bind(ANY_PORT)?;
+        targets.push(endpoint.trim_start_matches("tcp://").parse()?);
+    }
+    let mut words = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL".to_vec();
+    words.resize(64, 0);
+    words.extend_from_slice(b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER");
+    let mut crowd = Vec::new();
+    for target in targets.iter().cycle().take(ENDPOINTS * EACH) {
+        let mut stream = connect(2, *target);
+        stream.write_all(&words)?;
+        crowd.push(stream);
+    }
+    until("all are through or gone", &mut [&mut server], |nodes| {
+        let AcceptStats { accepted, in_handshake, .. } = stats(nodes[0]);
+        (accepted == (ENDPOINTS * EACH) as u64 && in_handshake == 0).then_some(())
+    });
+    let counted = stats(&server);
+    assert_eq!((counted.established, counted.failed.displaced), (128, 0));
+    assert!(!crowd.iter_mut().any(is_over));
+    Ok(())
+}
+
 #[test]
 fn a_full_socket_keeps_its_peers_and_refuses_others() -> Outcome {
     let limits = AcceptLimits::new().connections(2);
