@@ -13,7 +13,10 @@ use zerorpc_zmtp::{EngineConfig, NoRandomness, RandomSource, key_pair};
 
 use crate::support::config;
 
+mod attacks;
 mod handshake;
+mod raw;
+mod recorded;
 
 /// Bytes that are different each time, and the same again in each test.
 #[derive(Debug)]
