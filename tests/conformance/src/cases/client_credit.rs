@@ -35,6 +35,13 @@ pub(super) const CASES: &[Case] = &[
         form,
     ),
     case(
+        "client.credit.version-2",
+        "ZRPC-8.5",
+        Must,
+        "A server whose first answer is of version 2 is granted credit by `_zpc_hb`, and the stream comes to its end.",
+        version_2,
+    ),
+    case(
         "client.credit.after-first-item",
         "ZRPC-6.14",
         Must,
@@ -154,6 +161,35 @@ fn form(trial: &mut Trial) -> Result<(), Failure> {
         _ => false,
     };
     ensure(is_right, "`_zpc_more` with an array of one integer above zero", grant.to_string())
+}
+
+/// The next grant in a beat; a beat of 0 is none.
+fn granted_by_beat(trial: &Trial, peer: &mut Peer, channel: &Value) -> Result<i64, Failure> {
+    let grant = peer.expect_matching("a grant", trial.soon(), |event| {
+        let is_grant = event.name() == "_zpc_more" || event.first() != Some(&Value::from(0));
+        event.response_to() == Some(channel) && event.is_upkeep() && is_grant
+    })?;
+    let count = grant.first().and_then(Value::as_i64).filter(|count| *count > 0);
+    let count = count.filter(|_| grant.name() == "_zpc_hb");
+    count.ok_or_else(|| Failure::new("a grant as `_zpc_hb [n]`", grant.to_string()))
+}
+
+fn version_2(trial: &mut Trial) -> Result<(), Failure> {
+    let mut peer = trial.accept()?;
+    let (id, request) = stream(trial, &mut peer)?;
+    let channel = channel(&request);
+    let mut credit = 1;
+    for item in 0..120 {
+        while credit == 0 {
+            credit += granted_by_beat(trial, &mut peer, &channel)?;
+        }
+        let own = peer.fresh_id();
+        peer.send(&Event::new(own, "STREAM", item).on(&channel).with("v", 2))?;
+        credit -= 1;
+    }
+    let own = peer.fresh_id();
+    peer.send(&Event::new(own, "STREAM_DONE", Value::Nil).on(&channel).with("v", 2))?;
+    expect_items(trial, id, &(0..120).collect::<Json>(), &json!("done"))
 }
 
 fn after_first_item(trial: &mut Trial) -> Result<(), Failure> {

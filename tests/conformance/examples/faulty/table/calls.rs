@@ -140,6 +140,12 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         }
         vec![event]
     })];
+    "grants-never-in-beats": "credit is granted by _zpc_more whatever the server speaks", "ZRPC-8.5", "client.credit.version-2", [Out(|_, mut event| {
+        if event.is_beat() && event.number() > 0.0 {
+            event.name = "_zpc_more".into();
+        }
+        vec![event]
+    })];
     "grants-short": "of each grant one is kept", "ZRPC-6.14", "client.credit.adding-server", [Out(|_, event| {
         let args = grant(1);
         if event.is_grant() { vec![event.with(args)] } else { vec![event] }
