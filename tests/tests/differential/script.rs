@@ -209,6 +209,7 @@ impl fmt::Display for Event {
         match self {
             Self::Request(request) => request.fmt(f),
             Self::Again(_, request) => write!(f, "again {request}"),
+            Self::On(_, name, args) if args.is_number() => write!(f, "{name} bare {}", told(args)),
             Self::On(_, name, args) => write!(f, "{name} {}", told(args)),
             Self::Astray(to, name, args) => write!(f, "to {}: {name} {}", told(to), told(args)),
         }

@@ -48,6 +48,7 @@ pub(crate) fn scripts() -> Vec<(&'static str, Vec<Step>)> {
         ("deep", odd("none", vec![], Oddity::Deep(600))),
         ("broken-request", odd("echo", vec!["cut".into()], Oddity::Cut(2))),
         ("error-of-version-1", odd("fail", vec!["key".into()], Oddity::Version(1.into()))),
+        ("help-of-bytes", one(request("_zerorpc_help", vec![Value::Binary(b"echo".to_vec())]))),
         ("help-of-no-text", one(request("_zerorpc_help", vec![5.into()]))),
         ("help-of-built-in", one(request("_zerorpc_help", vec!["_zerorpc_ping".into()]))),
         ("inspected-varargs", one(request("_zerorpc_inspect", vec![]))),
