@@ -176,7 +176,8 @@ pub trait Transport: Send {
         Vec::new()
     }
 
-    /// Who a peer is, as far as this transport made sure of it; `None` when it is gone, or where connections have no names.
+    /// Who a peer is, as far as this transport made sure of it. Where connections have names, it is told of each peer that is
+    /// up: requests of others are not run. `None` when it is gone, or where connections have no names.
     fn principal(&self, peer: PeerId) -> Option<Arc<Principal>> {
         let _nameless = peer;
         None

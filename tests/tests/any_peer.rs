@@ -147,3 +147,25 @@ fn silent_peers_are_used_when_there_are_no_others() {
     open(&mut client, now);
     assert_eq!(peers(&mut client), [2]);
 }
+
+#[test]
+fn calls_that_nobody_lets_in_end_at_once_unless_somebody_is_there() {
+    let now = Instant::now();
+    let mut client = Session::new(Config::client(1));
+    let denied = || PeerEvent::Denied("not on the list".into());
+    let waiting = open(&mut client, now);
+    assert_eq!(peers(&mut client), [0; 0]);
+    assert!(client.has_unassigned());
+    client.handle_peer_event(now, denied());
+    let reason = "not on the list".into();
+    let answer = client.call(waiting).expect("unread").recv();
+    assert_eq!(answer, Some(Answer::Lost(Loss::Denied { reason })));
+    assert!(!client.has_unassigned());
+
+    client.handle_peer_event(now, PeerEvent::Up(PeerId::new(1)));
+    let sent = open(&mut client, now);
+    client.handle_peer_event(now, denied());
+    assert_eq!(peers(&mut client), [1], "somebody is there");
+    client.handle_peer_event(now, denied());
+    assert_eq!(client.call(sent).expect("open").recv(), None);
+}

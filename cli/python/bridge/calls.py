@@ -4,6 +4,7 @@ Every call ends with exactly one frame `VALUE`, `DONE` or `FAILURE`, whatever th
 cancelled.
 """
 
+import collections
 import contextvars
 import inspect
 import os
@@ -15,6 +16,25 @@ from . import codec, ending, failures, introspect, middleware, signals, wire
 
 # The header keys of the request that is being run, beyond the protocol's own.
 HEADER = contextvars.ContextVar("zerorpc_header", default={})
+
+# What is known of who has made it, encoded.
+PEER = contextvars.ContextVar("zerorpc_peer", default=b"")
+
+
+class Peer(collections.namedtuple("Peer", "name mechanism key username remote uid gid pid")):
+    """Who calls, as far as the server made sure of it; what is not known is None."""
+
+    __slots__ = ()
+
+    def __bool__(self):
+        return any(known is not None for known in self)
+
+
+def current_peer():
+    """Who has made the request that is being run; nothing is known outside of requests."""
+    encoded = PEER.get()
+    known = codec.unpack(encoded) if encoded else {}
+    return Peer(*map(known.get, Peer._fields))
 
 # How far a stream may run ahead of the server, which gives credit back in batches of at most half of this (`call.rs`).
 WINDOW_ITEMS = 64
@@ -97,13 +117,16 @@ class Calls:
     def execute(self, call, body, run):
         """Runs a method and answers with what it returns; `run` calls its first argument with the others."""
         try:
-            name, *header, arguments = codec.unpack(body)
+            name, *known, arguments = codec.unpack(body)
             method = call.method = self._methods.get(name)
             if method is None:
                 return self.finish(call, wire.FAILURE, failures.unknown(name))
+            header = known[0] if known else {}
             if header:
-                call.context.run(HEADER.set, header[0])
-            function = middleware.wrap(method, header[0] if header else {}) or method.function
+                call.context.run(HEADER.set, header)
+            if len(known) == 2:
+                call.context.run(PEER.set, known[1])
+            function = middleware.wrap(method, header) or method.function
             try:
                 result = run(function, *arguments)
             except TypeError as error:

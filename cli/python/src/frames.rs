@@ -118,15 +118,26 @@ fn read_body(pipe: &mut impl BufRead, length: u64) -> io::Result<Option<Bytes>> 
     Ok((read as u64 == length).then(|| body.into()))
 }
 
-/// Begins a call. `header` are the keys that came with the request.
-pub(super) fn call(number: u64, method: &str, header: &Context, arguments: Bytes) -> Vec<Bytes> {
-    let mut body = vec![if header.is_empty() { 0x92 } else { 0x93 }];
+/// Begins a call. `header` are the keys that came with the request, `peer` is what is known of who calls, encoded.
+pub(super) fn call(
+    number: u64,
+    method: &str,
+    header: &Context,
+    peer: &[u8],
+    arguments: Bytes,
+) -> Vec<Bytes> {
+    let (has_header, has_peer) = (!header.is_empty() || !peer.is_empty(), !peer.is_empty());
+    let mut body = vec![0x92 + u8::from(has_header) + u8::from(has_peer)];
     append(&mut body, &Value::from(method));
-    if !header.is_empty() {
+    if has_header {
         append_map_head(&mut body, header.len());
         for part in header.iter().flat_map(|(key, value)| [key, value]) {
             body.extend(part.as_bytes());
         }
+    }
+    if has_peer {
+        // Read only by those who ask.
+        append(&mut body, &Value::from(peer));
     }
     frame(CALL, number, &body, arguments)
 }
@@ -226,14 +237,17 @@ mod tests {
     fn writes_what_the_bridge_reads() {
         for size in [0, 1, JOINED, JOINED + 1] {
             let arguments = vec![0xc0; size];
-            let out = call(7, "m", &Context::new(), arguments.clone().into()).concat();
+            let out = call(7, "m", &Context::new(), b"", arguments.clone().into()).concat();
             let body = [&[0x92, 0xa1, b'm'][..], &arguments].concat();
             assert_eq!(out, frame(body.len() as u64, 16, &body));
         }
         let mut header = Context::new();
         header.insert("k", &1).expect("has a form");
-        let out = call(7, "m", &header, Bytes::from_static(&[0x90])).concat();
+        let out = call(7, "m", &header, b"", Bytes::from_static(&[0x90])).concat();
         let body = [0x93, 0xa1, b'm', 0x81, 0xa1, b'k', 1, 0x90];
+        assert_eq!(out, frame(body.len() as u64, 16, &body));
+        let out = call(7, "m", &Context::new(), &[0x80], Bytes::from_static(&[0x90])).concat();
+        let body = [0x94, 0xa1, b'm', 0x80, 0xc4, 1, 0x80, 0x90];
         assert_eq!(out, frame(body.len() as u64, 16, &body));
 
         let out = [credit(7, 32, 1000), cancel(7)].concat().concat();

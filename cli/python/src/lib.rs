@@ -78,6 +78,7 @@ mod mailbox;
 mod notice;
 mod options;
 mod outgoing;
+mod peer;
 mod pipes;
 mod process;
 mod queue;

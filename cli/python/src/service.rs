@@ -6,7 +6,7 @@ use bytes::Bytes;
 use zerorpc::{Context, Failure, Method, Reply, Request, Service};
 
 use super::{
-    call::PythonCall, delivery::Delivery, error::PythonError, options::PythonOptions,
+    call::PythonCall, delivery::Delivery, error::PythonError, options::PythonOptions, peer,
     supervisor::Supervisor,
 };
 
@@ -60,7 +60,7 @@ impl PythonService {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn begin(&self, method: &str, arguments: impl Into<Bytes>) -> PythonCall {
-        self.supervisor.begin(method, &Context::new(), arguments.into())
+        self.supervisor.begin(method, &Context::new(), b"", arguments.into())
     }
 
     /// How many calls wait for the Python process, or run in it.
@@ -99,7 +99,8 @@ impl Service for PythonService {
 
     fn call(&self, request: &Request) -> Result<Reply, Failure> {
         let arguments = request.args().clone().into_bytes();
-        let call = self.supervisor.begin(request.method(), request.context(), arguments);
+        let peer = peer::encode(request.peer());
+        let call = self.supervisor.begin(request.method(), request.context(), &peer, arguments);
         let cancel = call.cancel_handle();
         request.on_lost(move || cancel.cancel());
         Ok(Reply::Later(Box::new(move |responder| Delivery::start(call, responder))))

@@ -140,11 +140,12 @@ impl Supervisor {
         self: &Arc<Self>,
         method: &str,
         header: &Context,
+        peer: &[u8],
         arguments: Bytes,
     ) -> PythonCall {
         let mut state = self.state.lock();
         let mut lost = Vec::new();
-        let frame = |number| frames::call(number, method, header, arguments);
+        let frame = |number| frames::call(number, method, header, peer, arguments);
         let (number, mailbox) = state.queue.push(method, Instant::now(), frame);
         match state.phase {
             Phase::Running => state.send_calls(),

@@ -6,14 +6,15 @@ need beside that is here, with the names and the ways of zerorpc-python:
 - the decorators `stream` and `rep`, and the exceptions;
 - `Client`, `Pusher` and `Publisher`, whose sockets are held by the server's process;
 - `Server`, `Puller` and `Subscriber` as something to derive from, and to be served by what they expose;
-- `current_header()`: the header keys of the request that is being run. They travel on with calls that it makes.
+- `current_header()`: the header keys of the request that is being run. They travel on with calls that it makes;
+- `current_peer()`: who has made it.
 """
 
 import sys
 
 from . import decorators, exceptions
 from .client import AsyncResult, Client
-from .context import Context, current_header, fork_task_context
+from .context import Context, current_header, current_peer, fork_task_context
 from .decorators import rep, stream
 from .exceptions import LostRemote, RemoteError, TimeoutExpired
 from .oneway import Publisher, Pusher
@@ -24,7 +25,8 @@ __version__ = "0.6.3"
 
 __all__ = [
     "AsyncResult", "Client", "Context", "LostRemote", "Publisher", "Puller", "Pusher", "RemoteError", "Server",
-    "Subscriber", "TimeoutExpired", "current_header", "decorators", "exceptions", "fork_task_context", "rep", "stream",
+    "Subscriber", "TimeoutExpired", "current_header", "current_peer", "decorators", "exceptions", "fork_task_context", "rep",
+    "stream",
 ]
 
 

@@ -1,9 +1,10 @@
 """What travels with a request beside its arguments."""
 
+import collections
 import contextvars
 import sys
 
-__all__ = ["Context", "current_header", "fork_task_context"]
+__all__ = ["Context", "current_header", "current_peer", "fork_task_context"]
 
 
 def current_header():
@@ -14,6 +15,31 @@ def current_header():
     """
     calls = getattr(sys.modules.get("_zerorpc_bridge"), "calls", None)
     return {} if calls is None else dict(calls.HEADER.get({}))
+
+
+def current_peer():
+    """Who has made the request that is being run, as far as the server made sure of it.
+
+    A tuple of `name` (which the server's rules gave it), `mechanism` ("NULL", "PLAIN", "CURVE"), `key`, `username`, `remote`
+    (its address), and, over ipc, `uid`, `gid` and `pid`. What is not known is None; outside of requests that is all of it,
+    and the tuple is false.
+    """
+    calls = getattr(sys.modules.get("_zerorpc_bridge"), "calls", None)
+    if calls is None:
+        return _Nobody()
+    return calls.current_peer()
+
+
+class _Nobody(collections.namedtuple("Peer", "name mechanism key username remote uid gid pid")):
+    """Where nothing is served."""
+
+    __slots__ = ()
+
+    def __new__(cls):
+        return super().__new__(cls, *[None] * 8)
+
+    def __bool__(self):
+        return False
 
 
 def fork_task_context(functor, context=None):

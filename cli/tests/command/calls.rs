@@ -7,6 +7,7 @@ use std::{
 
 use rustix::process::Signal;
 use tempfile::TempDir;
+use zerorpc::{Methods, Security, SocketOptions};
 
 use crate::support::{Ended, Running, Server, ZERORPC, command, free_port, run, start};
 
@@ -46,6 +47,19 @@ fn no_answer_in_time_is_told() {
     run(["--timeout", "0.2", "--bind", &address, "f"])
         .expect(5, "")
         .tells(&["error: no server is connected at tcp://", "gave up after 0.2s"]);
+}
+
+#[test]
+fn a_service_that_lets_nobody_in_is_told() {
+    let options = SocketOptions::new().security(Security::PlainServer);
+    let service = zerorpc::Server::builder().service(Methods::new("closed"));
+    let service = service.socket_options(options).bind("tcp://127.0.0.1:*").build();
+    let service = service.expect("a server");
+    let endpoint = &*service.endpoints()[0];
+    for words in [&["f"][..], &[], &["--inspect", "f"]] {
+        let told = ["ours is NULL", "give a user name and a password", endpoint];
+        run([endpoint].iter().chain(words)).expect(8, "").tells(&told);
+    }
 }
 
 #[test]

@@ -19,6 +19,7 @@ each_python!(
     an_unguarded_server_is_told_where_it_belongs,
     children_by_spawn_and_forkserver_may_import_it_too,
     headers_travel_on,
+    callers_are_known,
 );
 
 fn backend(python: &Interpreter) -> Served {
@@ -313,4 +314,19 @@ fn headers_travel_on(python: &Interpreter) {
     let options = CallOptions::new().context(context);
     let traces = front.client().with(options).stream::<Value>("traces", ()).expect("it streams");
     assert_eq!(traces.collect::<Result<Vec<_>, _>>(), Ok(vec![json!("streamed")]));
+}
+
+fn callers_are_known(python: &Interpreter) {
+    for flags in [&[][..], &["--threads", "4"]] {
+        let server = Served::with(python, flags, "headers");
+        let streamed = server.items("peers", json!([])).remove(0);
+        let told = ["peer", "peer_later"].map(|method| server.call(method, json!([])));
+        for peer in [&streamed, &told[0], &told[1]] {
+            assert_eq!((&peer["mechanism"], &peer["name"]), (&json!("NULL"), &json!(null)));
+            let remote = peer["remote"].as_str().unwrap_or_default();
+            assert!(remote.starts_with("tcp://127.0.0.1:"), "{peer}");
+        }
+        assert_eq!(server.call("nobody", json!([])), json!([false, null, null]));
+        server.stop().expect(0, "");
+    }
 }
