@@ -135,6 +135,16 @@ impl Client {
         }
     }
 
+    /// Begins anew, with nothing of what was.
+    pub(super) fn restart(&mut self, config: Config, model: &mut Model) {
+        self.session = Session::new(config);
+        for (_, mut open) in std::mem::take(&mut self.open) {
+            model.quit(self.node, open.outcome.token);
+            open.outcome.cancelled = true;
+            self.outcomes.push(open.outcome);
+        }
+    }
+
     /// Whether calls are open.
     #[must_use]
     pub fn is_busy(&self) -> bool {

@@ -282,6 +282,11 @@ impl Model {
         self.congested.retain(|(at, _)| *at != node);
     }
 
+    /// A client listens again, with nothing to listen for.
+    pub(super) fn thaws(&mut self, now: Instant, node: usize) {
+        self.nodes[node].thaws(now);
+    }
+
     /// A route is congested, or not any more.
     pub(super) fn congested(&mut self, now: Instant, node: usize, route: Route, is: bool) {
         self.congested.retain(|other| *other != (node, route.clone()));

@@ -132,6 +132,23 @@ impl World {
         self.connect_again(links);
     }
 
+    /// A client ends without a word, and begins anew: it draws the same ids, and connects to the same nodes.
+    pub fn restart_client(&mut self, client: NodeId) {
+        self.tell(|| format!("{client:?} restarts"));
+        let links = self.nodes[client.0].uplinks.clone();
+        self.nodes[client.0].frozen_until = None;
+        self.cut(client);
+        let Self { nodes, model, now, .. } = self;
+        let node = &mut nodes[client.0];
+        node.arrived.clear();
+        node.heard_of.clear();
+        if let Role::Client(client) = &mut node.role {
+            client.restart(node.config.clone(), model);
+        }
+        model.thaws(*now, client.0);
+        self.connect_again(links);
+    }
+
     /// A server takes no more requests, and says so to those that are connected directly.
     pub fn drain(&mut self, server: NodeId) {
         self.tell(|| format!("{server:?} stops"));

@@ -59,6 +59,7 @@ enum Harm {
     Forward(usize, u64),
     Back(usize, u64),
     Restart(usize),
+    RestartClient(usize),
     Drain(usize),
     Congest(usize, u64),
 }
@@ -125,6 +126,7 @@ fn harm() -> impl Strategy<Value = Harm> {
         1 => (node.clone(), 0..9000_u64).prop_map(|(node, time)| Harm::Forward(node, time)),
         1 => (node.clone(), 0..3000_u64).prop_map(|(node, time)| Harm::Back(node, time)),
         1 => node.clone().prop_map(Harm::Restart),
+        1 => node.clone().prop_map(Harm::RestartClient),
         1 => node.clone().prop_map(Harm::Drain),
         1 => (node, 0..3000_u64).prop_map(|(node, time)| Harm::Congest(node, time)),
     ]
@@ -307,6 +309,10 @@ impl Run {
                 self.world.set_clock(node, Duration::ZERO, milliseconds(*time));
             }
             Harm::Restart(node) => self.world.restart(server(node)),
+            Harm::RestartClient(node) => {
+                let client = self.client(*node);
+                self.world.restart_client(client);
+            }
             Harm::Drain(node) => self.world.drain(server(node)),
             Harm::Congest(node, time) => {
                 let client = self.client(*node);
