@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use zerorpc_conformance::{Case, cases::CASES};
+use zerorpc_conformance::{Case, cases::CASES, watch::CHECKS};
 use zerorpc_tests::specification::{self, Rule};
 
 const TABLE: &str = "tests/conformance/rules.md";
@@ -24,6 +24,15 @@ ZERORPC_WRITE_RULES=1 cargo test -p zerorpc-tests --test rules
 ```
 
 | rule | cases |
+| --- | --- |
+";
+
+const TRAFFIC: &str = "
+## In traffic
+
+What `proxy` and `decode` look for; rules that are not here cannot be seen by a bystander, or only with the help of a case.
+
+| rule | checks |
 | --- | --- |
 ";
 
@@ -67,6 +76,17 @@ fn written(reasons: &BTreeMap<&str, &str>) -> (String, Vec<String>) {
         };
         table.push_str(&format!("| {name} | {cell} |\n"));
     }
+    table.push_str(TRAFFIC);
+    for Rule { name, .. } in rules() {
+        let looking: Vec<String> = CHECKS
+            .iter()
+            .filter(|check| check.rule == name)
+            .map(|check| format!("`{}`", check.name))
+            .collect();
+        if !looking.is_empty() {
+            table.push_str(&format!("| {name} | {} |\n", looking.join(", ")));
+        }
+    }
     (table, unexplained)
 }
 
@@ -87,16 +107,17 @@ fn every_rule_has_a_case_or_a_reason() {
 }
 
 #[test]
-fn cases_cite_rules_that_ask_for_as_much_as_they_do() {
+fn cases_and_checks_cite_rules_that_ask_for_as_much_as_they_do() {
     let rules = rules();
     let mut wrong = Vec::new();
-    for case in cases() {
-        match rules.iter().find(|rule| rule.name == case.rule) {
-            None => wrong.push(format!("{} cites {}, which is not there", case.name, case.rule)),
-            Some(rule) if !rule.text.contains(case.level.word()) => wrong.push(format!(
-                "{} is a {}, and {} has none: {}",
-                case.name, case.level, case.rule, rule.text
-            )),
+    let of_cases = cases().map(|case| (case.name, case.rule, case.level));
+    let of_checks = CHECKS.iter().map(|check| (check.name, check.rule, check.level));
+    for (name, cited, level) in of_cases.chain(of_checks) {
+        match rules.iter().find(|rule| rule.name == cited) {
+            None => wrong.push(format!("{name} cites {cited}, which is not there")),
+            Some(rule) if !rule.text.contains(level.word()) => {
+                wrong.push(format!("{name} is a {level}, and {cited} has none: {}", rule.text));
+            }
             Some(_) => {}
         }
     }

@@ -26,7 +26,10 @@ pub fn main() -> ExitCode {
     let done = match &args.command {
         Some(Command::Peers { folder }) => peers::write(folder).map(|()| ExitCode::SUCCESS),
         Some(Command::Proxy(proxy)) if !args.judging.list => watching::proxy(proxy, &args.judging),
-        Some(Command::Proxy(_)) => Ok(show_checks(&args.judging)),
+        Some(Command::Decode(decode)) if !args.judging.list => {
+            watching::decode(decode, &args.judging)
+        }
+        Some(Command::Proxy(_) | Command::Decode(_)) => Ok(show_checks(&args.judging)),
         Some(command) => {
             command.candidates().and_then(|candidates| run(&candidates, &args.judging))
         }

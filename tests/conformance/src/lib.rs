@@ -2,12 +2,13 @@
 //! events, of channels and of calls, and says which rules of `docs/protocol.md` are broken, with the exchange that shows it.
 //!
 //! What is expected stands in [`cases`], written by hand from the rules; no state machine of this project decides anything.
-//! Traffic of others is judged by a bystander ([`watch`]), in a [`proxy`] or from captures.
+//! Traffic of others is judged by a bystander ([`watch`]), in a [`proxy`] or from captures ([`decode`]).
 
 pub mod case;
 pub mod cases;
 pub mod cli;
 pub mod contract;
+pub mod decode;
 pub mod event;
 pub mod memory;
 pub mod peers;

@@ -8,7 +8,7 @@ use std::{
 use clap::{Parser, Subcommand, ValueEnum};
 use glob::Pattern;
 
-use super::watching::ProxyArgs;
+use super::watching::{DecodeArgs, ProxyArgs};
 use crate::{
     case::{Level, Role},
     peers,
@@ -88,6 +88,8 @@ pub(super) enum Command {
     ///
     /// It ends at SIGINT or SIGTERM. What is encrypted is passed on unread.
     Proxy(ProxyArgs),
+    /// Judge what was captured: a file of tcpdump or Wireshark, or the bytes of one direction of a connection.
+    Decode(DecodeArgs),
     /// Write the programs of the ready-made peers into a folder.
     Peers {
         /// It is made if it is not there.
@@ -138,7 +140,7 @@ impl Command {
                 let address = resolve(endpoint)?;
                 Ok(vec![candidate(endpoint, Some(Source::Running(address)), None)?])
             }
-            Self::Peers { .. } | Self::Proxy(_) => Ok(Vec::new()),
+            Self::Peers { .. } | Self::Proxy(_) | Self::Decode(_) => Ok(Vec::new()),
         }
     }
 }

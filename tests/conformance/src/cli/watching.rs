@@ -1,7 +1,8 @@
 //! Traffic of others: the proxy, and captures.
 
 use std::{
-    io::{self, Write},
+    fs::File,
+    io::{self, Read, Write},
     path::PathBuf,
     process::ExitCode,
     thread,
@@ -16,6 +17,7 @@ use signal_hook::{
 use super::args::Judging;
 use crate::{
     case::Level,
+    decode as capture,
     proxy::Proxy,
     report::Format,
     run::STACK,
@@ -79,6 +81,30 @@ pub(super) fn proxy(args: &ProxyArgs, judging: &Judging) -> Result<ExitCode, Str
     let settings = args.watching.settings();
     let tally = with_stack(|| told(&voice, |out| proxy.run(settings, args.once, &voice, out)))?;
     Ok(verdict(&tally))
+}
+
+pub(super) fn decode(args: &DecodeArgs, judging: &Judging) -> Result<ExitCode, String> {
+    let voice = voice(judging)?;
+    let input: Box<dyn Read + Send> = match args.file.to_str() {
+        Some("-") => Box::new(io::stdin()),
+        _ => match File::open(&args.file) {
+            Ok(file) => Box::new(file),
+            Err(error) => return Err(format!("{}: {error}", args.file.display())),
+        },
+    };
+    let settings = args.watching.settings();
+    let mut broken = None;
+    let tally = with_stack(|| {
+        told(&voice, |out| {
+            let mut tally = Tally::default();
+            broken = capture::decode(input, settings, &voice, out, &mut tally).err();
+            Ok(tally)
+        })
+    })?;
+    match broken {
+        Some(why) => Err(format!("{}: {why}", args.file.display())),
+        None => Ok(verdict(&tally)),
+    }
 }
 
 fn voice(judging: &Judging) -> Result<Voice, String> {

@@ -96,6 +96,11 @@ impl Channel {
         Self { whole: false, ..Self::of_request(serial, &unknown, at) }
     }
 
+    /// Not all that has passed on it was seen.
+    pub(super) fn doubt(&mut self) {
+        self.whole = false;
+    }
+
     pub(super) fn has_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended { .. })
     }
@@ -162,10 +167,10 @@ impl Channel {
         } else {
             beat_args(event, found);
         }
-        self.storm(true, found);
+        self.storm(true, around, found);
         let Some(interval) = around.settings.interval else { return };
         let since = around.at.saturating_sub(self.opened);
-        let counts = self.whole && !self.has_old_grants() && self.client.count == 2;
+        let counts = self.whole && around.both && !self.has_old_grants() && self.client.count == 2;
         if counts && since < interval.mul_f64(1.4) {
             let words = format!("two beats within {since:.1?}, at an interval of {interval:.1?}");
             found.push((&check::CLIENT_EARLY, words));
@@ -241,7 +246,7 @@ impl Channel {
         if !self.has_old_grants() {
             beat_args(event, found);
         }
-        self.storm(false, found);
+        self.storm(false, around, found);
         if !self.whole || !around.both {
             return;
         }
@@ -261,9 +266,9 @@ impl Channel {
         }
     }
 
-    fn storm(&mut self, of_client: bool, found: &mut Vec<Finding>) {
+    fn storm(&mut self, of_client: bool, around: &Around, found: &mut Vec<Finding>) {
         let beats = if of_client { &self.client } else { &self.server };
-        if beats.are_too_many() && !self.told_storm {
+        if around.both && beats.are_too_many() && !self.told_storm {
             self.told_storm = true;
             found.push((&check::TOO_MANY_BEATS, "more than ten beats within a second".to_owned()));
         }

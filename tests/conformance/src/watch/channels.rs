@@ -134,7 +134,8 @@ impl Channels {
         let Some(id) = event.message_id().filter(|id| form::is_usable(id)) else { return };
         let key = Key::new(side, envelope, id);
         let mut is_muddled = false;
-        if let Some(taken) = self.all.get(&key)
+        if around.both
+            && let Some(taken) = self.all.get(&key)
             && !taken.has_ended()
         {
             is_muddled = true;
@@ -179,7 +180,7 @@ impl Channels {
         let Some(channel) = self.all.get_mut(key) else { return };
         if let Some(id) = event.message_id().filter(|id| form::is_usable(id)) {
             let before = self.recent[side.index()].note(encode(id), channel.serial);
-            if before.is_some_and(|serial| self.open.contains(&serial)) {
+            if around.both && before.is_some_and(|serial| self.open.contains(&serial)) {
                 let words = format!("{} was the id of another event", shown(id));
                 found.push((&check::SAME_ID, words));
             }
@@ -195,6 +196,11 @@ impl Channels {
             self.ended.push_back((key.clone(), channel.serial));
             self.forget();
         }
+    }
+
+    /// Something was not seen: what is open is not judged by what has passed.
+    pub(super) fn doubt(&mut self) {
+        self.all.values_mut().for_each(Channel::doubt);
     }
 
     /// Forgets what ended long ago.

@@ -221,13 +221,20 @@ impl Connection {
         }
     }
 
-    /// Bytes of one side are missing here.
-    pub fn gap(&mut self, side: Side, at: Duration, words: &str) {
+    /// What this connection is, for people.
+    pub fn begin(&mut self, words: &str) {
+        self.note(None, words.to_owned());
+    }
+
+    /// So many bytes of one side are not there. What is heard next begins with a message.
+    pub fn gap(&mut self, side: Side, at: Duration, count: u64) {
         self.now = at;
-        let note = format!("{words}: nothing behind it can be read");
-        self.note(Some(side), note);
-        self.end_mut(side).line.shut();
-        self.view.both = false;
+        self.note(Some(side), format!("{count} bytes are missing"));
+        self.view.whole = false;
+        self.channels.doubt();
+        let end = self.end_mut(side);
+        end.line = Line::of_frames();
+        (end.begun, end.begun_bytes, end.begun_event) = (Vec::new(), 0, None);
     }
 
     /// Whether both sides have ended.

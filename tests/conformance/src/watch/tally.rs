@@ -30,6 +30,8 @@ pub struct Tally {
     pub events: u64,
     /// Connections that are encrypted or could not be read for another reason.
     pub unread: u64,
+    /// Connections of a capture that are not ZMTP.
+    pub others: u64,
 }
 
 #[derive(Debug)]
@@ -86,11 +88,15 @@ impl Tally {
             0 => String::new(),
             count => format!(", {count} of them unreadable"),
         };
+        let others = match self.others {
+            0 => String::new(),
+            count => format!(" ({count} others are no ZMTP)"),
+        };
         let [must, should, may] =
             [Level::Must, Level::Should, Level::May].map(|it| self.broken(it));
         let _ = writeln!(
             text,
-            "{} connections{unread}, {} events: {} kinds of violations ({must} MUST, {should} SHOULD, {may} MAY)",
+            "{} connections{unread}{others}, {} events: {} kinds of violations ({must} MUST, {should} SHOULD, {may} MAY)",
             self.connections,
             self.events,
             self.kinds.len()
@@ -115,6 +121,7 @@ impl Tally {
         json!({ "summary": {
             "connections": self.connections,
             "unread": self.unread,
+            "others": self.others,
             "events": self.events,
             "violations": violations,
         }})

@@ -1,6 +1,7 @@
 //! The proxy and captures: correct peers are found no fault with, and faults of a peer made of our core are named by their
 //! rule and their side.
 
+mod captures;
 mod faults;
 mod pair;
 
