@@ -60,6 +60,8 @@ mod node;
 mod options;
 mod process;
 mod python;
+mod security;
+mod sockets;
 
 pub use client::{
     Call, Message, PeerClient, PeerError, PeerReceiver, PeerSender, Stream, Streamed,
@@ -70,6 +72,8 @@ pub use node::NodePeer;
 pub use options::{DialOptions, ServeOptions};
 pub use process::PeerProcess;
 pub use python::PythonPeer;
+pub use security::PeerSecurity;
+pub use sockets::{PeerSocket, PeerSockets};
 
 /// An implementation of zerorpc that tests can run, in both roles.
 pub trait Peer: fmt::Debug {

@@ -11,6 +11,8 @@ import sys
 import gevent.fileobject
 import zmq
 
+from secure import secure
+
 
 def options():
     return json.loads(sys.argv[1])
@@ -18,6 +20,7 @@ def options():
 
 def link(peer, wanted):
     """Makes the binds and connects of `wanted`; returns the endpoints really bound."""
+    secure(peer._events._socket, wanted.get("security"))
     bound = []
     for endpoint in wanted["bind"]:
         peer.bind(endpoint)

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::PeerSecurity;
+
 /// How a peer's server is started.
 #[derive(Debug, Clone)]
 pub struct ServeOptions {
@@ -13,6 +15,8 @@ pub struct ServeOptions {
     pub heartbeat: Duration,
     /// How many calls run at a time; no bound by default. Python only.
     pub pool_size: Option<usize>,
+    /// By which mechanism; NULL if none. Python only.
+    pub security: Option<PeerSecurity>,
 }
 
 impl Default for ServeOptions {
@@ -40,6 +44,7 @@ impl ServeOptions {
             connect: Vec::new(),
             heartbeat: Duration::from_secs(5),
             pool_size: None,
+            security: None,
         }
     }
 
@@ -49,6 +54,7 @@ impl ServeOptions {
             "connect": self.connect,
             "heartbeat": seconds(self.heartbeat),
             "pool_size": self.pool_size,
+            "security": self.security.as_ref().map(PeerSecurity::to_json),
         })
     }
 }
@@ -66,6 +72,8 @@ pub struct DialOptions {
     pub timeout: Duration,
     /// Whether heartbeats wait for the server's first one. Python only.
     pub passive: bool,
+    /// By which mechanism; NULL if none. Python only.
+    pub security: Option<PeerSecurity>,
 }
 
 impl Default for DialOptions {
@@ -76,6 +84,7 @@ impl Default for DialOptions {
             heartbeat: Duration::from_secs(5),
             timeout: Duration::from_secs(30),
             passive: false,
+            security: None,
         }
     }
 }
@@ -101,6 +110,7 @@ impl DialOptions {
             "heartbeat": seconds(self.heartbeat),
             "timeout": self.timeout.as_secs_f64(),
             "passive": self.passive,
+            "security": self.security.as_ref().map(PeerSecurity::to_json),
         })
     }
 }

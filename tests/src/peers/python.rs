@@ -3,7 +3,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::{DialOptions, Peer, PeerProcess, PeerReceiver, PeerSender, ServeOptions, environment};
+use super::{
+    DialOptions, Peer, PeerProcess, PeerReceiver, PeerSender, PeerSocket, PeerSockets,
+    ServeOptions, environment,
+};
 
 /// zerorpc-python 0.6.3 in a virtual environment of its own, with any Python from 3.11 on.
 #[derive(Debug, Clone)]
@@ -62,6 +65,12 @@ impl PythonPeer {
     #[must_use]
     pub fn proxy(&self, options: ServeOptions) -> PeerProcess {
         PeerProcess::start("pyzmq's proxy", self.program("proxy"), &options.to_json()).0
+    }
+
+    /// Opens sockets of pyzmq alone.
+    #[must_use]
+    pub fn sockets(&self, sockets: &[PeerSocket]) -> PeerSockets {
+        PeerSockets::start("pyzmq", self.program("sockets"), sockets)
     }
 
     fn command(&self, tool: &str) -> Command {

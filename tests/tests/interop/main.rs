@@ -10,6 +10,7 @@ mod introspection;
 mod links;
 mod plain;
 mod same_ids;
+mod security;
 mod streams;
 mod support;
 mod values;

@@ -119,7 +119,12 @@ fn part(violation: &Violation, config: &EngineConfig, outbox: &mut Outbox) {
 
 /// ERROR ends every dialogue.
 fn refused(body: &[u8], config: &EngineConfig) -> Result<(), Violation> {
-    let Some((b"ERROR", data)) = split(body) else { return Ok(()) };
+    let data = match (split(body), &config.security) {
+        (Some((b"ERROR", data)), _) => data,
+        // So libzmq's PLAIN writes it: the C of its source has `"\x5ERROR"`, which begins with the byte 0x5e.
+        (_, Security::PlainClient(_)) if body.starts_with(b"^RROR") => &body[5..],
+        _ => return Ok(()),
+    };
     match (split(data), &config.security) {
         (Some((b"400", _)), Security::CurveClient { keys, .. }) => {
             Err(Violation::NotAuthorized { key: keys.public })

@@ -100,6 +100,8 @@ fn what_the_client_refuses() {
         (vec![command("HELLO", HELLO)], "HELLO in the handshake where WELCOME"),
         (vec![welcome.clone(), welcome.clone()], "WELCOME in the handshake where READY"),
         (vec![command("ERROR", b"\x03400")], "refused the connection: \"400\""),
+        // As libzmq's PLAIN writes it.
+        (vec![b"\x04\x09^RROR\x03400".to_vec()], "refused the connection: \"400\""),
         (vec![welcome, command("ERROR", b"\x03400")], "refused the connection: \"400\""),
     ];
     for (commands, words) in table {
