@@ -141,13 +141,6 @@ impl Rules {
             || self.anonymous.is_some()
     }
 
-    /// Whether there is anybody who may come in and not call everything.
-    pub(crate) fn limit_calls(&self) -> bool {
-        let entries = self.keys.values().chain(&self.any_key).chain(self.uids.values());
-        let entries = entries.chain(self.gids.values()).chain(&self.anonymous);
-        entries.chain(self.users.values().map(|(_, entry)| entry)).any(|entry| entry.is_limited())
-    }
-
     /// The entry of a peer that wants to come in.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ use crate::{
 pub(crate) struct Secured {
     security: Security,
     /// Who may come in and what they may call, if that is limited.
-    rules: Option<Arc<Watched>>,
+    pub(crate) rules: Option<Arc<Watched>>,
 }
 
 impl Secured {
@@ -91,11 +91,6 @@ fn of_files(
     let watched = Watched::new(Source { path: path.into(), mechanism });
     let watched = watched.map_err(|error| CliError::failed(error.to_string()))?;
     let rules = watched.rules();
-    if rules.limit_calls() {
-        return Err(CliError::failed(format!(
-            "{path:?} has `allow` or `deny`, which this version cannot see to yet"
-        )));
-    }
     match rules.mechanism() {
         Some(MechanismName::Curve) if !has_key => {
             return Err(CliError::failed(format!(

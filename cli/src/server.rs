@@ -11,7 +11,7 @@ use signal_hook::{
     flag,
     iterator::Signals,
 };
-use zerorpc::{Limits, Server};
+use zerorpc::{Authorizer as _, Limits, Principal, Server};
 use zerorpc_python::{PythonError, PythonOptions, PythonService};
 
 use crate::{
@@ -47,6 +47,10 @@ pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, CliError> {
         .transport(plan.transport)
         .heartbeat(plan.heartbeat)
         .socket_options(secured.apply(plan.socket_options()));
+    if let Some(rules) = secured.rules.clone() {
+        builder =
+            builder.authorize(move |peer: &Principal, method: &str| rules.may_call(peer, method));
+    }
     for link in &plan.links {
         status::announce(link);
         builder = match link {

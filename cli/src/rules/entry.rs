@@ -20,11 +20,6 @@ impl Entry {
         Self { name: name.into(), allow: None, deny: Vec::new() }
     }
 
-    /// Whether there is anything that it may not call.
-    pub(super) fn is_limited(&self) -> bool {
-        self.allow.is_some() || !self.deny.is_empty()
-    }
-
     /// Whether it may call this method.
     pub(crate) fn may_call(&self, method: &str) -> bool {
         let matches = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(method));

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use zerorpc::{AuthRequest, Authenticator, Denied, Principal};
+use zerorpc::{AuthRequest, Authenticator, Authorizer, Denied, Principal};
 
 use super::{Rules, RulesError, Source};
 
@@ -94,14 +94,6 @@ impl Watched {
     pub(crate) fn rules(&self) -> Arc<Rules> {
         Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
     }
-
-    #[cfg_attr(not(test), expect(dead_code, reason = "for servers that ask who calls"))]
-    /// Whether a peer that came in may call this method.
-    pub(crate) fn may_call(&self, principal: &Principal, method: &str) -> bool {
-        self.look(FRESH_FOR_CALLS);
-        self.rules().entry(principal).is_some_and(|entry| entry.may_call(method))
-    }
-
     /// Looks whether files have changed, unless that is known well enough, or somebody does so just now.
     fn look(&self, fresh: Duration) {
         let Some(files) = &self.files else { return };
@@ -165,6 +157,13 @@ impl Authenticator for Watched {
     fn authenticate(&self, request: &AuthRequest<'_>) -> Result<String, Denied> {
         self.look(FRESH_FOR_PEERS);
         self.rules().admit(request).map(|entry| entry.name.to_string())
+    }
+}
+
+impl Authorizer for Watched {
+    fn may_call(&self, principal: &Principal, method: &str) -> bool {
+        self.look(FRESH_FOR_CALLS);
+        self.rules().entry(principal).is_some_and(|entry| entry.may_call(method))
     }
 }
 

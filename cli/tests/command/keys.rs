@@ -8,14 +8,14 @@ use zerorpc_tests::peers::{self, PythonPeer};
 use crate::support::{Ended, Running, ZERORPC, command};
 
 /// Makes a key in a folder.
-fn keygen(folder: &Path, name: &str) -> Ended {
+pub(crate) fn keygen(folder: &Path, name: &str) -> Ended {
     let mut command = command(ZERORPC, ["--keygen", name]);
     command.current_dir(folder);
     Running::start(command).wait()
 }
 
 /// What a Python program prints that has pyzmq at hand.
-fn python(peer: &PythonPeer, folder: &Path, program: &str) -> String {
+pub(crate) fn python(peer: &PythonPeer, folder: &Path, program: &str) -> String {
     let mut command = peer.interpreter();
     command.args(["-c", program]).current_dir(folder);
     let ended = Running::start(command).wait();

@@ -1,6 +1,7 @@
 //! The command as its users meet it: real processes, real sockets, a real Python, and real peers.
 
 mod calls;
+mod curve;
 mod draining;
 mod ending;
 mod heartbeats;

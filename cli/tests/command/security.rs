@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::support::{Ended, Running, Server, ZERORPC, command};
+use crate::support::{Ended, Running, Server, ZERORPC, command, free_port, run};
 
 /// Starts the command in a folder, with variables of the environment.
 pub(crate) fn start_in(folder: &Path, variables: &[(&str, &str)], words: &[&str]) -> Running {
@@ -18,14 +18,19 @@ pub(crate) fn start_in(folder: &Path, variables: &[(&str, &str)], words: &[&str]
 }
 
 /// Serves the module `time`.
-fn serve(folder: &Path, flags: &[&str]) -> Server {
+pub(crate) fn serve(folder: &Path, flags: &[&str]) -> Server {
     let words = ["--server", "--bind", "tcp://127.0.0.1:*", "time"];
     let words: Vec<_> = words.into_iter().chain(flags.iter().copied()).collect();
     Server::of(start_in(folder, &[], &words), "5")
 }
 
-/// Asks a server for the day of the week when the epoch began.
-fn ask(server: &Server, folder: &Path, variables: &[(&str, &str)], flags: &[&str]) -> Ended {
+/// Asks a server for a percent sign.
+pub(crate) fn ask(
+    server: &Server,
+    folder: &Path,
+    variables: &[(&str, &str)],
+    flags: &[&str],
+) -> Ended {
     let words = ["--timeout", "5", &server.endpoint, "strftime", "%%"];
     let words: Vec<_> = flags.iter().copied().chain(words).collect();
     start_in(folder, variables, &words).wait()
@@ -55,7 +60,29 @@ fn users_come_in_by_their_passwords() {
     ask(&server, folder, &[], &["--user", "ada", "--password-file", "readable"])
         .expect(7, "")
         .tells(&["others can read it (its mode is 644): run `chmod 600 \"readable\"`"]);
-    server.running.wait_for_stderr("serving");
+
+    let wrong = [("ZERORPC_PASSWORD", "byron")];
+    ask(&server, folder, &wrong, &["--user", "ada"])
+        .expect(8, "")
+        .tells(&["or the password is wrong"]);
+    server.running.wait_for_stderr("unknown user or wrong password");
+    ask(&server, folder, &[], &[]).expect(8, "").tells(&[
+        "the peer's security mechanism is PLAIN, ours is NULL",
+        "give a user name and a password",
+    ]);
+    // A refusal by one of several is not the end.
+    let [endpoint, mute] = [server.endpoint.clone(), format!("tcp://127.0.0.1:{}", free_port())];
+    let words = ["--timeout", "1", "--connect", &endpoint, "--connect", &mute, "ctime"];
+    start_in(folder, &[], &words).wait().expect(5, "");
+}
+
+#[test]
+fn what_a_server_does_not_ask_for_is_not_told_to_it() {
+    let folder = TempDir::new().expect("a folder");
+    let server = serve(folder.path(), &[]);
+    ask(&server, folder.path(), &[("ZERORPC_PASSWORD", "lovelace")], &["--user", "ada"])
+        .expect(8, "")
+        .tells(&["the peer's security mechanism is NULL, ours is PLAIN"]);
 }
 
 #[test]
@@ -69,4 +96,22 @@ fn a_file_that_others_can_read_starts_no_server() {
         .wait()
         .expect(7, "")
         .tells(&["rules.toml:3: here is a password, but others can read it"]);
+}
+
+#[test]
+fn processes_come_in_by_their_user() {
+    let folder = TempDir::new().expect("a folder");
+    let own = rustix::process::getuid().as_raw();
+    let (own, other) = (own.to_string(), (own + 1).to_string());
+    for (flag, comes_in) in [(&own, true), (&other, false)] {
+        let endpoint = format!("ipc://{}", folder.path().join("socket").display());
+        let server = Server::at(&endpoint, &["--allow-uid", flag], "time");
+        let ended = run([&endpoint, "strftime", "%%"]);
+        if comes_in {
+            ended.expect(0, "\"%\"\n");
+        } else {
+            ended.expect(8, "");
+            server.running.wait_for_stderr(&format!("processes of uid {own} and gid"));
+        }
+    }
 }

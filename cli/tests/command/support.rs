@@ -82,6 +82,11 @@ impl Running {
         self.wait_for(&self.stderr, text)
     }
 
+    /// Standard error so far.
+    pub(crate) fn stderr(&self) -> String {
+        self.wait_for(&self.stderr, "")
+    }
+
     fn wait_for(&self, output: &Output, text: &str) -> String {
         let found = output.wait_for(|so_far| so_far.contains(text));
         found.unwrap_or_else(|why| panic!("{} never said {text:?}: {why}", self.line))
