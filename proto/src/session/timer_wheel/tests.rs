@@ -266,7 +266,8 @@ fn calls_time_out_when_they_said() {
         (SECOND - Duration::from_nanos(1), None, Some(SECOND)),
         (SECOND, Some((near, SECOND)), Some(60 * SECOND)),
         (59 * SECOND, None, Some(60 * SECOND)),
-        (60 * SECOND, Some((far, 60 * SECOND)), None),
+        // Later than it was due, as it mostly is.
+        (61 * SECOND, Some((far, 60 * SECOND)), None),
         (1000 * SECOND, None, None),
     ] {
         session.handle_timeout(start + now);
@@ -325,6 +326,43 @@ fn a_call_that_was_sent_times_out_between_its_beats() {
         let late = Answer::Lost(Loss::TimedOut { after: 1500 * MS });
         assert_eq!(answer(&mut session, call), lost.then_some(late), "{ms}");
         assert_eq!(session.poll_timeout(), next.map(|ms| start + MS * ms), "{ms}");
+    }
+}
+
+#[test]
+fn a_request_that_came_back_is_sent_again_at_its_time() {
+    let start = epoch();
+    let (mut session, call) = sent(start, None);
+    let Some(Role::Client(state)) = session.store.get_mut(call.0).map(|it| &mut it.role) else {
+        panic!("it is open")
+    };
+    (state.is_sent, state.retry) = (false, Some(start + 300 * MS));
+    session.reschedule(call.0);
+    assert_eq!(session.poll_timeout(), Some(start + 300 * MS));
+    for (ms, is_sent) in [(299, false), (300, true), (301, false)] {
+        session.handle_timeout(start + MS * ms);
+        assert_eq!(session.poll_transmit().is_some(), is_sent, "{ms}");
+    }
+}
+
+/// A passive caller may be silent itself, and so may its peer: one call that times out is not the end of the others.
+#[test]
+fn a_time_out_beside_other_calls_ends_no_connection_where_silence_is_not_counted() {
+    let start = epoch();
+    for (others, is_ended) in [(0, true), (1, false)] {
+        let mut session = Session::new(Config {
+            heartbeat: Some(SECOND),
+            heartbeat_mode: HeartbeatMode::Passive,
+            ..Config::client(1)
+        });
+        session.handle_peer_event(start, PeerEvent::Up(PeerId::new(1)));
+        open(&mut session, start, NOBODY, Some(2 * SECOND));
+        for _ in 0..others {
+            open(&mut session, start, NOBODY, None);
+        }
+        while session.poll_transmit().is_some() {}
+        session.handle_timeout(start + 2 * SECOND);
+        assert_eq!(session.poll_disconnect().is_some(), is_ended, "{others} others");
     }
 }
 
