@@ -103,7 +103,8 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Remote`] when the method fails, [`Error::Timeout`] and [`Error::LostRemote`] when no answer
-    /// comes, and others that say what is wrong with the arguments or the answer.
+    /// comes, [`Error::Denied`] when no server lets this side in, and others that say what is wrong with the arguments or the
+    /// answer.
     pub fn call<R: FromAnswer>(&self, method: &str, args: impl IntoArgs) -> Result<R, Error> {
         R::from_answer(self.answer(method, args.into_args()?)?, method)
     }
