@@ -262,6 +262,18 @@ impl Model {
         }
     }
 
+    /// A server has said its last word: it has not begun with what nothing was heard of.
+    pub(super) fn is_gone(&mut self, node: usize, peer: PeerId) {
+        for (_, call) in self.calls.range_mut((node, 0)..=(node, u64::MAX)) {
+            call.server_is_gone(peer);
+        }
+    }
+
+    /// Whether a server takes no more requests.
+    pub(super) fn is_stopping(&self, node: usize) -> bool {
+        self.stopping.contains(&node)
+    }
+
     /// A server has said that it drops nothing.
     pub(super) fn is_lossless(&mut self, node: usize, peer: PeerId) {
         self.lossless.insert((node, peer));

@@ -34,6 +34,8 @@ pub(super) struct Link {
     pub(super) lose: u32,
     /// and so many come twice.
     pub(super) repeat: u32,
+    /// Something was lost on it.
+    pub(super) lossy: bool,
     pub(super) profile: LinkProfile,
     /// When the next message can be put on its way, in either direction.
     free: [Instant; 2],
@@ -76,6 +78,7 @@ impl Network {
             stalled_until: now,
             lose: 0,
             repeat: 0,
+            lossy: false,
             profile,
             free: [now; 2],
             last: [now; 2],
@@ -94,10 +97,12 @@ impl Network {
     ) {
         let link = &mut self.links[number];
         if !link.up || link.silent || now < link.parted_until {
+            link.lossy = true;
             return;
         }
         if link.lose > 0 {
             link.lose -= 1;
+            link.lossy = true;
             return;
         }
         let way = usize::from(link.ends[1] == from);
@@ -123,8 +128,16 @@ impl Network {
         lost.map(|(_, flight)| flight).filter(|flight| flight.leaves > now).collect()
     }
 
+    /// Whether all that was sent to the node that has made a connection has come.
+    pub(super) fn has_all(&self, number: usize) -> bool {
+        let link = &self.links[number];
+        let is_for_it = |flight: &Flight| flight.link == number && flight.to == link.ends[0];
+        !link.lossy && !self.flights.values().any(is_for_it)
+    }
+
     pub(super) fn silence(&mut self, number: usize) {
         self.links[number].silent = true;
+        self.links[number].lossy = true;
         self.flights.retain(|_, flight| flight.link != number);
     }
 

@@ -164,6 +164,27 @@ impl World {
         }
     }
 
+    /// A server that takes no more requests, and has none open any more, says its last word to those that are connected
+    /// directly, and begins anew.
+    pub fn finish(&mut self, server: NodeId) {
+        let is_stopping = self.model.is_stopping(server.0);
+        let is_awake = self.nodes[server.0].frozen_until.is_none();
+        let has_none = self.session(server.0).is_some_and(|session| session.open_channels() == 0);
+        if !(is_stopping && is_awake && has_none) {
+            return;
+        }
+        self.tell(|| format!("{server:?} says its last word"));
+        for link in self.links_to(server) {
+            let client = self.network.links[link].ends[0];
+            let is_awake = self.nodes[client].frozen_until.is_none();
+            // Connections lose nothing that was sent; where that is simulated, nobody may rely on it.
+            if is_awake && self.network.has_all(link) {
+                self.hear_of(client, PeerEvent::Gone(peer(link)));
+            }
+        }
+        self.restart(server);
+    }
+
     /// The connections that others have made to a server.
     fn links_to(&self, server: NodeId) -> Vec<usize> {
         let links = self.network.links.iter().enumerate();
@@ -215,6 +236,7 @@ impl World {
         session.handle_peer_event(local, event.clone());
         match event {
             PeerEvent::Down(peer, _) => self.model.is_down(node, peer),
+            PeerEvent::Gone(peer) => self.model.is_gone(node, peer),
             PeerEvent::Lossless(peer) => self.model.is_lossless(node, peer),
             PeerEvent::Congested(route) => self.model.congested(now, node, route, true),
             PeerEvent::Drained(route) => self.model.congested(now, node, route, false),

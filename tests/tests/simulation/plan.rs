@@ -61,6 +61,7 @@ enum Harm {
     Restart(usize),
     RestartClient(usize),
     Drain(usize),
+    Finish(usize),
     Congest(usize, u64),
 }
 
@@ -128,6 +129,7 @@ fn harm() -> impl Strategy<Value = Harm> {
         1 => node.clone().prop_map(Harm::Restart),
         1 => node.clone().prop_map(Harm::RestartClient),
         1 => node.clone().prop_map(Harm::Drain),
+        2 => node.clone().prop_map(Harm::Finish),
         1 => (node, 0..3000_u64).prop_map(|(node, time)| Harm::Congest(node, time)),
     ]
 }
@@ -314,6 +316,7 @@ impl Run {
                 self.world.restart_client(client);
             }
             Harm::Drain(node) => self.world.drain(server(node)),
+            Harm::Finish(node) => self.world.finish(server(node)),
             Harm::Congest(node, time) => {
                 let client = self.client(*node);
                 self.world.congest(client, milliseconds(*time));

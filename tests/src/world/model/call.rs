@@ -135,6 +135,19 @@ impl Call {
         }
     }
 
+    /// The server has not begun with what nothing was heard of, and never will.
+    pub(super) fn server_is_gone(&mut self, peer: PeerId) {
+        if self.out.is_some_and(|(to, _)| to == peer)
+            && self.to.is_none()
+            && !self.is_over()
+            && !self.is_answered
+            && !self.has_heard_beat
+        {
+            self.returns += 1;
+            self.out = None;
+        }
+    }
+
     /// A beat leaves.
     pub(super) fn sends_beat(&mut self, now: Instant, presence: &Presence) {
         if self.is_over() {
