@@ -17,6 +17,7 @@ mod client_stream;
 mod client_wire;
 mod commands;
 mod credit;
+mod endpoints;
 mod envelope;
 mod event;
 mod flood;
@@ -58,6 +59,7 @@ pub const CASES: &[&[Case]] = &[
     broken::ANSWERS,
     flood::CASES,
     restart::CASES,
+    endpoints::CASES,
     pushpull::CASES,
     client_call::CASES,
     client_stream::CASES,
@@ -67,5 +69,6 @@ pub const CASES: &[&[Case]] = &[
     client_greeting::CASES,
     client_wire::CASES,
     client_connection::CASES,
+    endpoints::OF_CLIENTS,
     client_broken::CASES,
 ];

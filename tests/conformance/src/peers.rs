@@ -53,6 +53,23 @@ pub fn ready_made(name: &str) -> Result<Candidate, String> {
     })
 }
 
+/// The server of this name as one that connects to its endpoint.
+///
+/// # Errors
+/// When there is none, or something that it needs cannot be had.
+pub fn worker(name: &str) -> Result<Candidate, String> {
+    let mut candidate = ready_made(name)?;
+    let line = candidate.server.as_mut().and_then(Source::line_mut).map(std::mem::take);
+    let line = line.unwrap_or_default();
+    let line = match name {
+        "ours-command" => line.replace("--bind", "--connect"),
+        _ => line
+            .replace("{endpoint}", "{endpoint} --worker")
+            .replace("--worker {heartbeat}", "{heartbeat} --worker"),
+    };
+    Ok(Candidate { server: Some(Source::Worker(line)), client: None, ..candidate })
+}
+
 fn python_lines() -> Result<[String; 2], String> {
     let interpreter = quoted(&python::environment(&root())?.join("bin").join("python"));
     let programs = programs()?.join("python");
@@ -60,7 +77,10 @@ fn python_lines() -> Result<[String; 2], String> {
         let program = quoted(&programs.join(program));
         format!("env PYTHONDONTWRITEBYTECODE=1 {interpreter} {program} {{endpoint}} {{heartbeat}}")
     };
-    Ok([format!("{} --pull {{pull}} --sub {{sub}}", line("server.py")), line("client.py")])
+    Ok([
+        format!("{} --pull {{pull}} --sub {{sub}} {{more}}", line("server.py")),
+        format!("{} {{more}}", line("client.py")),
+    ])
 }
 
 fn node_lines() -> Result<[String; 2], String> {
@@ -69,7 +89,7 @@ fn node_lines() -> Result<[String; 2], String> {
     Ok(["server.js", "client.js"].map(|program| {
         let program = quoted(&programs.join(program));
         format!(
-            "env NODE_PATH={modules} node --no-deprecation {program} {{endpoint}} {{heartbeat}}"
+            "env NODE_PATH={modules} node --no-deprecation {program} {{endpoint}} {{heartbeat}} {{more}}"
         )
     }))
 }

@@ -50,6 +50,16 @@ impl Source {
     }
 }
 
+/// A further link of the socket under test, where its command has `{more}`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum More {
+    Bind,
+    Connect,
+}
+
+/// What stands for further links.
+const MORE: &str = "{more}";
+
 /// One implementation under test, which is started when it is needed and ends with this value.
 #[derive(Debug)]
 pub struct Subject {
@@ -58,6 +68,7 @@ pub struct Subject {
     next_id: u64,
     /// The process behind a server that cases share.
     lent: Option<u32>,
+    more: Option<More>,
 }
 
 #[derive(Debug)]
@@ -69,6 +80,8 @@ struct Running {
     early: HashMap<u64, Json>,
     /// Where it pulls and subscribes, if its command has placeholders for that.
     others: HashMap<&'static str, SocketAddr>,
+    /// Where the kit listens for a further connection of it.
+    more_listener: Option<TcpListener>,
 }
 
 /// Where a server binds a PULL and a SUB with the same service, if its command has these placeholders.
@@ -81,7 +94,7 @@ impl Subject {
     /// One that is not running yet.
     #[must_use]
     pub fn new(source: Source) -> Self {
-        Self { source, running: None, next_id: 0, lent: None }
+        Self { source, running: None, next_id: 0, lent: None, more: None }
     }
 
     /// A server that others use, too: it is neither ended nor restarted.
@@ -134,6 +147,7 @@ impl Subject {
                 others.insert(placeholder, other);
             }
         }
+        let more_listener = self.fill_in_more(&mut line, &mut others)?;
         let mut process = Process::start(&line, talks)?;
         let outcomes = process.lines();
         if listens {
@@ -142,7 +156,61 @@ impl Subject {
                 wait_until_it_listens(&mut process, *other)?;
             }
         }
-        Ok(Running { process, address, listener, outcomes, early: HashMap::new(), others })
+        Ok(Running {
+            process,
+            address,
+            listener,
+            outcomes,
+            early: HashMap::new(),
+            others,
+            more_listener,
+        })
+    }
+
+    /// Replaces what stands for further links; where the kit listens for one.
+    fn fill_in_more(
+        &self,
+        line: &mut String,
+        others: &mut HashMap<&'static str, SocketAddr>,
+    ) -> Result<Option<TcpListener>, Failure> {
+        let (words, listener) = match self.more {
+            None => (String::new(), None),
+            Some(More::Bind) => {
+                let address = free_address()?;
+                others.insert(MORE, address);
+                (format!("bind=tcp://{address}"), None)
+            }
+            Some(More::Connect) => {
+                let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+                let listener = listener.map_err(|error| system("listen", &error))?;
+                let address = listener.local_addr().map_err(|error| system("listen", &error))?;
+                (format!("connect=tcp://{address}"), Some(listener))
+            }
+        };
+        *line = line.replace(MORE, &words);
+        Ok(listener)
+    }
+
+    /// It is to be started with a further link.
+    pub(crate) fn with_more(&mut self, more: More) -> Result<(), Failure> {
+        let has_place = self.source.line_mut().is_some_and(|line| line.contains(MORE));
+        if !has_place {
+            return Err(Failure::skip("the command has no placeholder {more}"));
+        }
+        self.more = Some(more);
+        Ok(())
+    }
+
+    /// Where it has bound a further endpoint.
+    pub(crate) fn more_address(&mut self) -> Result<SocketAddr, Failure> {
+        self.other(MORE)
+    }
+
+    /// Where it connects to as well.
+    pub(crate) fn more_listener(&mut self) -> Result<&TcpListener, Failure> {
+        self.address()?;
+        let running = self.running.as_ref().ok_or_else(gone)?;
+        running.more_listener.as_ref().ok_or_else(gone)
     }
 
     /// Where it pulls or subscribes, by the placeholder; it is started if it does not run.

@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 use crate::{
     case::Failure,
     raw::{Bytes, Peer},
-    subject::Subject,
+    subject::{More, Subject},
     transcript::Transcript,
 };
 
@@ -79,7 +79,12 @@ impl Trial {
     /// When there is none to be had.
     pub fn connect_bytes(&mut self) -> Result<Bytes, Failure> {
         if self.subject.is_worker() {
-            return self.accept_bytes();
+            let is_first = self.connections == 0;
+            return self.accept_bytes().map_err(|failure| match is_first {
+                true => failure,
+                // It is busy with the one that it has.
+                false => Failure::skip("a worker makes one connection at a time"),
+            });
         }
         let address = self.subject.address()?;
         self.connections += 1;
@@ -94,6 +99,42 @@ impl Trial {
         let address = self.subject.other(placeholder)?;
         self.connections += 1;
         Bytes::connect(address, self.transcript.clone(), self.connections)
+    }
+
+    /// The socket under test is to bind one more endpoint, `{more}`.
+    ///
+    /// # Errors
+    /// Skips the case where its command has no such placeholder.
+    pub fn also_binds(&mut self) -> Result<(), Failure> {
+        self.subject.with_more(More::Bind)
+    }
+
+    /// The socket under test is to connect to one more endpoint, `{more}`.
+    ///
+    /// # Errors
+    /// Skips the case where its command has no such placeholder.
+    pub fn also_connects(&mut self) -> Result<(), Failure> {
+        self.subject.with_more(More::Connect)
+    }
+
+    /// A connection to the endpoint that the server under test has bound as well.
+    ///
+    /// # Errors
+    /// When there is none to be had.
+    pub fn connect_to_more(&mut self) -> Result<Bytes, Failure> {
+        let address = self.subject.more_address()?;
+        self.connections += 1;
+        Bytes::connect(address, self.transcript.clone(), self.connections)
+    }
+
+    /// The next connection to the endpoint that the socket under test connects to as well.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub fn accept_more(&mut self) -> Result<Bytes, Failure> {
+        let stream = accept(self.subject.more_listener()?, Duration::from_secs(20))?;
+        self.connections += 1;
+        Bytes::from_stream(stream, self.transcript.clone(), self.connections)
     }
 
     /// The next connection of the client under test, which is started if it does not run, as a ROUTER behind its
@@ -111,7 +152,8 @@ impl Trial {
     /// When it does not connect.
     pub fn accept_bytes(&mut self) -> Result<Bytes, Failure> {
         self.subject.address()?;
-        let within = Duration::from_secs(20);
+        let is_second = self.subject.is_worker() && self.connections > 0;
+        let within = Duration::from_secs(if is_second { 5 } else { 20 });
         let stream = accept(self.subject.listener()?, within)?;
         self.connections += 1;
         Bytes::from_stream(stream, self.transcript.clone(), self.connections)

@@ -11,16 +11,25 @@ use rmpv::Value;
 use serde_json::{Value as Json, json};
 use zerorpc::{Answer, Args, CallOptions, Client, Error, RemoteError, TransportKind};
 
-use super::values::{from_json, to_json};
+use super::{
+    Link,
+    values::{from_json, to_json},
+};
 
 /// Obeys until stdin ends.
 pub(crate) fn obey(
     transport: TransportKind,
-    endpoint: &str,
+    links: &[(Link, &str)],
     heartbeat: Duration,
 ) -> Result<(), Box<dyn AnyError>> {
-    let client =
-        Client::builder().transport(transport).heartbeat(heartbeat).connect(endpoint).build()?;
+    let mut builder = Client::builder().transport(transport).heartbeat(heartbeat);
+    for (link, endpoint) in links {
+        builder = match link {
+            Link::Bind => builder.bind(endpoint),
+            Link::Connect => builder.connect(endpoint),
+        };
+    }
+    let client = builder.build()?;
     for line in std::io::stdin().lock().lines() {
         let order: Json = serde_json::from_str(&line?)?;
         let options = CallOptions::new();

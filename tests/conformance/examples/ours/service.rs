@@ -13,6 +13,8 @@ use std::{
 use rmpv::Value;
 use zerorpc::{Failure, Methods, Puller, Server, SocketConfig, Subscriber, TransportKind};
 
+use super::Link;
+
 /// Counts a stream as ended when it is dropped.
 struct Ended(Arc<AtomicU64>);
 
@@ -25,7 +27,7 @@ impl Drop for Ended {
 /// Serves until the process is ended, over a PULL and a SUB too where endpoints for them are given.
 pub(crate) fn serve(
     transport: TransportKind,
-    endpoint: &str,
+    links: &[(Link, &str)],
     heartbeat: Duration,
     others: &[String],
 ) -> Result<(), Box<dyn Error>> {
@@ -38,12 +40,14 @@ pub(crate) fn serve(
         )),
         _ => None,
     };
-    let _server = Server::builder()
-        .transport(transport)
-        .heartbeat(heartbeat)
-        .service(service)
-        .bind(endpoint)
-        .build()?;
+    let mut builder = Server::builder().transport(transport).heartbeat(heartbeat).service(service);
+    for (link, endpoint) in links {
+        builder = match link {
+            Link::Bind => builder.bind(endpoint),
+            Link::Connect => builder.connect(endpoint),
+        };
+    }
+    let _server = builder.build()?;
     loop {
         thread::park();
     }

@@ -35,6 +35,10 @@ const remote = (error) => ({ name: error.name, message: error.message });
 const client = new zerorpc.Client({ heartbeatInterval: Number(process.argv[3]) * 1000 });
 client.on('error', (error) => process.stderr.write('client: ' + error + '\n'));
 client.connect(process.argv[2]);
+for (const word of process.argv.slice(4)) {
+  const [kind, endpoint] = word.split('=');
+  client[kind](endpoint);
+}
 
 const say = (id, outcome) => process.stdout.write(JSON.stringify({ id, ...outcome }) + '\n');
 

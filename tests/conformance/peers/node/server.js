@@ -47,4 +47,8 @@ const service = {
 
 const server = new zerorpc.Server(service, Number(process.argv[3]) * 1000);
 server.on('error', (error) => process.stderr.write('server: ' + error + '\n'));
-server.bind(process.argv[2]);
+server[process.argv.includes('--worker') ? 'connect' : 'bind'](process.argv[2]);
+for (const word of process.argv.slice(4)) {
+  const [kind, endpoint] = word.split('=');
+  if (endpoint) server[kind](endpoint);
+}

@@ -96,6 +96,9 @@ def main():
     logging.basicConfig(level=logging.ERROR)
     client = zerorpc.Client(heartbeat=float(sys.argv[2]))
     client.connect(sys.argv[1])
+    for word in sys.argv[3:]:
+        kind, _, endpoint = word.partition("=")
+        getattr(client, kind)(endpoint)
 
     def obey(order):
         options = {"timeout": order["timeout"]} if order.get("timeout") else {}

@@ -1,4 +1,4 @@
-"""A server of zerorpc-python with the service of the contract: server.py ENDPOINT HEARTBEAT [--worker] [--pull ENDPOINT] [--sub ENDPOINT]"""
+"""A server of zerorpc-python with the service of the contract: server.py ENDPOINT HEARTBEAT [--worker] [--pull ENDPOINT] [--sub ENDPOINT] [bind=ENDPOINT] [connect=ENDPOINT]"""
 
 import logging
 import sys
@@ -14,6 +14,10 @@ def main():
     server = zerorpc.Server(service, heartbeat=float(sys.argv[2]))
     link = server.connect if "--worker" in sys.argv else server.bind
     link(sys.argv[1])
+    for word in sys.argv[3:]:
+        kind, _, endpoint = word.partition("=")
+        if kind in ("bind", "connect"):
+            getattr(server, kind)(endpoint)
     for option, kind in (("--pull", zerorpc.Puller), ("--sub", zerorpc.Subscriber)):
         if option in sys.argv:
             socket = kind(service)

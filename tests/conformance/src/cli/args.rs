@@ -121,6 +121,7 @@ impl Command {
             Self::Server { commands, worker } => commands
                 .iter()
                 .map(|line| match line.strip_prefix('@') {
+                    Some(name) if *worker => peers::worker(name),
                     Some(name) => Ok(Candidate { client: None, ..peers::ready_made(name)? }),
                     None if *worker => {
                         candidate(line, Some(Source::Worker(with_endpoint(line)?)), None)

@@ -16,7 +16,10 @@ pub(super) fn lines(transport: &str) -> Result<[String; 2], String> {
         })?;
     let program = quoted(&program);
     let line = |role| format!("{program} {role} {transport} {{endpoint}} {{heartbeat}}");
-    Ok([format!("{} {{pull}} {{sub}}", line("server")), line("client")])
+    Ok([
+        format!("{} {{pull}} {{sub}} {{more}}", line("server")),
+        format!("{} {{more}}", line("client")),
+    ])
 }
 
 /// The command `zerorpc`, which serves the module.

@@ -80,7 +80,9 @@ impl Pair {
         let line = |candidate: &Candidate, role| {
             let mut source = candidate.source(role).expect("both roles").clone();
             let line = source.line_mut().expect("a command").replace("{heartbeat}", "0.5");
-            line.replace("--pull {pull} --sub {sub}", "").replace("{pull} {sub}", "")
+            line.replace("--pull {pull} --sub {sub}", "")
+                .replace("{pull} {sub}", "")
+                .replace("{more}", "")
         };
         Self { server: line(server, Role::Server), client: line(client, Role::Client) }
     }
