@@ -13,7 +13,7 @@ use zerorpc_tests::peers;
 use crate::{
     keys::{keygen, python},
     security::{ask, serve, start_in, write},
-    support::{Server, free_port, until},
+    support::{Running, Server, free_port, until},
 };
 
 /// A folder with some keys.
@@ -175,4 +175,35 @@ for name in ['server', 'ada']:
     let server = Server::of(start_in(folder, &[], &words), "5");
     let flags = ["--key", "ada.key_secret", "--server-key", "server.key"];
     ask(&server, folder, &[], &flags).expect(0, "\"%\"\n");
+}
+
+/// A program that docs/security.md shows, which begins with its name.
+fn program(name: &str) -> String {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/security.md");
+    let text = fs::read_to_string(page).expect("the page is there");
+    let block = text.split("```").find(|block| block.starts_with(&format!("python\n# {name}\n")));
+    let block = block.unwrap_or_else(|| panic!("the page shows no {name}"));
+    block.strip_prefix("python\n").expect("it begins so").to_owned()
+}
+
+#[test]
+fn programs_of_the_page_call_and_are_called() {
+    let Some(peer) = peers::python() else { return };
+    let folder = folder(&["server", "ada"]);
+    let folder = folder.path();
+    let server = serve(folder, &["--key", "server.key_secret", "--authorized-keys", "ada.key"]);
+    write(folder, "caller.py", 0o644, &program("caller.py"));
+    let mut caller = peer.interpreter();
+    caller.args(["caller.py", &server.endpoint]).current_dir(folder);
+    let called = Running::start(caller).wait();
+    assert!(called.is_success() && called.stdout.trim().len() == 4, "{called}");
+
+    write(folder, "service.py", 0o644, &program("service.py"));
+    let endpoint = format!("tcp://127.0.0.1:{}", free_port());
+    let mut service = peer.interpreter();
+    service.args(["service.py", &endpoint]).current_dir(folder);
+    let service = Running::start(service);
+    let flags = ["--key", "ada.key_secret", "--server-key", "server.key", &endpoint];
+    start_in(folder, &[], &[&flags[..], &["strftime", "%%"]].concat()).wait().expect(0, "\"%\"\n");
+    drop(service);
 }

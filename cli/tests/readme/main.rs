@@ -1,10 +1,10 @@
-//! The sessions that README.md shows, run for real.
+//! The sessions that README.md and docs/security.md show, run for real.
 //!
 //! In a block marked `console`, a line that begins with `$ ` is a command, run by a shell, and the lines below
 //! it are what a terminal shows of it. In these, `[..]` stands for anything within a line, and a line `...` for
 //! any number of lines. The commands of one section of the text belong together: they run in one temporary
-//! folder, which stands for `/tmp`, too, and which holds the section's Python blocks whose first line names a
-//! file. Ports are exchanged for free ones.
+//! folder, which stands for `/tmp`, too, and which holds the section's blocks of Python and TOML whose first line names
+//! a file. Ports are exchanged for free ones.
 //!
 //! A server runs until its section ends, and so does a client that waits for a worker; of a server only what it
 //! prints until it serves is shown. Every other command has ended before the next one begins.
@@ -17,6 +17,7 @@ mod session;
 use page::Page;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+const SECURITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/security.md");
 
 fn check(text: &str) -> Result<(), String> {
     let page = Page::read(text)?;
@@ -27,6 +28,12 @@ fn check(text: &str) -> Result<(), String> {
 fn the_readme_shows_what_happens() {
     let text = std::fs::read_to_string(README).expect("README.md is there");
     check(&text).unwrap_or_else(|why| panic!("README.md: {why}"));
+}
+
+#[test]
+fn the_page_on_security_shows_what_happens() {
+    let text = std::fs::read_to_string(SECURITY).expect("docs/security.md is there");
+    check(&text).unwrap_or_else(|why| panic!("docs/security.md: {why}"));
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! What a page in Markdown shows of the command.
 
+/// What a page may run: the command under both names, and what is done with its files.
+const PROGRAMS: [&str; 6] = ["zerorpc", "zerorpc-client", "mkdir", "mv", "cp", "rm"];
+
 /// The sections of a page that have sessions.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -68,9 +71,10 @@ impl Section {
     fn add(&mut self, language: &str, block: &[(String, usize)]) -> Result<(), String> {
         match language {
             "console" => block.iter().try_for_each(|(line, number)| self.add_line(line, *number)),
-            "python" => {
+            "python" | "toml" => {
                 let name = block.first().and_then(|(line, _)| line.strip_prefix("# "));
-                if let Some(name) = name.filter(|name| name.ends_with(".py")) {
+                let is_name = |name: &&str| name.ends_with(".py") || name.ends_with(".toml");
+                if let Some(name) = name.filter(is_name) {
                     let text = block.iter().map(|(line, _)| format!("{line}\n")).collect();
                     self.files.push(File { name: name.to_owned(), text });
                 }
@@ -82,8 +86,11 @@ impl Section {
 
     fn add_line(&mut self, line: &str, number: usize) -> Result<(), String> {
         if let Some(line) = line.strip_prefix("$ ") {
-            if !line.starts_with("zerorpc ") && !line.starts_with("zerorpc-client ") {
-                return Err(format!("line {number}: only zerorpc and zerorpc-client can be run"));
+            // Variables of the environment may stand in front.
+            let mut words = line.split(' ').skip_while(|word| word.starts_with("ZERORPC_"));
+            if !words.next().is_some_and(|program| PROGRAMS.contains(&program)) {
+                let others = "only zerorpc and zerorpc-client, and few others, can be run";
+                return Err(format!("line {number}: {others}"));
             }
             let (line, output) = (line.to_owned(), String::new());
             self.commands.push(Command { number, line, output });

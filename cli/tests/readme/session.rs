@@ -3,9 +3,10 @@
 use std::{
     env,
     ffi::OsString,
-    fs,
+    fs::{self, Permissions},
     io::{self, PipeReader},
     net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Command, Stdio},
 };
@@ -26,7 +27,10 @@ pub(crate) fn check(section: &Section) -> Result<(), String> {
     let folder = TempDir::new().map_err(|error| error.to_string())?;
     let mut names = Names::new(folder.path());
     for page::File { name, text } in &section.files {
-        let written = fs::write(folder.path().join(name), names.exchange(text));
+        let path = folder.path().join(name);
+        // Some of them have passwords.
+        let written = fs::write(&path, names.exchange(text))
+            .and_then(|()| fs::set_permissions(&path, Permissions::from_mode(0o600)));
         written.map_err(|error| format!("{name}: {error}"))?;
     }
 
@@ -63,7 +67,7 @@ impl Running {
         let (output, errors) = io::pipe().expect("a pipe");
         let mut shell = Command::new("sh");
         // The process is to be the command itself, which is what gets killed.
-        shell.arg("-c").arg(format!("exec {line}")).current_dir(folder).env("PATH", path());
+        shell.arg("-c").arg(format!("exec env {line}")).current_dir(folder).env("PATH", path());
         shell.env("PYTHONDONTWRITEBYTECODE", "1").env_remove("RUST_LOG").stdin(Stdio::null());
         shell.stdout(errors.try_clone().expect("a second end of the pipe")).stderr(errors);
         Self::of(shown, &mut shell, output, names)
