@@ -95,7 +95,8 @@ struct Load {
 
 impl Load {
     fn new(endpoints: &[String], heartbeat: Duration, channels: usize) -> Result<Self> {
-        let builder = Client::builder().heartbeat(heartbeat);
+        // Answers may take their time: it is silence that loses them.
+        let builder = Client::builder().heartbeat(heartbeat).timeout(None);
         let builder = endpoints.iter().fold(builder, |builder, endpoint| builder.connect(endpoint));
         Ok(Self { client: builder.build()?, channels, seen: Mutex::default() })
     }
