@@ -6,7 +6,7 @@ pub use zerorpc_cli::fuzzing::{inspect, json};
 pub use zerorpc_proto::fuzzing::{endpoint, msgpack};
 pub use zerorpc_python::fuzzing::bridge;
 pub use zerorpc_tests::fuzzing::{event, session};
-pub use zerorpc_zmtp::fuzzing::{handshake, rpc, socket, zmtp};
+pub use zerorpc_zmtp::fuzzing::{curve, handshake, rpc, socket, zmtp};
 
 #[cfg(test)]
 mod replay;

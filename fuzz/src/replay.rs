@@ -5,8 +5,9 @@ use std::{fs, path::Path};
 type Body = fn(&[u8]);
 
 /// Every target, as in the manifest.
-const TARGETS: [(&str, Body); 11] = [
+const TARGETS: [(&str, Body); 12] = [
     ("bridge", crate::bridge),
+    ("curve", crate::curve),
     ("endpoint", crate::endpoint),
     ("event", crate::event),
     ("handshake", crate::handshake),

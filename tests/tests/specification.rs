@@ -65,7 +65,7 @@ fn recorded_names_and_args_are_what_they_say_and_what_was_recorded() {
 fn zmtp_examples_are_what_they_say() {
     let examples = specification::examples(&specification::text());
     let zmtp: Vec<&Example> = examples.iter().filter(|e| e.label == "zmtp").collect();
-    assert_eq!(zmtp.len(), 4, "greeting, READY, PING, PONG");
+    assert_eq!(zmtp.len(), 8, "greeting, READY, PING, PONG, one of PLAIN and three of CURVE");
     for example in zmtp {
         let [frame] = &example.frames[..] else { panic!("one frame: {example:?}") };
         let seen = if frame[0] == 0xff { greeting(frame) } else { command(frame) };
@@ -149,11 +149,20 @@ fn greeting(bytes: &[u8]) -> String {
 }
 
 fn command(bytes: &[u8]) -> String {
-    let [0x04, length, body @ ..] = bytes else { panic!("a short command: {bytes:02x?}") };
+    let [flags @ (0x00 | 0x04), length, body @ ..] = bytes else {
+        panic!("a short command: {bytes:02x?}")
+    };
     assert_eq!(usize::from(*length), body.len());
     let (name, data) = body[1..].split_at(usize::from(body[0]));
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
+    assert_eq!(name == b"MESSAGE", *flags == 0, "libzmq sends MESSAGE as no command");
     match &*text(name) {
+        "HELLO" if bytes.len() < 100 => {
+            let (name, password) = data[1..].split_at(usize::from(data[0]));
+            assert_eq!(usize::from(password[0]), password.len() - 1);
+            format!("HELLO {} {}", json!(text(name)), json!(text(&password[1..])))
+        }
+        "HELLO" | "WELCOME" | "MESSAGE" => curve(bytes, &text(name), data),
         "PING" => {
             let ttl = u16::from_be_bytes([data[0], data[1]]);
             format!("PING {ttl} {}", json!(text(&data[2..])))
@@ -172,5 +181,31 @@ fn command(bytes: &[u8]) -> String {
             format!("READY {{{}}}", pairs.join(", "))
         }
         other => panic!("a command {other}"),
+    }
+}
+
+/// A command of CURVE, which is one of the recorded ones.
+fn curve(frame: &[u8], name: &str, data: &[u8]) -> String {
+    let path =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../transport-mio/zmtp/tests/vectors/curve.json");
+    let recorded = std::fs::read_to_string(path).expect("the vectors are there");
+    let recorded: Json = serde_json::from_str(&recorded).expect("they are JSON");
+    let wire = recorded[0]["wire"].as_array().expect("a list");
+    let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(wire.iter().any(|unit| unit["bytes"] == *hex), "{name} was not recorded");
+    let number = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().expect("eight bytes"));
+    match name {
+        "HELLO" => {
+            assert!(data[2..74].iter().all(|byte| *byte == 0), "filler");
+            let key: String = data[74..78].iter().map(|byte| format!("{byte:02x}")).collect();
+            let (version, sealed) = (&data[..2], data.len() - 114);
+            let number = number(&data[106..114]);
+            format!(
+                "HELLO {}.{}, key {key}, number {number}, box of {sealed}",
+                version[0], version[1]
+            )
+        }
+        "WELCOME" => format!("WELCOME random of 16, box of {}", data.len() - 16),
+        _ => format!("MESSAGE number {}, box of {}", number(&data[..8]), data.len() - 8),
     }
 }

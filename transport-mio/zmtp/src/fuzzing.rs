@@ -1,5 +1,6 @@
 //! What must hold whatever a peer and a caller do.
 
+mod curve;
 mod handshake;
 mod link;
 mod peer;
@@ -15,6 +16,7 @@ use zerorpc_proto::transport::{
     AuthRequest, Credential, Denied, PlainCredentials, Security, SocketKind,
 };
 
+pub use curve::curve;
 pub use handshake::handshake;
 pub use rpc::rpc;
 pub use socket::socket;

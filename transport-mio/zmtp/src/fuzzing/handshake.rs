@@ -59,7 +59,7 @@ fn config(script: &mut Unstructured<'_>) -> arbitrary::Result<EngineConfig> {
     Ok(config)
 }
 
-fn damage(script: &mut Unstructured<'_>, bytes: &mut Vec<u8>) -> arbitrary::Result<()> {
+pub(super) fn damage(script: &mut Unstructured<'_>, bytes: &mut Vec<u8>) -> arbitrary::Result<()> {
     for _ in 0..=script.int_in_range(0..=2_u8)? {
         let at = script.choose_index(bytes.len())?;
         match script.int_in_range(0..=4_u8)? {
