@@ -31,7 +31,7 @@ const QUEUE: usize = 256;
 /// One read.
 const CHUNK: usize = 64 << 10;
 
-/// What passes threads tell the judge.
+/// What the threads that pass bytes on tell the judge.
 #[derive(Debug)]
 enum Word {
     Opened { connection: u32, at: Duration },
