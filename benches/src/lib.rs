@@ -34,3 +34,11 @@ pub const CREDIT: u64 = 51;
 
 /// and so long is what grants it.
 pub const GRANT: usize = 64;
+
+/// The keys of a server that speaks CURVE, the public half first: those of the manual of libzmq.
+pub const SERVER_KEY: (&str, &str) =
+    ("rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7", "JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6");
+
+/// The same of its clients.
+pub const CLIENT_KEY: (&str, &str) =
+    ("Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID", "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs");

@@ -7,12 +7,12 @@ use futures::StreamExt;
 use serde_bytes::ByteBuf;
 use tokio::runtime::Runtime;
 use zerorpc::{
-    Answer, Args, Client, Failure, Method, Methods, RawStream, Reply,
-    Request, Server, TransportKind,
+    Answer, Args, Client, Failure, KeyPair, Method, Methods, RawStream, Reply, Request, Security,
+    Server, SocketOptions, TransportKind,
 };
 use zerorpc_benches::{
-    Contract, Flight, Mode, Result, STREAM, Span, Subject, Tally, hold, idle_connections, in_tasks,
-    in_threads, ready, run,
+    CLIENT_KEY, Contract, Flight, Mode, Result, SERVER_KEY, STREAM, Span, Subject, Tally, hold,
+    idle_connections, in_tasks, in_threads, ready, run,
 };
 
 /// More items than anybody reads: these streams stay open.
@@ -29,6 +29,9 @@ struct Zerorpc {
     /// How many items of a stream may come ahead of their reader. Without it, their number follows the reader.
     #[arg(long)]
     slots: Option<u32>,
+    /// Speaks CURVE.
+    #[arg(long)]
+    curve: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -53,6 +56,16 @@ impl Zerorpc {
     fn connect(&self, address: &str) -> Result<Client> {
         let endpoint = format!("tcp://{address}");
         let builder = Client::builder().connect(&endpoint).transport(self.kind());
+        let builder = match self.curve {
+            true => {
+                let security = Security::CurveClient {
+                    keys: keys(CLIENT_KEY)?,
+                    server: SERVER_KEY.0.parse()?,
+                };
+                builder.socket_options(SocketOptions::new().security(security))
+            }
+            false => builder,
+        };
         Ok(match self.slots {
             Some(slots) => builder.slots(slots).build()?,
             None => builder.build()?,
@@ -68,8 +81,14 @@ impl Subject for Zerorpc {
         let server = Server::builder()
             .service(service)
             .bind(&format!("tcp://{address}"))
-            .transport(self.kind())
-            .build()?;
+            .transport(self.kind());
+        let server = match self.curve {
+            true => {
+                let security = Security::CurveServer { keys: keys(SERVER_KEY)? };
+                server.socket_options(SocketOptions::new().security(security)).build()?
+            }
+            false => server.build()?,
+        };
         ready()?;
         server.wait();
         Ok(())
@@ -116,6 +135,10 @@ impl Subject for Zerorpc {
             other => other.unknown(),
         }
     }
+}
+
+fn keys((public, secret): (&str, &str)) -> Result<KeyPair> {
+    Ok(KeyPair::new(public.parse()?, secret.parse()?))
 }
 
 /// Returns its argument as it came.

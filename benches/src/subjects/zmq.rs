@@ -2,8 +2,8 @@
 
 use clap::Parser;
 use zerorpc_benches::{
-    AHEAD, CREDIT, Contract, GRANT, Mode, Result, SMALL, STREAM, Span, Subject, Tally,
-    idle_connections, ready, run,
+    AHEAD, CLIENT_KEY, CREDIT, Contract, GRANT, Mode, Result, SERVER_KEY, SMALL, STREAM, Span,
+    Subject, Tally, idle_connections, ready, run,
 };
 use zmq::{Context, Message, SNDMORE, Socket};
 
@@ -18,6 +18,9 @@ struct Zmq {
     /// Obeys what zerorpc obeys: items need credit, and what is sent is put together from a head and a body.
     #[arg(long)]
     rules: bool,
+    /// Speaks CURVE, which takes a libzmq that has it.
+    #[arg(long)]
+    curve: bool,
 }
 
 fn main() -> Result<()> {
@@ -30,6 +33,11 @@ impl Subject for Zmq {
         let router = Context::new().socket(zmq::ROUTER)?;
         // A client that is slow to read slows the stream, instead of losing items.
         router.set_router_mandatory(true)?;
+        if self.curve {
+            router.set_curve_server(true)?;
+            router.set_curve_publickey(SERVER_KEY.0.as_bytes())?;
+            router.set_curve_secretkey(SERVER_KEY.1.as_bytes())?;
+        }
         router.bind(&format!("tcp://{address}"))?;
         ready()?;
         let (mut client, mut message) = (Message::new(), Message::new());
@@ -62,6 +70,11 @@ impl Subject for Zmq {
         }
         let dealer = Context::new().socket(zmq::DEALER)?;
         dealer.set_linger(0)?;
+        if self.curve {
+            dealer.set_curve_publickey(CLIENT_KEY.0.as_bytes())?;
+            dealer.set_curve_secretkey(CLIENT_KEY.1.as_bytes())?;
+            dealer.set_curve_serverkey(SERVER_KEY.0.as_bytes())?;
+        }
         dealer.connect(&format!("tcp://{address}"))?;
         match mode {
             Mode::Seq => echo(&dealer, SMALL, span),
