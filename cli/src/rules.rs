@@ -147,20 +147,17 @@ impl Rules {
     /// Why it has none.
     pub(crate) fn admit(&self, request: &AuthRequest<'_>) -> Result<&Arc<Entry>, Denied> {
         match &request.credential {
-            Credential::Key(key) => self
-                .of_key(key)
-                .ok_or_else(|| Denied::new(format!("the key {key} is not authorized"))),
+            Credential::Key(key) => {
+                self.of_key(key).ok_or_else(|| Denied::new("it is in no entry of the rules"))
+            }
             Credential::Password { username, password, .. } => {
                 let user = str::from_utf8(username).ok().and_then(|name| self.users.get(name));
-                // Unknown users take as long as wrong passwords.
                 let (expected, entry) = user.map_or((&b""[..], None), |(password, entry)| {
                     (password.as_bytes(), Some(entry))
                 });
                 let good = password.is(expected);
-                entry.filter(|_| good).ok_or_else(|| {
-                    let name = String::from_utf8_lossy(username);
-                    Denied::new(format!("unknown user or wrong password (user {name:?})"))
-                })
+                let entry = entry.filter(|_| good);
+                entry.ok_or_else(|| Denied::new("unknown user or wrong password"))
             }
             Credential::Anonymous => {
                 self.of_process(request.process).ok_or_else(|| match request.process {

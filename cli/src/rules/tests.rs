@@ -44,7 +44,7 @@ fn keys_have_names_and_rules() {
     assert_eq!(of_key(&rules, ADA).as_deref(), Ok("ada"));
     assert_eq!(of_key(&rules, BOB).as_deref(), Ok("bob@home"));
     let stranger = "1".repeat(40);
-    assert_eq!(of_key(&rules, &stranger), Err(format!("the key {stranger} is not authorized")));
+    assert_eq!(of_key(&rules, &stranger), Err("it is in no entry of the rules".to_owned()));
     let anonymous = name(&rules, &AuthRequest::new(Credential::Anonymous, PEER));
     assert_eq!(anonymous, Err("anonymous peers are not authorized".to_owned()));
 
@@ -85,7 +85,7 @@ fn users_have_passwords() {
         let found = name(&rules, &AuthRequest::new(credential, PEER));
         assert_eq!(found.is_ok(), expected, "{user} {password}: {found:?}");
         if let Err(reason) = found {
-            assert_eq!(reason, format!("unknown user or wrong password (user {user:?})"));
+            assert_eq!(reason, "unknown user or wrong password");
         }
     }
 }

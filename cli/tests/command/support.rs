@@ -29,7 +29,16 @@ pub(crate) fn command<A: AsRef<OsStr>>(
     let mut command = Command::new(program);
     command.args(args).current_dir(modules());
     command.env("PYTHONDONTWRITEBYTECODE", "1").env_remove("RUST_LOG").stdin(Stdio::null());
-    for variable in ["KEY", "SERVER_KEY", "AUTHORIZED_KEYS", "USER", "PASSWORD", "PASSWORD_FILE"] {
+    for variable in [
+        "KEY",
+        "SERVER_KEY",
+        "AUTHORIZED_KEYS",
+        "USER",
+        "PASSWORD",
+        "PASSWORD_FILE",
+        "ALLOW_UID",
+        "ALLOW_GID",
+    ] {
         command.env_remove(format!("ZERORPC_{variable}"));
     }
     command
