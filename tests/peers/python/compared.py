@@ -51,7 +51,7 @@ class Compared:
     @zerorpc.stream
     def failing_stream(self, count):
         yield from range(count)
-        raise ValueError("failed after {0}".format(count))
+        raise ValueError("failed after {0}".format(int(count)))
 
     @zerorpc.stream
     def items(self, values):
