@@ -201,9 +201,11 @@ fn count_of<'a>(failed: &'a mut FailedHandshakes, reason: &CloseReason) -> &'a m
         CloseReason::Mute(_) => &mut failed.timed_out,
         CloseReason::Displaced => &mut failed.displaced,
         CloseReason::Foreign(_) => &mut failed.foreign,
-        CloseReason::Violation(Violation::BadCredentials { .. } | Violation::Denied { .. }) => {
-            &mut failed.denied
-        }
+        CloseReason::Violation(
+            Violation::BadCredentials { .. }
+            | Violation::KeyDenied { .. }
+            | Violation::Denied { .. },
+        ) => &mut failed.denied,
         CloseReason::Violation(violation) => match violation.blame() {
             Blame::Peer => &mut failed.broken,
             Blame::Settings => &mut failed.unfit,

@@ -22,7 +22,7 @@ const SAVED: Duration = Duration::from_millis(32);
 const TURN: Duration = Duration::from_micros(100);
 
 /// A step counts for no more than this: whoever takes longer was kept off the processor.
-const LONGEST_STEP: Duration = Duration::from_micros(500);
+const LONGEST_STEP: Duration = Duration::from_millis(5);
 
 /// Strangers, and endpoints with somebody at the door, that have something to do. Endpoints and addresses take turns, and of
 /// one address, the latest comes first: when there are more than can be seen to, it is the one that still waits for it.
@@ -153,5 +153,84 @@ impl Turn {
         share.spend(now, now.saturating_duration_since(self.since));
         self.since = now;
         now < self.until && share.is_free(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(number: u8) -> Option<PeerAddress> {
+        Some(PeerAddress::of([10, 0, 0, number].into()))
+    }
+
+    fn order(line: &mut Line) -> Vec<usize> {
+        std::iter::from_fn(|| line.next()).collect()
+    }
+
+    #[test]
+    fn addresses_take_turns_and_the_latest_comes_first() {
+        let mut line = Line::default();
+        for slot in 10..14 {
+            line.add(slot, address(1));
+        }
+        line.add_listener(99);
+        line.add(20, address(2));
+        line.add(30, None);
+        line.add(31, None);
+        assert_eq!(order(&mut line), [13, 99, 20, 31, 12, 30, 11, 10]);
+        assert!(line.is_empty() && line.waiting.is_empty());
+    }
+
+    #[test]
+    fn who_leaves_the_line_is_not_called() {
+        let mut line = Line::default();
+        let [first, second, alone] =
+            [(10, 1), (11, 1), (20, 2)].map(|(slot, host)| line.add(slot, address(host)));
+        line.remove(alone);
+        line.remove(second);
+        line.add(12, address(1));
+        line.remove(first);
+        assert_eq!(order(&mut line), [12]);
+        line.remove(first);
+        assert!(line.is_empty() && line.waiting.is_empty());
+    }
+
+    /// How much time strangers get within a second, if there is always one who wants it, in steps of so long.
+    fn spent(share: &mut Share, start: Instant, step: Duration, is_busy: bool) -> Duration {
+        let (mut now, mut spent) = (start, Duration::ZERO);
+        while now < start + Duration::from_secs(1) {
+            if is_busy {
+                share.note_busy(now);
+            }
+            if !share.is_free(now) {
+                // What peers have to say takes as long.
+                now += Duration::from_micros(20);
+                continue;
+            }
+            let mut turn = Turn::begin(now);
+            let begun = now;
+            now += step;
+            while turn.step(now, share) {
+                now += step;
+            }
+            assert!(now - begun < TURN + step, "a turn is a short one");
+            spent += now - begun;
+        }
+        spent
+    }
+
+    #[test]
+    fn strangers_get_their_share_however_long_their_steps_are() {
+        let start = Instant::now() + Duration::from_secs(60);
+        for micros in [1, 30, 100, 1000, 4000] {
+            let step = Duration::from_micros(micros);
+            let busy = spent(&mut Share::default(), start, step, true).as_secs_f64();
+            // What was saved up, and the last step, come on top.
+            let most = 1.0 / f64::from(BUSY_SHARE) + 0.002 + step.as_secs_f64();
+            assert!((0.05..most).contains(&busy), "{step:?}: {busy}");
+            let idle = spent(&mut Share::default(), start, step, false).as_secs_f64();
+            assert!((0.4..0.55).contains(&idle), "{step:?}: {idle}");
+        }
     }
 }

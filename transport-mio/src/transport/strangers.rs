@@ -247,3 +247,55 @@ impl Bucket {
         self.even = Some(self.even.map_or(now, |even| even.max(now)) + self.period);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_come_at_once_and_then_so_many_in_a_second() {
+        let (mut bucket, start) = (Bucket::new(AcceptRate::new(10).burst(5)), Instant::now());
+        let mut now = start;
+        let mut took = Vec::new();
+        while now < start + Duration::from_millis(1001) {
+            match bucket.wait(now) {
+                None => {
+                    bucket.take(now);
+                    took.push((now - start).as_millis());
+                }
+                Some(at) => now = at,
+            }
+        }
+        assert_eq!(took, [0, 0, 0, 0, 0, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000]);
+        let later = start + Duration::from_secs(60);
+        let burst = std::iter::from_fn(|| bucket.wait(later).is_none().then(|| bucket.take(later)));
+        assert_eq!(burst.count(), 5, "no more is saved up");
+    }
+
+    #[test]
+    fn nothing_is_kept_of_those_that_have_gone() {
+        let limits = AcceptLimits::new().connections_per_address(2).connections(3);
+        let mut strangers = Strangers::new(&SocketOptions::new().accept_limits(limits));
+        let (now, address) = (Instant::now(), |host| Some(IpAddr::from([10, 0, 0, host])));
+        let mut first = strangers.add(1, address(1), now);
+        let second = strangers.add(2, address(1), now);
+        assert_eq!(strangers.screen(address(1)), Err(Refusal::PerAddress));
+        assert_eq!((strangers.screen(address(2)), strangers.in_the_way()), (Ok(()), None));
+        strangers.establish(&mut first);
+        strangers.establish(&mut first);
+        let mut third = strangers.add(3, None, now);
+        assert_eq!(strangers.in_the_way(), Some(2), "of an address with two");
+        strangers.remove(second);
+        let mut fourth = strangers.add(4, address(2), now);
+        strangers.establish(&mut third);
+        strangers.establish(&mut fourth);
+        assert_eq!(strangers.screen(address(3)), Err(Refusal::Connections));
+        for accepted in [first, third, fourth] {
+            strangers.remove(accepted);
+        }
+        assert!(strangers.ages.is_empty() && strangers.addresses.is_empty());
+        let stats = &strangers.stats;
+        assert_eq!((stats.accepted, stats.established, stats.connections), (4, 3, 0));
+        assert_eq!((stats.refused.per_address, stats.refused.connections), (1, 1));
+    }
+}
