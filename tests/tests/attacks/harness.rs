@@ -9,7 +9,7 @@ use std::{
 };
 
 use zerorpc::{Client, Server, ServerBuilder, TransportKind};
-use zerorpc_proto::transport::MonitorEvent;
+use zerorpc_proto::transport::{MonitorEvent, SocketOptions};
 pub(crate) use zerorpc_tests::raw_caller::{handshake, message as event, request as call};
 use zerorpc_tests::service::serve_with;
 
@@ -26,6 +26,8 @@ pub(crate) struct AttackHarness {
     _alone: MutexGuard<'static, ()>,
     pub(crate) server: Server,
     client: Client,
+    /// Of all clients.
+    client_options: SocketOptions,
     told: mpsc::Receiver<MonitorEvent>,
     memory: usize,
 }
@@ -40,22 +42,31 @@ pub(crate) fn hear_handshake(stream: &mut TcpStream) {
     assert!(ready.starts_with(b"\x05READY"), "{}", ready.escape_ascii());
 }
 
+fn connect(server: &Server, options: &SocketOptions) -> Client {
+    let builder = Client::builder().transport(TransportKind::Mio).socket_options(options.clone());
+    builder.connect(&server.endpoints()[0]).build().expect("a client")
+}
+
 impl AttackHarness {
     pub(crate) fn new() -> Self {
         Self::with(|builder| builder)
     }
 
     pub(crate) fn with(options: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
+        Self::with_clients(options, SocketOptions::default())
+    }
+
+    /// The same with options of the clients that it has to serve.
+    pub(crate) fn with_clients(
+        options: impl FnOnce(ServerBuilder) -> ServerBuilder,
+        client_options: SocketOptions,
+    ) -> Self {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let (events, told) = mpsc::channel();
         let (server, _) =
             serve_with(TransportKind::Mio, |builder| options(builder.monitor(events)));
-        let client = Client::builder()
-            .transport(TransportKind::Mio)
-            .connect(&server.endpoints()[0])
-            .build()
-            .expect("a client");
-        let mut harness = Self { _alone: alone, server, client, told, memory: 0 };
+        let client = connect(&server, &client_options);
+        let mut harness = Self { _alone: alone, server, client, client_options, told, memory: 0 };
         // What is needed once is there from here on.
         harness.serves_others();
         harness.memory = memory();
@@ -67,12 +78,13 @@ impl AttackHarness {
         for number in 0..10 {
             assert_eq!(self.client.call("add", (number, 1)), Ok(number + 1));
         }
-        let newcomer = Client::builder()
-            .transport(TransportKind::Mio)
-            .connect(&self.server.endpoints()[0])
-            .build()
-            .expect("a client");
+        let newcomer = connect(&self.server, &self.client_options);
         assert_eq!(newcomer.call("echo", ("new",)), Ok("new".to_owned()));
+    }
+
+    /// The client that has been there all along.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 
     /// How much memory has come to be used, in bytes.

@@ -7,3 +7,4 @@ mod floods;
 mod frames;
 mod handshakes;
 mod harness;
+mod strangers;
