@@ -25,6 +25,9 @@ class Compared:
 
         Or joins two texts.
         """
+        if isinstance(a, tuple):
+            # An ext is a tuple for msgpack.
+            raise TypeError("an ext is no number")
         return a + b
 
     def documented(self, a, b=2, c="text"):
