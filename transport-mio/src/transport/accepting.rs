@@ -9,7 +9,7 @@ use zerorpc_zmtp::{Blame, CloseReason, Violation};
 use super::{
     MioTransport,
     endings::Complaint,
-    line::Turn,
+    line::{Turn, worked},
     sources::Slot,
     strangers::{Accepted, Refusal},
 };
@@ -38,7 +38,7 @@ impl MioTransport {
         if !self.share.is_free(now) {
             return;
         }
-        let mut turn = Turn::begin(now);
+        let mut turn = Turn::begin(now, worked());
         self.strangers.begin_turn();
         while let Some(slot) = self.line.next() {
             match self.slots.get_mut(slot) {
@@ -57,7 +57,7 @@ impl MioTransport {
                 Some(Slot::Dialer(_) | Slot::Group(_)) | None => {}
             }
             now = Instant::now();
-            if !turn.step(now, &mut self.share) {
+            if !turn.step(now, worked(), &mut self.share) {
                 return;
             }
         }

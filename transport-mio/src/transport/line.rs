@@ -21,9 +21,6 @@ const SAVED: Duration = Duration::from_millis(32);
 /// So long are strangers seen to before somebody looks whether others have something.
 const TURN: Duration = Duration::from_micros(100);
 
-/// A step counts for no more than this: whoever takes longer was kept off the processor.
-const LONGEST_STEP: Duration = Duration::from_millis(5);
-
 /// Strangers, and endpoints with somebody at the door, that have something to do. Endpoints and addresses take turns, and of
 /// one address, the latest comes first: when there are more than can be seen to, it is the one that still waits for it.
 #[derive(Debug, Default)]
@@ -126,34 +123,42 @@ impl Share {
         self.free.is_none_or(|free| free <= now)
     }
 
-    /// Takes note of a step that took so long.
+    /// Takes note of a step that took so much of the processor's time.
     pub(super) fn spend(&mut self, now: Instant, time: Duration) {
         let is_busy = self.busy.is_some_and(|busy| now.saturating_duration_since(busy) < LULL);
         let share = if is_busy { BUSY_SHARE } else { IDLE_SHARE };
         let earliest = now.checked_sub(SAVED).unwrap_or(now);
         let free = self.free.map_or(earliest, |free| free.max(earliest));
-        self.free = Some(free + time.min(LONGEST_STEP) * share);
+        self.free = Some(free + time * share);
     }
 }
 
 /// A turn of strangers: goes on as long as they may, but not long at a time.
 #[derive(Debug)]
 pub(super) struct Turn {
-    since: Instant,
     until: Instant,
+    /// What the thread had worked when the step began.
+    worked: Duration,
 }
 
 impl Turn {
-    pub(super) fn begin(now: Instant) -> Self {
-        Self { since: now, until: now + TURN }
+    /// `worked` is for how long this thread has been at work.
+    pub(super) fn begin(now: Instant, worked: Duration) -> Self {
+        Self { until: now + TURN, worked }
     }
 
     /// Takes note of a step, which began when the latest one was over; whether there is time for another.
-    pub(super) fn step(&mut self, now: Instant, share: &mut Share) -> bool {
-        share.spend(now, now.saturating_duration_since(self.since));
-        self.since = now;
+    pub(super) fn step(&mut self, now: Instant, worked: Duration, share: &mut Share) -> bool {
+        share.spend(now, worked.saturating_sub(self.worked));
+        self.worked = worked;
         now < self.until && share.is_free(now)
     }
+}
+
+/// For how long this thread has been at work: time in which it was kept off the processor is not the strangers' doing.
+pub(super) fn worked() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.try_into().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -208,10 +213,10 @@ mod tests {
                 now += Duration::from_micros(20);
                 continue;
             }
-            let mut turn = Turn::begin(now);
+            let mut turn = Turn::begin(now, now - start);
             let begun = now;
             now += step;
-            while turn.step(now, share) {
+            while turn.step(now, now - start, share) {
                 now += step;
             }
             assert!(now - begun < TURN + step, "a turn is a short one");
