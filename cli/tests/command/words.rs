@@ -157,9 +157,12 @@ fn a_server_without_descriptors_says_so_once() {
     drop(crowd);
     server.ask(&["pid"]);
     let warnings = warnings(server);
-    assert_eq!(warnings.len(), 1, "{warnings:#?}");
+    // Those who have said nothing yet make room for others, of which one line tells.
+    let displaced = |line: &&String| line.contains("newer connections needed its place");
+    let (displaced, rest): (Vec<_>, Vec<_>) = warnings.iter().partition(displaced);
+    assert_eq!((displaced.len(), rest.len()), (1, 1), "{warnings:#?}");
     for part in ["too many open files", "cannot accept connections at tcp://127.0.0.1:"] {
-        assert!(warnings[0].contains(part), "{part:?} is missing in {warnings:?}");
+        assert!(rest[0].contains(part), "{part:?} is missing in {rest:?}");
     }
 }
 
