@@ -3,33 +3,24 @@
 //!
 //! What was found by which case is printed: `cargo test -p zerorpc-conformance --test faults -- --nocapture`.
 
+#[path = "support/faulty.rs"]
+mod faulty;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     fmt::Write as _,
-    path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{LazyLock, Mutex},
+    sync::Mutex,
 };
 
+use faulty::FAULTY;
 use serde_json::Value;
+
+/// Where the rules stand.
+const PROTOCOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/protocol.md");
 
 /// So many peers are judged beside each other; they sleep most of the time.
 const BESIDE: usize = 8;
-
-/// The peer with faults, built as `cargo test --workspace` builds it: then nothing is left to do.
-static FAULTY: LazyLock<PathBuf> = LazyLock::new(|| {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root());
-    cargo.args(["build", "--workspace", "--examples", "--locked", "--message-format=json"]);
-    let built = cargo.stderr(Stdio::inherit()).output().expect("cargo runs");
-    assert!(built.status.success(), "{cargo:?}: {}", built.status);
-    let said = String::from_utf8_lossy(&built.stdout).into_owned();
-    let messages = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut paths =
-        messages.filter(|message| message["target"]["name"] == "zerorpc-conformance-faulty");
-    let path = paths.find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    path.expect("the peer with faults is an example of this package")
-});
 
 /// A fault, as the peer tells of it.
 #[derive(Debug)]
@@ -39,10 +30,6 @@ struct Fault {
     does: String,
     rule: String,
     cases: String,
-}
-
-fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 fn faults() -> Vec<Fault> {
@@ -153,7 +140,7 @@ fn a_correct_client_passes_all() {
 fn faults_are_well_described() {
     let faults = faults();
     assert!(faults.len() >= 60, "{} faults", faults.len());
-    let protocol = std::fs::read_to_string(root().join("docs/protocol.md")).expect("the rules");
+    let protocol = std::fs::read_to_string(PROTOCOL).expect("the rules");
     let listed = Command::new(env!("CARGO_BIN_EXE_zerorpc-conformance")).arg("--list").output();
     let listed = String::from_utf8(listed.expect("the kit runs").stdout).expect("text");
     let mut names = BTreeSet::new();

@@ -75,12 +75,7 @@ def main():
     gevent.get_hub().exception_stream = None
     wanted = harness.options()
     server = zerorpc.Server(Compared(), heartbeat=wanted["heartbeat"])
-    endpoints = harness.link(server, wanted)
-    gevent.spawn(server.run)
-    harness.ready(endpoints)
-    for _ in harness.lines():
-        pass
-    harness.leave()
+    harness.serve(server, wanted)
 
 
 if __name__ == "__main__":

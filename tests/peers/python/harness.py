@@ -8,6 +8,7 @@ import json
 import os
 import sys
 
+import gevent
 import gevent.fileobject
 import zmq
 
@@ -42,6 +43,16 @@ def ready(endpoints):
 def lines():
     """The lines of standard input, read without holding up the other greenlets."""
     return gevent.fileobject.FileObject(sys.stdin.fileno(), "rb", closefd=False)
+
+
+def serve(server, wanted):
+    """Serves at the links of `wanted` until standard input ends."""
+    endpoints = link(server, wanted)
+    gevent.spawn(server.run)
+    ready(endpoints)
+    for _ in lines():
+        pass
+    leave()
 
 
 def leave():

@@ -2,7 +2,6 @@
 
 import logging
 
-import gevent
 import zerorpc
 
 import harness
@@ -19,12 +18,7 @@ def main():
         heartbeat=wanted["heartbeat"],
         pool_size=wanted["pool_size"],
     )
-    endpoints = harness.link(server, wanted)
-    gevent.spawn(server.run)
-    harness.ready(endpoints)
-    for _ in harness.lines():
-        pass
-    harness.leave()
+    harness.serve(server, wanted)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 //! Frames: their headers in three versions, and the decoder.
 
+mod partial;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::{Buffers, FreshBuffers, Violation, input::Input};
+use partial::Partial;
 
 /// How frames look on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,15 +26,6 @@ const COMMAND: u8 = 4;
 
 /// The longest header: a length byte or flags, 8 bytes, and in 1.0 the flags behind them.
 pub(super) const HEADER_MAX: usize = 10;
-
-/// So much at least is reserved for a body that is still to come; beyond that, as much as has come.
-const STEP: usize = 16 << 10;
-
-/// From so many missing bytes on, a body is worth a read of its own.
-const DIRECT: usize = 16 << 10;
-
-/// So many bytes are read into a body at a time, at most: larger pieces fall out of the processor's caches on their way.
-const DIRECT_MAX: usize = 256 << 10;
 
 /// What stands in front of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,16 +179,6 @@ enum State {
     },
 }
 
-/// A body that has begun to arrive.
-#[derive(Debug)]
-struct Partial {
-    size: usize,
-    /// As large as what has arrived asks for, and never larger than the body.
-    buffer: Vec<u8>,
-    /// How much has arrived.
-    filled: usize,
-}
-
 impl State {
     const START: Self = Self::Header { bytes: [0; HEADER_MAX], filled: 0 };
 }
@@ -276,7 +260,7 @@ impl Decoder {
                     if body.missing() > 0 {
                         return Ok(None);
                     }
-                    let raw = (*header, Body::Whole(std::mem::take(&mut body.buffer)));
+                    let raw = (*header, Body::Whole(body.take()));
                     self.state = State::START;
                     return Ok(Some(raw));
                 }
@@ -318,17 +302,15 @@ impl Decoder {
     /// Room for the next bytes of a body of which much is missing.
     pub(super) fn direct(&mut self) -> Option<&mut [u8]> {
         match &mut self.state {
-            State::Body { body, .. } if body.missing() >= DIRECT => Some(body.room()),
-            State::Body { .. } | State::Header { .. } | State::Name { .. } | State::Skip { .. } => {
-                None
-            }
+            State::Body { body, .. } => body.direct(),
+            State::Header { .. } | State::Name { .. } | State::Skip { .. } => None,
         }
     }
 
     /// So many bytes were read into that room.
     pub(super) fn filled(&mut self, count: usize) {
         if let State::Body { body, .. } = &mut self.state {
-            body.filled = (body.filled + count).min(body.buffer.len());
+            body.fill(count);
         }
     }
 
@@ -336,7 +318,7 @@ impl Decoder {
     pub(super) fn partial_bytes(&self) -> usize {
         match &self.state {
             State::Header { .. } | State::Skip { .. } => 0,
-            State::Body { body, .. } => body.buffer.capacity(),
+            State::Body { body, .. } => body.reserved(),
             State::Name { bytes, .. } => bytes.capacity(),
         }
     }
@@ -384,41 +366,6 @@ fn read_name(size: u64, bytes: &mut Vec<u8>, input: &mut Input) -> bool {
             return false;
         }
         bytes.extend_from_slice(read);
-    }
-}
-
-impl Partial {
-    /// The buffer may hold anything: it is written over.
-    fn new(size: usize, mut buffer: Vec<u8>) -> Self {
-        buffer.truncate(size);
-        Self { size, buffer, filled: 0 }
-    }
-
-    fn missing(&self) -> usize {
-        self.size - self.filled
-    }
-
-    fn copy(&mut self, arrived: &[u8]) {
-        self.reserve(arrived.len());
-        self.buffer[self.filled..][..arrived.len()].copy_from_slice(arrived);
-        self.filled += arrived.len();
-    }
-
-    fn room(&mut self) -> &mut [u8] {
-        self.reserve(DIRECT.min(self.missing()));
-        let room = &mut self.buffer[self.filled..];
-        let most = room.len().min(DIRECT_MAX);
-        &mut room[..most]
-    }
-
-    /// Makes room for so many more bytes: at least doubles what is there, never beyond the size of the body.
-    fn reserve(&mut self, arrived: usize) {
-        let len = self.buffer.len();
-        if len - self.filled < arrived {
-            let ahead = len.max(STEP).max(arrived).min(self.size - len);
-            self.buffer.reserve_exact(ahead);
-            self.buffer.resize(len + ahead, 0);
-        }
     }
 }
 

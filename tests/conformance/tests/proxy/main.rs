@@ -3,6 +3,8 @@
 
 mod captures;
 mod faults;
+#[path = "../support/faulty.rs"]
+mod faulty;
 mod pair;
 
 use pair::{Pair, Run};

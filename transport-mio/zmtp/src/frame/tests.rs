@@ -1,4 +1,7 @@
-use super::*;
+use super::{
+    partial::{DIRECT, DIRECT_MAX, STEP},
+    *,
+};
 
 /// The header of part of a message.
 fn part(size: u64, more: bool) -> Header {
