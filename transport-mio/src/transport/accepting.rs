@@ -9,7 +9,7 @@ use zerorpc_zmtp::{Blame, CloseReason, Violation};
 use super::{
     MioTransport,
     endings::Complaint,
-    line::{Turn, worked},
+    line::{Side, Turn, worked},
     sources::Slot,
     strangers::{Accepted, Refusal},
 };
@@ -18,15 +18,8 @@ use crate::{
     link::{Burst, Stream},
 };
 
-/// How many connections are accepted before it is somebody else's turn.
-const BURST: usize = 8;
-
-/// Whether an endpoint has somebody at the door who is not let in yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Held {
-    Back,
-    No,
-}
+/// When half of the places of strangers are taken, what the door gets of their time is divided by this.
+const MANY: u32 = 4;
 
 impl MioTransport {
     /// Gives strangers what they get of the time.
@@ -40,14 +33,15 @@ impl MioTransport {
         }
         let mut turn = Turn::begin(now, worked());
         self.strangers.begin_turn();
-        while let Some(slot) = self.line.next() {
+        loop {
+            // Where one of those that are there would have to go for another one, they have their turn before; and whether
+            // they have said something is to be seen first.
+            let is_open = self.strangers.may_one_more_come(self.line.has_strangers());
+            let Some((side, slot)) = self.line.next(is_open) else { return };
             match self.slots.get_mut(slot) {
                 Some(Slot::Listener(bound)) => {
                     bound.runnable = false;
-                    if self.accept(slot, now) == Held::Back && !self.line.has_strangers() {
-                        // Whether those that are there have said something is to be seen first.
-                        return;
-                    }
+                    self.accept(slot, now);
                 }
                 Some(Slot::Accepted(connection)) => {
                     connection.place = None;
@@ -57,7 +51,11 @@ impl MioTransport {
                 Some(Slot::Dialer(_) | Slot::Group(_)) | None => {}
             }
             now = Instant::now();
-            if !turn.step(now, worked(), &mut self.share) {
+            let took = turn.step(now, worked(), &mut self.share);
+            // Those that are there are to come through before there is no room for more.
+            let weight = if side == Side::Door && self.strangers.are_many() { MANY } else { 1 };
+            self.line.spend(side, took * weight);
+            if !turn.goes_on(now, &self.share) {
                 return;
             }
         }
@@ -68,43 +66,31 @@ impl MioTransport {
         (!self.line.is_empty()).then(|| self.share.free().unwrap_or(self.worked))
     }
 
-    /// Accepts some connections. Where one of those that are there would have to go for it, they have their turn before.
-    fn accept(&mut self, slot: usize, now: Instant) -> Held {
-        for _ in 0..BURST {
-            if let Some(at) = self.strangers.wait_of_rate(now) {
-                // The others are kept in the system, which has room for them.
-                self.schedule(slot, Some(at));
-                return Held::No;
-            }
-            if !self.strangers.may_one_more_come(self.line.has_strangers()) {
-                self.enqueue(slot);
-                return Held::Back;
-            }
-            let Self { slots, strangers, .. } = self;
-            let Some(Slot::Listener(bound)) = slots.get_mut(slot) else { return Held::No };
-            let (mut refused, mut accepted) = (None, None);
-            let screen = |address: Option<SocketAddr>| {
-                let screened = strangers.screen(address.map(|address| address.ip()));
-                refused = screened.err().map(|refusal| (refusal, address));
-                refused.is_none()
-            };
-            let burst = bound.listener.accept(now, 1, screen, |stream| accepted = Some(stream));
-            if let Some((refusal, address)) = refused {
-                self.refuse(slot, refusal, address, now);
-            } else if let Some(stream) = accepted {
-                self.begin(stream, now);
-            }
-            match burst {
-                Burst::Drained => return Held::No,
-                Burst::More => {}
-                Burst::Exhausted { reason, retry } => {
-                    self.make_room(slot, reason, retry);
-                    return Held::No;
-                }
-            }
+    /// Accepts a connection.
+    fn accept(&mut self, slot: usize, now: Instant) {
+        if let Some(at) = self.strangers.wait_of_rate(now) {
+            // The others are kept in the system, which has room for them.
+            return self.schedule(slot, Some(at));
         }
-        self.enqueue(slot);
-        Held::No
+        let Self { slots, strangers, .. } = self;
+        let Some(Slot::Listener(bound)) = slots.get_mut(slot) else { return };
+        let (mut refused, mut accepted) = (None, None);
+        let screen = |address: Option<SocketAddr>| {
+            let screened = strangers.screen(address.map(|address| address.ip()));
+            refused = screened.err().map(|refusal| (refusal, address));
+            refused.is_none()
+        };
+        let burst = bound.listener.accept(now, 1, screen, |stream| accepted = Some(stream));
+        if let Some((refusal, address)) = refused {
+            self.refuse(slot, refusal, address, now);
+        } else if let Some(stream) = accepted {
+            self.begin(stream, now);
+        }
+        match burst {
+            Burst::Drained => {}
+            Burst::More => self.enqueue(slot),
+            Burst::Exhausted { reason, retry } => self.make_room(slot, reason, retry),
+        }
     }
 
     /// Where a listener listens.

@@ -12,8 +12,9 @@ const BUSY_SHARE: u32 = 16;
 /// ... and else this part.
 const IDLE_SHARE: u32 = 2;
 
-/// Others are at work who had a message within this time.
-const LULL: Duration = Duration::from_millis(50);
+/// Others are at work who had a message within this time. After a longer pause, what strangers may do at a time is little
+/// beside it.
+const LULL: Duration = Duration::from_millis(2);
 
 /// So much time can be saved up for strangers, of which they get their share.
 const SAVED: Duration = Duration::from_millis(32);
@@ -21,20 +22,53 @@ const SAVED: Duration = Duration::from_millis(32);
 /// So long are strangers seen to before somebody looks whether others have something.
 const TURN: Duration = Duration::from_micros(100);
 
-/// Strangers, and endpoints with somebody at the door, that have something to do. Endpoints and addresses take turns, and of
-/// one address, the latest comes first: when there are more than can be seen to, it is the one that still waits for it.
+/// So much time is owed at most to the door, or to those that are in.
+const OWED: Duration = Duration::from_millis(1);
+
+/// Strangers, and endpoints with somebody at the door, that have something to do. The door and those that are in get as much
+/// of the time as each other, however many endpoints there are and whatever the steps of each cost. Endpoints take turns, and so
+/// do addresses; of one address, the latest comes first: when there are more than can be seen to, it is the one that still
+/// waits for it.
 #[derive(Debug, Default)]
 pub(super) struct Line {
-    turns: VecDeque<Party>,
+    listeners: VecDeque<usize>,
+    addresses: VecDeque<Option<PeerAddress>>,
     /// The slots of strangers that wait, for each address, in the order in which they came here.
     waiting: HashMap<Option<PeerAddress>, BTreeMap<u64, usize>>,
     next_place: u64,
+    balance: Balance,
 }
 
+/// Whose turn it is where both want it.
+#[derive(Debug, Default)]
+struct Balance {
+    /// How much more of the time the door has had.
+    door: Duration,
+    /// How much more those have had that are in.
+    inside: Duration,
+}
+
+impl Balance {
+    /// One side has had so much more, of which what the other is owed is taken.
+    fn spend(&mut self, side: Side, time: Duration) {
+        let (own, other) = match side {
+            Side::Door => (&mut self.door, &mut self.inside),
+            Side::Inside => (&mut self.inside, &mut self.door),
+        };
+        let settled = time.min(*other);
+        *other -= settled;
+        // Nobody is owed more for a time in which nobody wanted it.
+        *own = (*own + time - settled).min(OWED);
+    }
+}
+
+/// Who has a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Party {
-    Listener(usize),
-    Address(Option<PeerAddress>),
+pub(super) enum Side {
+    /// Those that are to be accepted.
+    Door,
+    /// Those that were.
+    Inside,
 }
 
 /// Where a stranger stands in line.
@@ -46,7 +80,7 @@ pub(crate) struct Place {
 
 impl Line {
     pub(super) fn is_empty(&self) -> bool {
-        self.turns.is_empty()
+        self.listeners.is_empty() && self.addresses.is_empty()
     }
 
     /// Whether strangers are in line.
@@ -56,7 +90,7 @@ impl Line {
 
     /// Adds an endpoint with somebody at the door, which must not be in line.
     pub(super) fn add_listener(&mut self, slot: usize) {
-        self.turns.push_back(Party::Listener(slot));
+        self.listeners.push_back(slot);
     }
 
     /// Adds a stranger, which must not be in line.
@@ -64,7 +98,7 @@ impl Line {
         self.next_place += 1;
         let waiting = self.waiting.entry(address).or_default();
         if waiting.is_empty() {
-            self.turns.push_back(Party::Address(address));
+            self.addresses.push_back(address);
         }
         waiting.insert(self.next_place, slot);
         Place { address, number: self.next_place }
@@ -77,23 +111,37 @@ impl Line {
             && waiting.is_empty()
         {
             self.waiting.remove(&place.address);
-            self.turns.retain(|party| *party != Party::Address(place.address));
+            self.addresses.retain(|address| *address != place.address);
         }
     }
 
-    /// The slot whose turn it is.
-    pub(super) fn next(&mut self) -> Option<usize> {
-        let party = self.turns.pop_front()?;
-        let address = match party {
-            Party::Listener(slot) => return Some(slot),
-            Party::Address(address) => address,
+    /// The slot whose turn it is. Nobody is called from a door that is shut.
+    pub(super) fn next(&mut self, is_open: bool) -> Option<(Side, usize)> {
+        let first = if self.balance.door > Duration::ZERO { Side::Inside } else { Side::Door };
+        let door = |line: &mut Self| {
+            let slot = is_open.then(|| line.listeners.pop_front())?;
+            Some((Side::Door, slot?))
         };
+        let inside = |line: &mut Self| Some((Side::Inside, line.next_inside()?));
+        match first {
+            Side::Door => door(self).or_else(|| inside(self)),
+            Side::Inside => inside(self).or_else(|| door(self)),
+        }
+    }
+
+    /// Takes note of what a turn took.
+    pub(super) fn spend(&mut self, side: Side, time: Duration) {
+        self.balance.spend(side, time);
+    }
+
+    fn next_inside(&mut self) -> Option<usize> {
+        let address = self.addresses.pop_front()?;
         let waiting = self.waiting.get_mut(&address)?;
         let (_, slot) = waiting.pop_last()?;
         if waiting.is_empty() {
             self.waiting.remove(&address);
         } else {
-            self.turns.push_back(party);
+            self.addresses.push_back(address);
         }
         Some(slot)
     }
@@ -125,7 +173,9 @@ impl Share {
 
     /// Takes note of a step that took so much of the processor's time.
     pub(super) fn spend(&mut self, now: Instant, time: Duration) {
-        let is_busy = self.busy.is_some_and(|busy| now.saturating_duration_since(busy) < LULL);
+        // A step that takes longer is no pause.
+        let is_busy =
+            self.busy.is_some_and(|busy| now.saturating_duration_since(busy) < LULL + time);
         let share = if is_busy { BUSY_SHARE } else { IDLE_SHARE };
         let earliest = now.checked_sub(SAVED).unwrap_or(now);
         let free = self.free.map_or(earliest, |free| free.max(earliest));
@@ -147,10 +197,16 @@ impl Turn {
         Self { until: now + TURN, worked }
     }
 
-    /// Takes note of a step, which began when the latest one was over; whether there is time for another.
-    pub(super) fn step(&mut self, now: Instant, worked: Duration, share: &mut Share) -> bool {
-        share.spend(now, worked.saturating_sub(self.worked));
+    /// Takes note of a step, which began when the latest one was over; what it took.
+    pub(super) fn step(&mut self, now: Instant, worked: Duration, share: &mut Share) -> Duration {
+        let took = worked.saturating_sub(self.worked);
+        share.spend(now, took);
         self.worked = worked;
+        took
+    }
+
+    /// Whether there is time for another step.
+    pub(super) fn goes_on(&self, now: Instant, share: &Share) -> bool {
         now < self.until && share.is_free(now)
     }
 }
@@ -169,8 +225,14 @@ mod tests {
         Some(PeerAddress::of([10, 0, 0, number].into()))
     }
 
+    /// In which order slots come, where each turn takes as long.
     fn order(line: &mut Line) -> Vec<usize> {
-        std::iter::from_fn(|| line.next()).collect()
+        let next = || {
+            let (side, slot) = line.next(true)?;
+            line.spend(side, Duration::from_micros(20));
+            Some(slot)
+        };
+        std::iter::from_fn(next).collect()
     }
 
     #[test]
@@ -183,8 +245,50 @@ mod tests {
         line.add(20, address(2));
         line.add(30, None);
         line.add(31, None);
-        assert_eq!(order(&mut line), [13, 99, 20, 31, 12, 30, 11, 10]);
+        assert_eq!(order(&mut line), [99, 13, 20, 31, 12, 30, 11, 10]);
         assert!(line.is_empty() && line.waiting.is_empty());
+    }
+
+    /// A step of a handshake costs as much as four connections that are accepted, at one of many endpoints.
+    #[test]
+    fn those_that_are_in_get_on_however_many_endpoints_there_are() {
+        let mut line = Line::default();
+        (0..100).for_each(|slot| line.add_listener(slot));
+        for slot in 100..200 {
+            line.add(slot, address(1));
+        }
+        let (mut accepted, mut steps) = (0, 0);
+        while steps < 10 {
+            let (side, slot) = line.next(true).expect("all wait");
+            match side {
+                Side::Door => {
+                    accepted += 1;
+                    line.add_listener(slot);
+                    line.spend(side, Duration::from_micros(20));
+                }
+                Side::Inside => {
+                    steps += 1;
+                    line.spend(side, Duration::from_micros(80));
+                }
+            }
+        }
+        assert!((36..=44).contains(&accepted), "{accepted}");
+    }
+
+    #[test]
+    fn nobody_comes_through_a_door_that_is_shut() {
+        let mut line = Line::default();
+        line.add_listener(1);
+        line.add(2, None);
+        assert_eq!(line.next(false), Some((Side::Inside, 2)));
+        assert_eq!((line.next(false), line.is_empty()), (None, false));
+        // What those have had who were alone is not held against them.
+        line.spend(Side::Inside, Duration::from_secs(60));
+        line.spend(Side::Door, OWED);
+        line.spend(Side::Door, Duration::from_micros(1));
+        line.add(3, None);
+        assert_eq!(line.next(true), Some((Side::Inside, 3)));
+        assert_eq!(line.next(true), Some((Side::Door, 1)));
     }
 
     #[test]
@@ -201,12 +305,16 @@ mod tests {
         assert!(line.is_empty() && line.waiting.is_empty());
     }
 
-    /// How much time strangers get within a second, if there is always one who wants it, in steps of so long.
-    fn spent(share: &mut Share, start: Instant, step: Duration, is_busy: bool) -> Duration {
+    /// How much time strangers get within a second, if there is always one who wants it, in steps of so long. Peers pause for
+    /// so long between their messages.
+    fn spent(start: Instant, step: Duration, pause: Duration) -> Duration {
+        let share = &mut Share::default();
         let (mut now, mut spent) = (start, Duration::ZERO);
+        let mut message = start;
         while now < start + Duration::from_secs(1) {
-            if is_busy {
+            if now >= message {
                 share.note_busy(now);
+                message = now + pause;
             }
             if !share.is_free(now) {
                 // What peers have to say takes as long.
@@ -216,7 +324,10 @@ mod tests {
             let mut turn = Turn::begin(now, now - start);
             let begun = now;
             now += step;
-            while turn.step(now, now - start, share) {
+            while {
+                turn.step(now, now - start, share);
+                turn.goes_on(now, share)
+            } {
                 now += step;
             }
             assert!(now - begun < TURN + step, "a turn is a short one");
@@ -230,12 +341,15 @@ mod tests {
         let start = Instant::now() + Duration::from_secs(60);
         for micros in [1, 30, 100, 1000, 4000] {
             let step = Duration::from_micros(micros);
-            let busy = spent(&mut Share::default(), start, step, true).as_secs_f64();
+            let busy = spent(start, step, Duration::ZERO).as_secs_f64();
             // What was saved up, and the last step, come on top.
             let most = 1.0 / f64::from(BUSY_SHARE) + 0.002 + step.as_secs_f64();
             assert!((0.05..most).contains(&busy), "{step:?}: {busy}");
-            let idle = spent(&mut Share::default(), start, step, false).as_secs_f64();
+            let idle = spent(start, step, Duration::from_secs(2)).as_secs_f64();
             assert!((0.4..0.55).contains(&idle), "{step:?}: {idle}");
         }
+        // A few messages leave them nearly all of what they would have without.
+        let few = spent(start, Duration::from_micros(30), Duration::from_millis(20)).as_secs_f64();
+        assert!((0.35..0.55).contains(&few), "{few}");
     }
 }

@@ -152,6 +152,11 @@ impl MioTransport {
         let Readiness { token: Token(slot), readable, writable, closing } = readiness;
         if let Some(connection) = self.connection(slot) {
             connection.is_closing |= closing;
+            if let Some(place) = connection.place.take_if(|_| closing) {
+                // It is seen to sooner: it makes room, and nothing that it is told is of use to it.
+                connection.runnable = false;
+                self.line.remove(place);
+            }
             if readable {
                 self.enqueue(slot);
             }

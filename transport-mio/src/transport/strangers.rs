@@ -146,14 +146,23 @@ impl Strangers {
     /// Whether one more may come in now; others may stand in line, which have something to do.
     pub(super) fn may_one_more_come(&self, others_wait: bool) -> bool {
         let may_displace = self.steps >= STEPS || self.is_fresh && !others_wait;
-        may_displace || self.in_the_way().is_none()
+        may_displace || !self.are_full()
+    }
+
+    /// Whether half of the places are taken.
+    pub(super) fn are_many(&self) -> bool {
+        self.ages.len() >= self.limits.handshakes / 2
+    }
+
+    /// Whether a stranger has to make room before another one comes.
+    fn are_full(&self) -> bool {
+        let is_full = self.limits.connections.is_some_and(|limit| self.stats.connections >= limit);
+        !self.ages.is_empty() && (is_full || self.ages.len() >= self.limits.handshakes.max(1))
     }
 
     /// The slot of a stranger that has to make room before another one comes, if any has to.
     pub(super) fn in_the_way(&self) -> Option<usize> {
-        let is_full = self.limits.connections.is_some_and(|limit| self.stats.connections >= limit);
-        (is_full || self.ages.len() >= self.limits.handshakes.max(1))
-            .then(|| self.most_dispensable())?
+        self.are_full().then(|| self.most_dispensable())?
     }
 
     /// The slot of the stranger that is to go first: of the oldest, one whose address has the most, so that those who come
