@@ -26,9 +26,10 @@ pub struct Limits {
     pub channels_per_peer: usize,
     /// The most events that wait on one channel for their consumer, 1024 by default. A window that is larger than this wins.
     pub buffered_events: usize,
-    /// The most bytes that one peer may make the session keep, 64 MiB by default: requests that wait and arguments of
-    /// those that are being answered, and apart from those, answers that it does not read. A single request or answer may
-    /// be larger.
+    /// The most bytes that one peer may make this side keep, 64 MiB by default: requests that wait, arguments of those that are
+    /// being answered (twice: as they came, and as the application has them), answers that it does not read, here and
+    /// [in the transport](crate::PeerEvent::Congested), and 512 bytes for each open request. A single request or answer
+    /// may be larger.
     ///
     /// A request that would be too much is refused with `ServerBusy`. When half as many bytes of answers wait, or of
     /// arguments are in use, further requests of that peer are [not run](crate::Request::start) for a while; a peer that takes none of them for

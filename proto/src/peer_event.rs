@@ -34,8 +34,9 @@ pub enum PeerEvent {
     /// peer end; it is nothing where one is up.
     Denied(Arc<str>),
     /// So much waits on a route that only beats and grants go there for now ([`Flow::Congested`](crate::transport::Flow::Congested)): items and results wait
-    /// in the session, where their number is bounded.
-    Congested(Route),
+    /// in the session, where their number is bounded. How many bytes wait there: until it has room, they count as what waits
+    /// here does.
+    Congested(Route, usize),
     /// Nothing waits any more on a route that was [`Congested`](Self::Congested).
     Drained(Route),
 }

@@ -246,7 +246,7 @@ pub trait Waker: Send + Sync {
 pub enum Flow {
     /// More may follow.
     Clear,
-    /// The message waits for its peer to read. Hold back what else goes the same way, until
-    /// [`PeerEvent::Drained`] tells of it.
-    Congested,
+    /// The message waits for its peer to read, with others, so many bytes in all. Hold back what else goes the same way,
+    /// until [`PeerEvent::Drained`] tells of it.
+    Congested(usize),
 }

@@ -134,8 +134,8 @@ impl State {
             if tracing::enabled!(tracing::Level::DEBUG) {
                 log_event("sent", &message.payload.to_bytes());
             }
-            if transport.send(message)? == Flow::Congested {
-                let congested = PeerEvent::Congested(route);
+            if let Flow::Congested(bytes) = transport.send(message)? {
+                let congested = PeerEvent::Congested(route, bytes);
                 self.session.handle_peer_event(Instant::now(), congested);
             }
             sent = true;

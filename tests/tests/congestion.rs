@@ -40,7 +40,7 @@ fn only_beats_leave_on_a_congested_route() {
         }
     }
     let route = Route::of(PeerId::NAMELESS, &slow);
-    server.handle_peer_event(start, PeerEvent::Congested(route.clone()));
+    server.handle_peer_event(start, PeerEvent::Congested(route.clone(), 0));
     // The first slow request and the quick one are answered, the second slow one goes on.
     for id in [requests[0], requests[2]] {
         server.request(id).expect("open").reply(Args::NIL).expect("no stream");
@@ -65,7 +65,7 @@ fn answers_that_pile_up_are_told_of_and_end_with_their_peer() {
     let envelope = |name: &'static [u8]| Envelope::from_iter([bytes::Bytes::from_static(name)]);
     let (slow, quick) = (envelope(b"slow"), envelope(b"quick"));
     let route = Route::of(PeerId::NAMELESS, &slow);
-    server.handle_peer_event(start, PeerEvent::Congested(route.clone()));
+    server.handle_peer_event(start, PeerEvent::Congested(route.clone(), 0));
     for id in 0..10 {
         hear(&mut server, start, PeerId::NAMELESS, request(id, &slow)).expect("a request");
         let Some(Notice::Requested(id)) = server.poll_notice() else { panic!("a request") };

@@ -60,15 +60,15 @@ impl Backlog {
     }
 
     /// Queues a message. A lane that would grow over its limit belongs to a peer that does not read:
-    /// the whole lane is dropped, with the message.
-    pub(crate) fn push(&mut self, lane: Bytes, message: Transmit) {
+    /// the whole lane is dropped, with the message. How many bytes wait in it now.
+    pub(crate) fn push(&mut self, lane: Bytes, message: Transmit) -> usize {
         let bytes = weight(&message);
         let waiting = self.lanes.entry(lane.clone()).or_default();
         if waiting.has_room_for(bytes) {
             waiting.messages.push_back(message);
             waiting.bytes += bytes;
             self.bytes += bytes;
-            return;
+            return waiting.bytes;
         }
         tracing::warn!(
             peer = ?lane,
@@ -77,6 +77,7 @@ impl Backlog {
             "dropped everything that waits for a peer that does not read"
         );
         self.discard(&lane);
+        0
     }
 
     /// Drops all that waits in a lane.

@@ -4,6 +4,7 @@ use web_time::{Duration, Instant};
 
 use super::{
     Notice, RequestId, Session,
+    accounts::OPEN_REQUEST,
     notices::REQUESTED,
     outbound::{Loose, Refusal},
     request::stopping,
@@ -91,6 +92,12 @@ impl Session {
             timer: None,
             role: Role::Server(request),
         });
+        if !self.congested.is_empty()
+            && let Some((_, number, Some(account))) = self.store.get_with_account(at)
+            && account.becomes_crowded(&self.config.limits)
+        {
+            self.crowded.push(number);
+        }
         self.reschedule(at);
         self.notices.push_back(Notice::Requested(RequestId(at)));
         Ok(())
@@ -119,14 +126,17 @@ impl Session {
         let account = self.store.account_of(from, envelope);
         let (of_peer, requested) =
             account.map_or((0, 0), |account| (account.requests, account.requested_bytes));
-        let kept = account.map_or(0, |account| account.requested_and_taken(limits));
+        let kept = account.map_or(0, |account| account.bytes_beside_request(limits));
+        let open = of_peer * OPEN_REQUEST;
         if self.stopping {
             Err(None)
         } else if self.store.len() >= limits.channels {
             Err(Some(PeerMisbehaved::TooManyChannels(self.store.len())))
         } else if of_peer >= limits.channels_per_peer {
             Err(Some(PeerMisbehaved::TooManyChannels(of_peer)))
-        } else if requested > 0 && kept.saturating_add(bytes) > limits.peer_bytes {
+        } else if requested > 0
+            && kept.saturating_add(open).saturating_add(bytes) > limits.peer_bytes
+        {
             Err(Some(PeerMisbehaved::TooManyBytes(kept)))
         } else if self.buffered_bytes.saturating_add(bytes) > limits.total_bytes {
             Err(Some(PeerMisbehaved::TooManyBytes(self.buffered_bytes)))

@@ -59,7 +59,7 @@ impl Session {
             let Some(account) = store.account_mut(*number) else { return false };
             // The number may be another peer's by now.
             if account.is_crowded && account.is_over(&config.limits) {
-                routes.push((account.route(), account.unsent_bytes));
+                routes.push((account.route(), account.answer_bytes(&config.limits)));
                 return true;
             }
             account.is_crowded = false;
@@ -120,8 +120,7 @@ impl Session {
                     true => account.postponed.push_front(at),
                     false => account.postponed.push_back(at),
                 }
-                if account.is_over(limits) && !account.is_crowded {
-                    account.is_crowded = true;
+                if account.becomes_crowded(limits) {
                     self.crowded.push(number);
                 }
                 return false;

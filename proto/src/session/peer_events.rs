@@ -40,7 +40,7 @@ impl Session {
             PeerEvent::Gone(peer) => self.handle_gone(peer),
             PeerEvent::Down(peer, reason) => self.handle_down(peer, reason),
             PeerEvent::Denied(reason) => self.handle_denied(&reason),
-            PeerEvent::Congested(route) => drop(self.congested.entry(route).or_default()),
+            PeerEvent::Congested(route, bytes) => self.handle_congested(route, bytes),
             PeerEvent::Drained(route) => self.handle_drained(&route),
         }
     }
@@ -131,6 +131,17 @@ impl Session {
         }
     }
 
+    /// Nothing more is to be sent on a route for now, where so many bytes wait.
+    fn handle_congested(&mut self, route: Route, bytes: usize) {
+        if let Some((number, account)) = self.store.account_of_route(&route) {
+            account.queued_bytes = bytes;
+            if account.becomes_crowded(&self.config.limits) {
+                self.crowded.push(number);
+            }
+        }
+        self.congested.entry(route).or_default();
+    }
+
     /// What was held back on a route may be sent.
     fn handle_drained(&mut self, route: &Route) {
         if self.end_congestion(route) {
@@ -149,6 +160,10 @@ impl Session {
                 channel.leave_congestion();
                 self.enqueue(at);
             }
+        }
+        if let Some((number, account)) = self.store.account_of_route(route) {
+            account.queued_bytes = 0;
+            self.resume_postponed(number);
         }
         true
     }

@@ -270,8 +270,8 @@ impl Session {
 
 /// Where much waits for a peer already, one item of each stream does: when it has left, there is room again.
 fn is_full(request: &RequestState, account: Option<&Account>, limits: &Limits) -> bool {
-    account.is_some_and(|account| account.unsent_bytes > limits.peer_bytes / 2)
-        && !request.items.is_empty()
+    let is_full = |account: &Account| account.is_full(limits) || account.is_used_up(limits);
+    account.is_some_and(is_full) && !request.items.is_empty()
 }
 
 /// What callers see who do not know how a request is turned down.

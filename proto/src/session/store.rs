@@ -103,6 +103,12 @@ impl Store {
         }
     }
 
+    /// The account of a route, with its number, if anything is or was open there.
+    pub(crate) fn account_of_route(&mut self, route: &Route) -> Option<(u32, &mut Account)> {
+        let number = self.number_of(route)?;
+        Some((number, self.accounts.get_mut(number as usize)?))
+    }
+
     pub(crate) fn accounts(&self) -> impl Iterator<Item = &Account> {
         self.accounts.iter().map(|(_, account)| account)
     }

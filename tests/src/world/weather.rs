@@ -209,7 +209,7 @@ impl World {
             return;
         }
         self.tell(|| format!("{server} has no room for {from:?} for {time:?}"));
-        self.hear_of(server, PeerEvent::Congested(route.clone()));
+        self.hear_of(server, PeerEvent::Congested(route.clone(), 0));
         self.drains.push((self.now + time, server, route));
     }
 
@@ -224,7 +224,7 @@ impl World {
 
     /// A node is told of a peer; of a certain one, only where peers have names. Later, if it is frozen.
     pub(super) fn hear_of(&mut self, node: usize, event: PeerEvent) {
-        let is_of_route = matches!(event, PeerEvent::Congested(_) | PeerEvent::Drained(_));
+        let is_of_route = matches!(event, PeerEvent::Congested(..) | PeerEvent::Drained(_));
         if self.nodes[node].nameless && !is_of_route {
             return;
         }
@@ -238,7 +238,7 @@ impl World {
             PeerEvent::Down(peer, _) => self.model.is_down(node, peer),
             PeerEvent::Gone(peer) => self.model.is_gone(node, peer),
             PeerEvent::Lossless(peer) => self.model.is_lossless(node, peer),
-            PeerEvent::Congested(route) => self.model.congested(now, node, route, true),
+            PeerEvent::Congested(route, _) => self.model.congested(now, node, route, true),
             PeerEvent::Drained(route) => self.model.congested(now, node, route, false),
             _ => {}
         }

@@ -1,5 +1,6 @@
 //! What is kept for each peer, and for all of them, is counted and bounded; what is bounded comes back.
 
+mod account;
 mod chunks;
 
 use bytes::Bytes;
@@ -100,7 +101,7 @@ fn requests_of_one_peer_that_wait() {
 #[test]
 fn answers_that_pile_up_hold_requests_back_until_they_have_left() {
     let mut server = server(80 * KILOBYTE, 1 << 30);
-    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
+    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY), 0));
     let ids: Vec<_> = (0..100).map(|id| server.request(GREEDY, &request(id, 1))).collect();
     // Each is answered before the next one begins: to half of what may be kept.
     assert_eq!(run(&mut server, ids.clone(), 10 * KILOBYTE), 4);
@@ -129,7 +130,7 @@ fn answers_that_pile_up_hold_requests_back_until_they_have_left() {
 fn few_run_at_a_time_where_answers_pile_up() {
     let mut server = server(80 * KILOBYTE, 1 << 30);
     let ids: Vec<_> = (0..10).map(|id| server.request(GREEDY, &request(id, 1))).collect();
-    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
+    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY), 0));
     assert_eq!(run(&mut server, ids[..1].to_vec(), 20 * KILOBYTE), 1);
     let started = ids[1..].iter().filter(|id| server.serve(**id).start()).count();
     assert_eq!(started, 2);
@@ -155,7 +156,7 @@ fn start(server: &mut TestSession, ids: &[RequestId]) -> Vec<RequestId> {
 
 #[test]
 fn arguments_count_until_their_requests_are_answered() {
-    let mut server = server(80 * KILOBYTE, 1 << 30);
+    let mut server = server(160 * KILOBYTE, 1 << 30);
     let ids: Vec<_> = (0..5).map(|id| server.request(GREEDY, &request(id, 15_000))).collect();
     requested(&mut server);
     // Beyond half of what may be kept, further ones wait, small ones as well: nobody is overtaken.
@@ -195,7 +196,7 @@ fn arguments_count_until_their_requests_are_answered() {
 
 #[test]
 fn arguments_alone_may_be_of_any_size() {
-    let mut server = server(10 * KILOBYTE, 1 << 30);
+    let mut server = server(16 * KILOBYTE, 1 << 30);
     let large = server.request(GREEDY, &request(0, 100 * KILOBYTE));
     assert_eq!(start(&mut server, &[large]), [large]);
     // Others wait for it, and are not refused.
@@ -211,7 +212,7 @@ fn arguments_alone_may_be_of_any_size() {
 #[test]
 fn to_ask_again_changes_nothing() {
     let mut server = server(80 * KILOBYTE, 1 << 30);
-    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
+    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY), 0));
     let ids: Vec<_> = (0..7).map(|id| server.request(GREEDY, &request(id, 1))).collect();
     assert_eq!(run(&mut server, ids[..4].to_vec(), 10 * KILOBYTE), 4);
     for id in ids[4..].iter().cycle().take(3000) {
@@ -226,7 +227,7 @@ fn to_ask_again_changes_nothing() {
 #[test]
 fn an_answer_alone_may_be_of_any_size() {
     let mut server = server(10 * KILOBYTE, 1 << 30);
-    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
+    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY), 0));
     let id = server.request(GREEDY, &request(0, 1));
     assert_eq!(run(&mut server, [id], 100 * KILOBYTE), 1);
     assert_eq!(server.session.crowded_routes(), []);
@@ -243,7 +244,7 @@ fn large_items_wait_one_at_a_time_in_each_stream() {
     let mut server = server(100 * KILOBYTE, 1 << 30);
     let id = server.request(GREEDY, &request(0, 1));
     server.hear(GREEDY, &RawEvent::grant(0, 1000)).expect("credit");
-    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
+    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY), 0));
     let sent = (0..64).take_while(|_| server.serve(id).send(answer(20 * KILOBYTE)).is_ok()).count();
     assert_eq!(sent, 3, "to half of what may be kept");
     drain(&mut server);
@@ -267,7 +268,7 @@ fn whatever_an_answer_is_made_of_is_counted() {
     ];
     for (what, kilobytes, give) in cases {
         let mut server = server(1 << 20, 1 << 30);
-        server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
+        server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY), 0));
         let id = server.request(GREEDY, &request(0, 1));
         let before = server.session.retained_bytes();
         give(&mut server, id);
@@ -368,7 +369,7 @@ fn a_congested_channel_beats_once() {
         server.request(GREEDY, &request(id, 1));
     }
     server.request(NEIGHBOUR, &request(0, 1));
-    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
+    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY), 0));
     let interval = zerorpc_proto::DEFAULT_HEARTBEAT;
     let beats = |server: &mut TestSession| {
         let to = |sent: &zerorpc_tests::world::test_session::Sent| sent.to;

@@ -40,19 +40,19 @@ fn every_number_is_a_peer_like_others() {
         let mut client = TestSession::new(Config::client(1));
         let call = open(&mut client, peer);
         assert_eq!(client.session.poll_transmit().map(|transmit| transmit.to), Some(peer));
-        happens(&mut client, PeerEvent::Congested(Route::from(peer)));
+        happens(&mut client, PeerEvent::Congested(Route::from(peer), 0));
         happens(&mut client, down(peer));
-        happens(&mut client, PeerEvent::Congested(Route::from(peer)));
+        happens(&mut client, PeerEvent::Congested(Route::from(peer), 0));
         assert_eq!(client.recv(call), Some(lost()), "{peer}");
 
         let mut server = TestSession::new(Config::server(1));
         let id = server.request(peer, &RawEvent::request("id", "f", vec![]));
         server.serve(id).send(Args::NIL).expect("room for one");
-        happens(&mut server, PeerEvent::Congested(Route::from(peer)));
+        happens(&mut server, PeerEvent::Congested(Route::from(peer), 0));
         assert!(server.serve(id).send(Args::NIL).is_err(), "no credit");
         happens(&mut server, down(peer));
         for event in
-            [PeerEvent::Congested(Route::from(peer)), PeerEvent::Drained(Route::from(peer))]
+            [PeerEvent::Congested(Route::from(peer), 0), PeerEvent::Drained(Route::from(peer))]
         {
             happens(&mut server, event);
             assert_eq!(server.session.poll_transmit(), None);
@@ -78,8 +78,8 @@ fn strangers_change_nothing() {
             PeerEvent::GoingAway(peer),
             PeerEvent::Gone(peer),
             PeerEvent::Drained(Route::from(peer)),
-            PeerEvent::Congested(Route::from(peer)),
-            PeerEvent::Congested(Route::from(peer)),
+            PeerEvent::Congested(Route::from(peer), 0),
+            PeerEvent::Congested(Route::from(peer), 0),
             PeerEvent::Drained(Route::from(peer)),
             PeerEvent::Drained(Route::from(peer)),
             down(peer),

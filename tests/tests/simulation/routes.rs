@@ -47,7 +47,7 @@ fn congestion_ends_with_its_connection() {
     let mut server = TestSession::new(Config::server(1));
     let now = server.now();
     let route = Route { peer: PEER, identity: None };
-    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route));
+    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route, 0));
     let held = server.request(PEER, &RawEvent::request("id", "f", vec![]));
     server.serve(held).reply(Args::NIL).expect("no stream has begun");
     assert_eq!(server.session.poll_transmit(), None, "held back");
@@ -124,7 +124,7 @@ fn a_route_may_be_congested_again_and_again() {
     server.hear(PEER, &RawEvent::grant("id", 100)).expect("credit");
     let route = Route { peer: PEER, identity: None };
     for _ in 0..3 {
-        server.session.handle_peer_event(server.now(), PeerEvent::Congested(route.clone()));
+        server.session.handle_peer_event(server.now(), PeerEvent::Congested(route.clone(), 0));
         server.serve(id).send(Args::NIL).expect("credit");
         server.settle();
         assert_eq!(server.take_names(), [""; 0], "held back");
@@ -229,7 +229,7 @@ fn who_waits_for_room_takes_a_silent_peer_when_no_other_is_left() {
         // By now the first peer has lost its call by its silence.
         client.session.handle_peer_event(
             client.now(),
-            PeerEvent::Congested(Route { peer: SECOND, identity: None }),
+            PeerEvent::Congested(Route { peer: SECOND, identity: None }, 0),
         );
         open_patiently(&mut client);
         assert_eq!(requested(&mut client), [0; 0], "{what}: the second one will have room again");
@@ -249,7 +249,7 @@ fn a_call_that_has_gone_to_another_peer_beats_there() {
     let call = call.expect("few calls");
     client.settle();
     let congest = |client: &mut TestSession, peer| {
-        let event = PeerEvent::Congested(Route::from(peer));
+        let event = PeerEvent::Congested(Route::from(peer), 0);
         client.session.handle_peer_event(client.now(), event);
     };
     let beats_to = |client: &mut TestSession, peer| {

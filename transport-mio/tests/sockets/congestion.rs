@@ -55,7 +55,7 @@ fn a_message_beyond_all_marks_passes_with_beats_behind_it() -> Outcome {
     let endpoint = server.parts.transport.bind(ANY_PORT)?;
     let mut client = Node::connected(Dealer, &endpoint);
     let (caller, _) = meet(&mut server, &mut client);
-    assert_eq!(server.send(caller, vec![0; 4 * LARGE]), Flow::Congested);
+    assert!(matches!(server.send(caller, vec![0; 4 * LARGE]), Flow::Congested(1..)));
     for _ in 0..10 {
         server.send(caller, "a beat");
     }

@@ -82,7 +82,7 @@ fn what_was_not_written_comes_back_before_the_news_of_the_end() -> Outcome {
     // The first is begun and fills the connection; the others wait.
     client.send(called, vec![0; 16 << 20]);
     for number in 0..5_u8 {
-        assert_eq!(client.send(called, vec![number]), Flow::Congested);
+        assert!(matches!(client.send(called, vec![number]), Flow::Congested(1..)));
     }
     drop(server);
     until("the end", &mut [&mut client], |nodes| {

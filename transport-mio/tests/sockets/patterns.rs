@@ -76,7 +76,7 @@ fn whoever_connects_first_or_listens_first_is_found() -> Outcome {
         for _ in 0..5 {
             client.turn();
         }
-        assert_eq!(client.send(PeerId::NAMELESS, "early"), Flow::Congested);
+        assert_eq!(client.send(PeerId::NAMELESS, "early"), Flow::Congested(0));
         let mut server = Node::new(Router);
         server.parts.transport.bind(&endpoint.replace("localhost", "127.0.0.1"))?;
         assert_eq!(pass(&mut client, &mut server).1.payload, "early", "{endpoint}");
@@ -92,7 +92,7 @@ fn pushed_messages_take_turns_and_wait_for_a_peer() -> Outcome {
     let (mut pusher, endpoint) = Node::bound(Push);
     assert!(!pusher.parts.transport.can_send());
     for number in 0..10_u8 {
-        assert_eq!(pusher.send(PeerId::NAMELESS, vec![number]), Flow::Congested);
+        assert_eq!(pusher.send(PeerId::NAMELESS, vec![number]), Flow::Congested(0));
     }
     let mut first = Node::connected(Pull, &endpoint);
     for number in 0..10_u8 {

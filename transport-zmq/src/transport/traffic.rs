@@ -71,9 +71,9 @@ impl ZmqTransport {
         match outcome {
             Outcome::Sent => {}
             Outcome::Full => {
-                self.backlog.push(lane, message);
+                let queued = self.backlog.push(lane, message);
                 self.note_stalled();
-                return Ok(Flow::Congested);
+                return Ok(Flow::Congested(queued));
             }
             Outcome::Gone => tracing::trace!(peer = ?lane, "dropped a message: the peer is gone"),
         }

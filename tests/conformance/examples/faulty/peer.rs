@@ -313,8 +313,8 @@ impl Peer {
 
     fn send(&mut self, now: Instant, message: Transmit) {
         let route = Route::of(message.to, &message.envelope);
-        if self.socket.send(message) == Ok(Flow::Congested) {
-            self.session.handle_peer_event(now, PeerEvent::Congested(route));
+        if let Ok(Flow::Congested(bytes)) = self.socket.send(message) {
+            self.session.handle_peer_event(now, PeerEvent::Congested(route, bytes));
         }
     }
 

@@ -177,7 +177,8 @@ impl World {
     /// A connection takes nothing but beats for a while, or everything again.
     pub(super) fn congest(&mut self, at: usize, to: usize, congested: bool) {
         let route = Route::from(peer(to));
-        let event = if congested { PeerEvent::Congested(route) } else { PeerEvent::Drained(route) };
+        let event =
+            if congested { PeerEvent::Congested(route, 0) } else { PeerEvent::Drained(route) };
         self.apps[at].session.handle_peer_event(self.now, event);
     }
 

@@ -57,7 +57,7 @@ fn answers_that_wait_to_be_read_do_not_keep_the_chunks_they_came_in() {
 #[test]
 fn answers_that_wait_keep_no_memory_that_they_share() {
     let mut server = server(64 << 20, 1 << 30);
-    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY)));
+    server.session.handle_peer_event(server.now(), PeerEvent::Congested(route(GREEDY), 0));
     let chunk = Bytes::from(vec![1; 4 * KILOBYTE]);
     let id = server.request(GREEDY, &request(0, 1));
     let value = Args::from_bytes(chunk.slice(..1)).expect("the number one");

@@ -35,8 +35,8 @@ impl RpcSocket {
             && let Some(message) = session.poll_transmit()
         {
             let route = Route::of(message.to, &message.envelope);
-            if socket.send(message) == Ok(Flow::Congested) {
-                session.handle_peer_event(now, PeerEvent::Congested(route));
+            if let Ok(Flow::Congested(bytes)) = socket.send(message) {
+                session.handle_peer_event(now, PeerEvent::Congested(route, bytes));
             }
             moved = true;
         }

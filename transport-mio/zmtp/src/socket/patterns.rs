@@ -75,7 +75,8 @@ impl Socket {
                 if !self.congested_routes.contains(&route) {
                     self.congested_routes.push(route);
                 }
-                Ok(Flow::Congested)
+                // They are nobody's yet.
+                Ok(Flow::Congested(0))
             }
             SocketKind::Dealer | SocketKind::Router | SocketKind::Push => {
                 let outgoing = self.outgoing(message);
@@ -131,6 +132,7 @@ impl Socket {
             return Flow::Clear;
         }
         connection.congested = true;
+        let queued = connection.engine.queued_bytes();
         // The message that congests may be as large as it likes.
         let is_lost = connection.is_over(most_messages, usize::MAX)
             || connection.sent_while_congested > bytes.saturating_mul(GIVEN_UP);
@@ -142,7 +144,7 @@ impl Socket {
             self.finish_off(index, reason, true);
             return Flow::Clear;
         }
-        Flow::Congested
+        Flow::Congested(queued)
     }
 
     /// Hands out messages that wait for whoever comes first.

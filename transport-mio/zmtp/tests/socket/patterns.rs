@@ -47,7 +47,7 @@ fn peers_take_turns_and_messages_wait_for_the_first() {
         let send = |net: &mut Net, text: &'static str| {
             net.nodes[0].socket.send(message(PeerId::NAMELESS, text)).expect("it can")
         };
-        assert_eq!(send(&mut net, "0"), Flow::Congested, "nobody is there");
+        assert_eq!(send(&mut net, "0"), Flow::Congested(0), "nobody is there");
         assert_eq!(net.nodes[0].socket.can_send(), from == Dealer);
         net.connect(0, 1);
         net.run();
