@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rmpv::Value;
 
-use super::served::{others_are_served, serves, serves_within};
+use super::served::{others_are_served, serves};
 use crate::{
     case::{Case, Failure, Level, Sharing, ensure},
     event::Event,
@@ -273,7 +273,7 @@ fn events(trial: &mut Trial, name: &str, args: Value) -> Result<(), Failure> {
     }
     let answer = peer.expect_answer(&channel, trial.soon() * 3)?;
     ensure(answer.name() == "OK", "OK", answer.to_string())?;
-    serves_within(trial.soon() * 3, &mut peer)?;
+    serves(trial, &mut peer)?;
     before.expect_growth_below(trial, 64)
 }
 
@@ -308,7 +308,7 @@ fn flooded(
         peer.bytes().send(&bytes)?;
         others_are_served(trial)?;
     }
-    serves_within(trial.soon() * 3, &mut peer)?;
+    serves(trial, &mut peer)?;
     before.expect_growth_below(trial, 64)
 }
 

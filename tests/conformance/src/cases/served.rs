@@ -1,7 +1,5 @@
 //! What cases ask in the end: whether those who did nothing wrong are served.
 
-use std::time::Duration;
-
 use rmpv::Value;
 
 use crate::{
@@ -13,14 +11,9 @@ use crate::{
 
 /// A call on this connection gives what it should.
 pub(super) fn serves(trial: &Trial, peer: &mut Peer) -> Result<(), Failure> {
-    serves_within(trial.soon(), peer)
-}
-
-/// The same, of a call that has much before it.
-pub(super) fn serves_within(within: Duration, peer: &mut Peer) -> Result<(), Failure> {
     let text = Value::from("still here?");
     let seen = peer
-        .call("echo", vec![text.clone()], within)
+        .call("echo", vec![text.clone()], trial.soon())
         .map_err(|failure| failure.during("a call on this connection"))?;
     ensure(seen == text, "echo to give back its argument", shown(&seen))
 }
