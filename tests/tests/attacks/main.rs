@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 mod connections;
+mod curve;
 mod floods;
 mod frames;
 mod handshakes;

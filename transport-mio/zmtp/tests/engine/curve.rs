@@ -9,9 +9,10 @@ use zerorpc_proto::transport::{
     KeyPair, SecretKey, Security,
     SocketKind::{Dealer, Router},
 };
-use zerorpc_zmtp::{EngineConfig, NoRandomness, RandomSource, key_pair};
+use zerorpc_zmtp::{Engine, EngineConfig, NoRandomness, RandomSource, key_pair};
 
-use crate::support::config;
+use self::raw::RawClient;
+use crate::support::{command, config, feed, frame, greeting, output, property};
 
 mod attacks;
 mod handshake;
@@ -64,4 +65,25 @@ pub(crate) fn curve_server(seed: u64) -> EngineConfig {
     config(Router)
         .security(Security::CurveServer { keys: server_keys() })
         .random(Seeded::new(seed + 1_000_000))
+}
+
+/// Bytes of the greeting.
+const GREETING: usize = 64;
+
+impl RawClient {
+    /// Leads an engine to where it waits for INITIATE.
+    pub(crate) fn meet(&mut self, server: &mut Engine) {
+        feed(server, &greeting([3, 1], "CURVE", false)).expect("a greeting");
+        feed(server, &command("HELLO", &self.hello())).expect("a HELLO");
+        let said = output(server).split_off(GREETING);
+        self.welcome(said.strip_prefix(b"\x04\xa8\x07WELCOME").expect("a WELCOME"));
+    }
+
+    /// Leads an engine through all of the handshake.
+    pub(crate) fn connect(&mut self, server: &mut Engine) {
+        self.meet(server);
+        feed(server, &command("INITIATE", &self.initiate(&self.truth()))).expect("an INITIATE");
+        output(server);
+        assert!(server.poll_event().is_some(), "ready");
+    }
 }

@@ -1,17 +1,13 @@
-//! A client of CURVE that is written here, from the specification, and does as it is told.
+//! A client of CURVE that is written here, from the specification, and does as it is told. Makes bytes alone: tests over
+//! real sockets take it from here.
 
 use dryoc::classic::{
     crypto_box::{crypto_box_easy, crypto_box_open_easy},
     crypto_core::crypto_scalarmult_base,
 };
 use zerorpc_proto::transport::KeyPair;
-use zerorpc_zmtp::Engine;
 
-use super::{client_keys, server_keys};
-use crate::support::{command, feed, frame, greeting, output, property};
-
-/// Bytes of the greeting.
-const GREETING: usize = 64;
+use super::{client_keys, frame, property, server_keys};
 
 pub(crate) struct RawClient {
     pub(crate) secret: [u8; 32],
@@ -106,21 +102,5 @@ impl RawClient {
         let content = [&[flags], body].concat();
         let content = sealed(&content, b"CurveZMQMESSAGEC", &number, &self.theirs, &self.secret);
         [&b"\x07MESSAGE"[..], &number, &content].concat()
-    }
-
-    /// Leads an engine to where it waits for INITIATE.
-    pub(crate) fn meet(&mut self, server: &mut Engine) {
-        feed(server, &greeting([3, 1], "CURVE", false)).expect("a greeting");
-        feed(server, &command("HELLO", &self.hello())).expect("a HELLO");
-        let said = output(server).split_off(GREETING);
-        self.welcome(said.strip_prefix(b"\x04\xa8\x07WELCOME").expect("a WELCOME"));
-    }
-
-    /// Leads an engine through all of the handshake.
-    pub(crate) fn connect(&mut self, server: &mut Engine) {
-        self.meet(server);
-        feed(server, &command("INITIATE", &self.initiate(&self.truth()))).expect("an INITIATE");
-        output(server);
-        assert!(server.poll_event().is_some(), "ready");
     }
 }
