@@ -31,7 +31,7 @@ pub enum PeerEvent {
     /// A connection ended, and why; nothing more will come from it. Everything that is open with its peer ends.
     Down(PeerId, Arc<str>),
     /// No peer lets this side in, or all want another security mechanism; why, and what to do. Requests that wait for any
-    /// peer end; it is nothing where one is up.
+    /// peer end, and so do those that wait for a transport whose peers have no names; it is nothing where a peer is up.
     Denied(Arc<str>),
     /// So much waits on a route that only beats and grants go there for now ([`Flow::Congested`](crate::transport::Flow::Congested)): items and results wait
     /// in the session, where their number is bounded. How many bytes wait there: until it has room, they count as what waits

@@ -140,9 +140,9 @@ impl State {
             }
             sent = true;
         }
-        if self.session.has_unassigned()
-            && let Some(reason) = transport.denial()
-        {
+        let waits = self.session.has_unassigned()
+            || !transport.knows_peers() && self.session.has_output() && !transport.can_send();
+        if waits && let Some(reason) = transport.denial() {
             self.session.handle_peer_event(Instant::now(), PeerEvent::Denied(reason));
         }
         self.coalescer.clear();

@@ -169,3 +169,22 @@ fn calls_that_nobody_lets_in_end_at_once_unless_somebody_is_there() {
     client.handle_peer_event(now, denied());
     assert_eq!(client.call(sent).expect("open").recv(), None);
 }
+
+#[test]
+fn requests_that_wait_for_peers_without_names_end_too_unless_they_have_left() {
+    let now = Instant::now();
+    let mut client = Session::new(Config::client(1));
+    let call = |client: &mut Session| {
+        let target = Target::Peer(PeerId::NAMELESS);
+        client.open(now, target, "f", Args::NONE, &CallOptions::default()).expect("a call")
+    };
+    let sent = call(&mut client);
+    assert!(client.poll_transmit().is_some());
+    let waiting = call(&mut client);
+    client.handle_peer_event(now, PeerEvent::Denied("not on the list".into()));
+    let reason = "not on the list".into();
+    let answer = client.call(waiting).expect("unread").recv();
+    assert_eq!(answer, Some(Answer::Lost(Loss::Denied { reason })));
+    assert_eq!(client.call(sent).expect("open").recv(), None);
+    assert!(client.poll_transmit().is_none(), "it is not sent any more");
+}

@@ -7,6 +7,7 @@
 //! On the path of messages this costs nothing but to look at a flag: whoever waits for the socket sees that there is
 //! news. Sockets that pick the peer themselves look once in a while without being told.
 
+mod refusals;
 mod table;
 mod teller;
 
@@ -18,12 +19,14 @@ use std::{
 
 #[cfg(target_os = "linux")]
 use zerorpc_proto::transport::Probes;
-use zerorpc_proto::transport::{Keepalive, MonitorEvent, SocketKind};
+use zerorpc_proto::transport::{MonitorEvent, SocketKind, SocketOptions};
 use zmq::{Error, Socket, SocketEvent};
 
 #[cfg(target_os = "linux")]
 use crate::probes;
 use crate::{frames, lingering::Lingering, waiter::Signs};
+pub(crate) use refusals::GLANCE;
+use refusals::Refusals;
 use table::Table;
 use teller::Teller;
 
@@ -69,6 +72,7 @@ pub(crate) struct Links {
     /// Of sockets that pick the peer themselves.
     table: Option<Table>,
     teller: Teller,
+    refusals: Refusals,
     #[cfg(target_os = "linux")]
     probes: Option<Probes>,
     looked: Instant,
@@ -92,11 +96,9 @@ impl Links {
         context: &Lingering,
         signs: Arc<Signs>,
         kind: SocketKind,
-        keepalive: Option<&Keepalive>,
+        options: &SocketOptions,
     ) -> Result<Self, Error> {
         let picks = matches!(kind, SocketKind::Dealer | SocketKind::Push);
-        #[cfg(not(target_os = "linux"))]
-        let _libzmq_alone = keepalive;
         socket.monitor(CHANNEL, i32::from(FOLLOWED))?;
         let monitor = context.socket(zmq::PAIR)?;
         monitor.set_rcvhwm(i32::from(MOST_EVENTS))?;
@@ -106,13 +108,14 @@ impl Links {
             signs,
             table: picks.then(Table::default),
             teller: Teller::default(),
+            refusals: Refusals::new(options),
             #[cfg(target_os = "linux")]
-            probes: keepalive.map(|keepalive| Probes::new(kind, keepalive)),
+            probes: options.keepalive.as_ref().map(|keepalive| Probes::new(kind, keepalive)),
             looked: Instant::now(),
             rest: None,
         };
         // Nothing is announced before it was seen once that there is nothing.
-        links.catch_up()?;
+        links.catch_up(&[])?;
         Ok(links)
     }
 
@@ -121,9 +124,9 @@ impl Links {
         self.monitor.as_raw_fd()
     }
 
-    /// Takes note of what has happened, if anything may have.
-    pub(crate) fn refresh(&mut self) -> Result<(), Error> {
-        if self.is_due() { self.catch_up() } else { Ok(()) }
+    /// Takes note of what has happened, if anything may have, at the endpoints that this side connects to and elsewhere.
+    pub(crate) fn refresh(&mut self, connected: &[String]) -> Result<(), Error> {
+        if self.is_due() { self.catch_up(connected) } else { Ok(()) }
     }
 
     fn is_due(&self) -> bool {
@@ -135,7 +138,7 @@ impl Links {
     }
 
     /// Takes note of everything that has happened up to now.
-    pub(crate) fn catch_up(&mut self) -> Result<(), Error> {
+    pub(crate) fn catch_up(&mut self, connected: &[String]) -> Result<(), Error> {
         self.looked = Instant::now();
         let mut full = false;
         while let Some(head) = frames::receive_frame(&self.monitor)? {
@@ -150,8 +153,10 @@ impl Links {
             if let Some(table) = &mut self.table {
                 table.note(&happened);
             }
+            self.refusals.note(&happened, connected, self.looked);
             full |= self.teller.note(&happened, self.looked);
         }
+        self.signs.set_refused(self.refusals.are_any());
         self.signs.set_resting(full);
         self.rest = full.then(|| Instant::now() + REST);
         Ok(())
@@ -179,6 +184,17 @@ impl Links {
         self.teller.next()
     }
 
+    /// The next endpoint that libzmq has given up, and that it is time to connect to again.
+    pub(crate) fn take_due(&mut self) -> Option<String> {
+        // Costs nothing where there is none.
+        if self.refusals.are_any() { self.refusals.take_due(Instant::now()) } else { None }
+    }
+
+    /// Why nobody is at any of the endpoints that this side connects to, and what to do.
+    pub(crate) fn denial(&self, connected: &[String]) -> Option<Arc<str>> {
+        self.refusals.of_all(connected)
+    }
+
     /// Forgets the connections of an endpoint that was given up: libzmq ends them without a word.
     ///
     /// A connection to a name that broke and came back goes by its address, and may be missed. It is taken for
@@ -187,5 +203,6 @@ impl Links {
         if let Some(table) = &mut self.table {
             table.forget(endpoint);
         }
+        self.refusals.forget(endpoint);
     }
 }

@@ -105,7 +105,10 @@ const DESCRIPTORS: usize = 24;
 /// * It does not ask about servers that this side knows by their keys or shows passwords to: a `CurveClient` or
 ///   `PlainClient` with an authenticator is an error.
 /// * It has no PLAIN with an empty name or password: an error as well.
-/// * A peer that is refused is told "400", and tries again for ever.
+/// * A peer that is refused is told "400". libzmq does not connect again to a peer that refuses this side or wants another
+///   mechanism; this transport has it do so, as [`SocketOptions::reconnect`] says.
+/// * A server of CURVE with another key than the expected one hangs up without a word, which looks like any other
+///   connection that ends: [`denial`](Transport::denial) does not know of it.
 /// * Where the side that asks is also the one that connects, closing does not wait for messages to leave, since nobody could
 ///   be asked any more about those who are connected to meanwhile.
 ///
@@ -160,8 +163,7 @@ impl ZmqTransport {
         security::configure(&socket, options).map_err(insecure)?;
         let signs = Arc::<Signs>::default();
         let links =
-            Links::of(&socket, &lingering, Arc::clone(&signs), kind, options.keepalive.as_ref())
-                .map_err(unusable)?;
+            Links::of(&socket, &lingering, Arc::clone(&signs), kind, options).map_err(unusable)?;
         let (bell, waiter) = Bell::new(socket.as_raw_fd(), links.readiness(), signs)
             .map_err(|error| Cause::explained(error, |error| failed(&error.to_string())))
             .map_err(TransportError::new)?;
@@ -258,6 +260,11 @@ impl Transport for ZmqTransport {
     fn principal_of(&self, route: &Route) -> Option<Arc<Principal>> {
         let principal = self.senders.as_ref()?.principal(route.identity.as_ref()?)?;
         Some(Arc::new(principal))
+    }
+
+    fn denial(&self) -> Option<Arc<str>> {
+        // Others may come where it is bound.
+        if self.bound.is_empty() { self.links.denial(&self.connected) } else { None }
     }
 
     fn poll_peer(&mut self) -> Option<PeerEvent> {

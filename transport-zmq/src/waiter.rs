@@ -17,7 +17,7 @@ use std::{
 use zerorpc_proto::transport::{Waiter, Waker};
 use zmq::{POLLIN, PollItem};
 
-use crate::links::REST;
+use crate::links::{GLANCE, REST};
 
 /// How often a waiter returns while a ROUTER holds messages for peers that had no room.
 ///
@@ -52,6 +52,8 @@ pub(crate) struct Signs {
     news: AtomicBool,
     /// The monitor is to be left alone for a moment.
     resting: AtomicBool,
+    /// There are endpoints to be connected to again before long.
+    refused: AtomicBool,
 }
 
 impl Signs {
@@ -59,6 +61,11 @@ impl Signs {
     pub(crate) fn take_news(&self) -> bool {
         // A plain look first: it is asked for every round of messages, and news is rare.
         self.news.load(Ordering::Relaxed) && self.news.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether somebody has to look once in a while for endpoints to be connected to again.
+    pub(crate) fn set_refused(&self, refused: bool) {
+        self.refused.store(refused, Ordering::Relaxed);
     }
 
     /// Whether waiters are to leave the monitor alone.
@@ -71,7 +78,9 @@ impl Waiter for ZmqWaiter {
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         let is_resting = self.signs.resting.load(Ordering::Relaxed);
         let retry = self.signs.stalled.load(Ordering::Relaxed).then_some(RETRY_INTERVAL);
-        let timeout = [timeout, retry, is_resting.then_some(REST)].into_iter().flatten().min();
+        let redial = self.signs.refused.load(Ordering::Relaxed).then_some(GLANCE);
+        let rest = is_resting.then_some(REST);
+        let timeout = [timeout, retry, redial, rest].into_iter().flatten().min();
         let mut items = [self.bell.as_raw_fd(), self.readiness, self.links]
             .map(|descriptor| PollItem::from_fd(descriptor, POLLIN));
         let count = if is_resting { 2 } else { 3 };

@@ -50,9 +50,17 @@ impl Session {
         if self.peers.is_any_up() {
             return;
         }
-        for at in std::mem::take(&mut self.unassigned) {
+        // Requests for peers without names are not assigned, but wait until the transport has room.
+        let nameless = self.store.of_peer(PeerId::NAMELESS).into_iter();
+        let unsent: Vec<_> = nameless.filter(|at| self.is_unsent_call(*at)).collect();
+        for at in std::mem::take(&mut self.unassigned).into_iter().chain(unsent) {
             self.lose(at, Loss::Denied { reason: Arc::clone(reason) });
         }
+    }
+
+    fn is_unsent_call(&self, at: ChannelKey) -> bool {
+        let role = self.store.get(at).map(|channel| &channel.role);
+        matches!(role, Some(Role::Client(call)) if call.has_request())
     }
 
     /// Whether requests wait for a peer to come, or to have room.

@@ -22,7 +22,8 @@ const KEPT: usize = 256;
 const REPEATED: Duration = Duration::from_secs(1);
 
 /// libzmq's codes of what is wrong with a handshake.
-const MECHANISM_MISMATCH: u32 = 0x1100_0002;
+pub(super) const UNEXPECTED_COMMAND: u32 = 0x1000_0001;
+pub(super) const MECHANISM_MISMATCH: u32 = 0x1100_0002;
 
 #[derive(Debug, Default)]
 pub(super) struct Teller {

@@ -29,7 +29,7 @@ impl ZmqTransport {
             return Err(Cause::new(ErrorKind::AddrInUse, "this socket is already bound there"));
         }
         // Binding is told to the monitor, and waits for room there.
-        self.links.catch_up().map_err(endpoint::explain)?;
+        self.links.catch_up(&self.connected).map_err(endpoint::explain)?;
         options::for_accepting(&self.socket, &self.options).map_err(endpoint::explain)?;
         let mut everywhere = false;
         let file = match endpoint::supported(Endpoint::parse_bind(given).map_err(no_endpoint)?)? {
@@ -97,6 +97,21 @@ impl ZmqTransport {
     }
 
     pub(super) fn try_connect(&mut self, given: &str) -> Result<(), Cause> {
+        self.dial(given)?;
+        self.connected.push(given.to_string());
+        Ok(())
+    }
+
+    /// Connects to an endpoint where a peer has refused this side, which libzmq does not.
+    pub(super) fn dial_again(&mut self, given: &str) {
+        // What is left of it there is of no use.
+        let _left = self.socket.disconnect(given);
+        if let Err(reason) = self.dial(given) {
+            tracing::warn!("cannot connect to {given} again: {reason}");
+        }
+    }
+
+    fn dial(&self, given: &str) -> Result<(), Cause> {
         let endpoint = endpoint::supported(Endpoint::parse_connect(given).map_err(no_endpoint)?)?;
         let is_remote = matches!(endpoint, Endpoint::Tcp { .. });
         if let Endpoint::Tcp { address, .. } = endpoint {
@@ -105,9 +120,7 @@ impl ZmqTransport {
         }
         options::for_connecting(&self.socket, self.kind, &self.options, is_remote)
             .map_err(endpoint::explain)?;
-        self.socket.connect(given).map_err(endpoint::explain)?;
-        self.connected.push(given.to_string());
-        Ok(())
+        self.socket.connect(given).map_err(endpoint::explain)
     }
 
     pub(super) fn try_unbind(&mut self, given: &str) -> Result<(), Cause> {

@@ -19,7 +19,11 @@ use crate::{
 impl ZmqTransport {
     /// Takes note of peers that came and went.
     pub(super) fn refresh(&mut self) -> Result<(), zmq::Error> {
-        self.links.refresh()
+        self.links.refresh(&self.connected)?;
+        while let Some(endpoint) = self.links.take_due() {
+            self.dial_again(&endpoint);
+        }
+        Ok(())
     }
 
     /// Whether libzmq may have messages: it would queue them for endpoints at which nobody is.

@@ -109,6 +109,52 @@ fn the_wrong_password_no_password_and_nobody_to_ask_keep_it_shut() -> Outcome {
     Ok(())
 }
 
+/// Where a client is not let in, it says why and what to do, until somebody else is there; libzmq would not even try.
+#[test]
+fn whom_no_server_lets_in_is_told_until_settings_change() -> Outcome {
+    let wrong = PlainCredentials::new("ada", "byron").expect("short");
+    let asks = options(Security::PlainServer).authenticator(authenticator(knows_ada));
+    let nobody = options(Security::Null).authenticator(authenticator(|_| Err(Denied::new("no"))));
+    for (of_server, of_client, words) in [
+        (&asks, Security::Null, "another security mechanism than NULL, which is ours"),
+        (&options(Security::Null), Security::PlainClient(ada()), "than PLAIN, which is ours"),
+        (&asks, Security::PlainClient(wrong), "the user name or the password is wrong"),
+        (&nobody, Security::Null, "nor anybody who is not known to it"),
+    ] {
+        let (strict, endpoint) = server(of_server)?;
+        let mut client = open(SocketKind::Dealer, &options(of_client.clone()))?;
+        let mute = endpoint.replace("127.0.0.1", "127.0.0.2");
+        for endpoint in [&endpoint, &mute] {
+            client.transport.connect(endpoint)?;
+        }
+        is_refused(&mut client)?;
+        assert_eq!(client.transport.denial(), None, "another one may let it in");
+        client.transport.disconnect(&mute)?;
+        until(&mut client, |client| {
+            client.transport.receive().expect("a good socket");
+            client.transport.denial().is_some()
+        })?;
+        let told = client.transport.denial().expect("it is told");
+        assert!(told.starts_with(&endpoint) && told.contains(words), "{told}");
+
+        // The same place, with settings that fit.
+        drop(strict);
+        let fits = match of_client {
+            Security::Null => options(Security::Null),
+            _ => options(Security::PlainServer).authenticator(authenticator(|_| Ok("any".into()))),
+        };
+        let mut open_to_all = open(SocketKind::Router, &fits)?;
+        open_to_all.transport.bind(&endpoint)?;
+        until(&mut client, |client| {
+            client.transport.receive().expect("a good socket");
+            client.transport.can_send()
+        })?;
+        assert_eq!(client.transport.denial(), None);
+        call(&mut open_to_all, &mut client)?;
+    }
+    Ok(())
+}
+
 #[test]
 fn an_authenticator_is_asked_without_a_mechanism_too() -> Outcome {
     let lets_in = options(Security::Null).authenticator(authenticator(|request| {
