@@ -9,6 +9,7 @@ use rmpv::Value;
 use zerorpc::{Answer, Args, Client, HeartbeatMode};
 
 use crate::{
+    advice,
     exit::CliError,
     inspect,
     plan::{ClientPlan, Link, Plan, Task},
@@ -22,6 +23,10 @@ use crate::{
 /// # Errors
 /// Whatever keeps it from success; results that had arrived before are printed all the same.
 pub(crate) fn run(plan: &Plan, role: &ClientPlan) -> Result<(), CliError> {
+    work(plan, role).map_err(|error| advice::on(error, &plan.security))
+}
+
+fn work(plan: &Plan, role: &ClientPlan) -> Result<(), CliError> {
     let client = open(plan, role)?;
     let mut printer = Printer::new(io::stdout().lock());
     match &role.task {

@@ -12,6 +12,7 @@ use crate::{
     plan::{Plan, Role},
 };
 
+mod advice;
 mod args;
 mod client;
 mod exit;

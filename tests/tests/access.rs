@@ -238,17 +238,32 @@ fn whom_no_server_lets_in_is_told_at_once_and_what_to_do() {
 
 #[test]
 fn a_server_that_comes_back_with_other_settings_is_found() {
+    for of_server in TransportKind::ALL {
+        for of_client in TransportKind::ALL {
+            is_found_with_other_settings(*of_server, *of_client);
+        }
+    }
+}
+
+fn is_found_with_other_settings(of_server: TransportKind, of_client: TransportKind) {
     let serve = |options, endpoint: &str| {
         let service = Methods::new("who").method("who", || Ok(()));
-        let server = Server::builder().transport(TransportKind::Mio).service(service);
+        let server = Server::builder().transport(of_server).service(service);
         server.bind(endpoint).socket_options(options).build().expect("a server")
     };
     let strict = SocketOptions::new().security(Security::PlainServer).authenticator(users());
-    let server = serve(strict, ANY_PORT);
+    let server = serve(strict.clone(), ANY_PORT);
     let endpoint = server.endpoints()[0].clone();
-    let client = Client::builder().transport(TransportKind::Mio).connect(&endpoint);
+    let client = Client::builder().transport(of_client);
+    let client = client.socket_options(plain_client("ada", "bob")).connect(&endpoint);
+    let told = client.build().expect("a client").call::<()>("who", ());
+    let Err(Error::Denied { reason, .. }) = told else { panic!("{of_client:?}: {told:?}") };
+    assert!(reason.contains("the user name or the password is wrong"), "{reason}");
+
+    let client = Client::builder().transport(of_client).connect(&endpoint);
     let client = client.build().expect("a client");
-    assert!(matches!(client.call::<()>("who", ()), Err(Error::Denied { .. })));
+    let told = client.call::<()>("who", ());
+    assert!(matches!(told, Err(Error::Denied { .. })), "{of_client:?}: {told:?}");
     drop(server);
     let _open = serve(SocketOptions::new(), &endpoint);
     let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);

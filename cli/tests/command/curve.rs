@@ -44,10 +44,17 @@ fn who_is_entered_comes_in() {
     // Nobody else: with another key, a new one, no key, or the expectation of another server.
     ask(&server, folder, &[], &as_bob).expect(8, "");
     server.running.wait_for_stderr("is not authorized");
-    ask(&server, folder, &[], &to_it).expect(8, "");
-    ask(&server, folder, &[], &[]).expect(8, "").tells(&["mechanism is CURVE, ours is NULL"]);
+    ask(&server, folder, &[], &to_it).expect(8, "").tells(&["give --key FILE with a key that"]);
+    ask(&server, folder, &[], &[]).expect(8, "").tells(&[
+        "mechanism is CURVE, ours is NULL",
+        "give --server-key FILE (its .key) and --key FILE",
+    ]);
+    let password = [("ZERORPC_PASSWORD", "lovelace")];
+    ask(&server, folder, &password, &["--user", "ada"])
+        .expect(8, "")
+        .tells(&["instead of --user give --server-key"]);
     let wrong = ["--key", "ada.key_secret", "--server-key", "bob.key"];
-    ask(&server, folder, &[], &wrong).expect(8, "");
+    ask(&server, folder, &[], &wrong).expect(8, "").tells(&["check --server-key"]);
 
     // It is seen at once who is entered, and who is not any more.
     fs::rename(folder.join("in/ada.key"), folder.join("in/bob.key")).expect("it can");
@@ -67,7 +74,7 @@ fn any_key_does_where_that_is_said() {
     let open = serve(folder, &[]);
     ask(&open, folder, &[], &["--server-key", "server.key"])
         .expect(8, "")
-        .tells(&["mechanism is NULL, ours is CURVE"]);
+        .tells(&["mechanism is NULL, ours is CURVE", "leave --server-key and --key out"]);
 }
 
 #[test]

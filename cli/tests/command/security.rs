@@ -64,11 +64,12 @@ fn users_come_in_by_their_passwords() {
     let wrong = [("ZERORPC_PASSWORD", "byron")];
     ask(&server, folder, &wrong, &["--user", "ada"])
         .expect(8, "")
-        .tells(&["or the password is wrong"]);
+        .tells(&["or the password is wrong", "check --user NAME and --password-file FILE"]);
     server.running.wait_for_stderr("unknown user or wrong password");
     ask(&server, folder, &[], &[]).expect(8, "").tells(&[
         "the peer's security mechanism is PLAIN, ours is NULL",
         "give a user name and a password",
+        "give --user NAME and --password-file FILE",
     ]);
     // A refusal by one of several is not the end.
     let [endpoint, mute] = [server.endpoint.clone(), format!("tcp://127.0.0.1:{}", free_port())];
@@ -82,7 +83,29 @@ fn what_a_server_does_not_ask_for_is_not_told_to_it() {
     let server = serve(folder.path(), &[]);
     ask(&server, folder.path(), &[("ZERORPC_PASSWORD", "lovelace")], &["--user", "ada"])
         .expect(8, "")
-        .tells(&["the peer's security mechanism is NULL, ours is PLAIN"]);
+        .tells(&["the peer's security mechanism is NULL, ours is PLAIN", "leave --user out"]);
+}
+
+/// Two that both call, or both serve, are told so at once.
+#[test]
+fn who_calls_meets_who_serves() {
+    let folder = TempDir::new().expect("a folder");
+    let folder = folder.path();
+    write(folder, "rules.toml", 0o600, "[ada]\nuser = 'ada'\npassword = 'lovelace'\n");
+    let server = serve(folder, &["--authorized-keys", "rules.toml"]);
+    let words = ["--server", &server.endpoint, "--authorized-keys", "rules.toml", "time"];
+    start_in(folder, &[], &words).wait_for_stderr("both sides are servers of PLAIN");
+    server.running.wait_for_stderr("both sides are servers of PLAIN");
+
+    let endpoint = format!("tcp://127.0.0.1:{}", free_port());
+    let password = [("ZERORPC_PASSWORD", "lovelace")];
+    let bound = ["--bind", &endpoint, "--user", "ada", "ctime"];
+    let bound = start_in(folder, &password, &bound);
+    bound.wait_for_stderr("binding to");
+    let words = ["--user", "ada", &endpoint, "ctime"];
+    let ended = start_in(folder, &password, &words).wait();
+    ended.expect(8, "").tells(&["both sides are clients", "start one of the two with --server"]);
+    bound.wait_for_stderr("both sides are clients");
 }
 
 #[test]

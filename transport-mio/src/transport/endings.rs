@@ -98,7 +98,9 @@ impl MioTransport {
         if let Some(address) = address.filter(|_| dialed.named) {
             reason = format!("tcp://{address}: {reason}");
         }
-        dialed.denial = closed.is_denial.then(|| format!("{endpoint}: {reason}").into());
+        let is_denial = closed.is_denial || closed.may_be_denial && dialed.is_suspect;
+        dialed.is_suspect = closed.may_be_denial;
+        dialed.denial = is_denial.then(|| format!("{endpoint}: {reason}").into());
         self.retry(slot, endpoint, reason, retry, now);
         self.look_up_again(group, now);
     }

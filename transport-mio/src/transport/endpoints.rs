@@ -122,8 +122,16 @@ impl MioTransport {
             dialer.set_addresses(addresses);
             group
         });
-        let dialed =
-            Dialed { dialer, given, named, group, connection: None, wake: None, denial: None };
+        let dialed = Dialed {
+            dialer,
+            given,
+            named,
+            group,
+            connection: None,
+            wake: None,
+            denial: None,
+            is_suspect: false,
+        };
         self.slots.insert(Slot::Dialer(Box::new(dialed)));
         self.dial(slot, now);
     }

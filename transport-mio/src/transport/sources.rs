@@ -56,6 +56,8 @@ pub(super) struct Dialed {
     pub(super) wake: Option<Instant>,
     /// Why the latest attempt came to nothing, if that is for settings to change.
     pub(super) denial: Option<Arc<str>>,
+    /// The latest attempt came to something that is a denial if it happens again.
+    pub(super) is_suspect: bool,
 }
 
 impl Slot {
@@ -241,6 +243,7 @@ impl MioTransport {
             }
             Dial::Failed { reason, retry } => {
                 dialed.denial = None;
+                dialed.is_suspect = false;
                 let (endpoint, group) = (dialed.given.to_string(), dialed.group);
                 self.retry(slot, endpoint, reason, retry, now);
                 self.look_up_again(group, now);

@@ -109,6 +109,7 @@ impl MioTransport {
         match self.slots.get_mut(slot) {
             Some(Slot::Dialer(dialed)) => {
                 dialed.denial = None;
+                dialed.is_suspect = false;
                 dialed.dialer.established();
             }
             Some(Slot::Accepted(connection)) => {

@@ -250,6 +250,11 @@ impl Engine {
         matches!(&self.phase, Phase::Handshake { handshake, .. } if handshake.is_showing_key())
     }
 
+    /// Whether the peer has said that it speaks ZMTP 3, but not with which mechanism.
+    pub(crate) fn awaits_mechanism(&self) -> bool {
+        matches!(&self.phase, Phase::Handshake { handshake, .. } if handshake.awaits_mechanism())
+    }
+
     /// Whether the peer is told why the connection ends.
     #[must_use]
     pub fn has_parted(&self) -> bool {

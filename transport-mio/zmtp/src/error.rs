@@ -95,6 +95,14 @@ pub enum Violation {
         /// What we ask for.
         mechanism: &'static str,
     },
+    /// Both sides wait for the other to say who it is.
+    #[error(
+        "both sides are servers of {mechanism}, and one has to be its client: who serves is its server, who calls its client"
+    )]
+    BothServers {
+        /// That of both.
+        mechanism: &'static str,
+    },
     /// The peer answered the handshake with ERROR.
     #[error("the peer refused the connection: {reason:?}")]
     Refused {
@@ -201,6 +209,7 @@ impl Violation {
             Self::SocketType { .. }
             | Self::Mechanism { .. }
             | Self::Downgrade { .. }
+            | Self::BothServers { .. }
             | Self::Refused { .. }
             | Self::BadCredentials { .. }
             | Self::Denied { .. }
@@ -219,8 +228,11 @@ impl Violation {
     pub(crate) fn is_denial(&self) -> bool {
         match self {
             Self::Refused { reason } => reason == CREDENTIALS,
+            // Both sides are clients.
+            Self::OutOfTurn { expected: "WELCOME", got } => got == "HELLO",
             Self::Mechanism { .. }
             | Self::Downgrade { .. }
+            | Self::BothServers { .. }
             | Self::BadCredentials { .. }
             | Self::Denied { .. }
             | Self::KeyDenied { .. }

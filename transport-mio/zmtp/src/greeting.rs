@@ -14,6 +14,9 @@ use super::{
 const LEN: usize = 64;
 const MECHANISM: std::ops::Range<usize> = 12..32;
 
+/// Whether the peer is the server of its mechanism.
+const AS_SERVER: usize = 32;
+
 /// What has been read of a greeting.
 #[derive(Debug)]
 pub(super) struct Greeting {
@@ -70,6 +73,11 @@ impl Greeting {
         Self { bytes: [0; LEN], filled: 0, stage: Stage::FirstByte }
     }
 
+    /// Whether the peer has said that it speaks ZMTP 3, but not with which mechanism.
+    pub(super) fn awaits_mechanism(&self) -> bool {
+        matches!(self.stage, Stage::Mechanism)
+    }
+
     /// Whether any of the peer's is there.
     pub(super) fn has_begun(&self) -> bool {
         self.filled > 0
@@ -119,6 +127,10 @@ impl Greeting {
                 Stage::Mechanism => {
                     self.compare_mechanism(config.security.mechanism().as_str())?;
                     Stage::Rest
+                }
+                Stage::Rest if config.security.is_server() && self.bytes[AS_SERVER] == 1 => {
+                    let mechanism = config.security.mechanism().as_str();
+                    return Err(Violation::BothServers { mechanism });
                 }
                 Stage::Rest => return Ok(Greeted::Modern(self.modern_version())),
             };

@@ -129,6 +129,11 @@ impl Handshake {
         }
     }
 
+    /// Whether a peer of ZMTP 3 has not said which mechanism it speaks.
+    pub(super) fn awaits_mechanism(&self) -> bool {
+        matches!(self, Self::Greeting(greeting) if greeting.awaits_mechanism())
+    }
+
     /// Whether a client of CURVE is at it.
     pub(super) fn is_showing_key(&self) -> bool {
         matches!(self, Self::Mechanism { dialogue: Dialogue::CurveClient(_), .. })

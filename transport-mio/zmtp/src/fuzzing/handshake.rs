@@ -213,6 +213,9 @@ fn refusal(config: &EngineConfig, peer: &Peer<'_>) -> Option<Violation> {
                 return Some(Violation::BadCredentials { username: text(), reason: text() });
             }
         }
+        (Security::PlainServer, Shown::PlainServer) => {
+            return Some(Violation::BothServers { mechanism: ours });
+        }
         _ => return Some(Violation::OutOfTurn { expected: "", got: text() }),
     }
     // 28/REQREP, 29/PUBSUB and 30/PIPELINE.

@@ -110,6 +110,8 @@ pub struct Closed {
     pub is_refusal: bool,
     /// One side did not let the other in, or wants another mechanism: trying again leads nowhere until settings change.
     pub is_denial: bool,
+    /// It may be such a denial, and is one if it happens again: so libzmq hangs up where mechanisms differ.
+    pub may_be_denial: bool,
     /// The peer takes nothing: have the system give it up at once (`SO_LINGER` of 0), instead of going on trying for
     /// minutes.
     pub must_abort: bool,
@@ -244,6 +246,7 @@ impl Socket {
         let now = self.now.unwrap_or(connection.heard_at);
         let is_notable = reason.is_notable(&connection, now);
         let is_denial = denial::is_one(&reason, &connection);
+        let may_be_denial = denial::may_be_one(&reason, &connection);
         let words = match connection.peer {
             Some(peer) => {
                 let words = reason.to_string();
@@ -253,6 +256,13 @@ impl Socket {
                 words
             }
             None if is_denial => format!("{reason}{}", denial::hint(&reason, &connection)),
+            None if may_be_denial => {
+                let ours = connection.engine.security().mechanism();
+                format!(
+                    "{reason} in the middle of the handshake: so libzmq does where it wants another security mechanism than \
+                     {ours}, which is ours; or the server is stopping, or something in between (a proxy) says what is not ZMTP"
+                )
+            }
             None => format!("{reason}{}", hint_at_closing(&reason, &connection)),
         };
         let Connection { id, peer, remote, engine, .. } = *connection;
@@ -265,6 +275,7 @@ impl Socket {
             is_notable,
             is_refusal,
             is_denial,
+            may_be_denial,
             must_abort,
             last_words: (engine.has_output() && (!must_abort || engine.has_parted()))
                 .then_some(LastWords(engine)),

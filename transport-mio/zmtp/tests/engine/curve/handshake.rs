@@ -9,7 +9,7 @@ use zerorpc_proto::transport::{
 use zerorpc_zmtp::{Blame, Engine, EngineConfig, PeerInfo, Violation, ZmtpEvent, key_pair};
 
 use super::{client_keys, curve_client, curve_server, server_keys};
-use crate::support::{authenticator, config, events, feed, output};
+use crate::support::{authenticator, config, engine, events, feed, greeting, output};
 
 /// What two sides make of each other.
 struct Meeting {
@@ -150,6 +150,19 @@ fn the_others_mechanism_is_named() {
     assert_eq!(ends(config(Dealer), curve_server(1)), mismatch);
     let mismatch = [violation("CURVE", "NULL"), violation("NULL", "CURVE")];
     assert_eq!(ends(curve_client(1), config(Router)), mismatch);
+}
+
+#[test]
+fn who_serves_meets_who_calls() {
+    let meeting = Meeting::new(curve_server(1), curve_server(2));
+    let both = Violation::BothServers { mechanism: "CURVE" };
+    assert_eq!(meeting.ends, [Some(both.clone()), Some(both)]);
+    let meeting = Meeting::new(curve_client(1), curve_client(2));
+    let both = Violation::OutOfTurn { expected: "WELCOME", got: "HELLO".to_owned() };
+    assert_eq!(meeting.ends, [Some(both.clone()), Some(both)]);
+    // What says nothing of its role, as libzmq, is waited for.
+    let mut server = engine(&curve_server(1));
+    feed(&mut server, &greeting([3, 1], "CURVE", false)).expect("it may be a client");
 }
 
 #[test]

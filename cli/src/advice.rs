@@ -1,0 +1,60 @@
+//! Which flags help a client that is not let in.
+
+use crate::{
+    exit::{CliError, Exit},
+    plan::SecurityPlan,
+};
+
+/// Adds to a refusal, in a line of its own, the flags that have to do with it.
+pub(crate) fn on(mut error: CliError, plan: &SecurityPlan) -> CliError {
+    if error.exit == Exit::Denied {
+        let flags = flags(&error.message, plan);
+        error.message = format!("{}\n{flags}", error.message);
+    }
+    error
+}
+
+/// The reason is in words, of which the mechanism that the server wants is one.
+fn flags(reason: &str, plan: &SecurityPlan) -> &'static str {
+    let theirs = ["CURVE", "PLAIN", "NULL"]
+        .into_iter()
+        .find(|name| reason.contains(&format!("mechanism is {name},")));
+    match (theirs, plan) {
+        _ if reason.contains("both sides are clients") => "start one of the two with --server",
+        (Some("CURVE"), SecurityPlan::User { .. }) => {
+            "it knows clients by keys, not by passwords: instead of --user give --server-key FILE (its .key) and --key FILE (your \
+             own .key_secret, made by --keygen NAME)"
+        }
+        (Some("CURVE"), _) => {
+            "give --server-key FILE (its .key) and --key FILE (your own .key_secret, made by --keygen NAME)"
+        }
+        (Some("PLAIN"), SecurityPlan::ServerKey { .. }) => {
+            "it knows clients by passwords, not by keys: instead of --server-key and --key give --user NAME and --password-file FILE"
+        }
+        (Some("PLAIN"), _) => "give --user NAME and --password-file FILE",
+        (Some(_), SecurityPlan::User { .. }) => {
+            "it asks for no password: leave --user out, or start it with --authorized-keys FILE"
+        }
+        (Some(_), _) => {
+            "it has no key, so nothing is encrypted there: leave --server-key and --key out, or start it with --key FILE and \
+             --authorized-keys FILE|DIR"
+        }
+        // libzmq does not tell which one.
+        (None, _) if reason.contains("another security mechanism") => {
+            "a server with a key takes --server-key FILE and --key FILE, one with users --user NAME and --password-file FILE, any \
+             other one neither"
+        }
+        (None, SecurityPlan::User { .. }) => {
+            "check --user NAME and --password-file FILE against the rules of the server's --authorized-keys"
+        }
+        (None, SecurityPlan::ServerKey { own: None, .. }) => {
+            "check --server-key (the server tells its key when it starts), and give --key FILE with a key that the server's \
+             --authorized-keys has: without one, a new key is made each time"
+        }
+        (None, SecurityPlan::ServerKey { .. }) => {
+            "check --server-key (the server tells its key when it starts), and that the server's --authorized-keys has the key of \
+             --key"
+        }
+        (None, _) => "check the server's --authorized-keys, --allow-uid and --allow-gid",
+    }
+}
