@@ -78,7 +78,7 @@ impl Client {
     /// Makes and undoes links while calls go on.
     #[must_use]
     pub fn links(&self) -> LinkControl<'_> {
-        LinkControl(&*self.shared.driver)
+        LinkControl { socket: &*self.shared.driver, endpoints: &self.shared.endpoints }
     }
 
     /// The same client with other options: what is not set among them stays as it is here.

@@ -5,6 +5,7 @@ use zerorpc_proto::transport::{AcceptStats, EndpointError, Transport};
 use crate::{
     driver::{Closed, Driver},
     error::Error,
+    socket::{Endpoints, Link},
 };
 
 /// A socket whose links can be changed while it is at work.
@@ -41,7 +42,11 @@ impl Linked for Driver {
 /// assert_eq!(client.call::<String>("greet", ())?, "hello");
 /// # Ok::<(), zerorpc::Error>(())
 /// ```
-pub struct LinkControl<'a>(pub(crate) &'a dyn Linked);
+pub struct LinkControl<'a> {
+    pub(crate) socket: &'a dyn Linked,
+    /// Those that the socket was opened with.
+    pub(crate) endpoints: &'a Endpoints,
+}
 
 impl LinkControl<'_> {
     /// Accepts peers at one more endpoint, which is returned with the port that the system chose, if it did.
@@ -49,7 +54,9 @@ impl LinkControl<'_> {
     /// # Errors
     /// When the endpoint cannot be bound, or the socket is closed.
     pub fn bind(&self, endpoint: &str) -> Result<String, Error> {
-        self.change(endpoint, |transport| transport.bind(endpoint))
+        let bound = self.change(endpoint, |transport| transport.bind(endpoint))?;
+        self.endpoints.warn_of_passwords(&Link::Bind(endpoint.to_owned()));
+        Ok(bound)
     }
 
     /// Connects to one more endpoint, now and whenever the connection is lost.
@@ -57,8 +64,9 @@ impl LinkControl<'_> {
     /// # Errors
     /// When the endpoint cannot be used, or the socket is closed.
     pub fn connect(&self, endpoint: &str) -> Result<(), Error> {
-        self.change(endpoint, |transport| transport.connect(endpoint).map(|()| String::new()))
-            .map(drop)
+        self.change(endpoint, |transport| transport.connect(endpoint).map(|()| String::new()))?;
+        self.endpoints.warn_of_passwords(&Link::Connect(endpoint.to_owned()));
+        Ok(())
     }
 
     /// Accepts nobody any more at an endpoint, given as it was bound. Connections that were made there stay; libzmq
@@ -111,7 +119,7 @@ impl LinkControl<'_> {
         endpoint: &str,
         mut how: impl FnMut(&mut dyn Transport) -> Result<String, EndpointError>,
     ) -> Result<String, Error> {
-        self.0
+        self.socket
             .change(&mut how)
             .map_err(|closed| match closed {
                 Closed::ByUser => Error::Closed { endpoint: endpoint.to_owned() },

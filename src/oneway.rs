@@ -55,7 +55,7 @@ impl Pusher {
     /// Makes and undoes links while events are sent.
     #[must_use]
     pub fn links(&self) -> LinkControl<'_> {
-        LinkControl(&*self.socket)
+        LinkControl { socket: &*self.socket, endpoints: &self.socket.endpoints }
     }
 
     /// Closes the socket for all clones and threads that use it; one that waits for a puller comes back with
@@ -107,7 +107,7 @@ impl Publisher {
     /// Makes and undoes links while events are sent.
     #[must_use]
     pub fn links(&self) -> LinkControl<'_> {
-        LinkControl(&*self.socket)
+        LinkControl { socket: &*self.socket, endpoints: &self.socket.endpoints }
     }
 
     /// Closes the socket for all clones and threads that use it; later events are refused with [`Error::Closed`]. Dropping

@@ -87,7 +87,7 @@ impl Server {
     /// Makes and undoes links while calls go on.
     #[must_use]
     pub fn links(&self) -> LinkControl<'_> {
-        LinkControl(&*self.driver)
+        LinkControl { socket: &*self.driver, endpoints: &self.endpoints }
     }
 
     /// Ends the server: it [takes no new calls](Self::drain), those that are running get `grace` to finish, then the socket

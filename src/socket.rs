@@ -38,7 +38,7 @@ pub struct SocketConfig {
 }
 
 #[derive(Debug, Clone)]
-enum Link {
+pub(crate) enum Link {
     Bind(String),
     Connect(String),
 }
@@ -53,7 +53,7 @@ impl Link {
         match endpoint {
             Ok(Endpoint::Tcp { address: TcpAddress { host, .. }, .. }) => match host {
                 Host::V4(address) => !address.is_loopback(),
-                Host::V6 { address, .. } => !address.is_loopback(),
+                Host::V6 { address, .. } => !address.to_canonical().is_loopback(),
                 Host::Name(name) => name != "localhost" && name != "lo",
                 Host::Any => true,
             },
@@ -145,25 +145,16 @@ impl SocketConfig {
         }
         let mut parts = self.transport.open(kind, &self.options).map_err(Error::Socket)?;
         parts.monitor = self.monitor.clone();
-        let mut endpoints = Endpoints::default();
+        let shows_passwords = self.options.security.mechanism() == MechanismName::Plain;
+        let mut endpoints = Endpoints { shows_passwords, ..Endpoints::default() };
         for link in &self.links {
             endpoints.add(parts.transport.as_mut(), link)?;
         }
-        self.warn_of_passwords();
-        Ok((parts, endpoints))
-    }
-
-    /// PLAIN is for links that nobody else can listen to.
-    fn warn_of_passwords(&self) {
-        let exposed = self.links.iter().find(|link| link.leaves_this_machine());
-        if self.options.security.mechanism() == MechanismName::Plain
-            && let Some(Link::Bind(endpoint) | Link::Connect(endpoint)) = exposed
-        {
-            tracing::warn!(
-                "passwords and everything else go over the network unencrypted at {endpoint}: whoever is on the way reads \
-                 them; use CURVE there, or a tunnel that ends at 127.0.0.1"
-            );
+        // One line is enough for all of them.
+        if let Some(exposed) = self.links.iter().find(|link| link.leaves_this_machine()) {
+            endpoints.warn_of_passwords(exposed);
         }
+        Ok((parts, endpoints))
     }
 }
 
@@ -172,6 +163,8 @@ impl SocketConfig {
 pub(crate) struct Endpoints {
     pub(crate) bound: Vec<String>,
     pub(crate) connected: Vec<String>,
+    /// The socket's mechanism is PLAIN.
+    shows_passwords: bool,
 }
 
 impl Endpoints {
@@ -184,6 +177,17 @@ impl Endpoints {
             }
         }
         Ok(())
+    }
+
+    /// PLAIN is for links that nobody else can listen to.
+    pub(crate) fn warn_of_passwords(&self, link: &Link) {
+        if self.shows_passwords && link.leaves_this_machine() {
+            let (Link::Bind(endpoint) | Link::Connect(endpoint)) = link;
+            tracing::warn!(
+                "passwords and everything else go over the network unencrypted at {endpoint}: whoever is on the way reads \
+                 them; use CURVE there, or a tunnel that ends at 127.0.0.1"
+            );
+        }
     }
 }
 

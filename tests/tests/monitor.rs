@@ -17,8 +17,8 @@ use tracing::{
     span,
 };
 use zerorpc::{
-    Client, Methods, MonitorEvent, Publisher, Puller, Pusher, SocketConfig, SocketOptions,
-    TransportKind,
+    Client, Methods, MonitorEvent, PlainCredentials, Publisher, Puller, Pusher, Security,
+    SocketConfig, SocketOptions, TransportKind,
 };
 use zerorpc_tests::{raw_caller, service::serve_with};
 
@@ -255,4 +255,35 @@ fn sockets_that_only_send_or_receive_have_options_and_tell_too() {
     let options = SocketOptions::default().linger(Duration::ZERO);
     let publisher = Publisher::open(&links.socket_options(options)).expect("a publisher");
     publisher.publish("note", ("to nobody",)).expect("it leaves");
+}
+
+#[test]
+fn passwords_that_leave_the_machine_are_warned_of_whenever_a_link_is_made() {
+    listen_to_the_log();
+    // To connect to any address is to connect to this machine, but that is nothing to rely on.
+    let [first, later, silent] = ["tcp://0.0.0.0:1", "tcp://0.0.0.0:2", "tcp://0.0.0.0:3"];
+    let credentials = PlainCredentials::new("ada", "lovelace").expect("short");
+    let options = SocketOptions::new().security(Security::PlainClient(credentials));
+    for transport in TransportKind::ALL {
+        let before = logged(&["unencrypted at"]);
+        let told = |endpoint: &str| logged(&["unencrypted at", &format!("{endpoint}: ")]);
+        let (told_first, told_later) = (told(first), told(later));
+        let builder = || Client::builder().transport(*transport).socket_options(options.clone());
+        let client = builder().connect(first).connect("tcp://127.0.0.1:1").build();
+        let client = client.expect("a client");
+        assert_eq!((told(first), told(later)), (told_first + 1, told_later));
+        for endpoint in [later, "tcp://[::ffff:127.0.0.1]:2", "tcp://localhost:3", "ipc:///nowhere"]
+        {
+            client.links().connect(endpoint).expect("it need not be there");
+        }
+        assert_eq!(told(later), told_later + 1);
+        let config = SocketConfig::new().transport(*transport).socket_options(options.clone());
+        let pusher = Pusher::open(&config.connect("tcp://localhost:4")).expect("a pusher");
+        pusher.links().connect(later).expect("it need not be there");
+        assert_eq!(told(later), told_later + 2);
+        let open = Client::builder().transport(*transport).connect(silent).build();
+        open.expect("a client").links().connect(silent).expect("once more");
+        assert_eq!(told(silent), 0, "no password is shown");
+        assert_eq!(logged(&["unencrypted at"]), before + 3, "nothing else is told");
+    }
 }
