@@ -3,7 +3,7 @@
 mod accept;
 mod security;
 
-use std::{ffi::OsString, iter, num::NonZeroUsize, sync::LazyLock, time::Duration};
+use std::{ffi::OsString, iter, num::NonZeroUsize, str::FromStr, sync::LazyLock, time::Duration};
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use zerorpc::{DEFAULT_POOL_SIZE, TransportKind};
@@ -95,7 +95,7 @@ pub(crate) struct Flags {
     ///
     /// Without it, calls of a module run one at a time, in its main thread, as in plain Python; `async` methods run
     /// side by side. Calls of modules that import gevent run as greenlets.
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<NonZeroUsize>)]
     pub(crate) threads: Option<NonZeroUsize>,
 
     /// Server: run calls as greenlets of gevent, also if the module does not import it
@@ -107,14 +107,14 @@ pub(crate) struct Flags {
     pub(crate) no_gevent: bool,
 
     /// Server: how many calls are in progress at a time, waiting streams not counted
-    #[arg(long, value_name = "N", default_value = DEFAULT_POOL.as_str(), value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value = DEFAULT_POOL.as_str(), value_parser = at_least_one::<NonZeroUsize>)]
     pub(crate) pool_size: NonZeroUsize,
 
     /// Server: how much may be kept for callers, in MiB: requests that wait, answers that they do not read
     ///
     /// When it is nearly used up, the caller is cut off for which most is kept. For one caller alone it is 64 MiB, or all
     /// there is if that is less.
-    #[arg(long, value_name = "MIB", default_value = "1024", value_parser = at_least_one)]
+    #[arg(long, value_name = "MIB", default_value = "1024", value_parser = at_least_one::<NonZeroUsize>)]
     pub(crate) max_memory: NonZeroUsize,
 
     /// Server: do not log the tracebacks of methods that raise
@@ -213,7 +213,7 @@ fn mode(text: &str) -> Result<u32, String> {
     }
 }
 
-pub(crate) fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+pub(crate) fn at_least_one<N: FromStr>(text: &str) -> Result<N, String> {
     text.parse().map_err(|_| "it must be a whole number, at least 1".to_owned())
 }
 
