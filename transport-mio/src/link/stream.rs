@@ -179,7 +179,30 @@ fn credentials(socket: &UnixStream) -> Option<ProcessCredentials> {
     Some(ProcessCredentials::new(told.uid(), told.gid(), pid))
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+/// Who ran the process when it connected, or began to listen. Its number is not told by all of these systems.
+#[cfg(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    target_os = "netbsd",
+    target_os = "openbsd"
+))]
+fn credentials(socket: &UnixStream) -> Option<ProcessCredentials> {
+    let told = nix::unistd::getpeereid(socket);
+    let (uid, gid) =
+        told.inspect_err(|error| tracing::debug!(%error, "the system tells no peer")).ok()?;
+    Some(ProcessCredentials::new(uid.as_raw(), gid.as_raw(), None))
+}
+
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    target_os = "netbsd",
+    target_os = "openbsd"
+)))]
 fn credentials(_socket: &UnixStream) -> Option<ProcessCredentials> {
     None
 }
