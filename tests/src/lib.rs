@@ -1,6 +1,8 @@
 //! What the tests of zerorpc share.
 
 pub mod document;
+#[cfg(target_os = "linux")]
+pub mod flood;
 pub mod fuzzing;
 #[cfg(target_os = "linux")]
 pub mod haproxy;

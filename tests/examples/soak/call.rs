@@ -19,10 +19,8 @@ use serde_bytes::ByteBuf;
 use serde_json::json;
 use zerorpc::{Client, Error, Pending, PendingStream};
 
-use super::{Result, seconds};
+use super::{Result, heap, seconds};
 
-/// How often channels are looked at.
-const SWEEP: Duration = Duration::from_millis(250);
 /// Between two short calls.
 const PAUSE: Duration = Duration::from_millis(50);
 /// How many bytes short calls carry, one after the other.
@@ -32,6 +30,9 @@ const SIZES: [usize; 4] = [10, 1_000, 10, 100_000];
 pub(crate) struct Options {
     #[arg(long, value_parser = seconds)]
     heartbeat: Duration,
+    /// How often channels are looked at, and with that, how often each stream is read an item of.
+    #[arg(long, value_parser = seconds)]
+    pace: Duration,
     /// Channels to the server that stays; a tenth of them more to the other.
     #[arg(long)]
     channels: usize,
@@ -61,6 +62,8 @@ pub(crate) struct Seen {
 pub(crate) struct Report {
     pub(crate) steady: Seen,
     pub(crate) restarted: Seen,
+    /// What it has in use, in MiB.
+    pub(crate) heap: f64,
 }
 
 /// Calls until its stdin ends; tells what it has seen for each line that comes there.
@@ -72,12 +75,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         for load in [&steady, &restarted] {
-            scope.spawn(|| load.hold(&done));
+            scope.spawn(|| load.hold(options.pace, &done));
             scope.spawn(|| load.call(&done));
         }
         let answered = io::stdin().lock().lines().try_for_each(|line| {
             line?;
-            let report = Report { steady: steady.seen(), restarted: restarted.seen() };
+            let [steady, restarted] = [&steady, &restarted].map(Load::seen);
+            let report = Report { steady, restarted, heap: heap() };
             writeln!(io::stdout(), "{}", serde_json::to_string(&report)?)
         });
         done.store(true, Ordering::SeqCst);
@@ -136,7 +140,7 @@ impl Load {
     }
 
     /// Keeps channels open.
-    fn hold(&self, done: &AtomicBool) {
+    fn hold(&self, pace: Duration, done: &AtomicBool) {
         let mut held: Vec<Held> = (0..self.channels).map(|_| Held::None).collect();
         let mut begun = 0;
         while !done.load(Ordering::SeqCst) {
@@ -149,7 +153,7 @@ impl Load {
             }
             let open = held.iter().filter(|channel| !matches!(channel, Held::None)).count();
             self.note(|seen| seen.open = open);
-            thread::sleep(SWEEP);
+            thread::sleep(pace);
         }
     }
 }
@@ -166,9 +170,9 @@ impl Held {
     fn begin(load: &Load, number: u64) -> Self {
         let begun = match number % 2 {
             0 => load.client.start("later", ()).map(Self::Call),
-            // Some are forgotten soon, others stay for some minutes.
+            // Some are forgotten soon, others stay for a while: for so short a time that the load is the same all along.
             _ => load.client.start_stream("ticks", ()).map(|stream| {
-                let items = 10 << (number / 2 % 8);
+                let items = 10 << (number / 2 % 4);
                 Self::Stream(stream, 0, items)
             }),
         };

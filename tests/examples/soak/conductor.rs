@@ -12,9 +12,10 @@ use tempfile::TempDir;
 use super::{
     Plan, Result,
     call::{Report, Seen},
-    part::{Needs, Part},
+    part::Part,
     plot,
-    samples::{RESTARTS, Sample, complaints},
+    samples::{Needs, RESTARTS, Sample, complaints},
+    serve::Served,
 };
 
 /// How many connections one endpoint is given at most.
@@ -76,7 +77,7 @@ fn allow_descriptors(needed: u64) -> Result<()> {
 struct Soak {
     server: Part,
     /// What the server needed when nobody was connected.
-    bare: Needs,
+    bare: usize,
     other: Part,
     serve_other: Vec<String>,
     callers: Vec<Part>,
@@ -103,7 +104,7 @@ impl Soak {
         serve.extend((0..endpoints).map(|_| "tcp://127.0.0.1:*".to_owned()));
         let server = Part::start("serve", &serve)?;
         let Serving { endpoints } = server.hear()?;
-        let bare = server.needs()?;
+        let bare = server.descriptors()?;
 
         let ipc = |index: usize| format!("ipc://{}/{index}", folder.path().display());
         let mut serve_other = vec![heartbeat.clone()];
@@ -111,7 +112,8 @@ impl Soak {
         let other = Part::start("serve", &serve_other)?;
         let _bound: Serving = other.hear()?;
 
-        let mut call = vec![heartbeat, format!("--channels={channels}")];
+        let pace = format!("--pace={}", plan.pace.as_secs_f64());
+        let mut call = vec![heartbeat, pace, format!("--channels={channels}")];
         call.extend(endpoints.iter().map(|it| format!("--steady={it}?connections={each}")));
         call.extend(serve_other[1..].iter().map(|endpoint| format!("--restarted={endpoint}")));
         let mut soak = Self {
@@ -129,11 +131,16 @@ impl Soak {
         for _ in 0..callers {
             soak.callers.push(soak.caller()?);
         }
-        let connected = bare.descriptors + callers * each * endpoints.len();
+        let connected = bare + callers * each * endpoints.len();
+        let begin = Instant::now();
         soak.until("all are connected, and all channels open", |soak| {
             Ok(soak.look(Duration::ZERO)?.open == callers * channels
-                && soak.server.needs()?.descriptors == connected)
+                && soak.server.descriptors()? == connected)
         })?;
+        println!(
+            "all are connected, and all channels open, after {:.1} s",
+            begin.elapsed().as_secs_f64()
+        );
         Ok(soak)
     }
 
@@ -224,8 +231,8 @@ impl Soak {
         }
         Ok(Sample {
             at: at.as_secs_f64(),
-            server: self.server.needs()?,
-            caller: self.callers[0].needs()?,
+            server: Needs { heap: self.server.ask::<Served>()?.heap, ..self.server.needs()? },
+            caller: Needs { heap: self.reports[0].heap, ..self.callers[0].needs()? },
             open: self.reports.iter().map(|report| report.steady.open).sum(),
             restarts: self.restarts,
         })
@@ -247,7 +254,11 @@ impl Soak {
         while !is_so(self)? {
             if Instant::now() > patience {
                 let needs = self.server.needs()?;
-                return Err(format!("it never happened that {what}; the server: {needs:?}").into());
+                let Served { accepted, .. } = self.server.ask()?;
+                return Err(format!(
+                    "it never happened that {what}; the server: {needs:?}, {accepted}"
+                )
+                .into());
             }
             thread::sleep(Duration::from_millis(200));
         }
@@ -264,9 +275,11 @@ impl Soak {
         ] {
             let [before, after] = needs;
             println!(
-                "{name}: {:.1} MiB then, {:.1} MiB now; {} and {} descriptors; {} and {} threads",
+                "{name}: {:.1} MiB then, {:.1} MiB now, of which {:.1} and {:.1} are in use; {} and {} descriptors; {} and {} threads",
                 before.memory,
                 after.memory,
+                before.heap,
+                after.heap,
                 before.descriptors,
                 after.descriptors,
                 before.threads,
@@ -295,9 +308,7 @@ impl Soak {
         for part in self.callers.drain(..).chain(self.ending.drain(..)) {
             part.wait()?;
         }
-        self.until("the server is alone", |soak| {
-            Ok(soak.server.needs()?.descriptors <= soak.bare.descriptors)
-        })?;
+        self.until("the server is alone", |soak| Ok(soak.server.descriptors()? <= soak.bare))?;
         self.server.stop();
         let Drained { drained } = self.server.hear()?;
         if !drained {

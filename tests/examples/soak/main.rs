@@ -18,9 +18,14 @@ mod plot;
 mod samples;
 mod serve;
 
-use std::{error::Error, path::PathBuf, process::ExitCode, time::Duration};
+use std::{alloc::System, error::Error, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+/// What is in use, apart from what the allocator keeps of what was: growth of resident memory is both.
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// What went wrong, for whoever started it.
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -56,6 +61,9 @@ struct Plan {
     /// The time between heartbeats.
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
     heartbeat: Duration,
+    /// Each stream is read an item of in this time.
+    #[arg(long, value_name = "SECONDS", default_value = "0.25", value_parser = seconds)]
+    pace: Duration,
     /// Draws the samples into this SVG file.
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
@@ -84,6 +92,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What this process has allocated and not freed, in MiB.
+fn heap() -> f64 {
+    let stats = ALLOCATOR.stats();
+    // Bytes come and go while they are counted.
+    stats.bytes_allocated.saturating_sub(stats.bytes_deallocated) as f64 / f64::from(1 << 20)
 }
 
 fn seconds(text: &str) -> std::result::Result<Duration, String> {

@@ -11,7 +11,7 @@ use std::{
 
 use serde::de::DeserializeOwned;
 
-use super::Result;
+use super::{Result, samples::Needs};
 
 /// How long a process may take to say something, or to end; the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -22,15 +22,6 @@ pub(crate) struct Part {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
-}
-
-/// What a process needs at one moment.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Needs {
-    /// Resident memory, in MiB.
-    pub(crate) memory: f64,
-    pub(crate) descriptors: usize,
-    pub(crate) threads: usize,
 }
 
 impl Part {
@@ -99,7 +90,12 @@ impl Part {
         format!("`soak {}` (process {}): {what}", self.name, self.child.id()).into()
     }
 
-    /// What it needs now.
+    /// How many descriptors it has.
+    pub(crate) fn descriptors(&self) -> Result<usize> {
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count())
+    }
+
+    /// What it needs now, as the system sees it: nothing is known of its heap.
     pub(crate) fn needs(&self) -> Result<Needs> {
         let id = self.child.id();
         let status = fs::read_to_string(format!("/proc/{id}/status"))?;
@@ -110,7 +106,8 @@ impl Part {
         let kib = field("VmRSS:").ok_or("no memory in /proc/…/status")?;
         Ok(Needs {
             memory: kib as f64 / 1024.0,
-            descriptors: fs::read_dir(format!("/proc/{id}/fd"))?.count(),
+            heap: 0.0,
+            descriptors: self.descriptors()?,
             threads: field("Threads:").ok_or("no threads in /proc/…/status")?,
         })
     }

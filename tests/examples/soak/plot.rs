@@ -8,7 +8,9 @@ use super::{Result, samples::Sample};
 
 const SIZE: (u32, u32) = (900, 900);
 const SERVER: RGBColor = RGBColor(0xd9, 0x5f, 0x02);
+const PALE_SERVER: RGBColor = RGBColor(0xfd, 0xae, 0x6b);
 const CALLER: RGBColor = RGBColor(0x1b, 0x6c, 0xa8);
+const PALE_CALLER: RGBColor = RGBColor(0x9e, 0xca, 0xe1);
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
@@ -24,11 +26,13 @@ pub(crate) fn draw(samples: &[Sample], file: &Path) -> Result<()> {
     };
     panel(
         memory,
-        "Resident memory, MiB",
+        "Resident memory, and memory in use (pale), MiB",
         samples,
         &[
             ("the server that stays", SERVER, Box::new(|sample| sample.server.memory)),
+            ("in use", PALE_SERVER, Box::new(|sample| sample.server.heap)),
             ("the caller that stays", CALLER, Box::new(|sample| sample.caller.memory)),
+            ("in use", PALE_CALLER, Box::new(|sample| sample.caller.heap)),
         ],
     )?;
     panel(

@@ -1,10 +1,23 @@
 //! What was seen of the processes that stay, and whether it is flat.
 
-use super::part::Needs;
+/// What a process needs at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Needs {
+    /// Resident memory, in MiB.
+    pub(crate) memory: f64,
+    /// What of it is allocated and not freed.
+    pub(crate) heap: f64,
+    pub(crate) descriptors: usize,
+    pub(crate) threads: usize,
+}
 
-/// What memory may grow by from the first window to the last: what fragments make of it, and what lies around by chance.
-const MEMORY_SHARE: f64 = 0.1;
-const MEMORY_SLACK: f64 = 8.0;
+/// A kind of memory: its name, what there is of it, and the share and the MiB that it may grow by from the first window to the
+/// last.
+type Kind = (&'static str, fn(&Needs) -> f64, f64, f64);
+
+/// What is in use lies around by chance; of what is resident, fragments make something, too.
+const KINDS: [Kind; 2] =
+    [("memory in use", |needs| needs.heap, 0.02, 0.5), ("memory", |needs| needs.memory, 0.1, 8.0)];
 /// How many threads more there may be at times: workers come and go with need.
 const THREADS_SLACK: usize = 32;
 
@@ -40,9 +53,12 @@ pub(crate) fn complaints(samples: &[Sample]) -> Vec<String> {
             complaints.push(format!("too few samples of the {name}"));
             continue;
         }
-        let [before, after] = [&first, &last].map(|window| median(window));
-        if after > before * (1.0 + MEMORY_SHARE) + MEMORY_SLACK {
-            complaints.push(format!("the {name}'s memory grew from {before:.1} to {after:.1} MiB"));
+        for (kind, of, share, slack) in KINDS {
+            let [before, after] = [&first, &last].map(|window| median(window, of));
+            if after > before * (1.0 + share) + slack {
+                complaints
+                    .push(format!("the {name}'s {kind} grew from {before:.1} to {after:.1} MiB"));
+            }
         }
         let [before, after] = [&first, &last].map(|window| most_threads(window));
         if after > before + THREADS_SLACK {
@@ -63,8 +79,8 @@ fn within(samples: &[Sample], (from, to): (f64, f64)) -> impl Iterator<Item = &S
     samples.iter().filter(move |sample| (from * end..to * end).contains(&sample.at))
 }
 
-fn median(window: &[Needs]) -> f64 {
-    let mut memory: Vec<f64> = window.iter().map(|needs| needs.memory).collect();
+fn median(window: &[Needs], of: fn(&Needs) -> f64) -> f64 {
+    let mut memory: Vec<f64> = window.iter().map(of).collect();
     memory.sort_by(f64::total_cmp);
     memory[memory.len() / 2]
 }
@@ -79,7 +95,7 @@ mod tests {
 
     /// A hundred samples of a server that grows, beside a caller that does not.
     fn growing(grow: impl Fn(usize, &mut Needs)) -> Vec<String> {
-        let flat = Needs { memory: 50.0, descriptors: 1000, threads: 10 };
+        let flat = Needs { memory: 50.0, heap: 40.0, descriptors: 1000, threads: 10 };
         let samples: Vec<Sample> = (0..100)
             .map(|index| {
                 let mut server = flat;
@@ -98,6 +114,7 @@ mod tests {
         let restarted = growing(|index, needs| {
             if index % 10 == 5 {
                 needs.memory += 100.0;
+                needs.heap += 100.0;
                 needs.descriptors -= 500;
                 needs.threads += 20;
             }
@@ -109,6 +126,8 @@ mod tests {
     fn what_grows_is_complained_of() {
         let memory = growing(|index, needs| needs.memory += index as f64 / 4.0);
         assert_eq!(memory, ["the server's memory grew from 56.2 to 70.0 MiB"]);
+        let heap = growing(|index, needs| needs.heap += index as f64 / 25.0);
+        assert_eq!(heap, ["the server's memory in use grew from 41.0 to 43.2 MiB"]);
         let threads = growing(|index, needs| needs.threads += index);
         assert_eq!(threads, ["the server's threads grew from 44 to 99"]);
         let descriptors = growing(|index, needs| needs.descriptors += usize::from(index > 50));

@@ -1,12 +1,18 @@
 //! A server of the soak.
 
-use std::{io, sync::mpsc, thread, time::Duration, time::Instant};
+use std::{
+    io::{self, BufRead, Write},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use rmpv::Value;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use zerorpc::{Args, Methods, Reply, Responder, Server};
 
-use super::{Result, seconds};
+use super::{Result, heap, seconds};
 
 /// How long calls may take to end when the server is stopped in good order.
 const GRACE: Duration = Duration::from_secs(1);
@@ -19,7 +25,17 @@ pub(crate) struct Options {
     endpoints: Vec<String>,
 }
 
-/// Serves until its stdin ends, and tells whether all channels had ended by then.
+/// What a server tells of itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Served {
+    /// What it has in use, in MiB.
+    pub(crate) heap: f64,
+    /// What became of connections so far, in words.
+    pub(crate) accepted: String,
+}
+
+/// Serves until its stdin ends, and tells whether all channels had ended by then. Tells of itself for each line that comes
+/// there.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let builder = Server::builder().service(methods(10 * options.heartbeat));
     let builder = builder.heartbeat(options.heartbeat);
@@ -27,7 +43,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         options.endpoints.iter().fold(builder, |builder, endpoint| builder.bind(endpoint));
     let server = builder.build()?;
     println!("{}", json!({ "endpoints": server.endpoints() }));
-    io::copy(&mut io::stdin().lock(), &mut io::sink())?;
+    for line in io::stdin().lock().lines() {
+        line?;
+        let accepted = format!("{:?}", server.links().accept_stats()?);
+        writeln!(io::stdout(), "{}", serde_json::to_string(&Served { heap: heap(), accepted })?)?;
+    }
     println!("{}", json!({ "drained": server.shutdown(GRACE).is_complete() }));
     Ok(())
 }

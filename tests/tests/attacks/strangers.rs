@@ -1,23 +1,18 @@
 //! Connections in masses, from many addresses, that never become peers.
 
 use std::{
-    collections::VecDeque,
     env,
-    io::{self, Read, Write},
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream},
+    net::SocketAddrV4,
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use rustix::{
-    io::Errno,
-    net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with, sockopt},
+use zerorpc::{AcceptLimits, AcceptStats, KeyPair, SecretKey, Security, SocketOptions};
+use zerorpc_tests::{
+    flood::{Calls, Flood, OPEN, hello},
+    service::eventually,
 };
-use zerorpc::{
-    AcceptLimits, AcceptStats, Client, KeyPair, SecretKey, Security, SocketOptions, TransportKind,
-};
-use zerorpc_tests::service::eventually;
 use zerorpc_zmtp::key_pair;
 
 use crate::harness::{AttackHarness, MIB, Noise, files, memory};
@@ -28,102 +23,8 @@ const SECONDS: &str = "ZERORPC_FLOOD_SECONDS";
 /// How many connections may be in their handshake: fewer than the flood keeps open.
 const HANDSHAKES: usize = 200;
 
-/// How many connections a flood keeps open.
-const OPEN: usize = 300;
-
 /// How many connections a flood makes in a second, at most.
 const PER_SECOND: usize = 2000;
-
-/// A connection from 127.0.0.`host` that waits for nothing.
-fn knock(host: u8, target: SocketAddrV4) -> io::Result<TcpStream> {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
-    // Nothing of it is to stay in the system.
-    sockopt::set_socket_linger(&socket, Some(Duration::ZERO))?;
-    bind(&socket, &SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 0)))?;
-    match connect(&socket, &SocketAddr::from(target)) {
-        Ok(()) | Err(Errno::INPROGRESS) => Ok(socket.into()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// What those do that are in the flood.
-#[derive(Clone)]
-enum Flood {
-    /// They say this, and then nothing.
-    Say(Vec<u8>),
-    /// They say this, a byte at a time.
-    Drip(Vec<u8>),
-    /// They go as soon as they have come.
-    Leave,
-}
-
-impl Flood {
-    /// Goes on until it is over; how many have come.
-    fn run(&self, target: SocketAddrV4, over: &AtomicBool) -> usize {
-        const BATCH: usize = 20;
-        let (mut open, mut come) = (VecDeque::new(), 0);
-        let start = Instant::now();
-        while !over.load(Ordering::Relaxed) {
-            for host in 2_u8.. {
-                if usize::from(host) > BATCH {
-                    break;
-                }
-                // The system may have no room for it.
-                let Ok(mut stream) = knock(host, target) else { continue };
-                come += 1;
-                match self {
-                    Self::Leave => continue,
-                    Self::Say(words) => drop(stream.write(words)),
-                    Self::Drip(_) => {}
-                }
-                open.push_back((stream, 0));
-            }
-            if let Self::Drip(words) = self {
-                for (stream, said) in &mut open {
-                    *said += stream.write(&words[*said..=*said]).unwrap_or_default();
-                }
-            }
-            while open.len() > OPEN {
-                open.pop_front();
-            }
-            let pace = Duration::from_secs_f64(come as f64 / PER_SECOND as f64);
-            thread::sleep(pace.saturating_sub(start.elapsed()));
-        }
-        come
-    }
-}
-
-/// How calls go, one after the other.
-#[derive(Debug, Default)]
-struct Calls {
-    times: Vec<Duration>,
-    elapsed: Duration,
-}
-
-impl Calls {
-    fn go_on(&mut self, client: &Client, time: Duration) {
-        let start = Instant::now();
-        let mut number = 0;
-        while start.elapsed() < time {
-            let begun = Instant::now();
-            assert_eq!(client.call("add", (number, 1)), Ok(number + 1));
-            self.times.push(begun.elapsed());
-            number += 1;
-        }
-        self.elapsed += start.elapsed();
-    }
-
-    fn per_second(&self) -> f64 {
-        self.times.len() as f64 / self.elapsed.as_secs_f64()
-    }
-
-    fn median(&self) -> Duration {
-        let mut times = self.times.clone();
-        times.sort();
-        times[times.len() / 2]
-    }
-}
 
 /// Serves others while a flood lasts; what became of those in it.
 fn withstand(what: &str, harness: &AttackHarness, flood: &Flood) -> AcceptStats {
@@ -142,7 +43,7 @@ fn withstand(what: &str, harness: &AttackHarness, flood: &Flood) -> AcceptStats 
         quiet.go_on(harness.client(), slice);
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
-            let flooding = scope.spawn(|| flood.run(target, &over));
+            let flooding = scope.spawn(|| flood.run(target, PER_SECOND, &over));
             beside.go_on(harness.client(), slice);
             assert!(files() < before + OPEN + HANDSHAKES + 100, "{} files", files());
             over.store(true, Ordering::Relaxed);
@@ -150,7 +51,7 @@ fn withstand(what: &str, harness: &AttackHarness, flood: &Flood) -> AcceptStats 
         });
         eventually("all but the client are gone", || stats().connections == 1);
     }
-    let [quiet, beside] = [quiet, beside].map(|calls| (calls.per_second(), calls.median()));
+    let [quiet, beside] = [quiet, beside].map(|calls| (calls.per_second(), calls.quantile(0.5)));
     let median = beside.1.as_secs_f64() / quiet.1.as_secs_f64();
     println!(
         "{what}: {come} have come; {:.0} calls a second instead of {:.0} (× {:.2}), each {:?} instead of {:?} (× {median:.2})",
@@ -204,23 +105,6 @@ fn who_goes_at_once() {
 /// The pair of keys that comes from this byte.
 fn keys(byte: u8) -> KeyPair {
     key_pair(SecretKey::new([byte; 32]))
-}
-
-/// What a client of CURVE says before it has to know the answer: its greeting and HELLO.
-fn hello(client: &SocketOptions) -> Vec<u8> {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let endpoint = format!("tcp://{}", listener.local_addr().expect("a port"));
-    let builder = Client::builder().transport(TransportKind::Mio).socket_options(client.clone());
-    let _client = builder.connect(&endpoint).build().expect("a client");
-    let (mut stream, _) = listener.accept().expect("it connects");
-    let mut greeting = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01CURVE".to_vec();
-    greeting.resize(64, 0);
-    greeting[32] = 1;
-    stream.write_all(&greeting).expect("there is room");
-    let mut said = vec![0; 64 + 2 + 200];
-    stream.read_exact(&mut said).expect("a greeting and HELLO");
-    assert!(said[66..].starts_with(b"\x05HELLO"));
-    said
 }
 
 #[test]
