@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zerorpc_proto::transport::{MechanismName, SocketOptions};
+use zerorpc_proto::transport::{Endpoint, Host, MechanismName, SocketOptions};
 
 use super::{
     HANDSHAKE_BROKEN, HANDSHAKE_FAILED, HANDSHAKE_REFUSED, Happened, READY, RETRIED,
@@ -116,17 +116,71 @@ impl Refusals {
     }
 }
 
-/// Which endpoint that this side connects to is meant. Names of hosts are told as they were given, or as the address that
-/// they stand for: that is clear where there is no other one.
+/// Which endpoint that this side connects to is meant. Those with names of hosts are told as they were given, or by the address
+/// that the name stands for: that is clear where there is no other one.
 fn which<'a>(endpoint: &str, connected: &'a [String]) -> Option<&'a String> {
-    let is_resolved = |given: &str| {
-        let port = |endpoint: &str| endpoint.rsplit_once(':').map(|(_, port)| port.to_owned());
-        given.starts_with("tcp://")
-            && endpoint.starts_with("tcp://")
-            && port(given) == port(endpoint)
-    };
     connected.iter().find(|given| *given == endpoint).or(match connected {
-        [only] if is_resolved(only) => Some(only),
+        [only] if is_named(only) && port(only) == port(endpoint) => Some(only),
         _ => None,
     })
+}
+
+/// Whether the host of an endpoint is a name, not an address.
+fn is_named(endpoint: &str) -> bool {
+    let Ok(Endpoint::Tcp { address, .. }) = Endpoint::parse_connect(endpoint) else { return false };
+    matches!(address.host, Host::Name(_))
+}
+
+fn port(endpoint: &str) -> Option<&str> {
+    endpoint.strip_prefix("tcp://")?.rsplit_once(':').map(|(_, port)| port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_about_endpoints_that_there_are() {
+        let given = |endpoints: &[&str]| endpoints.iter().map(|one| (*one).to_owned()).collect();
+        for (event, connected, expected) in [
+            ("tcp://127.0.0.1:80", &["tcp://127.0.0.1:80", "tcp://127.0.0.2:80"][..], Some(0)),
+            ("tcp://127.0.0.2:80", &["tcp://127.0.0.1:80", "tcp://127.0.0.2:80"], Some(1)),
+            // The other one was disconnected from.
+            ("tcp://127.0.0.2:80", &["tcp://127.0.0.1:80"], None),
+            ("tcp://127.0.0.1:80", &["tcp://localhost:80"], Some(0)),
+            ("tcp://localhost:80", &["tcp://localhost:80"], Some(0)),
+            ("tcp://127.0.0.1:8080", &["tcp://localhost:80"], None),
+            ("tcp://127.0.0.1:80", &["tcp://localhost:80", "tcp://other:80"], None),
+            ("ipc:///tmp/a", &["ipc:///tmp/a"], Some(0)),
+            ("ipc:///tmp/b", &["ipc:///tmp/a"], None),
+            ("tcp://127.0.0.1:80", &[], None),
+        ] {
+            let connected: Vec<String> = given(connected);
+            let expected = expected.map(|at: usize| &connected[at]);
+            assert_eq!(which(event, &connected), expected, "{event} {connected:?}");
+        }
+    }
+
+    #[test]
+    fn waits_become_longer_until_libzmq_goes_on_by_itself() {
+        let options = SocketOptions::default()
+            .reconnect(Duration::from_millis(100))
+            .reconnect_longest(Duration::from_millis(300));
+        let (mut refusals, connected) = (Refusals::new(&options), ["a".to_owned()]);
+        let mut now = Instant::now();
+        let refused =
+            Happened { event: HANDSHAKE_BROKEN, value: MECHANISM_MISMATCH, endpoint: "a" };
+        for wait in [100, 200, 300, 300] {
+            refusals.note(&refused, &connected, now);
+            assert!(refusals.of_all(&connected).is_some());
+            let wait = Duration::from_millis(wait);
+            assert_eq!(refusals.take_due(now + wait - Duration::from_millis(1)), None);
+            now += wait;
+            assert_eq!(refusals.take_due(now).as_deref(), Some("a"));
+            assert_eq!(refusals.take_due(now), None, "it was done");
+        }
+        refusals.note(&Happened { event: RETRIED, value: 10, endpoint: "a" }, &connected, now);
+        assert_eq!(refusals.of_all(&connected), None);
+        assert!(!refusals.are_any());
+    }
 }

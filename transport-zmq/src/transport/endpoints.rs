@@ -11,6 +11,9 @@ use crate::{
     options,
 };
 
+/// How many descriptors it takes to read an address and to listen there.
+const DESCRIPTORS: usize = 4;
+
 /// Where a socket accepts connections.
 #[derive(Debug)]
 pub(super) struct Bound {
@@ -28,6 +31,8 @@ impl ZmqTransport {
         if self.bound.iter().any(|bound| bound.actual == given) {
             return Err(Cause::new(ErrorKind::AddrInUse, "this socket is already bound there"));
         }
+        // Where there are too few, libzmq 4.3.5 ends the process.
+        endpoint::rehearse(DESCRIPTORS)?;
         // Binding is told to the monitor, and waits for room there.
         self.links.catch_up(&self.connected).map_err(endpoint::explain)?;
         options::for_accepting(&self.socket, &self.options).map_err(endpoint::explain)?;
