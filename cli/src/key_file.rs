@@ -27,6 +27,13 @@ pub(crate) enum KeyFileError {
         "{path:?} is no key file: it has no line `public-key = \"...\"`; `zerorpc --keygen NAME` makes key files"
     )]
     NoKey { path: PathBuf },
+    #[error(
+        "{path:?} holds the server's secret key, with which anybody can pass for the server: it should not be here; take its .key \
+         file, which is for clients"
+    )]
+    NotForClients { path: PathBuf },
+    #[error("cannot read {path:?}: {source}; nor is it a key itself, which has 40 characters")]
+    NeitherFileNorKey { path: PathBuf, source: io::Error },
     #[error("{path:?} holds no secret key: name the file whose name ends with `.key_secret`")]
     NoSecret { path: PathBuf },
     #[error("{path:?} is damaged: its public key is not that of its secret key")]
@@ -51,6 +58,24 @@ pub(crate) fn read_public(path: &Path) -> Result<PublicKey, KeyFileError> {
         (Some(public), _) => Ok(public),
         (None, Some(secret)) => Ok(key_pair(secret).public),
         (None, None) => Err(KeyFileError::NoKey { path: path.into() }),
+    }
+}
+
+/// The public key of a server, as its clients have it.
+///
+/// # Errors
+/// When there is none, or the secret one, too.
+pub(crate) fn read_servers(path: &Path) -> Result<PublicKey, KeyFileError> {
+    match read(path) {
+        Ok((_, Some(_))) | Err(KeyFileError::Unguarded { .. }) => {
+            Err(KeyFileError::NotForClients { path: path.into() })
+        }
+        Ok((Some(public), None)) => Ok(public),
+        Ok((None, None)) => Err(KeyFileError::NoKey { path: path.into() }),
+        Err(KeyFileError::Read { path, source }) => {
+            Err(KeyFileError::NeitherFileNorKey { path, source })
+        }
+        Err(error) => Err(error),
     }
 }
 

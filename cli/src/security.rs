@@ -36,7 +36,7 @@ impl Secured {
             SecurityPlan::ServerKey { server, own } => {
                 let server = match server {
                     ServerKey::Key(key) => *key,
-                    ServerKey::File(path) => key_file::read_public(path)?,
+                    ServerKey::File(path) => key_file::read_servers(path)?,
                 };
                 let keys = match own {
                     Some(path) => key_file::read_pair(path)?,

@@ -83,6 +83,23 @@ fn what_is_no_key_is_told() {
 }
 
 #[test]
+fn clients_have_no_secret_of_their_server() {
+    let folder = TempDir::new().expect("a folder");
+    let files = KeyFiles::named(&folder.path().join("server"));
+    let public = files.generate().expect("a key");
+    assert_eq!(read_servers(&files.public).expect("a key"), public);
+    for mode in [0o600, 0o644] {
+        fs::set_permissions(&files.secret, Permissions::from_mode(mode)).expect("its owner may");
+        let error = read_servers(&files.secret).expect_err("a secret").to_string();
+        assert!(error.contains("take its .key file, which is for clients"), "{error}");
+    }
+    let error = read_servers(&folder.path().join("abc")).expect_err("nothing").to_string();
+    assert!(error.contains("nor is it a key itself, which has 40 characters"), "{error}");
+    let error = read_servers(&write(&folder, "", 0o644)).expect_err("nothing").to_string();
+    assert!(error.contains("is no key file"), "{error}");
+}
+
+#[test]
 fn what_is_written_can_be_read_and_is_not_overwritten() {
     let folder = TempDir::new().expect("a folder");
     let files = KeyFiles::named(&folder.path().join("some.one"));

@@ -33,6 +33,9 @@ impl Source {
         let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
         if metadata.is_dir() {
             self.folder(files)
+        } else if path.extension().is_some_and(|extension| extension == "key_secret") {
+            let why = "holds a secret key, which is its owner's alone: name the .key file that belongs to it";
+            Err(error(path, why.to_owned()))
         } else if path.extension().is_some_and(|extension| extension == "key") {
             let mut rules = Rules::default();
             self.key(path, &mut rules)?;

@@ -209,4 +209,7 @@ fn a_folder_has_a_name_for_each_key() {
     let rules = source.read(&mut Vec::new()).expect("a key");
     assert_eq!(of_key(&rules, ADA).as_deref(), Ok("ada"));
     assert!(of_key(&rules, BOB).is_err());
+    let source = Source { path: folder.path().join("carol.key_secret"), mechanism: None };
+    let error = source.read(&mut Vec::new()).err().expect("a secret").to_string();
+    assert!(error.contains("name the .key file that belongs to it"), "{error}");
 }
