@@ -112,3 +112,8 @@ pub use self::{
 #[cfg(all(doctest, any(feature = "mio", feature = "zmq")))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// And so is that of `docs/security.md`; the libzmq of the binding has no CURVE.
+#[cfg(all(doctest, feature = "mio"))]
+#[doc = include_str!("../docs/security.md")]
+struct SecurityPage;

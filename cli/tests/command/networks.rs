@@ -105,6 +105,26 @@ fn a_rolling_restart_of_served_modules_costs_nothing() {
     report.none_is_lost();
 }
 
+/// What HAProxy limits for servers that see no address but its own.
+#[test]
+fn masses_stay_before_the_balancer() {
+    let servers = [serve(), serve(), serve()];
+    let limits = &document::blocks("haproxy limits")[0];
+    let config = document::blocks("haproxy")[0].clone() + limits;
+    let Some(for_others) = deploy(&config, &servers) else { return };
+    run(["--timeout", "1", for_others.endpoint(), "echo", "now"]).expect(5, "");
+    let config = config.replace("10.0.0.0/8", "127.0.0.0/8");
+    let Some(haproxy) = deploy(&config, &servers) else { return };
+    let call = || run(["--timeout", "1", haproxy.endpoint(), "echo", "now"]);
+    call().expect(0, "\"now\"\n");
+    let address = haproxy.endpoint().trim_start_matches("tcp://");
+    let mass: Vec<_> =
+        (0..101).map(|_| TcpStream::connect(address).expect("the system accepts")).collect();
+    call().expect(5, "");
+    drop(mass);
+    eventually("there is room again", || call().is_success());
+}
+
 /// Nobody shakes hands, so the request has not left.
 #[test]
 fn those_who_accept_and_say_nothing_are_nobody() {

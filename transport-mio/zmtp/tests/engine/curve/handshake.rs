@@ -8,8 +8,8 @@ use zerorpc_proto::transport::{
 };
 use zerorpc_zmtp::{Blame, Engine, EngineConfig, PeerInfo, Violation, ZmtpEvent, key_pair};
 
-use super::{client_keys, curve_client, curve_server, server_keys};
-use crate::support::{authenticator, config, engine, events, feed, greeting, output};
+use super::{client_keys, curve_client, curve_server, raw::RawClient, server_keys};
+use crate::support::{authenticator, command, config, engine, events, feed, greeting, output};
 
 /// What two sides make of each other.
 struct Meeting {
@@ -75,6 +75,23 @@ fn both_know_whom_they_talk_to() {
         panic!("a message was sent")
     };
     assert_eq!(frames[..], ["", "a secret"]);
+}
+
+/// Who sends from another's address has nothing multiplied for him.
+#[test]
+fn a_server_says_less_than_it_hears_until_it_is_answered() {
+    let hello =
+        [greeting([3, 1], "CURVE", false), command("HELLO", &RawClient::new([21; 32]).hello())];
+    let mut server = engine(&curve_server(1));
+    let (mut heard, mut said) = (0, 0);
+    for byte in hello.concat() {
+        feed(&mut server, &[byte]).expect("a sound HELLO");
+        heard += 1;
+        said += output(&mut server).len();
+        // The ten bytes of its signature come unasked, its version and the rest of its greeting for the version of the other.
+        assert!(said <= 64 || said < heard, "{said} bytes for {heard}");
+    }
+    assert_eq!((heard, said), (64 + 2 + 200, 64 + 2 + 168));
 }
 
 #[test]
