@@ -55,10 +55,6 @@ pub struct Limits {
     pub stream_bytes: usize,
     /// The most items of one stream that were accepted for sending and have not been transmitted, 64 by default.
     pub unsent_items: usize,
-    /// Credit saturates at so many items, 1,073,741,824 by default. Callers are not told so: they count what is beyond it as
-    /// granted, and may wait for ever where it is less than half of their windows. Those of this project let servers
-    /// have [`stream_items`](field@Self::stream_items) ahead, 10,000 by default: this should not be less.
-    pub credit: u32,
     /// How long a stream may wait for credit before it is given up, ten minutes by default, where no silence is counted: heartbeats are switched
     /// off, or the caller speaks version 1. One whose caller just has not beaten yet has 20 intervals, if they are shorter.
     pub stalled: Duration,
@@ -78,7 +74,6 @@ impl Default for Limits {
             stream_items: 10_000,
             stream_bytes: 4 << 20,
             unsent_items: 64,
-            credit: 1 << 30,
             stalled: Duration::from_secs(600),
         }
     }
@@ -97,7 +92,6 @@ impl Limits {
         stream_items: u32,
         stream_bytes: usize,
         unsent_items: usize,
-        credit: u32,
         stalled: Duration,
     }
 }

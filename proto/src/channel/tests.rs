@@ -150,7 +150,7 @@ fn servers_have_items_beats_and_a_last_answer_to_send() {
             let request = request(channel);
             request.items = (0..items).map(|_| text(1)).collect();
             request.ending = is_ending.then_some(Ending::Done);
-            request.credit = Credit::new(9);
+            request.credit = Credit::new();
             let _none_before = (0..2).map(|_| request.credit.take()).count();
             request.credit.grant(credit);
             assert_eq!(channel.has_output(), has_output, "{items} {is_ending} {credit} {beats}");
@@ -173,7 +173,7 @@ fn one_item_more_is_taken_while_there_is_credit_and_room() {
             let limits = Limits { unsent_items: unsent, ..Limits::default() };
             let request = request(channel);
             request.items = (0..items).map(|_| text(1)).collect();
-            request.credit = Credit::new(9);
+            request.credit = Credit::new();
             while request.credit.take() {}
             request.credit.grant(u32::from(has_credit));
             assert_eq!(request.has_room(&limits), has_room, "{unsent} {items} {has_credit}");

@@ -23,14 +23,13 @@ const NOTICEABLE: u32 = 16;
 /// Permission to send counted events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Credit {
-    available: u32,
-    most: u32,
+    available: u64,
 }
 
 impl Credit {
     /// Each side of a channel starts with permission for one.
-    pub(crate) fn new(most: u32) -> Self {
-        Self { available: 1, most }
+    pub(crate) fn new() -> Self {
+        Self { available: 1 }
     }
 
     pub(crate) fn is_empty(self) -> bool {
@@ -44,13 +43,13 @@ impl Credit {
         had
     }
 
-    /// Grants add, and saturate at the configured maximum.
+    /// Grants add. None is lost, however large: whoever has granted it counts it as given.
     pub(crate) fn grant(&mut self, more: u32) {
         let more = more.saturating_add(u32::from(faults::has(Fault::CreditOffByOne)));
         if self.available > 0 && faults::has(Fault::GrantNotCounted) {
             return;
         }
-        self.available = self.available.saturating_add(more).min(self.most);
+        self.available = self.available.saturating_add(more.into());
     }
 }
 

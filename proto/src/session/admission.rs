@@ -68,7 +68,7 @@ impl Session {
             taken_bytes: 0,
             context: header.context,
             reply_context: Context::new(),
-            credit: Credit::new(self.config.limits.credit),
+            credit: Credit::new(),
             items: std::collections::VecDeque::new(),
             ending: None,
             writable_wanted: false,

@@ -33,7 +33,6 @@ impl App {
             .stream_items(40)
             .stream_bytes(1000)
             .unsent_items(4)
-            .credit(300)
             .stalled(Duration::from_secs(60));
         let limits = if script.arbitrary()? { limits } else { Limits::default() };
         let mode = if script.arbitrary()? { HeartbeatMode::Passive } else { HeartbeatMode::Active };
