@@ -16,6 +16,8 @@ mod paused;
 #[path = "../support/process.rs"]
 mod process;
 mod results;
+#[path = "../support/running.rs"]
+mod running;
 mod security;
 mod sessions;
 mod strangers;

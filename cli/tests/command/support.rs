@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    fmt, io,
+    fmt,
     net::{Ipv4Addr, TcpListener},
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
@@ -11,7 +11,8 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-use crate::process::{Output, Process};
+use crate::process::Output;
+pub(crate) use crate::running::Running;
 
 /// The command under its usual name.
 pub(crate) const ZERORPC: &str = env!("CARGO_BIN_EXE_zerorpc");
@@ -60,27 +61,7 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().expect("the address of a bound socket").port()
 }
 
-/// A program that was started; killed when dropped.
-pub(crate) struct Running {
-    line: String,
-    process: Process,
-    stdout: Output,
-    stderr: Output,
-}
-
 impl Running {
-    pub(crate) fn start(mut command: Command) -> Self {
-        let (stdout, stdout_end) = io::pipe().expect("a pipe");
-        let (stderr, stderr_end) = io::pipe().expect("a pipe");
-        command.stdout(stdout_end).stderr(stderr_end);
-        Self {
-            line: format!("{command:?}"),
-            process: Process::start(&mut command),
-            stdout: Output::of(stdout),
-            stderr: Output::of(stderr),
-        }
-    }
-
     /// Waits until standard output holds `text`, and returns all of it.
     pub(crate) fn wait_for_stdout(&self, text: &str) -> String {
         self.wait_for(&self.stdout, text)
@@ -102,11 +83,8 @@ impl Running {
     }
 
     /// Waits for the end of it and of all that it has started.
-    pub(crate) fn wait(mut self) -> Ended {
-        let line = self.line;
-        let status = self.process.wait().unwrap_or_else(|why| panic!("{line}: {why}"));
-        let text = |output: Output| output.wait_end().unwrap_or_else(|why| panic!("{line}: {why}"));
-        let (stdout, stderr) = (text(self.stdout), text(self.stderr));
+    pub(crate) fn wait(self) -> Ended {
+        let (line, status, stdout, stderr) = self.end();
         Ended { line, status, stdout, stderr }
     }
 

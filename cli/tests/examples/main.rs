@@ -5,6 +5,8 @@ mod embedded;
 mod guide;
 #[path = "../support/process.rs"]
 mod process;
+#[path = "../support/running.rs"]
+mod running;
 mod support;
 
 use support::{Running, example, serve, zerorpc};

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
-    io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::LazyLock,
@@ -11,7 +10,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::process::{Output, Process};
+pub(crate) use crate::running::Running;
 
 /// The examples of the whole workspace by name, built as `cargo test --workspace` builds them: then nothing is left to do.
 static EXAMPLES: LazyLock<BTreeMap<String, PathBuf>> = LazyLock::new(|| {
@@ -34,12 +33,12 @@ fn executable(message: &str) -> Option<(String, PathBuf)> {
 /// Starts an example.
 pub(crate) fn example(name: &str, args: &[&str]) -> Running {
     let program = EXAMPLES.get(name).unwrap_or_else(|| panic!("there is no example {name}"));
-    Running::start(program, args)
+    start(program, args)
 }
 
 /// Starts the command.
 pub(crate) fn zerorpc(args: &[&str]) -> Running {
-    Running::start(env!("CARGO_BIN_EXE_zerorpc"), args)
+    start(env!("CARGO_BIN_EXE_zerorpc"), args)
 }
 
 /// Has the command serve a module that is here, at an endpoint of the system's choice.
@@ -51,31 +50,15 @@ pub(crate) fn serve(module: &str) -> (Running, String) {
     (server, endpoint.expect("it tells the port").to_owned())
 }
 
-/// A program that was started; killed when dropped.
-pub(crate) struct Running {
-    line: String,
-    process: Process,
-    stdout: Output,
-    stderr: Output,
+fn start(program: impl AsRef<OsStr>, args: &[&str]) -> Running {
+    let mut command = Command::new(program);
+    let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/examples/modules");
+    command.args(args).current_dir(modules).stdin(Stdio::null());
+    command.env("PYTHONDONTWRITEBYTECODE", "1").env_remove("RUST_LOG");
+    Running::start(command)
 }
 
 impl Running {
-    fn start(program: impl AsRef<OsStr>, args: &[&str]) -> Self {
-        let mut command = Command::new(program);
-        let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/examples/modules");
-        command.args(args).current_dir(modules).stdin(Stdio::null());
-        command.env("PYTHONDONTWRITEBYTECODE", "1").env_remove("RUST_LOG");
-        let (stdout, stdout_end) = io::pipe().expect("a pipe");
-        let (stderr, stderr_end) = io::pipe().expect("a pipe");
-        command.stdout(stdout_end).stderr(stderr_end);
-        Self {
-            line: format!("{command:?}"),
-            process: Process::start(&mut command),
-            stdout: Output::of(stdout),
-            stderr: Output::of(stderr),
-        }
-    }
-
     /// The rest of the line of standard output that begins so, once it is there.
     pub(crate) fn says(&self, beginning: &str) -> String {
         let rest_of = |said: &str| {
@@ -92,24 +75,20 @@ impl Running {
     /// Waits for a good end, and returns what was printed.
     #[track_caller]
     pub(crate) fn succeed(self) -> String {
-        let (code, stdout, stderr) = self.end();
-        assert!(code == Some(0), "it ended with {code:?}:\n{stdout}\n---\n{stderr}");
+        let (line, status, stdout, stderr) = self.end();
+        assert!(status.success(), "{line} ended with {status}:\n{stdout}\n---\n{stderr}");
         stdout
     }
 
     /// Waits for the end with this code, and returns what was said on standard error.
     #[track_caller]
     pub(crate) fn fail(self, expected: i32) -> String {
-        let (code, stdout, stderr) = self.end();
-        assert!(code == Some(expected), "it ended with {code:?}:\n{stdout}\n---\n{stderr}");
+        let (line, status, stdout, stderr) = self.end();
+        assert!(
+            status.code() == Some(expected),
+            "{line} ended with {status}:\n{stdout}\n---\n{stderr}"
+        );
         stderr
-    }
-
-    fn end(mut self) -> (Option<i32>, String, String) {
-        let line = self.line;
-        let status = self.process.wait().unwrap_or_else(|why| panic!("{line}: {why}"));
-        let text = |output: Output| output.wait_end().unwrap_or_else(|why| panic!("{line}: {why}"));
-        (status.code(), text(self.stdout), text(self.stderr))
     }
 
     fn complaints(&self) -> String {

@@ -15,6 +15,8 @@ mod one_at_a_time;
 #[path = "../support/process.rs"]
 mod process;
 mod processes;
+#[path = "../support/running.rs"]
+mod running;
 mod streams;
 mod support;
 mod threads;
