@@ -18,6 +18,8 @@
 
 mod calls;
 mod coalesce;
+#[cfg(test)]
+mod far;
 mod guard;
 mod io;
 mod leader;

@@ -11,11 +11,14 @@ use shuttle::{
     scheduler::{PctScheduler, RandomScheduler, Scheduler},
 };
 use zerorpc_proto::{
-    Answer, Args, CallId, CallOptions, Multipart, Notice, PeerEvent, PeerId, Session, Transmit,
-    transport::{EndpointError, Flow, Transport, TransportError, Waiter, Waker},
+    Answer, Args, CallId, CallOptions, Multipart, PeerId, Session, Transmit,
+    transport::{Waiter, Waker},
 };
 
-use super::{Closed, Driver, Received};
+use super::{
+    Closed, Driver, Received,
+    far::{Far, Over, echo},
+};
 use crate::{
     socket::Parts,
     sync::{Arc, Condvar, Mutex, let_time_pass, thread},
@@ -47,47 +50,21 @@ struct End {
     hides_arrivals: bool,
 }
 
-impl Transport for End {
-    fn bind(&mut self, endpoint: &str) -> Result<String, EndpointError> {
-        Ok(endpoint.to_owned())
+impl Far for End {
+    fn hides_arrivals(&self) -> bool {
+        self.hides_arrivals
     }
 
-    fn connect(&mut self, _: &str) -> Result<(), EndpointError> {
-        Ok(())
-    }
-
-    fn unbind(&mut self, _: &str) -> Result<(), EndpointError> {
-        Ok(())
-    }
-
-    fn disconnect(&mut self, _: &str) -> Result<(), EndpointError> {
-        Ok(())
-    }
-
-    fn can_send(&mut self) -> bool {
-        true
-    }
-
-    fn send(&mut self, message: Transmit) -> Result<Flow, TransportError> {
+    fn take(&mut self, message: Transmit) {
         let mut wire = self.wire.state.lock();
         wire.requests.push_back(message);
         wire.is_ready &= !self.hides_arrivals;
         drop(wire);
         self.wire.server_cv.notify_one();
-        Ok(Flow::Clear)
     }
 
-    fn sending_hides_arrivals(&self) -> bool {
-        self.hides_arrivals
-    }
-
-    fn receive(&mut self) -> Result<Option<(PeerId, Multipart)>, TransportError> {
-        let answer = self.wire.state.lock().answers.pop_front();
-        Ok(answer.map(|answer| (PeerId::NAMELESS, answer)))
-    }
-
-    fn poll_peer(&mut self) -> Option<PeerEvent> {
-        None
+    fn bring(&mut self) -> Option<Multipart> {
+        self.wire.state.lock().answers.pop_front()
     }
 }
 
@@ -138,18 +115,9 @@ fn serve(wire: &Wire) {
         }
         let request = state.requests.pop_front().expect("there is one");
         drop(state);
-        let request = Multipart::direct(request.payload.to_bytes());
-        session.handle_message(Instant::now(), PeerId::NAMELESS, request);
-        while let Some(notice) = session.poll_notice() {
-            if let Notice::Requested(id) = notice {
-                let mut request = session.request(id).expect("it was asked just now");
-                let args = request.take_args();
-                request.reply(args).expect("it has no items");
-            }
-        }
-        while let Some(answer) = session.poll_transmit() {
+        for answer in echo(&mut session, &request) {
             let mut state = wire.state.lock();
-            state.answers.push_back(Multipart::direct(answer.payload.to_bytes()));
+            state.answers.push_back(answer);
             state.is_ready = true;
             drop(state);
             wire.driver_cv.notify_one();
@@ -215,7 +183,7 @@ impl Scenario {
         let wire = Arc::new(Wire::default());
         let end = End { wire: Arc::clone(&wire), hides_arrivals: self.hides_arrivals };
         let parts = Parts {
-            transport: Box::new(end),
+            transport: Box::new(Over(end)),
             waiter: Box::new(WireWaiter(Arc::clone(&wire))),
             waker: Box::new(WireWaker(Arc::clone(&wire))),
             monitor: None,

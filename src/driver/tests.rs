@@ -13,67 +13,17 @@ use std::{
 };
 
 use zerorpc_proto::{
-    Answer, Args, CallOptions, Config, Loss, Multipart, Notice, PeerEvent, PeerId, Session,
-    Transmit,
-    transport::{EndpointError, Flow, Transport, TransportError, Waiter, Waker},
+    Answer, Args, CallOptions, Config, Loss, Multipart, PeerId, Session, Transmit,
+    transport::{Transport, Waiter, Waker},
 };
 
-use super::{Closed, Driver, Received};
+use super::{
+    Closed, Driver, Received,
+    far::{Far, Over, echo},
+};
 use crate::socket::Parts;
 
 const BEAT: Duration = Duration::from_millis(20);
-
-/// What messages meet on the other side of a transport.
-trait Far: Send {
-    /// Whether sending uses up the announcement of what has arrived.
-    const HIDES_ARRIVALS: bool = false;
-
-    fn take(&mut self, _: Transmit) {}
-
-    fn bring(&mut self) -> Option<Multipart>;
-}
-
-/// A transport that is always ready, without a socket.
-struct Over<F>(F);
-
-impl<F: Far> Transport for Over<F> {
-    fn bind(&mut self, endpoint: &str) -> Result<String, EndpointError> {
-        Ok(endpoint.to_owned())
-    }
-
-    fn connect(&mut self, _: &str) -> Result<(), EndpointError> {
-        Ok(())
-    }
-
-    fn unbind(&mut self, _: &str) -> Result<(), EndpointError> {
-        Ok(())
-    }
-
-    fn disconnect(&mut self, _: &str) -> Result<(), EndpointError> {
-        Ok(())
-    }
-
-    fn can_send(&mut self) -> bool {
-        true
-    }
-
-    fn send(&mut self, message: Transmit) -> Result<Flow, TransportError> {
-        self.0.take(message);
-        Ok(Flow::Clear)
-    }
-
-    fn sending_hides_arrivals(&self) -> bool {
-        F::HIDES_ARRIVALS
-    }
-
-    fn receive(&mut self) -> Result<Option<(PeerId, Multipart)>, TransportError> {
-        Ok(self.0.bring().map(|message| (PeerId::NAMELESS, message)))
-    }
-
-    fn poll_peer(&mut self) -> Option<PeerEvent> {
-        None
-    }
-}
 
 /// Brings nothing, and once, when it is told to, takes its time for it.
 struct Slow(Arc<AtomicBool>);
@@ -167,24 +117,13 @@ struct Hidden {
 }
 
 impl Far for Hidden {
-    const HIDES_ARRIVALS: bool = true;
+    fn hides_arrivals(&self) -> bool {
+        true
+    }
 
     /// Answers what it is asked.
     fn take(&mut self, message: Transmit) {
-        let now = Instant::now();
-        let request = Multipart::direct(message.payload.to_bytes());
-        self.server.handle_message(now, PeerId::NAMELESS, request);
-        assert_eq!(self.server.misbehaviours(), 0, "a message of ours");
-        while let Some(notice) = self.server.poll_notice() {
-            if let Notice::Requested(id) = notice {
-                let mut request = self.server.request(id).expect("it was asked just now");
-                let args = request.take_args();
-                request.reply(args).expect("it has no items");
-            }
-        }
-        while let Some(answer) = self.server.poll_transmit() {
-            self.arrived.push_back(Multipart::direct(answer.payload.to_bytes()));
-        }
+        self.arrived.extend(echo(&mut self.server, &message));
     }
 
     fn bring(&mut self) -> Option<Multipart> {
