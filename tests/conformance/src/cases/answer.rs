@@ -2,9 +2,9 @@
 
 use rmpv::Value;
 
-use super::steps::{
-    echoes, expect_err, expect_named, expect_ok, expect_service, heard_on, list, must, own, should,
-    text,
+use super::{
+    served::serves,
+    steps::{echoes, expect_err, expect_named, expect_ok, heard_on, list, must, own, should, text},
 };
 use crate::{
     Trial,
@@ -115,7 +115,7 @@ pub(super) const CASES: &[Case] = &[
             let heard = heard_on(&mut peer, &channel, trial.moment() + trial.soon() / 5)?;
             let names: Vec<&str> = heard.iter().map(Event::name).collect();
             ensure(names == ["ERR"], "ERR, once", names.join(", "))?;
-            expect_service(trial, &mut peer)
+            serves(trial, &mut peer)
         },
     ),
     must(
@@ -265,7 +265,7 @@ fn args_of_no_array(trial: &mut Trial, args: Value, unpacked: bool) -> Result<()
     ensure(is_right, if unpacked { "ERR or OK" } else { "ERR" }, answer.to_string())?;
     let more = heard_on(&mut peer, &id, trial.moment())?;
     ensure(more.is_empty(), "one answer", format!("{} more", more.len()))?;
-    expect_service(trial, &mut peer)
+    serves(trial, &mut peer)
 }
 
 fn side_by_side(trial: &mut Trial) -> Result<(), Failure> {

@@ -2,9 +2,12 @@
 
 use rmpv::Value;
 
-use super::steps::{
-    begin_stream, expect_items, expect_named, expect_nothing_on, expect_ok, expect_service, grant,
-    heard, list, must, own, should, text,
+use super::{
+    served::serves,
+    steps::{
+        begin_stream, expect_items, expect_named, expect_nothing_on, expect_ok, grant, heard, list,
+        must, own, should, text,
+    },
 };
 use crate::{
     Trial,
@@ -127,12 +130,12 @@ pub(super) const CASES: &[Case] = &[
                 let args = list(vec![Value::F64(0.2)]);
                 peer.send(&Event::new(text("twice"), "sleep", args))?;
             }
-            expect_service(trial, &mut peer)?;
+            serves(trial, &mut peer)?;
             expect_named(&mut peer, &text("twice"), "OK", trial.soon())?;
             heard(&mut peer, trial.moment())?;
-            expect_service(trial, &mut peer)?;
+            serves(trial, &mut peer)?;
             let mut other = trial.connect()?;
-            expect_service(trial, &mut other)
+            serves(trial, &mut other)
         },
     ),
     must(
@@ -178,7 +181,7 @@ pub(super) const CASES: &[Case] = &[
             let mut peer = trial.connect()?;
             let channel = peer.request("sleep", vec![Value::F64(0.3)])?;
             expect_ok(&mut peer, &channel, &Value::F64(0.3), trial.soon())?;
-            expect_service(trial, &mut peer)
+            serves(trial, &mut peer)
         },
     ),
     must(
@@ -190,7 +193,7 @@ pub(super) const CASES: &[Case] = &[
             let mut peer = trial.connect()?;
             begin_stream(trial, &mut peer, "forever", vec![])?;
             for _ in 0..20 {
-                expect_service(trial, &mut peer)?;
+                serves(trial, &mut peer)?;
             }
             Ok(())
         },
@@ -226,7 +229,7 @@ fn response_to(trial: &mut Trial) -> Result<(), Failure> {
 
 fn silence_then_service(trial: &Trial, peer: &mut Peer) -> Result<(), Failure> {
     peer.expect_silence(trial.moment())?;
-    expect_service(trial, peer)
+    serves(trial, peer)
 }
 
 /// An event on a channel that has ended brings nothing, and the next call is answered as ever.
@@ -303,7 +306,7 @@ fn without_request(trial: &mut Trial, name: &str, number: u64) -> Result<(), Fai
     let id = peer.fresh_id();
     peer.send(&Event::new(id, name, list(vec![number.into()])))?;
     peer.expect_silence(trial.interval().mul_f64(2.2))?;
-    expect_service(trial, &mut peer)
+    serves(trial, &mut peer)
 }
 
 fn many_streams(trial: &mut Trial) -> Result<(), Failure> {
@@ -312,7 +315,7 @@ fn many_streams(trial: &mut Trial) -> Result<(), Failure> {
     for _ in 0..50 {
         channels.push(begin_stream(trial, &mut peer, "count", vec![3.into()])?);
     }
-    expect_service(trial, &mut peer)?;
+    serves(trial, &mut peer)?;
     for channel in channels.iter().rev() {
         grant(&mut peer, channel, 10)?;
         expect_items(&mut peer, channel, 1..3, trial.soon())?;

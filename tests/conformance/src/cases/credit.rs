@@ -2,9 +2,12 @@
 
 use rmpv::Value;
 
-use super::steps::{
-    begin_stream, expect_err, expect_item, expect_items, expect_named, expect_nothing_on,
-    expect_service, grant, heard_on, list, may, must, own, short_str, should, text,
+use super::{
+    served::serves,
+    steps::{
+        begin_stream, expect_err, expect_item, expect_items, expect_named, expect_nothing_on,
+        grant, heard_on, list, may, must, own, short_str, should, text,
+    },
 };
 use crate::{
     Trial,
@@ -146,9 +149,9 @@ pub(super) const CASES: &[Case] = &[
         "A stream that waits for credit keeps no call from being answered.",
         |trial| {
             let (mut peer, _channel) = begun(trial)?;
-            expect_service(trial, &mut peer)?;
+            serves(trial, &mut peer)?;
             let mut other = trial.connect()?;
-            expect_service(trial, &mut other)
+            serves(trial, &mut other)
         },
     ),
     must(
@@ -350,7 +353,7 @@ fn around_the_end(trial: &mut Trial) -> Result<(), Failure> {
 }
 
 fn serves_all(trial: &mut Trial, peer: &mut Peer) -> Result<(), Failure> {
-    expect_service(trial, peer)?;
+    serves(trial, peer)?;
     let mut other = trial.connect()?;
-    expect_service(trial, &mut other)
+    serves(trial, &mut other)
 }

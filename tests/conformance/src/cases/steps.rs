@@ -178,13 +178,6 @@ pub(super) fn expect_nothing_on(
     ensure(heard.is_empty(), "no further counted event on the channel", seen)
 }
 
-/// A request for `method` is answered by a value of its own: the connection works.
-pub(super) fn expect_service(trial: &Trial, peer: &mut Peer) -> Result<(), Failure> {
-    let channel = peer.request("echo", vec![text("still there?")])?;
-    expect_ok(peer, &channel, &text("still there?"), trial.soon())
-        .map_err(|failure| failure.during("a call afterwards"))
-}
-
 /// Calls `echo` with a value, and expects the same back.
 pub(super) fn echoes(trial: &mut Trial, value: Value) -> Result<(), Failure> {
     let mut peer = trial.connect()?;

@@ -2,9 +2,12 @@
 
 use rmpv::Value;
 
-use super::steps::{
-    begin_stream, expect_err, expect_item, expect_items, expect_named, expect_nothing_on,
-    expect_service, grant, must, should, text,
+use super::{
+    served::serves,
+    steps::{
+        begin_stream, expect_err, expect_item, expect_items, expect_named, expect_nothing_on,
+        grant, must, should, text,
+    },
 };
 use crate::{
     Trial,
@@ -123,8 +126,8 @@ pub(super) const CASES: &[Case] = &[
             let (mut peer, mut other) = (trial.connect()?, trial.connect()?);
             let channel = begin_stream(trial, &mut peer, "forever", vec![])?;
             grant(&mut peer, &channel, 5000)?;
-            expect_service(trial, &mut peer)?;
-            expect_service(trial, &mut other)
+            serves(trial, &mut peer)?;
+            serves(trial, &mut other)
         },
     ),
     must(

@@ -3,7 +3,8 @@
 use rmpv::Value;
 
 use super::{
-    super::steps::{expect_ok, expect_service, must, send_raw, short_str, should},
+    super::served::serves,
+    super::steps::{expect_ok, must, send_raw, short_str, should},
     ECHO, answered,
 };
 use crate::{
@@ -151,7 +152,7 @@ fn sized(trial: &mut Trial, bytes: usize) -> Result<(), Failure> {
     let answer = peer.expect_answer(&channel, trial.soon() * 12)?;
     let is_right = answer.name() == "OK" && answer.first() == Some(&blob);
     ensure(is_right, format!("OK with the {bytes} bytes"), answer.to_string())?;
-    expect_service(trial, &mut peer)
+    serves(trial, &mut peer)
 }
 
 fn nested(trial: &mut Trial, depth: usize) -> Result<(), Failure> {
@@ -164,5 +165,5 @@ fn nested(trial: &mut Trial, depth: usize) -> Result<(), Failure> {
     let payload = payload.ok_or_else(|| Failure::new("an answer", "silence"))?;
     let is_ok = payload.windows(3).any(|bytes| bytes == b"\xa2OK") && payload.ends_with(&args);
     ensure(is_ok, "OK with the same arrays", shown_bytes(&payload))?;
-    expect_service(trial, &mut peer)
+    serves(trial, &mut peer)
 }
