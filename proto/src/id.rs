@@ -84,7 +84,7 @@ pub(crate) struct TheirId<'a>(pub(crate) &'a [u8]);
 
 /// What an id says, whichever of its forms it has.
 #[derive(PartialEq, Eq, Hash)]
-enum Said<'a> {
+enum IdValue<'a> {
     Str(&'a [u8]),
     Bin(&'a [u8]),
     Integer(i128),
@@ -95,21 +95,21 @@ enum Said<'a> {
 }
 
 impl<'a> TheirId<'a> {
-    fn said(self) -> Said<'a> {
+    fn value(self) -> IdValue<'a> {
         let Self(id) = self;
         match (msgpack::raw_content(id), msgpack::integer(id), msgpack::ext_content(id)) {
-            (Some(text), ..) if msgpack::is_str(id) => Said::Str(text),
-            (Some(bytes), ..) => Said::Bin(bytes),
-            (_, Some(number), _) => Said::Integer(number),
-            (.., Some(ext)) => Said::Ext(ext),
-            _ => Said::Other(id),
+            (Some(text), ..) if msgpack::is_str(id) => IdValue::Str(text),
+            (Some(bytes), ..) => IdValue::Bin(bytes),
+            (_, Some(number), _) => IdValue::Integer(number),
+            (.., Some(ext)) => IdValue::Ext(ext),
+            _ => IdValue::Other(id),
         }
     }
 }
 
 impl PartialEq for TheirId<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0 || self.said() == other.said()
+        self.0 == other.0 || self.value() == other.value()
     }
 }
 
@@ -120,7 +120,7 @@ impl Hash for TheirId<'_> {
         match msgpack::raw_content(self.0) {
             // A str and a bin that hold the same may meet.
             Some(content) => content.hash(state),
-            None => self.said().hash(state),
+            None => self.value().hash(state),
         }
     }
 }

@@ -134,7 +134,7 @@ impl Links {
             return until <= Instant::now();
         }
         let is_stale = || !self.any() || self.looked.elapsed() >= FRESHNESS;
-        self.signs.take_news() || self.table.is_some() && is_stale()
+        self.signs.take_monitor_events() || self.table.is_some() && is_stale()
     }
 
     /// Takes note of everything that has happened up to now.

@@ -24,7 +24,7 @@ use crate::{
     permissions::Permissions,
     principal::Senders,
     security,
-    waiter::{Bell, Signs},
+    waiter::{Notifier, Signs},
     zap::ZapHandler,
 };
 use endpoints::Bound;
@@ -130,7 +130,7 @@ pub struct ZmqTransport {
     backlog: Backlog,
     /// On a ROUTER.
     senders: Option<Senders>,
-    bell: Bell,
+    notifier: Notifier,
     socket: zmq::Socket,
     // Must be dropped after the socket.
     links: Links,
@@ -164,10 +164,10 @@ impl ZmqTransport {
         let signs = Arc::<Signs>::default();
         let links =
             Links::of(&socket, &lingering, Arc::clone(&signs), kind, options).map_err(unusable)?;
-        let (bell, waiter) = Bell::new(socket.as_raw_fd(), links.readiness(), signs)
+        let (notifier, waiter) = Notifier::new(socket.as_raw_fd(), links.readiness(), signs)
             .map_err(|error| Cause::explained(error, |error| failed(&error.to_string())))
             .map_err(TransportError::new)?;
-        let waker = bell.waker();
+        let waker = notifier.waker();
         let transport = Self {
             kind,
             options: options.clone(),
@@ -176,7 +176,7 @@ impl ZmqTransport {
             permissions: Permissions::new(options),
             backlog: Backlog::default(),
             senders: (kind == SocketKind::Router).then(|| Senders::new(asks)),
-            bell,
+            notifier,
             socket,
             links,
             zap,
@@ -281,7 +281,7 @@ impl Transport for ZmqTransport {
 
 impl Drop for ZmqTransport {
     fn drop(&mut self) {
-        self.bell.hang_up();
+        self.notifier.close();
         for file in self.bound.drain(..).filter_map(|bound| bound.file) {
             file.remove();
         }

@@ -32,14 +32,14 @@ pub(crate) const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 /// [`NotConnected`](ErrorKind::NotConnected).
 //
 // The numbers of libzmq's descriptors may outlive the descriptors: only owning duplicates would prevent it,
-// and that takes unsafe code. It does no harm. The transport hangs up the bell before it closes the
+// and that takes unsafe code. It does no harm. The transport closes the pipe of wakes before it closes the
 // socket, from then on no poll blocks, and to poll a number that means something else by now changes
 // nothing.
 #[derive(Debug, Clone)]
 pub struct ZmqWaiter {
     readiness: RawFd,
     links: RawFd,
-    bell: Arc<UnixStream>,
+    wakes: Arc<UnixStream>,
     signs: Arc<Signs>,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Signs {
     /// Messages wait for peers of a ROUTER; see [`RETRY_INTERVAL`].
     stalled: AtomicBool,
     /// The monitor had something to tell when somebody waited.
-    news: AtomicBool,
+    monitor_events: AtomicBool,
     /// The monitor is to be left alone for a moment.
     resting: AtomicBool,
     /// There are endpoints to be connected to again before long.
@@ -58,9 +58,10 @@ pub(crate) struct Signs {
 
 impl Signs {
     /// Whether the monitor had something to tell since this was asked last.
-    pub(crate) fn take_news(&self) -> bool {
-        // A plain look first: it is asked for every round of messages, and news is rare.
-        self.news.load(Ordering::Relaxed) && self.news.swap(false, Ordering::Relaxed)
+    pub(crate) fn take_monitor_events(&self) -> bool {
+        // A plain look first: it is asked for every round of messages, and there seldom is any.
+        self.monitor_events.load(Ordering::Relaxed)
+            && self.monitor_events.swap(false, Ordering::Relaxed)
     }
 
     /// Whether somebody has to look once in a while for endpoints to be connected to again.
@@ -81,7 +82,7 @@ impl Waiter for ZmqWaiter {
         let redial = self.signs.refused.load(Ordering::Relaxed).then_some(GLANCE);
         let rest = is_resting.then_some(REST);
         let timeout = [timeout, retry, redial, rest].into_iter().flatten().min();
-        let mut items = [self.bell.as_raw_fd(), self.readiness, self.links]
+        let mut items = [self.wakes.as_raw_fd(), self.readiness, self.links]
             .map(|descriptor| PollItem::from_fd(descriptor, POLLIN));
         let count = if is_resting { 2 } else { 3 };
         match zmq::poll(&mut items[..count], milliseconds(timeout)) {
@@ -89,11 +90,11 @@ impl Waiter for ZmqWaiter {
             Err(zmq::Error::EINTR) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
-        let [bell, _, links] = items;
+        let [wakes, _, links] = items;
         if !links.get_revents().is_empty() {
-            self.signs.news.store(true, Ordering::Relaxed);
+            self.signs.monitor_events.store(true, Ordering::Relaxed);
         }
-        if bell.get_revents().is_empty() { Ok(()) } else { self.silence() }
+        if wakes.get_revents().is_empty() { Ok(()) } else { self.silence() }
     }
 }
 
@@ -102,7 +103,7 @@ impl ZmqWaiter {
     fn silence(&self) -> io::Result<()> {
         let mut wakes = [0; 64];
         loop {
-            match (&*self.bell).read(&mut wakes) {
+            match (&*self.wakes).read(&mut wakes) {
                 Ok(0) => {
                     return Err(io::Error::new(ErrorKind::NotConnected, "the socket is closed"));
                 }
@@ -128,25 +129,25 @@ fn milliseconds(timeout: Option<Duration>) -> i64 {
 /// Ends the wait of a [`ZmqWaiter`]; without effect once the transport is dropped.
 #[derive(Debug, Clone)]
 pub struct ZmqWaker {
-    bell: Arc<UnixStream>,
+    wakes: Arc<UnixStream>,
 }
 
 impl Waker for ZmqWaker {
     fn wake(&self) {
-        // Fails only when the bell is full of wakes already or hung up: both end the wait.
-        let _ = (&*self.bell).write(&[1]);
+        // Fails only when the pipe is full of wakes already or closed: both end the wait.
+        let _ = (&*self.wakes).write(&[1]);
     }
 }
 
 /// The transport's side of the waiting.
 #[derive(Debug)]
-pub(crate) struct Bell {
+pub(crate) struct Notifier {
     waker: ZmqWaker,
     signs: Arc<Signs>,
 }
 
-impl Bell {
-    /// A bell, and a waiter for it and for libzmq's descriptors: the socket's, and that of its
+impl Notifier {
+    /// A notifier, and a waiter for it and for libzmq's descriptors: the socket's, and that of its
     /// [`Links`](crate::links::Links).
     pub(crate) fn new(
         readiness: RawFd,
@@ -156,15 +157,16 @@ impl Bell {
         let (near, far) = UnixStream::pair()?;
         near.set_nonblocking(true)?;
         far.set_nonblocking(true)?;
-        let waiter = ZmqWaiter { readiness, links, bell: Arc::new(far), signs: Arc::clone(&signs) };
-        Ok((Self { waker: ZmqWaker { bell: Arc::new(near) }, signs }, waiter))
+        let waiter =
+            ZmqWaiter { readiness, links, wakes: Arc::new(far), signs: Arc::clone(&signs) };
+        Ok((Self { waker: ZmqWaker { wakes: Arc::new(near) }, signs }, waiter))
     }
 
     pub(crate) fn waker(&self) -> ZmqWaker {
         self.waker.clone()
     }
 
-    pub(crate) fn ring(&self) {
+    pub(crate) fn notify(&self) {
         self.waker.wake();
     }
 
@@ -173,14 +175,14 @@ impl Bell {
         let before = self.signs.stalled.swap(stalled, Ordering::Relaxed);
         if stalled && !before {
             // Whoever waits already does not know of the interval.
-            self.ring();
+            self.notify();
         }
     }
 
     /// Ends every wait, now and from now on.
-    pub(crate) fn hang_up(&self) {
-        // Fails only when it was hung up before.
-        let _ = self.waker.bell.shutdown(Shutdown::Both);
+    pub(crate) fn close(&self) {
+        // Fails only when it was closed before.
+        let _ = self.waker.wakes.shutdown(Shutdown::Both);
     }
 }
 
@@ -204,13 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn wakes_end_one_wait_and_a_hung_up_bell_ends_all() {
+    fn wakes_end_one_wait_and_a_closed_notifier_ends_all() {
         let (socket, _other) = UnixStream::pair().expect("a pair of sockets");
         let (links, _other) = UnixStream::pair().expect("another pair");
-        let (bell, mut waiter) =
-            Bell::new(socket.as_raw_fd(), links.as_raw_fd(), Arc::default()).expect("a bell");
+        let (notifier, mut waiter) =
+            Notifier::new(socket.as_raw_fd(), links.as_raw_fd(), Arc::default())
+                .expect("a notifier");
         for _ in 0..100_000 {
-            bell.ring();
+            notifier.notify();
         }
         waiter.wait(None).expect("the wakes before it end the wait");
         let before = std::time::Instant::now();
@@ -219,11 +222,11 @@ mod tests {
             .expect("nothing keeps the waiter from waiting");
         assert!(before.elapsed() >= Duration::from_millis(29), "the wakes were not drained");
 
-        bell.hang_up();
+        notifier.close();
         for mut waiter in [waiter.clone(), waiter] {
             let error = waiter.wait(None).expect_err("there is nothing left to wait for");
             assert_eq!(error.kind(), ErrorKind::NotConnected);
         }
-        bell.ring();
+        notifier.notify();
     }
 }

@@ -32,7 +32,7 @@ const GAP: Duration = Duration::from_micros(50);
 
 /// For how long it is looked again for answers before sleeping, where they have come soon: to be woken takes longer
 /// (measured: a call of a quick method 84 us instead of 120 us, on two cores).
-const MOMENT: Duration = Duration::from_micros(60);
+const SPIN_TIME: Duration = Duration::from_micros(60);
 
 /// What log lines about the module are told apart by.
 pub(super) const LOG: &str = "zerorpc::python";
@@ -127,7 +127,7 @@ impl PipeLoop {
         let slept = Instant::now();
         let waited = if looked { Ok(1) } else { poll(&mut watched, timeout.as_ref()) };
         // It pays where answers come soon.
-        self.looks_again = looked || slept.elapsed() < 2 * MOMENT;
+        self.looks_again = looked || slept.elapsed() < 2 * SPIN_TIME;
         match waited {
             Ok(_) | Err(Errno::INTR) => {}
             // Reading will say what is wrong.
@@ -152,7 +152,7 @@ impl PipeLoop {
 
 /// Looks again and again, for a moment, whether there is something to read. Others get the processor in between.
 fn look(watched: &mut [PollFd<'_>]) -> bool {
-    let until = Instant::now() + MOMENT;
+    let until = Instant::now() + SPIN_TIME;
     while Instant::now() < until {
         if poll(watched, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0) {
             return true;

@@ -160,7 +160,7 @@ impl ZmqTransport {
         endpoint: &str,
         result: Result<T, Cause>,
     ) -> Result<T, EndpointError> {
-        self.bell.ring();
+        self.notifier.notify();
         result.map_err(|cause| EndpointError::new(action, endpoint, cause))
     }
 }

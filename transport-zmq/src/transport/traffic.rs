@@ -59,7 +59,7 @@ impl ZmqTransport {
     /// Only a ROUTER cannot tell whose pipe has room; see [`RETRY_INTERVAL`].
     pub(super) fn note_stalled(&self) {
         if self.is_router() {
-            self.bell.set_stalled(!self.backlog.is_empty());
+            self.notifier.set_stalled(!self.backlog.is_empty());
         }
     }
 
