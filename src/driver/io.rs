@@ -21,10 +21,10 @@ const GRAIN: Duration = Duration::from_millis(5);
 /// How many messages are taken before it is somebody else's turn to send. Not measured: a bound.
 const BATCH: usize = 256;
 /// In so many rounds of messages time stands still once: a beat that is still to be read is no silence, unless reading never
-/// comes to an end.
+/// comes to an end. Not measured: 4096 messages, some milliseconds of work.
 const TIMELESS_ROUNDS: usize = 16;
 
-/// How many connections are remembered that were given up, for the calls that they ended.
+/// How many connections are remembered that were given up, for the calls that they ended. Not measured: a bound.
 const GIVEN_UP: usize = 64;
 
 impl State {

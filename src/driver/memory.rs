@@ -13,10 +13,11 @@ use zerorpc_proto::{
 
 use super::State;
 
-/// So much has to be kept and then freed before it is worth telling,
+/// So much has to be kept and then freed before it is worth telling: what one peer may make a server keep by default,
 const MUCH: usize = 64 << 20;
 
-/// and it is told so long afterwards: what was kept for one peer goes together with what was kept for the next.
+/// and it is told so long afterwards: what was kept for one peer goes together with what was kept for the next. Not
+/// measured: longer than it takes to cut off several, shorter than anybody looks.
 const LULL: Duration = Duration::from_secs(1);
 
 /// What is run when much memory was freed.

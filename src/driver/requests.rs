@@ -180,7 +180,7 @@ impl RequestQueue {
 
     /// A request has its last answer.
     pub(crate) fn end(&mut self, id: RequestId) {
-        /// So many are kept for later requests at most.
+        /// So many are kept for later requests at most. Not measured: enough for a burst of short methods.
         const SPARE: usize = 64;
         if let Some(mut caller) = self.running.remove(&id)
             && self.spare.len() < SPARE
@@ -266,7 +266,7 @@ impl Driver {
 
     /// Turns down what nobody has begun to work on.
     pub(crate) fn give_back(&self, state: &mut State) {
-        /// So many are turned down before they are sent: the session keeps no more than some.
+        /// So many are turned down before they are sent: a quarter of what the session keeps of such answers.
         const AT_A_TIME: usize = 256;
         let unbegun = state.requests.as_mut().map(RequestQueue::take_unbegun).unwrap_or_default();
         for some in unbegun.chunks(AT_A_TIME) {

@@ -17,7 +17,8 @@ pub(crate) const NOBODY: u32 = u32::MAX;
 /// `requests_that_are_never_answered` of tests/tests/memory, of which 60 bytes each are theirs.
 pub(super) const OPEN_REQUEST: usize = 512;
 
-/// So many requests of a peer are run at a time whose answers pile up.
+/// So many requests of a peer are run at a time whose answers pile up. With one, a peer that reads slowly would wait for
+/// each method; each more is an answer more that is made for whoever reads nothing.
 const FEW: u32 = 2;
 
 /// One peer, or where peers have no names, one route.

@@ -5,7 +5,7 @@ use std::collections::{VecDeque, vec_deque};
 use super::store::{ChannelKey, Store};
 use crate::channel::Channel;
 
-/// So many keys of channels that do not wait any more do no harm.
+/// So many keys of channels that do not wait any more do no harm. Not measured: 1 KiB.
 const FEW: usize = 64;
 
 /// The keys of channels that wait for something, in the order in which they came.

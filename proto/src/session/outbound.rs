@@ -18,7 +18,7 @@ use crate::{
     transmit::{Token, Transmit},
 };
 
-/// How many events may wait that belong to no channel,
+/// How many events may wait that belong to no channel (not measured: bounds that only floods meet),
 pub(super) const MOST_LOOSE: usize = 1024;
 /// and how many bytes of them.
 pub(super) const MOST_LOOSE_BYTES: usize = 1 << 20;

@@ -12,7 +12,8 @@ use zerorpc_proto::RequestId;
 /// When no method has ended for so long, twice as many may run: they wait for something else than processors.
 /// Shown by the tests of memory in tests/tests/memory, which bound what is kept and how long others wait.
 const STEP: Duration = Duration::from_millis(100);
-/// Of so many methods it is remembered what they answer. Beyond that it is learned anew.
+/// Of so many methods it is remembered what they answer. Beyond that it is learned anew. Not measured: a bound, more than
+/// services have, against names that callers make up.
 const KNOWN: usize = 1024;
 
 /// What the methods that run have taken, and are going to answer, by what they have answered before.
@@ -201,6 +202,7 @@ impl Load {
 
 /// How much something counts: little things, nothing.
 fn worth_a_thought(size: usize) -> usize {
+    /// A thousand methods at a time that take as much have a quarter of what is kept in all by default.
     const LITTLE: usize = 256 << 10;
     if size < LITTLE { 0 } else { size }
 }

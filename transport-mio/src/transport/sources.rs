@@ -16,7 +16,8 @@ use crate::{
     waiter::Readiness,
 };
 
-/// How long memory for large bodies is kept for the next, at least.
+/// How long memory for large bodies is kept for the next, at least. Not measured: longer than pauses between large calls
+/// of one caller.
 const POOLED: Duration = Duration::from_secs(5);
 
 /// What each turn costs of the budget at least.
