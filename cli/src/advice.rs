@@ -44,6 +44,9 @@ fn flags(reason: &str, plan: &SecurityPlan) -> &'static str {
             "a server with a key takes --server-key FILE and --key FILE, one with users --user NAME and --password-file FILE, any \
              other one neither"
         }
+        (None, SecurityPlan::User { .. }) if reason.contains("a ZAP handler") => {
+            "give the server a ZAP handler, such as zmq.auth.Authenticator of pyzmq"
+        }
         (None, SecurityPlan::User { .. }) => {
             "check --user NAME and --password-file FILE against the rules of the server's --authorized-keys"
         }

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use zerorpc_proto::transport::SocketKind::{self, Dealer, Pub, Pull, Push, Router, Sub};
 use zerorpc_proto::{
     Envelope, Multipart, PeerId,
-    transport::{Transport, Waiter},
+    transport::{PlainCredentials, Security, Transport, Waiter},
 };
 
-use crate::support::{ANY_PORT, Node, Outcome, PATIENCE, message, plainly, until};
+use crate::support::{ANY_PORT, Node, Outcome, PATIENCE, hasty, message, plainly, until};
 
 fn foreign(kind: SocketKind) -> zerorpc_zmq::Parts {
     zerorpc_zmq::open(kind, &zerorpc_proto::transport::SocketOptions::default()).expect("a socket")
@@ -138,6 +138,31 @@ fn published_and_subscribed() -> Outcome {
         });
         publisher.transport.send(plainly(PeerId::NAMELESS, "last"))?;
         while next_ours(&mut subscriber, &mut publisher).1.payload != "last" {}
+    }
+    Ok(())
+}
+
+/// libzmq hangs up on who does not fit, and mostly before it has said why: twice, and it is a denial.
+#[test]
+fn whom_libzmq_does_not_let_in_is_told() -> Outcome {
+    let password = || {
+        let credentials = PlainCredentials::new("ada", "lovelace").expect("short");
+        hasty().security(Security::PlainClient(credentials))
+    };
+    for (is_plain, ours, words) in [
+        (true, hasty(), "NULL"),
+        (false, password(), "PLAIN"),
+        // Nobody says which users it lets in.
+        (true, password(), "when it was shown a password: so libzmq does"),
+    ] {
+        let foreign = zmq::Context::new().socket(zmq::ROUTER)?;
+        foreign.set_plain_server(is_plain)?;
+        foreign.bind(ANY_PORT)?;
+        let endpoint = foreign.get_last_endpoint()?.map_err(|_| "no text")?;
+        let mut node = Node::with(Dealer, &ours);
+        node.parts.transport.connect(&endpoint)?;
+        let told = until("it is told", &mut [&mut node], |nodes| nodes[0].parts.transport.denial());
+        assert!(told.starts_with(&endpoint) && told.contains(words), "{told}");
     }
     Ok(())
 }

@@ -250,6 +250,11 @@ impl Engine {
         matches!(&self.phase, Phase::Handshake { handshake, .. } if handshake.is_showing_key())
     }
 
+    /// Whether this side has shown its password, and was not answered to the end.
+    pub(crate) fn is_showing_password(&self) -> bool {
+        matches!(&self.phase, Phase::Handshake { handshake, .. } if handshake.is_showing_password())
+    }
+
     /// Whether the peer has said that it speaks ZMTP 3, but not with which mechanism.
     pub(crate) fn awaits_mechanism(&self) -> bool {
         matches!(&self.phase, Phase::Handshake { handshake, .. } if handshake.awaits_mechanism())

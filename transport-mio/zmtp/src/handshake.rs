@@ -134,6 +134,11 @@ impl Handshake {
         matches!(self, Self::Greeting(greeting) if greeting.awaits_mechanism())
     }
 
+    /// Whether a client of PLAIN is at it.
+    pub(super) fn is_showing_password(&self) -> bool {
+        matches!(self, Self::Mechanism { dialogue: Dialogue::PlainClient(_), .. })
+    }
+
     /// Whether a client of CURVE is at it.
     pub(super) fn is_showing_key(&self) -> bool {
         matches!(self, Self::Mechanism { dialogue: Dialogue::CurveClient(_), .. })

@@ -246,7 +246,8 @@ impl Socket {
         let now = self.now.unwrap_or(connection.heard_at);
         let is_notable = reason.is_notable(&connection, now);
         let is_denial = denial::is_one(&reason, &connection);
-        let may_be_denial = denial::may_be_one(&reason, &connection);
+        let suspicion = denial::suspicion(&reason, &connection);
+        let may_be_denial = suspicion.is_some();
         let words = match connection.peer {
             Some(peer) => {
                 let words = reason.to_string();
@@ -256,13 +257,7 @@ impl Socket {
                 words
             }
             None if is_denial => format!("{reason}{}", denial::hint(&reason, &connection)),
-            None if may_be_denial => {
-                let ours = connection.engine.security().mechanism();
-                format!(
-                    "{reason} in the middle of the handshake: so libzmq does where it wants another security mechanism than \
-                     {ours}, which is ours; or the server is stopping, or something in between (a proxy) says what is not ZMTP"
-                )
-            }
+            None if may_be_denial => format!("{reason}{}", suspicion.unwrap_or_default()),
             None => format!("{reason}{}", hint_at_closing(&reason, &connection)),
         };
         let Connection { id, peer, remote, engine, .. } = *connection;

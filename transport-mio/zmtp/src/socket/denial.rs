@@ -16,12 +16,27 @@ pub(super) fn is_one(reason: &CloseReason, connection: &Connection) -> bool {
     }
 }
 
-/// Whether it may be one, which another attempt will show: libzmq hangs up before it has said which mechanism it speaks, if
-/// it has heard of another one.
-pub(super) fn may_be_one(reason: &CloseReason, connection: &Connection) -> bool {
-    connection.origin == Origin::Dialed
-        && reason.is_end_of_stream()
-        && connection.engine.awaits_mechanism()
+/// What may be behind a connection that ended in its handshake, if that may be such a denial. Another attempt will show it.
+pub(super) fn suspicion(reason: &CloseReason, connection: &Connection) -> Option<String> {
+    let engine = &connection.engine;
+    if connection.origin != Origin::Dialed || !reason.is_end_of_stream() {
+        None
+    } else if engine.awaits_mechanism() {
+        // Before it has said which one it speaks.
+        let ours = engine.security().mechanism();
+        Some(format!(
+            " in the middle of the handshake: so libzmq does where it wants another security mechanism than {ours}, which is \
+             ours; or the server is stopping, or something in between (a proxy) says what is not ZMTP"
+        ))
+    } else if engine.is_showing_password() {
+        Some(
+            " when it was shown a password: so libzmq does where nobody says which users it lets in (a ZAP handler); or the \
+             server is stopping"
+                .to_owned(),
+        )
+    } else {
+        None
+    }
 }
 
 /// What whoever has connected can do about it.
