@@ -133,9 +133,10 @@ impl Account {
         self.unsent_bytes.saturating_add(self.queued_bytes.min(limits.peer_bytes / 2))
     }
 
-    /// Whether answers pile up.
+    /// Whether answers pile up: here, or here and in the transport, where those wait too that a peer reads which is quick.
     pub(crate) fn is_tight(&self, limits: &Limits) -> bool {
-        self.answer_bytes(limits) > limits.peer_bytes / 8
+        let eighth = limits.peer_bytes / 8;
+        self.unsent_bytes > eighth || self.answer_bytes(limits) > 3 * eighth
     }
 
     /// Whether so many answers wait for the peer to read that there should be no more: half of what may be kept is
