@@ -123,7 +123,11 @@ fn credentials(name: &str, password: &Password) -> Result<PlainCredentials, CliE
                 |why: String| CliError::failed(format!("the password file {path:?}: {why}"));
             let file = Guarded::read(path).map_err(|error| failed(error.to_string()))?;
             file.secret().map_err(|unguarded| failed(unguarded.to_string()))?;
-            Zeroizing::new(file.text.trim_end_matches(['\r', '\n']).to_owned())
+            let text = file.text.trim_end_matches(['\r', '\n']);
+            if text.is_empty() {
+                return Err(failed("it is empty, and is to hold the password".to_owned()));
+            }
+            Zeroizing::new(text.to_owned())
         }
     };
     PlainCredentials::new(name, password.as_str()).ok_or_else(|| {

@@ -61,6 +61,11 @@ fn users_come_in_by_their_passwords() {
         .expect(7, "")
         .tells(&["others can read it (its mode is 644): run `chmod 600 \"readable\"`"]);
 
+    write(folder, "empty", 0o600, "\n");
+    ask(&server, folder, &[], &["--user", "ada", "--password-file", "empty"])
+        .expect(7, "")
+        .tells(&["\"empty\": it is empty, and is to hold the password"]);
+
     let wrong = [("ZERORPC_PASSWORD", "byron")];
     ask(&server, folder, &wrong, &["--user", "ada"])
         .expect(8, "")
