@@ -7,6 +7,9 @@
 //! [`Waker`](zerorpc_proto::transport::Waker) that ends the waiting. There is no thread behind them: a socket makes
 //! progress while somebody calls `receive`.
 //!
+//! Programs that call and serve take the crate `zerorpc`, which drives these sockets; this one is for those who move messages
+//! themselves.
+//!
 //! ```
 //! use std::{error::Error, thread};
 //!

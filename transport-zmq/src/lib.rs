@@ -5,6 +5,9 @@
 //! the [`Waiter`](zerorpc_proto::transport::Waiter) that waits without access to the socket, and the
 //! [`Waker`](zerorpc_proto::transport::Waker) that ends the waiting.
 //!
+//! Programs that call and serve take the crate `zerorpc`, which drives these sockets; this one is for those who move messages
+//! themselves.
+//!
 //! ```
 //! use bytes::Bytes;
 //! use zerorpc_proto::{Envelope, Multipart, Payload, PeerId, Transmit};
@@ -58,15 +61,6 @@
 //! ```
 //!
 //! The transport mio speaks CURVE without any of that.
-//!
-//! # What is where
-//!
-//! * `transport`: the socket with its endpoints; `frames`: messages to and from frames; `backlog`: what a
-//!   peer had no room for.
-//! * `links`: who is connected, and what there is to tell of it. `options`: what libzmq is told of them. `waiter`: waiting and waking. `lingering`: closing.
-//! * `security`: mechanisms and keys; `zap`: who may come in; `principal`: who sent a message.
-//! * `endpoint`: endpoints are read here before libzmq sees them, and its errors are put into words;
-//!   `ipc`: the care of socket files.
 
 mod backlog;
 mod endpoint;
