@@ -2,10 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{
-    Frames, Violation, WireLimits,
-    frame::{Frame, Header},
-};
+use super::{Frames, Violation, WireLimits, frame::Frame};
 
 /// The frames of a message whose last one has not come.
 #[derive(Debug, Default)]
@@ -19,24 +16,41 @@ pub(super) struct Assembly {
 
 impl Assembly {
     /// Lets the message go on with a frame of this size, or not.
-    pub(super) fn admit(&mut self, header: Header, limits: &WireLimits) -> Result<(), Violation> {
-        self.cost = self.check(header.size, limits)?;
+    pub(super) fn admit(&mut self, size: u64, limits: &WireLimits) -> Result<(), Violation> {
+        let Some(cost) = self.cost_with(size, limits) else {
+            return Err(self.violation(size, limits));
+        };
+        self.cost = cost;
         Ok(())
     }
 
+    /// Whether the message may go on with a frame of this size.
+    pub(super) fn check(&self, size: u64, limits: &WireLimits) -> Result<(), Violation> {
+        match self.cost_with(size, limits) {
+            Some(_) => Ok(()),
+            None => Err(self.violation(size, limits)),
+        }
+    }
+
     /// What the message would cost with a frame of this size, if it may go on with it.
-    pub(super) fn check(&self, size: u64, limits: &WireLimits) -> Result<u64, Violation> {
-        if size > limits.frame_bytes {
-            return Err(Violation::FrameTooLarge { size, limit: limits.frame_bytes });
-        }
-        if self.frames.len() >= limits.frames {
-            return Err(Violation::TooManyFrames { limit: limits.frames });
-        }
+    fn cost_with(&self, size: u64, limits: &WireLimits) -> Option<u64> {
         let cost = self.cost.saturating_add(size.saturating_add(WireLimits::FRAME_COST as u64));
-        if cost > limits.message_bytes {
-            return Err(Violation::MessageTooLarge { limit: limits.message_bytes });
+        let fits = size <= limits.frame_bytes
+            && self.frames.len() < limits.frames
+            && cost <= limits.message_bytes;
+        fits.then_some(cost)
+    }
+
+    /// Which limit a frame of this size goes beyond.
+    #[cold]
+    fn violation(&self, size: u64, limits: &WireLimits) -> Violation {
+        if size > limits.frame_bytes {
+            Violation::FrameTooLarge { size, limit: limits.frame_bytes }
+        } else if self.frames.len() >= limits.frames {
+            Violation::TooManyFrames { limit: limits.frames }
+        } else {
+            Violation::MessageTooLarge { limit: limits.message_bytes }
         }
-        Ok(cost)
     }
 
     /// Adds an admitted frame; the message, when that was its last.

@@ -209,14 +209,18 @@ impl Decoder {
         input: &mut Input,
         mut admit: impl FnMut(Header) -> Result<Admission, Violation>,
     ) -> Result<Option<Frame>, Violation> {
-        if let State::Header { filled: 0, .. } = self.state
-            && self.framing != Framing::V1
-            && let Some(header) = short_header(input.rest())
-        {
-            // As nearly all frames are: short, and all there.
-            admit(header)?;
-            input.read(2);
-            return Ok(input.take(header.size as usize).map(|body| header.with(body)));
+        if let State::Header { filled: 0, .. } = self.state {
+            if input.rest().is_empty() {
+                return Ok(None);
+            }
+            if self.framing != Framing::V1
+                && let Some(header) = short_header(input.rest())
+            {
+                // As nearly all frames are: short, and all there.
+                admit(header)?;
+                input.read(2);
+                return Ok(input.take(header.size as usize).map(|body| header.with(body)));
+            }
         }
         let Some((header, body)) = self.next_raw(input, admit)? else { return Ok(None) };
         let body = match body {

@@ -12,7 +12,7 @@ use super::{
     command,
     command::Command,
     error::quote,
-    frame::{Admission, Decoder, Header},
+    frame::{Admission, Decoder},
     input::Input,
     liveness::Liveness,
     mechanism::Decryption,
@@ -93,7 +93,7 @@ impl Traffic {
             let Self { limits, decoder, assembly, .. } = self;
             let frame = decoder.next(input, |header| {
                 if !header.command {
-                    return assembly.admit(header, limits).map(|()| Admission::Whole);
+                    return assembly.admit(header.size, limits).map(|()| Admission::Whole);
                 }
                 let is_small = header.size <= limits.command_bytes;
                 Ok(if is_small { Admission::Whole } else { Admission::Name })
@@ -142,7 +142,7 @@ impl Traffic {
                 }
                 continue;
             }
-            self.assembly.admit(Header { more: frame.more, command: false, size }, &self.limits)?;
+            self.assembly.admit(size, &self.limits)?;
             if let Some(message) = self.assembly.push(frame) {
                 deliver(message, self.kind, events);
             }
