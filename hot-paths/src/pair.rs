@@ -6,7 +6,11 @@ use zerorpc_proto::{
     Answer, Args, CallId, CallOptions, Config, DEFAULT_HEARTBEAT, RequestId, Session,
 };
 
-use crate::{Error, Meter, Side, Unwatched, node::Node, wire};
+use crate::{
+    Error, Meter, Side, Unwatched,
+    node::Node,
+    wire::{self, Cover},
+};
 
 /// A client and a server, and all that is between them.
 #[derive(Debug)]
@@ -43,7 +47,7 @@ impl Pair {
     /// When the engines do not understand each other.
     pub fn of_engines() -> Result<Self, Error> {
         let now = Instant::now();
-        let [dealer, router] = wire::shaken(now)?;
+        let [dealer, router] = wire::shaken(now, Cover::None)?;
         let client = Node::new(Side::Client, Session::new(Config::client(1)), Some(dealer), now);
         let server = Node::new(Side::Server, Session::new(Config::server(2)), Some(router), now);
         Ok(Self::new(client, server, now))

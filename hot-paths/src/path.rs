@@ -1,6 +1,6 @@
 //! The paths whose instructions are counted.
 
-use crate::{Counted, Error, Scene, Side, Unwatched};
+use crate::{Counted, Error, Scene, Side, Unwatched, wire::Cover};
 
 /// How many calls are open while the beats of some are counted.
 const HELD: u32 = 10_000;
@@ -26,11 +26,15 @@ pub enum Path {
     ZmtpOut,
     /// A small message arrives through ZMTP.
     ZmtpIn,
+    /// A small message leaves through CURVE.
+    CurveOut,
+    /// A small message arrives through CURVE.
+    CurveIn,
 }
 
 impl Path {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::EventEncode,
         Self::EventDecode,
         Self::CallClient,
@@ -40,6 +44,8 @@ impl Path {
         Self::Beat,
         Self::ZmtpOut,
         Self::ZmtpIn,
+        Self::CurveOut,
+        Self::CurveIn,
     ];
 
     /// What it is called on the command line and among the expected counts.
@@ -55,6 +61,8 @@ impl Path {
             Self::Beat => "beat",
             Self::ZmtpOut => "zmtp-out",
             Self::ZmtpIn => "zmtp-in",
+            Self::CurveOut => "curve-out",
+            Self::CurveIn => "curve-in",
         }
     }
 
@@ -88,8 +96,10 @@ impl Path {
             Self::ItemSender => (Scene::item()?, Side::Server),
             Self::ItemReceiver => (Scene::item()?, Side::Client),
             Self::Beat => (Scene::beat(HELD)?, Side::Client),
-            Self::ZmtpOut => (Scene::small_messages(1)?, Side::Client),
-            Self::ZmtpIn => (Scene::small_messages(1)?, Side::Server),
+            Self::ZmtpOut => (Scene::small_messages(1, Cover::None)?, Side::Client),
+            Self::ZmtpIn => (Scene::small_messages(1, Cover::None)?, Side::Server),
+            Self::CurveOut => (Scene::small_messages(1, Cover::Curve)?, Side::Client),
+            Self::CurveIn => (Scene::small_messages(1, Cover::Curve)?, Side::Server),
         })
     }
 }

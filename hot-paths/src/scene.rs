@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use zerorpc_proto::{Args, Event, Header, Limits, MessageId, Payload, Version};
 
-use crate::{Error, Meter, Pair, Side, Stream, wire::Connection};
+use crate::{
+    Error, Meter, Pair, Side, Stream,
+    wire::{Connection, Cover},
+};
 
 /// Something that can be done once more, and once more.
 #[derive(Debug)]
@@ -69,20 +72,20 @@ impl Scene {
     ///
     /// # Errors
     /// When there is no connection.
-    pub fn small_messages(count: usize) -> Result<Self, Error> {
+    pub fn small_messages(count: usize, cover: Cover) -> Result<Self, Error> {
         let event = request()?.encode();
         let args = event.len() - Args::NONE.as_bytes().len();
         let payload = Payload { head: event.slice(..args), body: event.slice(args..) };
-        Ok(Self::Messages(Connection::new()?, payload, count))
+        Ok(Self::Messages(Connection::new(cover)?, payload, count))
     }
 
     /// One message at a time, with so many bytes of arguments.
     ///
     /// # Errors
     /// When there is no connection.
-    pub fn large_message(size: usize) -> Result<Self, Error> {
+    pub fn large_message(size: usize, cover: Cover) -> Result<Self, Error> {
         let payload = Payload { head: request()?.encode(), body: vec![7; size].into() };
-        Ok(Self::Messages(Connection::new()?, payload, 1))
+        Ok(Self::Messages(Connection::new(cover)?, payload, 1))
     }
 
     /// How many bytes of payloads one step takes through a connection, or encodes, or decodes.

@@ -1,10 +1,22 @@
 //! Bytes between two ZMTP engines, as sockets would move them.
 
-use std::{io::IoSlice, sync::Arc, time::Instant};
+use std::{
+    io::IoSlice,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Instant,
+};
 
 use bytes::Bytes;
-use zerorpc_proto::{Payload, transport::SocketKind};
-use zerorpc_zmtp::{Engine, EngineConfig, Violation, Want, ZmtpEvent};
+use zerorpc_proto::{
+    Payload,
+    transport::{SecretKey, Security, SocketKind},
+};
+use zerorpc_zmtp::{
+    Engine, EngineConfig, NoRandomness, RandomSource, Violation, Want, ZmtpEvent, key_pair,
+};
 
 use crate::{Error, Meter, Side};
 
@@ -23,14 +35,23 @@ pub struct Connection {
     bytes: Vec<u8>,
 }
 
+/// What is between two engines and whoever listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cover {
+    /// Nothing.
+    None,
+    /// CURVE.
+    Curve,
+}
+
 impl Connection {
     /// A DEALER, which sends, and a ROUTER, which receives.
     ///
     /// # Errors
     /// When they do not understand each other.
-    pub fn new() -> Result<Self, Error> {
+    pub fn new(cover: Cover) -> Result<Self, Error> {
         let now = Instant::now();
-        let [sender, receiver] = shaken(now)?;
+        let [sender, receiver] = shaken(now, cover)?;
         Ok(Self { sender, receiver, now, bytes: Vec::new() })
     }
 
@@ -69,10 +90,37 @@ impl Connection {
     }
 }
 
+/// Not random at all: each byte is one more than the one before.
+#[derive(Debug, Default)]
+struct Counting(AtomicU8);
+
+impl RandomSource for Counting {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+        bytes.fill_with(|| self.0.fetch_add(1, Ordering::Relaxed));
+        Ok(())
+    }
+}
+
+/// What a DEALER and a ROUTER want of each other.
+fn securities(cover: Cover) -> [Security; 2] {
+    match cover {
+        Cover::None => [Security::Null, Security::Null],
+        Cover::Curve => {
+            let [ours, theirs] = [1, 2].map(|byte| key_pair(SecretKey::new([byte; 32])));
+            let client = Security::CurveClient { keys: ours, server: theirs.public };
+            [client, Security::CurveServer { keys: theirs }]
+        }
+    }
+}
+
 /// A DEALER and a ROUTER that have shaken hands.
-pub(crate) fn shaken(now: Instant) -> Result<[Engine; 2], Error> {
-    let engine = |kind| Engine::new(Arc::new(EngineConfig::new(kind)), now);
-    let mut ends = [engine(SocketKind::Dealer), engine(SocketKind::Router)];
+pub(crate) fn shaken(now: Instant, cover: Cover) -> Result<[Engine; 2], Error> {
+    let engine = |kind, security| {
+        let config = EngineConfig::new(kind).security(security);
+        Engine::new(Arc::new(config.random(Arc::new(Counting::default()))), now)
+    };
+    let [dealer, router] = securities(cover);
+    let mut ends = [engine(SocketKind::Dealer, dealer), engine(SocketKind::Router, router)];
     let mut ready = 0;
     let mut bytes = Vec::new();
     // A handshake takes a few turns, each of which begins with something to say.

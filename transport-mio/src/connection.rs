@@ -79,7 +79,9 @@ fn chunk(read: &[u8]) -> Bytes {
     match small.get_mut(..read.len()) {
         Some(start) => {
             start.copy_from_slice(read);
-            Bytes::from_owner(small).slice(..read.len())
+            let mut chunk = Bytes::from_owner(small);
+            chunk.truncate(read.len());
+            chunk
         }
         None => Bytes::copy_from_slice(read),
     }

@@ -67,9 +67,9 @@ fn cut<'a, const N: usize>(
     command: &'static str,
     data: &mut &'a [u8],
 ) -> Result<&'a [u8; N], Violation> {
-    let (first, rest) = data
-        .split_first_chunk()
-        .ok_or(Violation::Malformed { command, reason: "it is too short" })?;
+    let Some((first, rest)) = data.split_first_chunk() else {
+        return Err(Violation::Malformed { command, reason: "it is too short" });
+    };
     *data = rest;
     Ok(first)
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::{BoxKey, MAC, Nonce, SHORT_NONCE, cut, prefix};
 use crate::{
@@ -15,6 +15,9 @@ const NAME: &[u8; 8] = b"\x07MESSAGE";
 
 /// By how much a MESSAGE is longer than the frame in it: name, nonce, what proves the box, flags.
 const OVERHEAD: usize = NAME.len() + SHORT_NONCE + MAC + 1;
+
+/// A box that came alone and is no larger is opened in one allocation. (A vector takes another one as soon as it is shared.)
+const ALONE: usize = 256;
 
 /// Flags within the box, which are those of libzmq's messages.
 const MORE: u8 = 1;
@@ -134,10 +137,9 @@ impl Decryption {
         buffers: &dyn Buffers,
     ) -> Result<Frame, Violation> {
         let bytes = body.as_slice();
-        let mut rest = bytes.strip_prefix(NAME).ok_or(Violation::Plaintext)?;
-        if header.more {
+        let Some(mut rest) = bytes.strip_prefix(NAME).filter(|_| !header.more) else {
             return Err(Violation::Plaintext);
-        }
+        };
         let number = u64::from_be_bytes(*cut("MESSAGE", &mut rest)?);
         let mac: [u8; MAC] = *cut("MESSAGE", &mut rest)?;
         if rest.is_empty() {
@@ -149,15 +151,10 @@ impl Decryption {
         let nonce = Nonce::short(self.prefix, number);
         let (flags, body) = match body {
             Body::Slice(_) => {
-                if self.room.capacity() < rest.len() {
-                    self.room.reserve(rest.len() + ahead);
-                }
-                self.room.extend_from_slice(rest);
-                if !self.key.open(&nonce, &mac, &mut self.room) {
+                let Some(opened) = self.open_copy(&nonce, &mac, rest, ahead) else {
                     return Err(Violation::Unopened { command: "MESSAGE" });
-                }
-                let content = self.room.split().freeze();
-                (content[0], content.slice(1..))
+                };
+                opened
             }
             Body::Whole(mut whole) => {
                 if !self.key.open(&nonce, &mac, &mut whole[OVERHEAD - 1..]) {
@@ -171,6 +168,43 @@ impl Decryption {
         }
         self.last = number;
         Ok(Frame { more: flags & MORE != 0, command: flags & COMMAND != 0, body })
+    }
+
+    /// Flags and body of a box in a chunk, behind which `ahead` bytes of others have come.
+    fn open_copy(
+        &mut self,
+        nonce: &Nonce,
+        mac: &[u8; MAC],
+        sealed: &[u8],
+        ahead: usize,
+    ) -> Option<(u8, Bytes)> {
+        if let [flags] = sealed {
+            // An empty frame, as there is one in front of each message.
+            let mut content = [*flags];
+            return self.key.open(nonce, mac, &mut content).then_some((content[0], Bytes::new()));
+        }
+        let mut small = [0; ALONE];
+        if ahead == 0
+            && self.room.capacity() == 0
+            && let Some(content) = small.get_mut(..sealed.len())
+        {
+            content.copy_from_slice(sealed);
+            let is_open = self.key.open(nonce, mac, content);
+            let mut body = Bytes::from_owner(small);
+            body.truncate(sealed.len());
+            body.advance(1);
+            return is_open.then_some((small[0], body));
+        }
+        if self.room.capacity() < sealed.len() {
+            self.room.reserve(sealed.len() + ahead);
+        }
+        self.room.extend_from_slice(sealed);
+        if !self.key.open(nonce, mac, &mut self.room) {
+            return None;
+        }
+        let mut body = self.room.split().freeze();
+        let flags = body.get_u8();
+        Some((flags, body))
     }
 
     /// Lets go of the memory that is left over from a chunk.
