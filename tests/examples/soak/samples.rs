@@ -17,7 +17,7 @@ type Kind = (&'static str, fn(&Needs) -> f64, f64, f64);
 
 /// What is in use lies around by chance; of what is resident, fragments make something, too.
 const KINDS: [Kind; 2] =
-    [("memory in use", |needs| needs.heap, 0.02, 0.5), ("memory", |needs| needs.memory, 0.1, 8.0)];
+    [("memory in use", |needs| needs.heap, 0.02, 1.0), ("memory", |needs| needs.memory, 0.1, 8.0)];
 /// How many threads more there may be at times: workers come and go with need.
 const THREADS_SLACK: usize = 32;
 
