@@ -6,6 +6,7 @@
 
 pub mod checker;
 pub mod client;
+mod elder;
 mod model;
 mod network;
 pub mod prng;
@@ -63,10 +64,16 @@ struct Node {
     role: Role,
     /// Its transport cannot tell its peers apart: no peer has a name, and nobody hears of lost ones.
     nameless: bool,
+    /// How it speaks, if not as the current version does; see `elder.rs`.
+    elder: Option<u64>,
     config: Config,
     /// The connections that it made itself.
     uplinks: Vec<usize>,
     checker: Checker,
+    /// Nothing has come since it did what there was to do.
+    settled: bool,
+    /// When it has something to do next, once it is settled.
+    due: Option<Instant>,
     /// It does nothing before.
     frozen_until: Option<Instant>,
     /// What came meanwhile.
@@ -128,9 +135,12 @@ impl World {
         self.nodes.push(Node {
             role,
             nameless,
+            elder: None,
             config,
             uplinks: Vec::new(),
             checker: Checker::default(),
+            settled: false,
+            due: None,
             frozen_until: None,
             arrived: Vec::new(),
             heard_of: Vec::new(),
@@ -231,6 +241,7 @@ impl World {
     /// Has a client forget all its calls.
     pub fn quit(&mut self, client: NodeId) {
         let Self { nodes, model, .. } = self;
+        nodes[client.0].settled = false;
         if let Role::Client(client) = &mut nodes[client.0].role {
             client.quit_all(model);
         }
@@ -267,6 +278,7 @@ impl World {
     }
 
     fn client_mut(&mut self, node: NodeId) -> &mut Client {
+        self.nodes[node.0].settled = false;
         match &mut self.nodes[node.0].role {
             Role::Client(client) => client,
             other => panic!("no client: {other:?}"),
@@ -294,7 +306,9 @@ impl World {
         })
     }
 
+    /// The session of a node, which may have something to do then.
     fn session(&mut self, node: usize) -> Option<&mut Session> {
+        self.nodes[node].settled = false;
         match &mut self.nodes[node].role {
             Role::Client(client) => Some(&mut client.session),
             Role::Server(server) => Some(&mut server.session),
@@ -326,7 +340,11 @@ impl World {
             (true, false) => Some(link_of(&frames.remove(0))),
             (false, _) => Some(connection(to)),
         };
-        frames.extend([Bytes::new(), payload.to_bytes()]);
+        let payload = match self.nodes[node].elder {
+            Some(version) => elder::say(version, &payload.to_bytes()),
+            None => payload.to_bytes(),
+        };
+        frames.extend([Bytes::new(), payload]);
         if let Some(link) = link {
             self.network.send(&mut self.prng, self.now, link, node, frames, token);
         }
@@ -351,6 +369,16 @@ impl World {
         let routes = node.nameless && matches!(node.role, Role::Server(_));
         let message = Multipart::from_frames(routes.then(|| routing_id(link)), frames);
         let message = message.expect("messages have frames");
+        if node.elder.is_some() {
+            for payload in elder::hear(message.payload) {
+                self.hear(to, from, Multipart { payload, envelope: message.envelope.clone() });
+            }
+        } else {
+            self.hear(to, from, message);
+        }
+    }
+
+    fn hear(&mut self, to: usize, from: PeerId, message: Multipart) {
         self.tell(|| format!("{to} <- {from} {}", show(&message.payload)));
         self.model.received(self.now, to, from, &message.envelope, &message.payload);
         let now = self.local(to);

@@ -6,7 +6,8 @@ use std::{
 };
 
 use zerorpc_proto::{
-    Answer, Args, CallId, CallOptions, Config, DEFAULT_TIMEOUT, Notice, Session, Target,
+    Answer, Args, CallId, CallOptions, Config, DEFAULT_TIMEOUT, Notice, RemoteError, Session,
+    Target,
 };
 
 use super::{model::Model, task::Task};
@@ -64,6 +65,19 @@ pub struct Outcome {
     pub cancelled: bool,
     /// A fault came between the caller and its server.
     pub disturbed: bool,
+}
+
+impl Outcome {
+    /// Whether it is what was asked for, with a failure as version 1 shows it.
+    #[must_use]
+    pub fn is_as_of_version_1(&self) -> bool {
+        let mut expected = self.task.answers(self.token);
+        if let Some(Answer::Failed(failure)) = expected.last_mut() {
+            let text = format!("{}('{}')", failure.name, failure.message);
+            **failure = RemoteError::new("RemoteError", text);
+        }
+        self.got == expected
+    }
 }
 
 #[derive(Debug)]

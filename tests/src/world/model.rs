@@ -82,11 +82,15 @@ impl Model {
         if let Some(token) = self.tokens.get(&(node, content(id))) {
             let presence = &self.nodes[node];
             let call = self.calls.get_mut(&(node, *token)).expect("tokens are of calls");
+            let number = number(&event.args);
+            let in_beats = call.grants_in_beats();
             match &*event.name {
-                "_zpc_hb" => call.sends_beat(now, presence),
-                "_zpc_more" => {
+                "_zpc_hb" if number == 0 => call.sends_beat(now, presence),
+                "_zpc_hb" | "_zpc_more" => {
+                    let is_as_usual = in_beats == (event.name == *"_zpc_hb");
+                    assert!(is_as_usual, "a grant in the wrong dialect, {event:?}: {call:?}");
                     let is_lossless = self.lossless.contains(&(node, transmit.to));
-                    call.sends_grant(number(&event.args), is_lossless);
+                    call.sends_grant(number, is_lossless);
                 }
                 name => panic!("a caller says {name}: {call:?}"),
             }
@@ -186,7 +190,7 @@ impl Model {
         let is_seen = from != PeerId::NAMELESS && envelope.frames().is_empty();
         let hint = self.hints.get(&(node, from)).copied();
         let same = self.requests.entry(key).or_default();
-        same.push(Request::new(now, task, is_seen, hint));
+        same.push(Request::new(now, task, version(event), is_seen, hint));
         if same.len() > 1 {
             same.iter_mut().for_each(|request| request.is_shared = true);
         }
@@ -359,6 +363,11 @@ impl Caller {
     fn is_at(&self, node: usize, key: &Key) -> bool {
         (key.0, key.1, &key.2) == (node, self.peer, &self.envelope)
     }
+}
+
+/// As which version somebody speaks who says this (ZRPC-8.1).
+fn version(event: &Event) -> u64 {
+    event.header.version.number().unwrap_or(1)
 }
 
 fn decode(payload: &bytes::Bytes) -> Event {

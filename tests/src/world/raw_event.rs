@@ -35,6 +35,28 @@ impl RawEvent {
         Self::on(channel, "_zpc_more", Value::Array(vec![more.into()]))
     }
 
+    /// An event that somebody has written.
+    ///
+    /// # Panics
+    /// When it is none.
+    pub(super) fn read(payload: &Bytes) -> Self {
+        let event = rmpv::decode::read_value(&mut &payload[..]).expect("an event is a value");
+        let Value::Array(parts) = event else { panic!("no event: {event}") };
+        let parts: [Value; 3] = parts.try_into().expect("an event has three parts");
+        let [Value::Map(header), name, args] = parts else { panic!("no header: {parts:?}") };
+        Self { header, name, args }
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        self.name.as_str().expect("names are text")
+    }
+
+    /// Its arguments.
+    pub(super) fn args(&self) -> Value {
+        self.args.clone()
+    }
+
     /// Sets a header key.
     #[must_use]
     pub fn with(mut self, key: impl Into<Value>, value: impl Into<Value>) -> Self {

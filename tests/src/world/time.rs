@@ -6,6 +6,28 @@ use zerorpc_proto::Session;
 
 use super::{Node, Role, World, trace::show};
 
+impl Node {
+    /// Whether it may have something to do.
+    fn has_to_do(&self, now: Instant) -> bool {
+        !self.settled || self.due.is_some_and(|due| due <= now)
+    }
+
+    /// It has done what there was to do.
+    fn rest(&mut self) {
+        let (session, own) = match &self.role {
+            Role::Client(client) => (&client.session, client.next_read()),
+            Role::Server(server) => (&server.session, server.next_job()),
+            Role::Proxy => {
+                self.settled = true;
+                return;
+            }
+        };
+        let due = session.poll_timeout().map(|due| due + self.back - self.forward);
+        self.due = due.into_iter().chain(own).min();
+        self.settled = true;
+    }
+}
+
 impl World {
     /// Lets time pass.
     pub fn pass(&mut self, time: Duration) {
@@ -32,20 +54,8 @@ impl World {
 
     /// When something happens next.
     fn next(&self) -> Option<Instant> {
-        let of_node = |node: &Node| {
-            if let Some(until) = node.frozen_until {
-                return Some(until);
-            }
-            let (session, own) = match &node.role {
-                Role::Client(client) => (&client.session, client.next_read()),
-                Role::Server(server) => (&server.session, server.next_job()),
-                Role::Proxy => return None,
-            };
-            let due = session.poll_timeout().map(|due| due + node.back - node.forward);
-            due.into_iter().chain(own).min()
-        };
         let drains = self.drains.iter().map(|(at, ..)| *at);
-        let nodes = self.nodes.iter().filter_map(of_node);
+        let nodes = self.nodes.iter().filter_map(|node| node.frozen_until.or(node.due));
         nodes.chain(drains).chain(self.network.next_arrival()).min()
     }
 
@@ -70,7 +80,7 @@ impl World {
 
     fn wake(&mut self, node: usize) {
         let now = self.local(node);
-        if self.nodes[node].frozen_until.is_some() {
+        if self.nodes[node].frozen_until.is_some() || !self.nodes[node].has_to_do(self.now) {
             return;
         }
         let Some(session) = self.session(node) else { return };
@@ -85,13 +95,19 @@ impl World {
     /// Applications look at their sessions, and what these want to send is sent.
     fn settle(&mut self) {
         loop {
+            let mut were_any = false;
             for node in 0..self.nodes.len() {
-                if self.nodes[node].frozen_until.is_none() {
+                let of_node = &self.nodes[node];
+                if of_node.frozen_until.is_none() && of_node.has_to_do(self.now) {
                     self.settle_node(node);
+                    // Connections that end are told of: to others, and to itself.
+                    match self.reset(node) {
+                        true => were_any = true,
+                        false => self.nodes[node].rest(),
+                    }
                 }
             }
-            // Others are told of connections that end.
-            if !self.reset_all() {
+            if !were_any {
                 return;
             }
         }

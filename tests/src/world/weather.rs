@@ -105,6 +105,7 @@ impl World {
         {
             session.handle_timeout(now);
         }
+        self.nodes[node.0].settled = false;
         self.nodes[node.0].forward += forward;
         self.nodes[node.0].back += back;
         self.model.jumped(node.0, self.now, forward, back);
@@ -120,6 +121,7 @@ impl World {
             self.cut_link(*link);
         }
         let node = &mut self.nodes[server.0];
+        node.settled = false;
         node.arrived.clear();
         node.heard_of.clear();
         if let Role::Server(server) = &mut node.role {
@@ -140,6 +142,7 @@ impl World {
         self.cut(client);
         let Self { nodes, model, now, .. } = self;
         let node = &mut nodes[client.0];
+        node.settled = false;
         node.arrived.clear();
         node.heard_of.clear();
         if let Role::Client(client) = &mut node.role {
@@ -244,22 +247,17 @@ impl World {
         }
     }
 
-    /// Makes those connections anew that sessions want to be made anew; false if there are none.
-    pub(super) fn reset_all(&mut self) -> bool {
+    /// Makes those connections anew that a session wants to be made anew; false if there are none.
+    pub(super) fn reset(&mut self, node: usize) -> bool {
         let mut were_any = false;
-        for node in 0..self.nodes.len() {
-            if self.nodes[node].frozen_until.is_some() {
-                continue;
-            }
-            while let Some((peer, reason)) = self.session(node).and_then(Session::poll_disconnect) {
-                were_any = true;
-                let link = connection(peer);
-                self.tell(|| format!("{node} resets link {link}: {reason}"));
-                if self.network.links[link].up {
-                    self.disturb(NodeId(self.network.links[link].ends[0]));
-                    self.cut_link(link);
-                    self.connect_again(vec![link]);
-                }
+        while let Some((peer, reason)) = self.session(node).and_then(Session::poll_disconnect) {
+            were_any = true;
+            let link = connection(peer);
+            self.tell(|| format!("{node} resets link {link}: {reason}"));
+            if self.network.links[link].up {
+                self.disturb(NodeId(self.network.links[link].ends[0]));
+                self.cut_link(link);
+                self.connect_again(vec![link]);
             }
         }
         were_any

@@ -33,6 +33,8 @@ pub(super) struct Call {
     /// When the server was heard last on it.
     heard: Instant,
     has_heard_beat: bool,
+    /// Which version the server speaks, once it has said anything.
+    version: Option<u64>,
     /// Something else than a beat was heard.
     is_answered: bool,
     /// When this side has beaten last, or began to wait for its first beat.
@@ -82,6 +84,7 @@ impl Call {
             returns: 0,
             heard: now,
             has_heard_beat: false,
+            version: None,
             is_answered: false,
             beaten: None,
             has_beaten: false,
@@ -124,6 +127,7 @@ impl Call {
         self.out = Some((to, now));
         self.heard = now;
         self.has_heard_beat = false;
+        self.version = None;
         self.has_beaten = false;
         self.beaten = (!self.passive).then_some(now);
     }
@@ -170,6 +174,11 @@ impl Call {
         self.has_beaten = true;
     }
 
+    /// Whether its grants are sent as beats (ZRPC-8.5).
+    pub(super) fn grants_in_beats(&self) -> bool {
+        self.version.is_some_and(|version| version < 3)
+    }
+
     /// A grant leaves.
     pub(super) fn sends_grant(&mut self, more: u64, is_lossless: bool) {
         assert!(more > 0 && !self.is_over(), "a grant of {more}: {self:?}");
@@ -197,6 +206,7 @@ impl Call {
             return;
         }
         self.heard = now;
+        self.version.get_or_insert(super::version(event));
         if name == "_zpc_hb" {
             if !std::mem::replace(&mut self.has_heard_beat, true) && self.passive {
                 // It is answered at once.
@@ -319,5 +329,9 @@ fn first(event: &Event) -> zerorpc_proto::Args {
 fn failure(event: &Event) -> RemoteError {
     let value = value(&event.args);
     let text = |at: usize| value[at].as_str().expect("three texts").to_owned();
+    if value.as_array().is_some_and(|texts| texts.len() == 1) {
+        // Version 1 shows the error in one text (ZRPC-8.2).
+        return RemoteError::new("RemoteError", text(0));
+    }
     RemoteError::new(text(0), text(1)).with_traceback(text(2))
 }

@@ -37,6 +37,8 @@ impl Span {
 pub(super) struct Request {
     task: Task,
     pub(super) token: u64,
+    /// Which version its caller speaks.
+    version: u64,
     opened: Instant,
     /// Its caller's connection is seen, so that its end is told.
     is_seen: bool,
@@ -53,6 +55,8 @@ pub(super) struct Request {
     is_held: bool,
     /// So many beats may come early: one that was held back, and the one after it.
     early: u32,
+    /// The caller has beaten for the first time, which is answered at once.
+    owes_beat: bool,
     credit: u64,
     /// When credit came last, or a sign that the caller still reads.
     blocked: Instant,
@@ -72,12 +76,14 @@ impl Request {
     pub(super) fn new(
         now: Instant,
         (task, token): (Task, u64),
+        version: u64,
         is_seen: bool,
         hint: Option<Span>,
     ) -> Self {
         Self {
             task,
             token,
+            version,
             opened: now,
             is_seen,
             hint: hint.filter(|_| is_seen),
@@ -87,6 +93,7 @@ impl Request {
             beaten: now,
             is_held: false,
             early: 0,
+            owes_beat: false,
             credit: 1,
             blocked: now,
             sent: 0,
@@ -121,7 +128,17 @@ impl Request {
                 // A caller that beats still reads, however slowly.
                 self.blocked = now;
                 let is_first = self.beaten_to.replace(now).is_none();
-                return (is_first && self.is_seen && self.hint.is_none()).then_some(gap);
+                if self.version < 3 {
+                    self.credit += value(&event.args)[0].as_u64().expect("a grant is a number");
+                }
+                if is_first && self.is_passive() && presence.interval.is_some() {
+                    // It is answered at once.
+                    self.beaten = now;
+                    self.early = 1;
+                    self.owes_beat = true;
+                }
+                let is_news = self.hint.is_none() || self.is_passive();
+                return (is_first && self.is_seen && is_news).then_some(gap);
             }
             "_zpc_more" => {
                 let more = value(&event.args)[0].as_u64().expect("a grant is a number");
@@ -133,12 +150,20 @@ impl Request {
         None
     }
 
+    /// It does not beat before its caller has (ZRPC-5.17).
+    fn is_passive(&self) -> bool {
+        self.version < 2
+    }
+
     /// A beat leaves.
     pub(super) fn sends_beat(&mut self, now: Instant, presence: &Presence, is_congested: bool) {
         let Some(interval) = presence.interval else {
             assert!(self.beaten_to.is_some(), "a beat with heartbeats switched off: {self:?}");
             return;
         };
+        let may_beat = !self.is_passive() || self.beaten_to.is_some();
+        assert!(may_beat, "a beat before a caller of version 1 has beaten: {self:?}");
+        self.owes_beat = false;
         let most = presence.most(self.beaten, now);
         assert!(most >= interval || self.early > 0, "two beats within {most:?}: {self:?}");
         self.check_beats(now, presence);
@@ -150,6 +175,9 @@ impl Request {
 
     fn check_beats(&self, now: Instant, presence: &Presence) {
         let Some(interval) = presence.interval.filter(|_| !self.is_held) else { return };
+        if self.is_passive() && self.beaten_to.is_none() {
+            return;
+        }
         let least = presence.least(self.beaten, now);
         assert!(least <= interval + TOLERANCE, "no beat for {least:?}: {self:?}");
     }
@@ -176,6 +204,10 @@ impl Request {
                 event.name == *"OK" && event.args == args(&wrapped)
             }
             Answer::End => event.name == *"STREAM_DONE",
+            Answer::Failed(failure) if self.version < 2 => {
+                let text = format!("{}('{}')", failure.name, failure.message);
+                event.name == *"ERR" && event.args == args(&rmpv::Value::Array(vec![text.into()]))
+            }
             Answer::Failed(failure) => {
                 let texts = [&failure.name, &failure.message, &failure.traceback];
                 let texts = texts.map(|text| text.as_str().into()).to_vec();
@@ -193,6 +225,8 @@ impl Request {
         let first = own.max(self.hint.unwrap_or_default());
         let rhythm = first.max(self.longest).twice();
         match (self.beaten_to, self.is_seen, self.hint) {
+            (None, ..) if self.is_passive() => None,
+            (Some(_), ..) if self.is_passive() => Some((rhythm, Span::default())),
             (None, true, None) => None,
             (Some(_), true, None) => Some((rhythm, Span::default())),
             // Three intervals, or three of those that other channels took, for the first sign of life.
@@ -215,7 +249,7 @@ impl Request {
     /// Whether it may have waited for credit for too long.
     fn is_stalled(&self, now: Instant, presence: &Presence) -> bool {
         let counts = presence.interval.is_some_and(|interval| self.patience(interval).is_some());
-        !counts && presence.most_asleep(self.blocked, now) >= stalls_after(presence)
+        !counts && presence.most_asleep(self.blocked, now) >= self.stalls_after(presence)
     }
 
     /// The session says that its caller is gone.
@@ -233,7 +267,9 @@ impl Request {
                 Loss::Silent { .. } => self.is_silent(now, presence).0,
                 Loss::Stalled { after } => {
                     let is_blocked = self.credit == 0 || is_congested;
-                    is_blocked && *after == stalls_after(presence) && self.is_stalled(now, presence)
+                    is_blocked
+                        && *after == self.stalls_after(presence)
+                        && self.is_stalled(now, presence)
                 }
                 _ => false,
             };
@@ -259,13 +295,17 @@ impl Request {
     /// Whoever has something to say, and may, says it.
     pub(super) fn check_idle(&mut self, now: Instant, presence: &Presence) {
         self.note_silence(now, presence);
-        let may_speak = !self.is_shared && !self.is_over && !self.may_be_gone && self.credit > 0;
-        let speaks = may_speak && self.due.is_some_and(|due| due <= now);
+        let is_open = !self.is_shared && !self.is_over && !self.may_be_gone;
+        assert!(!(self.owes_beat && is_open), "the first beat is not answered: {self:?}");
+        let speaks = is_open && self.credit > 0 && self.due.is_some_and(|due| due <= now);
         assert!(!speaks, "it may speak, and is silent: {self:?}");
     }
-}
 
-/// How long a stream waits for credit where silence is not counted.
-fn stalls_after(presence: &Presence) -> Duration {
-    presence.interval.map_or(STALLED, |one| one * UNBEATEN).min(STALLED)
+    /// How long a stream waits for credit where silence is not counted.
+    fn stalls_after(&self, presence: &Presence) -> Duration {
+        match presence.interval.filter(|_| !self.is_passive()) {
+            Some(interval) => (interval * UNBEATEN).min(STALLED),
+            None => STALLED,
+        }
+    }
 }
