@@ -205,11 +205,24 @@ impl Outbox {
             self.batched -= 1;
             self.cost -= queued.cost;
         }
+        if self.encryption.is_some() && self.batched > 0 {
+            self.forget_sealed(written);
+        }
         if self.batch.is_empty() {
             self.batch.reset(self.messages.is_empty());
         }
         if self.messages.is_empty() && self.messages.capacity() > IDLE_MESSAGES {
             self.messages = VecDeque::new();
+        }
+    }
+
+    /// A message that has begun to leave in boxes cannot be taken back: what was put into them is not needed any more.
+    fn forget_sealed(&mut self, written: usize) {
+        if let Some(Queued { message, begins, .. }) = self.messages.front_mut()
+            && *begins < written
+        {
+            message.frames.clear();
+            message.tail = Bytes::new();
         }
     }
 

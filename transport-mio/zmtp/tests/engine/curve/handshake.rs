@@ -1,7 +1,8 @@
 //! Handshakes that end well, and those that do not.
 
-use std::{sync::Arc, time::Instant};
+use std::{io::IoSlice, sync::Arc, time::Instant};
 
+use bytes::Bytes;
 use zerorpc_proto::transport::{
     Credential, KeyPair, MechanismName, PublicKey, SecretKey, Security,
     SocketKind::{Dealer, Push, Router},
@@ -92,6 +93,25 @@ fn a_server_says_less_than_it_hears_until_it_is_answered() {
         assert!(said <= 64 || said < heard, "{said} bytes for {heard}");
     }
     assert_eq!((heard, said), (64 + 2 + 200, 64 + 2 + 168));
+}
+
+#[test]
+fn what_has_begun_to_leave_is_not_kept_outside_of_its_box() {
+    let mut meeting = Meeting::new(curve_client(1), curve_server(2));
+    meeting.peers();
+    let large = Bytes::from(vec![7; 100_000]);
+    meeting.client.send([large.clone()]);
+    let mut slices = [IoSlice::new(&[]); 1];
+    assert_eq!(meeting.client.output(&mut slices), 1);
+    let begun = slices[0][..1].to_vec();
+    assert!(!large.is_unique(), "it may be taken back");
+    meeting.client.advance(1);
+    assert!(large.is_unique());
+    assert_eq!(meeting.client.queued_messages(), 1);
+    let rest = output(&mut meeting.client);
+    assert_eq!(meeting.client.queued_bytes(), 0);
+    feed(&mut meeting.server, &[begun, rest].concat()).expect("it is understood");
+    assert_eq!(events(&mut meeting.server), [ZmtpEvent::Message([large].into_iter().collect())]);
 }
 
 #[test]
