@@ -5,7 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     process,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
@@ -25,6 +25,13 @@ const FREE: &str = "tcp://127.0.0.1:*";
 
 /// How long a child may take before it is taken for hung.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A child has the locks of all threads of its parent as they are, for ever. So one test is under way at a time: what
+/// another one is just doing in libzmq, or in the system's library, would keep it waiting.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Ends the child with the outcome of a check.
 fn conclude(check: impl FnOnce() -> Result<(), String>) -> ! {
@@ -73,6 +80,7 @@ over_each_transport! {
 }
 
 fn a_child_does_not_disturb_its_parent(transport: TransportKind) {
+    let _alone = alone();
     let (server, _) = serve_with(transport, |builder| builder);
     let endpoint = server.endpoints()[0].clone();
     let (sender, events) = mpsc::channel();
@@ -121,6 +129,7 @@ fn a_child_does_not_disturb_its_parent(transport: TransportKind) {
 
 /// Whatever the parent's threads are at when it forks, and whatever locks they hold.
 fn children_of_a_busy_parent_end(transport: TransportKind) {
+    let _alone = alone();
     let (server, _) = serve_with(transport, |builder| builder);
     let client = Client::builder().transport(transport).connect(&server.endpoints()[0]);
     let client = client.build().expect("a client");
@@ -159,6 +168,7 @@ fn children_of_a_busy_parent_end(transport: TransportKind) {
 }
 
 fn plain_sockets_stay_with_the_parent(transport: TransportKind) {
+    let _alone = alone();
     let (seen, events) = mpsc::channel();
     let service = |name: &str| {
         let seen = seen.clone();
@@ -203,6 +213,7 @@ fn plain_sockets_stay_with_the_parent(transport: TransportKind) {
 }
 
 fn a_child_makes_sockets_of_its_own(transport: TransportKind) {
+    let _alone = alone();
     let (server, _) = serve_with(transport, |builder| builder);
     let endpoint = server.endpoints()[0].clone();
     let client = Client::builder().transport(transport).connect(&endpoint).build();
@@ -223,6 +234,7 @@ fn a_child_makes_sockets_of_its_own(transport: TransportKind) {
 
 /// The child comes back from the method as well, on a thread that finds itself alone.
 fn a_method_that_forks_answers_once(transport: TransportKind) {
+    let _alone = alone();
     let service = Methods::new("forker").method("fork", || match fork()? {
         Fork::Child => Ok(0),
         Fork::Parent(pid) => Ok(pid),
