@@ -145,14 +145,24 @@ impl State {
             }
             sent = true;
         }
+        self.end_denied();
+        self.coalescer.clear();
+        let Some(transport) = &mut self.transport else { return Ok(false) };
+        transport.flush()?;
+        Ok(sent && transport.sending_hides_arrivals())
+    }
+
+    /// Ends requests that wait, where nobody lets this side in.
+    fn end_denied(&mut self) {
+        let Some(transport) = &mut self.transport else { return };
         let waits = self.session.has_unassigned()
             || !transport.knows_peers() && self.session.has_output() && !transport.can_send();
         if waits && let Some(reason) = transport.denial() {
-            self.session.handle_peer_event(Instant::now(), PeerEvent::Denied(reason));
+            let now = Instant::now();
+            // The monitor hears first what led to it: when callers have gone, nobody looks for a while.
+            self.poll_peer_events(now);
+            self.session.handle_peer_event(now, PeerEvent::Denied(reason));
         }
-        self.coalescer.clear();
-        transport.flush()?;
-        Ok(sent && transport.sending_hides_arrivals())
     }
 
     /// Tells what peers do wrong: once in a while of each kind, for they decide how often they do it. Each time is told to
