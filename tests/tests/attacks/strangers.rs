@@ -1,7 +1,6 @@
 //! Connections in masses, from many addresses, that never become peers.
 
 use std::{
-    env,
     net::SocketAddrV4,
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -17,8 +16,8 @@ use zerorpc_zmtp::key_pair;
 
 use crate::harness::{AttackHarness, MIB, Noise, files, memory};
 
-/// For how many seconds each flood lasts, where it is to be measured and not only survived.
-const SECONDS: &str = "ZERORPC_FLOOD_SECONDS";
+/// How long one of six rounds takes; `examples/flood.rs` is for measuring.
+const ROUND: Duration = Duration::from_millis(100);
 
 /// How many connections may be in their handshake: fewer than the flood keeps open.
 const HANDSHAKES: usize = 200;
@@ -28,8 +27,6 @@ const PER_SECOND: usize = 2000;
 
 /// Serves others while a flood lasts; what became of those in it.
 fn withstand(what: &str, harness: &AttackHarness, flood: &Flood) -> AcceptStats {
-    let seconds = env::var(SECONDS).map_or(0.6, |seconds| seconds.parse().expect("a number"));
-    let slice = Duration::from_secs_f64(seconds / 6.0);
     let target: SocketAddrV4 = harness.address().parse().expect("an address");
     let stats = || harness.server.links().accept_stats().expect("it works").expect("over mio");
     let (before, known) = (files(), stats());
@@ -40,11 +37,11 @@ fn withstand(what: &str, harness: &AttackHarness, flood: &Flood) -> AcceptStats 
             // Whatever is kept for the next is there by now.
             memory_before = memory();
         }
-        quiet.go_on(harness.client(), slice);
+        quiet.go_on(harness.client(), ROUND);
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
             let flooding = scope.spawn(|| flood.run(target, PER_SECOND, &over));
-            beside.go_on(harness.client(), slice);
+            beside.go_on(harness.client(), ROUND);
             assert!(files() < before + OPEN + HANDSHAKES + 100, "{} files", files());
             over.store(true, Ordering::Relaxed);
             come += flooding.join().expect("it does not panic");
