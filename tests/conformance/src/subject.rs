@@ -152,9 +152,9 @@ impl Subject {
         let outcomes = process.lines();
         if listens {
             wait_until_it_listens(&mut process, address)?;
-            for other in others.values() {
-                wait_until_it_listens(&mut process, *other)?;
-            }
+        }
+        for other in others.values() {
+            wait_until_it_listens(&mut process, *other)?;
         }
         Ok(Running {
             process,

@@ -65,6 +65,20 @@ pub(super) const OF_CLIENTS: &[Case] = &[
         "All beats of a call go to the one of two servers that got its request.",
         stays,
     ),
+    case(
+        "client.endpoints.bound",
+        "ZRPC-1.2",
+        Level::Should,
+        "A client that binds has calls answered by a server that connects to it, beside one that it connects to.",
+        bound,
+    ),
+    case(
+        "client.endpoints.bound-again",
+        "ZRPC-1.2",
+        Level::Should,
+        "When the server that has connected to a client leaves, the next one that connects gets calls, three times.",
+        bound_again,
+    ),
 ];
 
 fn bound_twice(trial: &mut Trial) -> Result<(), Failure> {
@@ -184,4 +198,42 @@ fn stays(trial: &mut Trial) -> Result<(), Failure> {
     let seen = format!("{} there, {} at the other server", beats[owner], beats[1 - owner]);
     ensure(beats[1 - owner] == 0, "beats at the server that has the request", seen)?;
     expect_ok(trial, id, &json!("done"))
+}
+
+/// A server that has connected to the endpoint that a client has bound.
+fn connects(trial: &mut Trial) -> Result<Peer, Failure> {
+    let connected = trial.connect_to_more().and_then(|bytes| bytes.shake_hands("ROUTER"));
+    connected.map_err(|failure| failure.during("the endpoint that it binds"))
+}
+
+/// Has a client make calls, two at a time, until one comes to the second server; each is answered.
+fn second_is_asked(trial: &mut Trial, servers: &mut [Peer; 2]) -> Result<(), Failure> {
+    // It may take a client a moment to know that a server is there.
+    for _ in 0..10 {
+        let ids = [(); 2].map(|()| trial.command(json!({ "call": "echo", "args": ["x"] })));
+        let come = requests(trial, servers)?;
+        for id in ids {
+            expect_ok(trial, id?, &json!("done"))?;
+        }
+        if come.iter().any(|(place, _)| *place == 1) {
+            return Ok(());
+        }
+    }
+    Err(Failure::new("a request at the server that has connected", "20 requests at the other one"))
+}
+
+fn bound(trial: &mut Trial) -> Result<(), Failure> {
+    trial.also_binds()?;
+    let mut servers = [trial.accept()?, connects(trial)?];
+    second_is_asked(trial, &mut servers)
+}
+
+fn bound_again(trial: &mut Trial) -> Result<(), Failure> {
+    trial.also_binds()?;
+    let mut servers = [trial.accept()?, connects(trial)?];
+    for _ in 0..3 {
+        second_is_asked(trial, &mut servers)?;
+        servers[1] = connects(trial)?;
+    }
+    second_is_asked(trial, &mut servers)
 }
