@@ -49,7 +49,7 @@ fn faults() -> Vec<Fault> {
 /// What the kit says of a peer: for each case its rule and its verdict.
 fn judge(role: &str, fault: Option<&Fault>, options: &[&str]) -> Vec<Value> {
     let peer = FAULTY.display();
-    let mut line = format!("{peer} {role} {{endpoint}} --heartbeat {{heartbeat}}");
+    let mut line = format!("{peer} {role} {{endpoint}} --heartbeat {{heartbeat}} {{more}}");
     if let Some(fault) = fault {
         write!(line, " --fault {}", fault.name).expect("memory takes everything");
     }

@@ -52,17 +52,7 @@ struct Client {
 
 /// Calls until standard input ends.
 pub(crate) fn run(setup: Setup) -> Result<(), Box<dyn Error>> {
-    const QUIRKS: [Quirk; 8] = [
-        Quirk::Resends,
-        Quirk::NoTimeout,
-        Quirk::TimeoutOfStreams,
-        Quirk::ErrorsEndStreams,
-        Quirk::ErrorsTakeItems,
-        Quirk::EndsAtLoss,
-        Quirk::KeepsStreams,
-        Quirk::OneAtATime,
-    ];
-    let quirks = QUIRKS.into_iter().filter(|quirk| setup.has(*quirk)).collect();
+    let quirks = setup.quirks();
     let peer = Peer::new(setup, SocketKind::Dealer)?;
     let (tell, orders) = mpsc::channel();
     let wake = peer.waker()?;

@@ -1,5 +1,7 @@
 //! What a fault is.
 
+use zerorpc_proto::PeerId;
+
 use super::{
     event::Event,
     memory::Memory,
@@ -26,6 +28,9 @@ pub(crate) type OfEvents = fn(&mut Memory, Event) -> Vec<Event>;
 
 /// What a fault makes of the frames of a message.
 pub(crate) type OfFrames = fn(Vec<Frame>) -> Vec<Frame>;
+
+/// To whom an event goes instead of its own receiver, of those who are there.
+pub(crate) type OfRoutes = fn(&mut Memory, &Event, PeerId, &[PeerId]) -> Vec<PeerId>;
 
 /// Where a fault is put into the peer.
 #[derive(Debug, Clone, Copy)]
@@ -62,11 +67,13 @@ pub(crate) enum Hook {
     MessagesOut(OfFrames),
     /// The frames of each message that comes.
     MessagesIn(OfFrames),
-    /// What a client does wrong.
-    Client(Quirk),
+    /// To whom an event goes, of those who are there.
+    Routes(OfRoutes),
+    /// What no layer could do wrong.
+    Peer(Quirk),
 }
 
-/// What a client does wrong that no layer could.
+/// What a peer does wrong that no layer could: the client of the contract, or where connections are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quirk {
     /// A connection that is lost is never made again.
@@ -89,6 +96,10 @@ pub(crate) enum Quirk {
     KeepsStreams,
     /// Calls are made one after the other.
     OneAtATime,
+    /// Behind the first endpoint, whoever connects is refused, and nothing is connected to.
+    MoreUnused,
+    /// Behind the first endpoint, one connection is made or taken, and no other.
+    MoreOnce,
 }
 
 impl Hook {
@@ -102,12 +113,13 @@ impl Hook {
                 | Self::Deaf(_)
                 | Self::Ignores(_)
                 | Self::KeyedByIdAlone
+                | Self::Routes(_)
         )
     }
 
     /// Whether it is put in between the socket and a connection.
     pub(crate) fn is_of_wire(&self) -> bool {
-        !self.is_of_messages() && !matches!(self, Self::Interval(_) | Self::Client(_))
+        !self.is_of_messages() && !matches!(self, Self::Interval(_) | Self::Peer(_))
     }
 }
 

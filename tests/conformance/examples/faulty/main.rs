@@ -2,8 +2,8 @@
 //! correct one.
 //!
 //! ```sh
-//! zerorpc-conformance-faulty server ENDPOINT [--worker] [--heartbeat SECONDS] [--fault NAME]
-//! zerorpc-conformance-faulty client ENDPOINT [--heartbeat SECONDS] [--fault NAME]
+//! zerorpc-conformance-faulty server ENDPOINT [--worker] [--heartbeat SECONDS] [--fault NAME] [bind=ENDPOINT] [connect=ENDPOINT]
+//! zerorpc-conformance-faulty client ENDPOINT [--heartbeat SECONDS] [--fault NAME] [bind=ENDPOINT] [connect=ENDPOINT]
 //! zerorpc-conformance-faulty list          # a JSON array of all faults
 //! ```
 //!
@@ -16,6 +16,7 @@ mod fault;
 mod link;
 mod memory;
 mod peer;
+mod places;
 mod server;
 mod table;
 mod tamper;
@@ -26,9 +27,10 @@ use std::{error::Error, time::Duration};
 
 use fault::Fault;
 use peer::Setup;
+use places::Place;
 
 const USAGE: &str = "usage: zerorpc-conformance-faulty server|client ENDPOINT [--worker] \
-                     [--heartbeat SECONDS] [--fault NAME], or list";
+                     [--heartbeat SECONDS] [--fault NAME] [bind=ENDPOINT] [connect=ENDPOINT], or list";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -46,10 +48,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn setup(role: &str, endpoint: &str, options: &[&str]) -> Result<Setup, Box<dyn Error>> {
-    let address = endpoint.strip_prefix("tcp://").ok_or("only tcp:// is spoken here")?;
     let mut setup = Setup {
-        address: address.replace("*:", "0.0.0.0:"),
-        dials: role == "client",
+        places: vec![place(endpoint, role == "client")?],
         heartbeat: Duration::from_secs(5),
         fault: None,
     };
@@ -57,17 +57,26 @@ fn setup(role: &str, endpoint: &str, options: &[&str]) -> Result<Setup, Box<dyn 
     while let Some(option) = options.next() {
         let mut value = || options.next().copied().ok_or(USAGE);
         match *option {
-            "--worker" => setup.dials = true,
+            "--worker" => setup.places[0].dials = true,
             "--heartbeat" => setup.heartbeat = Duration::try_from_secs_f64(value()?.parse()?)?,
             "--fault" => {
                 let name = value()?;
                 let found = Fault::find(role, name);
                 setup.fault = Some(found.ok_or_else(|| format!("a {role} has no fault {name}"))?);
             }
-            _ => return Err(USAGE.into()),
+            word => match word.split_once('=') {
+                Some(("bind", endpoint)) => setup.places.push(place(endpoint, false)?),
+                Some(("connect", endpoint)) => setup.places.push(place(endpoint, true)?),
+                _ => return Err(USAGE.into()),
+            },
         }
     }
     Ok(setup)
+}
+
+fn place(endpoint: &str, dials: bool) -> Result<Place, Box<dyn Error>> {
+    let address = endpoint.strip_prefix("tcp://").ok_or("only tcp:// is spoken here")?;
+    Ok(Place { address: address.replace("*:", "0.0.0.0:"), dials })
 }
 
 /// All faults, for programs.

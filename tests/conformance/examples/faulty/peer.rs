@@ -3,10 +3,8 @@
 use std::{
     collections::BTreeMap,
     error::Error,
-    io::{ErrorKind, Read, Write},
-    net::{TcpListener, TcpStream},
+    io::{Read, Write},
     os::unix::net::UnixStream,
-    sync::mpsc,
     time::{Duration, Instant},
 };
 
@@ -15,24 +13,19 @@ use zerorpc_proto::{
     Config, Notice, PeerEvent, PeerId, RemoteError, Route, Session, Transmit,
     transport::{Flow, MemoryBounds, SocketKind, SocketOptions},
 };
-use zerorpc_zmtp::{ConnectionId, Origin, Socket, SocketEvent};
+use zerorpc_zmtp::{ConnectionId, Socket, SocketEvent};
 
 use super::{
     fault::{Fault, Hook, Quirk},
     link::Link,
+    places::{Found, Place, Places},
     tamper::{Due, Tamper},
 };
-
-/// How long to wait before a connection is tried again.
-const RETRY: Duration = Duration::from_millis(100);
 
 /// How the peer is started.
 #[derive(Debug)]
 pub(crate) struct Setup {
-    /// `HOST:PORT`.
-    pub(crate) address: String,
-    /// Connects, instead of binding.
-    pub(crate) dials: bool,
+    pub(crate) places: Vec<Place>,
     pub(crate) heartbeat: Duration,
     pub(crate) fault: Option<&'static Fault>,
 }
@@ -42,8 +35,12 @@ impl Setup {
         self.fault.map_or(&[], |fault| fault.hooks)
     }
 
-    pub(crate) fn has(&self, quirk: Quirk) -> bool {
-        self.hooks().iter().any(|hook| matches!(hook, Hook::Client(has) if *has == quirk))
+    pub(crate) fn quirks(&self) -> Vec<Quirk> {
+        let quirk = |hook: &Hook| match hook {
+            Hook::Peer(quirk) => Some(*quirk),
+            _ => None,
+        };
+        self.hooks().iter().filter_map(quirk).collect()
     }
 }
 
@@ -61,13 +58,10 @@ pub(crate) struct Peer {
     socket: Socket,
     bounds: MemoryBounds,
     tamper: Tamper,
-    listener: Option<TcpListener>,
+    places: Places,
     links: BTreeMap<ConnectionId, Link>,
-    /// When to dial, of a peer that has no connection.
-    dial_at: Option<Instant>,
-    dialing: Option<mpsc::Receiver<std::io::Result<TcpStream>>>,
-    /// Whether any handshake has been completed.
-    has_shaken: bool,
+    /// Who is there.
+    peers: Vec<PeerId>,
     woken: UnixStream,
     waker: UnixStream,
 }
@@ -91,27 +85,18 @@ impl Peer {
             SocketKind::Router => MemoryBounds::of_server(session.limits()),
             _ => MemoryBounds::of_client(session.limits()),
         };
-        let listener = match setup.dials {
-            true => None,
-            false => Some(TcpListener::bind(&setup.address)?),
-        };
-        if let Some(listener) = &listener {
-            listener.set_nonblocking(true)?;
-        }
         let (woken, waker) = UnixStream::pair()?;
         woken.set_nonblocking(true)?;
         waker.set_nonblocking(true)?;
         Ok(Self {
             tamper: Tamper::new(setup.hooks(), now, setup.heartbeat),
-            dial_at: setup.dials.then_some(now),
+            places: Places::new(&setup.places, &setup.quirks(), now)?,
             setup,
             session,
             socket: Socket::new(kind, &SocketOptions::default()),
             bounds,
-            listener,
             links: BTreeMap::new(),
-            dialing: None,
-            has_shaken: false,
+            peers: Vec::new(),
             woken,
             waker,
         })
@@ -119,9 +104,7 @@ impl Peer {
 
     /// Wakes the loop, from any thread.
     pub(crate) fn waker(&self) -> std::io::Result<impl Fn() + Send + Sync + 'static> {
-        let waker = self.waker.try_clone()?;
-        // One byte that waits is enough.
-        Ok(move || drop((&waker).write(&[1])))
+        wakes(&self.waker)
     }
 
     /// Never returns but with an error.
@@ -137,7 +120,8 @@ impl Peer {
                 }
             }
             if accepts {
-                self.accept(now)?;
+                let found = self.places.accept();
+                self.open(now, found)?;
             }
             self.socket.handle_timeout(now);
             self.exchange(now);
@@ -151,7 +135,8 @@ impl Peer {
     fn work(&mut self, app: &mut impl Application) -> Result<Option<Instant>, Box<dyn Error>> {
         loop {
             let now = Instant::now();
-            self.dial(now)?;
+            let found = self.places.dial(now, || wakes(&self.waker))?;
+            self.open(now, found)?;
             let wanted = app.poll(&mut self.session, now);
             self.exchange(now);
             if let Some(event) = self.socket.poll_event() {
@@ -168,7 +153,7 @@ impl Peer {
                     self.socket.poll_timeout(),
                     self.bounds.poll_timeout(),
                     self.tamper.poll_timeout(),
-                    self.dial_at,
+                    self.places.poll_timeout(),
                     wanted,
                 ];
                 return Ok(due.into_iter().flatten().min());
@@ -182,61 +167,29 @@ impl Peer {
                 if let Some(link) = self.links.remove(&closed.connection) {
                     link.part(closed.last_words);
                 }
-                let is_gone = self.links.is_empty() && self.dialing.is_none();
-                let gives_up = self.setup.has(Quirk::NoReconnect)
-                    || self.setup.has(Quirk::NoRetry) && !self.has_shaken;
-                if is_gone && self.setup.dials && !gives_up {
-                    self.dial_at = Some(now + RETRY);
-                }
+                self.places.leave(now, closed.connection);
             }
-            SocketEvent::Ready { .. } => self.has_shaken = true,
-            // There may be somebody else at the endpoint.
-            SocketEvent::GoingAway { .. } if self.setup.dials => {
-                self.dial_at = self.dial_at.or(Some(now + RETRY));
-            }
+            SocketEvent::Ready { .. } => self.places.shaken(),
+            SocketEvent::GoingAway { connection, .. } => self.places.leave(now, connection),
             _ => {}
         }
     }
 
-    fn dial(&mut self, now: Instant) -> Result<(), Box<dyn Error>> {
-        if self.dial_at.is_some_and(|at| at <= now) && self.dialing.is_none() {
-            self.dial_at = None;
-            let (tell, told) = mpsc::channel();
-            let (address, wake) = (self.setup.address.clone(), self.waker()?);
-            std::thread::spawn(move || {
-                let connected = TcpStream::connect(address);
-                if tell.send(connected).is_ok() {
-                    wake();
-                }
-            });
-            self.dialing = Some(told);
-        }
-        match self.dialing.as_ref().map(mpsc::Receiver::try_recv) {
-            Some(Ok(Ok(stream))) => {
-                self.dialing = None;
-                self.open(now, Origin::Dialed, stream)?;
-            }
-            Some(Ok(Err(_))) => {
-                self.dialing = None;
-                self.dial_at = Some(now + RETRY);
-            }
-            _ => {}
+    fn open(&mut self, now: Instant, found: Vec<Found>) -> std::io::Result<()> {
+        for found in found {
+            let (dialer, remote) = (found.dialer(), format!("tcp://{}", found.address));
+            let link = Link::new(found.stream, self.setup.hooks())?;
+            let connection = self.socket.open_connection(now, found.origin, remote);
+            self.places.opened(dialer, connection);
+            self.links.insert(connection, link);
         }
         Ok(())
     }
 
-    fn open(&mut self, now: Instant, origin: Origin, stream: TcpStream) -> std::io::Result<()> {
-        let link = Link::new(stream, self.setup.hooks())?;
-        let remote = format!("tcp://{}", self.setup.address);
-        let connection = self.socket.open_connection(now, origin, remote);
-        self.links.insert(connection, link);
-        Ok(())
-    }
-
-    /// Waits until a stream can be read, or written where that is wanted, or it is time; which ones, and the listener.
+    /// Waits until a stream can be read, or written where that is wanted, or it is time; which ones, and whether any listener.
     fn wait(&mut self, until: Option<Instant>) -> std::io::Result<(Vec<ConnectionId>, bool)> {
         let mut fds = vec![PollFd::new(&self.woken, PollFlags::IN)];
-        fds.extend(self.listener.iter().map(|listener| PollFd::new(listener, PollFlags::IN)));
+        fds.extend(self.places.listeners().map(|listener| PollFd::new(listener, PollFlags::IN)));
         let others = fds.len();
         fds.extend(self.links.iter().map(|(connection, link)| {
             let wants_room = link.wants_room(&self.socket, *connection);
@@ -247,26 +200,12 @@ impl Peer {
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         rustix::io::retry_on_intr(|| poll(&mut fds, timeout.as_ref()))?;
         let is_ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
-        let accepts = others == 2 && is_ready[1];
+        let accepts = is_ready[1..others].contains(&true);
         let ready = self.links.keys().zip(&is_ready[others..]).filter(|(_, is_ready)| **is_ready);
         let ready = ready.map(|(connection, _)| *connection).collect();
         let mut wakes = [0; 64];
         while matches!((&self.woken).read(&mut wakes), Ok(64)) {}
         Ok((ready, accepts))
-    }
-
-    fn accept(&mut self, now: Instant) -> std::io::Result<()> {
-        while let Some(listener) = &self.listener {
-            match listener.accept() {
-                Ok((stream, _)) => self.open(now, Origin::Accepted, stream)?,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => {
-                    eprintln!("cannot accept: {error}");
-                    break;
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Moves messages between session and socket until nothing moves any more.
@@ -280,6 +219,11 @@ impl Peer {
                 moved = true;
             }
             while let Some(event) = self.socket.poll_peer_event() {
+                match &event {
+                    PeerEvent::Up(peer) => self.peers.push(*peer),
+                    PeerEvent::Down(gone, _) => self.peers.retain(|peer| peer != gone),
+                    _ => {}
+                }
                 self.session.handle_peer_event(now, event);
                 moved = true;
             }
@@ -300,7 +244,7 @@ impl Peer {
                 && self.socket.can_send()
                 && let Some(message) = self.session.poll_transmit()
             {
-                for message in self.tamper.outgoing(now, message) {
+                for message in self.tamper.outgoing(now, message, &self.peers) {
                     self.send(now, message);
                 }
                 moved = true;
@@ -335,4 +279,11 @@ impl Peer {
         }
         !found.is_empty()
     }
+}
+
+/// Wakes the loop that reads the other end.
+fn wakes(waker: &UnixStream) -> std::io::Result<impl Fn() + Send + Sync + 'static> {
+    let waker = waker.try_clone()?;
+    // One byte that waits is enough.
+    Ok(move || drop((&waker).write(&[1])))
 }

@@ -15,11 +15,13 @@ mod answers;
 mod broken;
 mod calls;
 mod client_answers;
+mod client_links;
 mod client_wire;
 mod credit;
 mod frames;
 mod headers;
 mod heartbeats;
+mod links;
 mod requests;
 mod wire;
 
@@ -34,8 +36,9 @@ pub(crate) static SERVER: &[&[Fault]] = &[
     heartbeats::FAULTS,
     wire::FAULTS,
     broken::FAULTS,
+    links::FAULTS,
 ];
 
 /// What a client does wrong.
 pub(crate) static CLIENT: &[&[Fault]] =
-    &[calls::FAULTS, client_answers::FAULTS, client_wire::FAULTS];
+    &[calls::FAULTS, client_answers::FAULTS, client_wire::FAULTS, client_links::FAULTS];

@@ -53,8 +53,13 @@ impl Tamper {
         }
     }
 
-    /// What leaves in the place of a message.
-    pub(crate) fn outgoing(&mut self, now: Instant, message: Transmit) -> Vec<Transmit> {
+    /// What leaves in the place of a message, where these are there.
+    pub(crate) fn outgoing(
+        &mut self,
+        now: Instant,
+        message: Transmit,
+        peers: &[PeerId],
+    ) -> Vec<Transmit> {
         if !self.is_needed {
             return vec![message];
         }
@@ -68,12 +73,23 @@ impl Tamper {
         });
         self.schedule(now, message.to, &message.envelope);
         let mut token = message.token;
-        let transmits = events.into_iter().map(|event| {
-            let mut sent = transmit(owner.0, owner.1.clone(), event);
-            sent.token = token.take();
-            sent
+        let mut transmits = Vec::new();
+        for event in events {
+            for to in self.receivers(&event, owner.0, peers) {
+                let mut sent = transmit(to, owner.1.clone(), event.clone());
+                sent.token = token.take();
+                transmits.push(sent);
+            }
+        }
+        transmits
+    }
+
+    fn receivers(&mut self, event: &Event, to: PeerId, peers: &[PeerId]) -> Vec<PeerId> {
+        let mut routes = self.hooks.iter().filter_map(|hook| match hook {
+            Hook::Routes(route) => Some(*route),
+            _ => None,
         });
-        transmits.collect()
+        routes.next().map_or(vec![to], |route| route(&mut self.memory, event, to, peers))
     }
 
     fn owner(&self, event: &Event) -> Option<(PeerId, Envelope)> {

@@ -233,6 +233,9 @@ fn bound_again(trial: &mut Trial) -> Result<(), Failure> {
     let mut servers = [trial.accept()?, connects(trial)?];
     for _ in 0..3 {
         second_is_asked(trial, &mut servers)?;
+        // What is sent before the client knows that this one has gone is lost.
+        servers[1].bytes().finish();
+        servers[1].bytes().ends(trial.soon());
         servers[1] = connects(trial)?;
     }
     second_is_asked(trial, &mut servers)

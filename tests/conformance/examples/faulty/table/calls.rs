@@ -8,7 +8,7 @@ use crate::{
     event::Event,
     fault::{
         Fault,
-        Hook::{Client, In, Interval, Out},
+        Hook::{In, Interval, Out, Peer},
         Quirk,
     },
 };
@@ -101,7 +101,7 @@ pub(crate) static FAULTS: &[Fault] = faults! {
     "requests-doubled": "each request is sent twice", "ZRPC-7.29", "client.call.one-request", [Out(|_, event| {
         if event.is_request() { vec![event.clone(), event] } else { vec![event] }
     })];
-    "calls-one-at-a-time": "a call waits until those before it are answered", "ZRPC-4.13", "client.call.beside", [Client(Quirk::OneAtATime)];
+    "calls-one-at-a-time": "a call waits until those before it are answered", "ZRPC-4.13", "client.call.beside", [Peer(Quirk::OneAtATime)];
     "grants-none": "no credit is granted", "ZRPC-6.14", "client.credit.after-first-item", [Out(|_, event| {
         if event.is_grant() { vec![] } else { vec![event] }
     })];
@@ -218,6 +218,6 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         }
         vec![event]
     })];
-    "timeout-ignored": "time-outs are never over", "ZRPC-10.2", "client.call.timeout", [Client(Quirk::NoTimeout)];
-    "timeout-of-streams": "a time-out counts for a stream as a whole", "ZRPC-10.1", "client.stream.no-time-limit", [Client(Quirk::TimeoutOfStreams)];
+    "timeout-ignored": "time-outs are never over", "ZRPC-10.2", "client.call.timeout", [Peer(Quirk::NoTimeout)];
+    "timeout-of-streams": "a time-out counts for a stream as a whole", "ZRPC-10.1", "client.stream.no-time-limit", [Peer(Quirk::TimeoutOfStreams)];
 };

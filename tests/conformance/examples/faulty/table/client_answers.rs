@@ -8,7 +8,7 @@ use crate::{
     event::{any, map},
     fault::{
         Fault,
-        Hook::{Client, Deaf, Dies, Ignores, In},
+        Hook::{Deaf, Dies, Ignores, In, Peer},
         Quirk,
     },
 };
@@ -111,8 +111,8 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         let is_one = event.args.as_array().is_some_and(|args| args.len() == 1);
         if event.is("ERR") && is_one { vec![] } else { vec![event] }
     })];
-    "err-in-streams-ends": "a stream that fails ends as if it were complete", "ZRPC-7.10", "client.stream.error-behind-items", [Client(Quirk::ErrorsEndStreams)];
-    "err-takes-items": "the items of a stream that fails are lost", "ZRPC-7.10", "client.stream.error-behind-items", [Client(Quirk::ErrorsTakeItems)];
+    "err-in-streams-ends": "a stream that fails ends as if it were complete", "ZRPC-7.10", "client.stream.error-behind-items", [Peer(Quirk::ErrorsEndStreams)];
+    "err-takes-items": "the items of a stream that fails are lost", "ZRPC-7.10", "client.stream.error-behind-items", [Peer(Quirk::ErrorsTakeItems)];
     "unknown-answer-passed-over": "a first answer of unknown name is passed over", "ZRPC-7.20", "client.call.unknown-answer", [In(|_, event| {
         let known = ["OK", "ERR", "STREAM", "STREAM_DONE", "_zpc_hb", "_zpc_more"];
         if known.iter().any(|name| event.is(name)) { vec![event] } else { vec![] }
@@ -195,9 +195,9 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         }
         vec![event]
     })];
-    "ends-at-loss": "the process ends with the first call that is lost", "ZRPC-10.3", "client.heartbeat.loss-alone", [Client(Quirk::EndsAtLoss)];
-    "no-reconnect": "a connection that is lost is not made again", "ZRPC-14.37", "client.connection.again-after-refusal", [Client(Quirk::NoReconnect)];
-    "no-retry": "a connection whose handshake fails is not made again", "ZRPC-14.37", "client.connection.again-after-refusal", [Client(Quirk::NoRetry)];
-    "resends-after-loss": "calls that are lost with their server are made once more", "ZRPC-14.38", "client.connection.lost-stream", [Client(Quirk::Resends)];
-    "streams-kept": "a stream that is given up stays open", "ZRPC-4.15", "client.stream.given-up", [Client(Quirk::KeepsStreams)];
+    "ends-at-loss": "the process ends with the first call that is lost", "ZRPC-10.3", "client.heartbeat.loss-alone", [Peer(Quirk::EndsAtLoss)];
+    "no-reconnect": "a connection that is lost is not made again", "ZRPC-14.37", "client.connection.again-after-refusal", [Peer(Quirk::NoReconnect)];
+    "no-retry": "a connection whose handshake fails is not made again", "ZRPC-14.37", "client.connection.again-after-refusal", [Peer(Quirk::NoRetry)];
+    "resends-after-loss": "calls that are lost with their server are made once more", "ZRPC-14.38", "client.connection.lost-stream", [Peer(Quirk::Resends)];
+    "streams-kept": "a stream that is given up stays open", "ZRPC-4.15", "client.stream.given-up", [Peer(Quirk::KeepsStreams)];
 };
