@@ -193,20 +193,17 @@ impl Peers {
     }
 
     /// A call has timed out, which may have had less time than silence may last. Its peer is given up as well, if it is
-    /// the only one and has answered nothing at all for that long. Where its silence says nothing (`counts_silence`), not
-    /// as long as other calls wait for it.
+    /// the only one and has answered nothing at all for that long; unless it need not be heard of before its answers, and
+    /// others wait for some (`may_be_mute`).
     pub(crate) fn lost_by_timeout(
         &mut self,
         peer: PeerId,
         now: Instant,
         longest: Duration,
-        counts_silence: bool,
+        may_be_mute: bool,
     ) {
         let is_silent = |since| now.saturating_duration_since(since) >= longest;
-        if self.loads.len() == 1
-            && self.unanswered_since.is_some_and(is_silent)
-            && (counts_silence || self.loads.get(&peer).is_some_and(|load| load.calls == 1))
-        {
+        if self.loads.len() == 1 && self.unanswered_since.is_some_and(is_silent) && !may_be_mute {
             self.set_aside(peer, true);
         }
     }

@@ -255,6 +255,12 @@ impl Store {
         channels
     }
 
+    /// Whether no more than one channel is open with a peer that has a name.
+    pub(crate) fn is_alone(&self, peer: PeerId) -> bool {
+        let number = self.number_of(&Route::from(peer));
+        number.and_then(|number| self.account(number)).is_none_or(|it| it.slots.len() < 2)
+    }
+
     /// All channels of a peer that has a name, or of a route, the oldest first.
     pub(crate) fn of_route(&self, route: &Route) -> Vec<ChannelKey> {
         let account = self.number_of(route).and_then(|number| self.account(number));

@@ -255,8 +255,9 @@ impl Session {
         if let Some(loss) = channel.expired(now, &self.config) {
             if let Some(peer) = peer.filter(|_| is_call) {
                 let longest = self.config.interval().saturating_mul(2);
-                let counts_silence = self.config.heartbeat_mode == HeartbeatMode::Active;
-                self.peers.lost_by_timeout(peer, now, longest, counts_silence);
+                let is_passive = self.config.heartbeat_mode == HeartbeatMode::Passive;
+                let may_be_mute = is_passive && !self.store.is_alone(peer);
+                self.peers.lost_by_timeout(peer, now, longest, may_be_mute);
             }
             return self.lose(at, loss);
         }

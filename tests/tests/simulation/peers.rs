@@ -1,8 +1,10 @@
 //! Peers of any number, known or not, and what happens to them in any order.
 
+use std::time::Duration;
+
 use zerorpc_proto::{
-    Answer, Args, CallId, CallOptions, Config, Loss, Notice, PeerEvent, PeerId, PeerMisbehaved,
-    Route, Target,
+    Answer, Args, CallId, CallOptions, Config, HeartbeatMode, Loss, Notice, PeerEvent, PeerId,
+    PeerMisbehaved, Route, Target,
 };
 use zerorpc_tests::world::{raw_event::RawEvent, test_session::TestSession};
 
@@ -148,6 +150,31 @@ fn a_lost_connection_is_told_of_without_being_asked() {
 }
 
 /// Peers decide how often they break the protocol: what is told of it does not grow with that.
+/// Where a peer need not be heard of before its answers, a call that times out says nothing of it as long as others wait.
+#[test]
+fn calls_that_time_out_end_no_connection_for_which_others_wait() {
+    let (peer, interval) = (PeerId::new(1), Duration::from_secs(1));
+    let to_it = Target::Peer(peer);
+    for (first, other, is_ended) in [
+        (Target::Any, None, true),
+        (Target::Any, Some(Target::Any), false),
+        (Target::Any, Some(to_it), false),
+        (to_it, Some(Target::Any), false),
+    ] {
+        let config = Config::client(1).heartbeat(Some(interval));
+        let mut client = TestSession::new(config.heartbeat_mode(HeartbeatMode::Passive));
+        happens(&mut client, PeerEvent::Up(peer));
+        for (to, timeout) in [(Some(first), 2 * interval), (other, 9 * interval)] {
+            let (now, options) = (client.now(), CallOptions::new().timeout(Some(timeout)));
+            let open = |to| client.session.open(now, to, "f", Args::NONE, &options);
+            assert!(to.map(open).is_none_or(|opened| opened.is_ok()));
+        }
+        client.pass(3 * interval);
+        let ended = client.session.poll_disconnect().map(|(peer, _)| peer);
+        assert_eq!(ended, is_ended.then_some(peer), "{first:?}, {other:?}");
+    }
+}
+
 #[test]
 fn misbehaviour_is_counted_and_bounded() {
     const TIMES: u64 = 10_000;

@@ -176,7 +176,7 @@ fn a_lone_peer_is_known_to_be_there_by_whatever_is_heard_of_it() {
     // Calls that are given three seconds each.
     for (asked, useless) in [(100, None), (103, None), (106, None), (109, Some(a))] {
         peers.assign(Some(at(asked)), |_| true);
-        peers.lost_by_timeout(a, at(asked + 3), LONGEST, true);
+        peers.lost_by_timeout(a, at(asked + 3), LONGEST, false);
         peers.release(a);
         assert_eq!(told(&mut peers), useless, "{asked}");
     }
@@ -186,7 +186,7 @@ fn a_lone_peer_is_known_to_be_there_by_whatever_is_heard_of_it() {
     for asked in [200, 215, 230] {
         peers.assign(Some(at(200)), |_| true);
         peers.assign(Some(at(asked)), |_| true);
-        peers.lost_by_timeout(a, at(asked + 15), LONGEST, false);
+        peers.lost_by_timeout(a, at(asked + 15), LONGEST, true);
         peers.release(a);
         assert_eq!(told(&mut peers), None);
     }
