@@ -26,12 +26,14 @@ pub enum Fault {
     LateEventOpens,
     /// A window becomes smaller than what is out.
     WindowTooSmall,
+    /// The next server of a request that came back is spoken to as the one before.
+    VersionKept,
 }
 
 impl Fault {
     /// Every fault.
     #[cfg(feature = "faults")]
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::CreditOffByOne,
         Self::GrantNotCounted,
         Self::BeatSkipped,
@@ -42,6 +44,7 @@ impl Fault {
         Self::MemoryKept,
         Self::LateEventOpens,
         Self::WindowTooSmall,
+        Self::VersionKept,
     ];
 
     /// All sessions that this thread handles from now on have this fault, or none of these.

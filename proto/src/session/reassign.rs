@@ -5,6 +5,7 @@ use web_time::{Duration, Instant};
 use super::{Session, store::ChannelKey};
 use crate::{
     channel::{Channel, Role, heartbeat::Heartbeat},
+    faults::{self, Fault},
     peer::PeerId,
     transmit::Token,
 };
@@ -75,7 +76,9 @@ impl Session {
         channel.heartbeat = Heartbeat::idle();
         channel.heartbeat_pending = false;
         channel.leave_congestion();
-        channel.dialect = None;
+        if !faults::has(Fault::VersionKept) {
+            channel.dialect = None;
+        }
         let Role::Client(call) = &mut channel.role else { return };
         call.is_sent = false;
         call.has_beaten = false;

@@ -226,6 +226,21 @@ impl Model {
         assert!(open.any(|request| request.begins(due)), "a request out of nowhere: {caller:?}");
     }
 
+    /// A server turns a request down with which it has not begun.
+    pub(super) fn turned_down(&mut self, node: usize, caller: &Caller) {
+        let Self { requests, refused, accepted, .. } = self;
+        for (key, requests) in requests.iter_mut().filter(|(key, _)| caller.is_at(node, key)) {
+            let is_it = |request: &Request| request.token == caller.token && !request.is_over;
+            if let Some(at) = requests.iter().position(is_it) {
+                requests.remove(at);
+                *refused.entry(key.clone()).or_default() += 1;
+                *accepted.entry(caller.token).or_default() -= 1;
+                return;
+            }
+        }
+        panic!("what was turned down was not asked for: {caller:?}");
+    }
+
     /// The method has said its last word.
     pub(super) fn finished(&mut self, node: usize, caller: &Caller) {
         self.of_caller(node, caller).for_each(|request| request.is_finished = true);

@@ -152,15 +152,26 @@ impl World {
         self.connect_again(links);
     }
 
-    /// A server takes no more requests, and says so to those that are connected directly.
+    /// All workers of a server are busy for a while: requests wait.
+    pub fn occupy(&mut self, server: NodeId, time: Duration) {
+        self.tell(|| format!("{server:?} is busy for {time:?}"));
+        let until = self.now + time;
+        if let Role::Server(server) = &mut self.nodes[server.0].role {
+            server.occupy(until);
+        }
+    }
+
+    /// A server takes no more requests, turns down those that wait, and says so to those that are connected directly.
     pub fn drain(&mut self, server: NodeId) {
         self.tell(|| format!("{server:?} stops"));
         if self.nodes[server.0].frozen_until.is_some() {
             return;
         }
-        if let Some(session) = self.session(server.0) {
-            session.stop_accepting();
+        let Self { nodes, model, .. } = self;
+        if let Role::Server(server) = &mut nodes[server.0].role {
+            server.stop(model);
         }
+        self.nodes[server.0].settled = false;
         self.model.stops(server.0);
         for link in self.links_to(server) {
             self.hear_of(self.network.links[link].ends[0], PeerEvent::GoingAway(peer(link)));

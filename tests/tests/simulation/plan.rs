@@ -1,14 +1,13 @@
-//! Scenarios as values: made by proptest, which also finds the smallest one that fails.
+//! Scenarios as values: made by proptest (`strategy.rs`), which also finds the smallest one that fails.
+
+mod strategy;
 
 use std::time::Duration;
 
-use proptest::{
-    collection::vec,
-    prelude::{Just, Strategy, any, prop_oneof},
-    sample::select,
-};
-use zerorpc_proto::{Config, HeartbeatMode, Limits};
+use zerorpc_proto::{Answer, Config, HeartbeatMode, Limits, Loss};
 use zerorpc_tests::world::{LinkProfile, NodeId, World, client::Manner, prng::Prng, task::Task};
+
+pub(crate) use strategy::plan;
 
 /// A world, and what happens in it.
 #[derive(Debug, Clone)]
@@ -41,6 +40,13 @@ struct Resident {
     stream_bytes: usize,
 }
 
+impl Resident {
+    /// Those that it uses: without names nobody knows which of two connections an event belongs to.
+    fn doors(&self) -> impl Iterator<Item = usize> {
+        self.doors.iter().take(if self.nameless { 1 } else { 2 }).copied()
+    }
+}
+
 /// Something that happens. Times are in milliseconds, nodes are numbers modulo how many there are.
 #[derive(Debug, Clone)]
 enum Step {
@@ -68,143 +74,9 @@ enum Harm {
     Finish(usize),
     /// A server stops while a request is on its way to it, and says its last word at once.
     Leave(usize, u64),
+    /// A server that is busy stops after a while: it has beaten for what waits, and turns that down.
+    TurnDown(usize, Task, u64),
     Congest(usize, u64),
-}
-
-/// Intervals between beats, in milliseconds.
-const HEARTBEATS: [Option<u64>; 7] =
-    [Some(1000), Some(1000), Some(1000), Some(2000), Some(10_000), Some(12_000), None];
-
-/// Versions that peers speak, if not the current one; 0 is version 1 that says nothing of it.
-const ELDERS: [Option<u64>; 8] = [None, None, None, None, None, Some(2), Some(1), Some(0)];
-
-fn task() -> impl Strategy<Value = Task> {
-    prop_oneof![
-        4 => Just(Task::Echo),
-        1 => Just(Task::Fail),
-        2 => (0..8000_u64).prop_map(Task::Late),
-        1 => (8000..40_000_u64).prop_map(Task::Late),
-        3 => (0..12_u64).prop_map(Task::Items),
-        2 => (0..330_u64).prop_map(Task::Items),
-        1 => (0..60_u64).prop_map(Task::Break),
-        1 => (0..1200_u64).prop_map(Task::Swell),
-    ]
-}
-
-fn manner() -> impl Strategy<Value = Manner> {
-    let slots = select(vec![None, None, None, Some(1), Some(2), Some(3), Some(10), Some(100)]);
-    let pace = prop_oneof![3 => Just(0), 1 => 0..40_u64];
-    let paced_from = prop_oneof![Just(0), 0..300_usize];
-    let quit_after = prop_oneof![9 => Just(None), 1 => (1..50_usize).prop_map(Some)];
-    let timeout = prop_oneof![5 => Just(30_000), 1 => 100..12_000_u64];
-    (slots, pace, paced_from, any::<bool>(), quit_after, timeout).prop_map(
-        |(slots, pace, paced_from, ahead, quit_after, timeout)| Manner {
-            slots,
-            timeout: Some(milliseconds(timeout)),
-            pace: milliseconds(pace),
-            paced_from,
-            ahead,
-            quit_after,
-        },
-    )
-}
-
-fn call() -> impl Strategy<Value = Step> {
-    let parts = (0..4_usize, any::<bool>(), task(), manner());
-    parts.prop_map(|(client, any, task, manner)| Step::Call { client, any, task, manner })
-}
-
-fn fair_step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        6 => call(),
-        5 => (0..900_u64).prop_map(Step::Pass),
-        1 => (0..4_usize, 0..300_u64).prop_map(|(client, time)| Step::Stall(client, time)),
-    ]
-}
-
-fn harm() -> impl Strategy<Value = Harm> {
-    let node = 0..8_usize;
-    let few = 1..4_u32;
-    prop_oneof![
-        1 => node.clone().prop_map(Harm::Reconnect),
-        1 => Just(Harm::ReconnectProxy),
-        1 => node.clone().prop_map(Harm::Silence),
-        1 => (node.clone(), 0..5000_u64).prop_map(|(node, time)| Harm::Part(node, time)),
-        1 => (node.clone(), few.clone()).prop_map(|(node, n)| Harm::Lose(node, n)),
-        1 => (node.clone(), few).prop_map(|(node, n)| Harm::Repeat(node, n)),
-        2 => (node.clone(), 0..9000_u64).prop_map(|(node, time)| Harm::Freeze(node, time)),
-        1 => (node.clone(), 0..9000_u64).prop_map(|(node, time)| Harm::Forward(node, time)),
-        1 => (node.clone(), 0..3000_u64).prop_map(|(node, time)| Harm::Back(node, time)),
-        1 => node.clone().prop_map(Harm::Restart),
-        1 => node.clone().prop_map(Harm::RestartClient),
-        1 => node.clone().prop_map(Harm::Drain),
-        2 => node.clone().prop_map(Harm::Finish),
-        1 => (node.clone(), 0..60_u64).prop_map(|(node, time)| Harm::Leave(node, time)),
-        1 => (node, 0..3000_u64).prop_map(|(node, time)| Harm::Congest(node, time)),
-    ]
-}
-
-fn resident(heartbeat: impl Strategy<Value = Option<u64>>) -> impl Strategy<Value = Resident> {
-    let kinds = (any::<bool>(), any::<bool>(), any::<bool>(), heartbeat, select(ELDERS.to_vec()));
-    let doors = vec(0..4_usize, 1..3);
-    let links = (0..60_u64, 0..100_u64, select(vec![4 << 20, 16 << 10]));
-    (kinds, doors, links).prop_map(
-        |(
-            (nameless, passive, serves, heartbeat, elder),
-            doors,
-            (latency, jitter, stream_bytes),
-        )| {
-            Resident {
-                nameless,
-                passive,
-                serves,
-                heartbeat,
-                elder,
-                doors,
-                latency,
-                jitter,
-                stream_bytes,
-            }
-        },
-    )
-}
-
-fn elders() -> impl Strategy<Value = [Option<u64>; 2]> {
-    [select(ELDERS.to_vec()), select(ELDERS.to_vec())]
-}
-
-/// Nothing is lost, and all agree on how often they beat.
-fn fair() -> impl Strategy<Value = Plan> {
-    let clients = vec(resident(Just(Some(1000))), 1..4);
-    let parts = (any::<u64>(), any::<bool>(), elders(), clients, vec(fair_step(), 1..16));
-    parts.prop_map(|(seed, nameless_servers, elders, clients, steps)| Plan {
-        seed,
-        nameless_servers,
-        servers: [Some(1000); 2],
-        elders,
-        clients,
-        steps,
-    })
-}
-
-fn foul() -> impl Strategy<Value = Plan> {
-    let heartbeat = || select(HEARTBEATS.to_vec());
-    let clients = vec(resident(heartbeat()), 1..4);
-    let steps = vec(prop_oneof![5 => fair_step(), 2 => harm().prop_map(Step::Harm)], 1..24);
-    let servers = ([heartbeat(), heartbeat()], elders());
-    let parts = (any::<u64>(), any::<bool>(), servers, clients, steps);
-    parts.prop_map(|(seed, nameless_servers, (servers, elders), clients, steps)| Plan {
-        seed,
-        nameless_servers,
-        servers,
-        elders,
-        clients,
-        steps,
-    })
-}
-
-pub(crate) fn plan() -> impl Strategy<Value = Plan> {
-    prop_oneof![1 => fair(), 3 => foul()]
 }
 
 fn milliseconds(number: u64) -> Duration {
@@ -251,22 +123,42 @@ impl Plan {
             let config = heartbeat(config, resident.heartbeat).heartbeat_mode(mode).limits(limits);
             let client = world.add_client(config, resident.nameless);
             world.make_elder(client, resident.elder);
-            // Without names nobody knows which of two connections an event belongs to.
-            let most = if resident.nameless { 1 } else { 2 };
-            for door in resident.doors.iter().take(most) {
+            for door in resident.doors() {
                 let (latency, jitter) =
                     (milliseconds(resident.latency), milliseconds(resident.jitter));
                 let profile = LinkProfile { latency, jitter, ..LinkProfile::default() };
-                world.connect(client, doors[*door], profile);
+                world.connect(client, doors[door], profile);
             }
             client
         });
         let clients = clients.collect();
-        // Whoever beats less often than others expect may be lost: a passive client answers the first beat at once, as if it
-        // were quick.
-        let of_clients = self.clients.iter().map(|resident| resident.heartbeat);
-        let harms = of_clients.chain(self.servers).any(|heartbeat| heartbeat != self.servers[0]);
+        let harms = self.clients.iter().any(|client| self.may_be_lost(client));
         Run { world, servers, proxies, clients, repeats: false, harms }
+    }
+
+    /// Whether a client or one of its servers beats too seldom for the other side, so that calls may be lost though nothing
+    /// happens.
+    fn may_be_lost(&self, client: &Resident) -> bool {
+        client.doors().any(|door| {
+            let server = door.min(1);
+            let (Some(own), Some(other)) = (client.heartbeat, self.servers[server]) else {
+                // One of them answers the other's beats, or neither counts.
+                return false;
+            };
+            let is_seen = door < 2 && !self.nameless_servers;
+            // A client counts two of its own intervals (ZRPC-5.13).
+            let loses = other >= 2 * own;
+            // A server counts two of its caller's, as far as it knows them (ZRPC-5.10). A passive client answers the first
+            // beat at once, as if it beat as often as the server; of one whose connection it does not see, a server waits
+            // three intervals for the first (ZRPC-5.11).
+            let is_lost = match (client.elder, client.passive) {
+                // Of one that speaks version 1, it does not count before the first beat, which comes unasked or never.
+                (Some(0 | 1), _) => false,
+                (_, true) => own >= 2 * other,
+                (_, false) => !is_seen && own >= 3 * other,
+            };
+            loses || is_lost
+        })
     }
 
     /// Does it all; panics where something is not as it should be.
@@ -362,6 +254,13 @@ impl Run {
                 self.world.drain(server(node));
                 self.world.finish(server(node));
             }
+            Harm::TurnDown(node, task, time) => {
+                let (client, server) = (self.client(*node), server(node));
+                self.world.occupy(server, milliseconds(*time + 1));
+                self.world.call_any(client, *task, Manner::default());
+                self.world.pass(milliseconds(*time));
+                self.world.drain(server);
+            }
             Harm::Congest(node, time) => {
                 let client = self.client(*node);
                 self.world.congest(client, milliseconds(*time));
@@ -403,9 +302,9 @@ impl Run {
                 assert!(executed <= 1 || self.repeats, "{executed} times: {outcome:?}");
                 if !self.harms && !outcome.cancelled {
                     let expected = outcome.task.answers(outcome.token);
-                    let late = matches!(outcome.got[..], [zerorpc_proto::Answer::Lost(_)]);
+                    let is_late = matches!(outcome.got[..], [Answer::Lost(Loss::TimedOut { .. })]);
                     let is_right = outcome.got == expected || outcome.is_as_of_version_1();
-                    assert!(late || is_right, "nothing was wrong: {outcome:?}");
+                    assert!(is_late || is_right, "nothing was wrong: {outcome:?}");
                 }
             }
         }
