@@ -4,9 +4,13 @@ mod args;
 mod progress;
 mod watching;
 
-use std::{io::Write, process::ExitCode};
+use std::{io::Write, process::ExitCode, thread};
 
 use clap::Parser;
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
 
 use crate::{
     case::{Level, Role},
@@ -14,6 +18,7 @@ use crate::{
     plan::{Candidate, Plan},
     report::{Format, list, list_checks},
     run::judge,
+    subject::groups,
     verdict::Judged,
 };
 use args::{Args, Command, Judging};
@@ -59,13 +64,27 @@ fn run(candidates: &[Candidate], judging: &Judging) -> Result<ExitCode, String> 
     if count == 0 {
         return Err("no case has such a name and level; see --list".to_owned());
     }
+    end_all_when_told()?;
     let progress = Progress::start(count);
     let judged: Vec<Judged> =
         candidates.iter().map(|it| judge(it, &plan, &|result| progress.tell(it, result))).collect();
     progress.end();
     say(&judging.format.render(&judged, &plan), judging.format);
-    let broken = judged.iter().any(|it| it.failed(Level::Must) > 0);
+    let broken = judged.iter().any(|it| !it.started || it.failed(Level::Must) > 0);
     Ok(ExitCode::from(u8::from(broken)))
+}
+
+/// Processes under test are in groups of their own, which no terminal ends.
+fn end_all_when_told() -> Result<(), String> {
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
+        .map_err(|error| format!("signals cannot be watched: {error}"))?;
+    thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            groups::end_all();
+            std::process::exit(128 + signal);
+        }
+    });
+    Ok(())
 }
 
 fn show_checks(judging: &Judging) -> ExitCode {
@@ -93,7 +112,7 @@ impl Judging {
             only: self.only.clone(),
             level: self.level.into(),
             time_scale: self.time_scale,
-            jobs: self.jobs,
+            jobs: self.jobs.into(),
             repeat: !self.no_repeat,
         }
     }

@@ -49,6 +49,13 @@ impl Before {
 
 /// The resident bytes of a process and all that it has started.
 fn resident(pid: u32) -> Option<u64> {
+    let rest = field(pid, "VmRSS:")?;
+    let started = descendants(pid)?.into_iter().filter_map(|child| field(child, "VmRSS:"));
+    Some((rest + started.sum::<u64>()) * 1024)
+}
+
+/// All processes that a process has started, and those have.
+fn descendants(pid: u32) -> Option<Vec<u32>> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
     for entry in fs::read_dir("/proc").ok()?.flatten() {
         let Some(child) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
@@ -58,21 +65,21 @@ fn resident(pid: u32) -> Option<u64> {
             children.entry(parent).or_default().push(child);
         }
     }
-    let mut sum = field(pid, "VmRSS:")?;
-    let mut open = vec![pid];
-    while let Some(parent) = open.pop() {
-        for child in children.remove(&parent).unwrap_or_default() {
-            sum += field(child, "VmRSS:").unwrap_or_default();
-            open.push(child);
-        }
+    let mut found = children.remove(&pid).unwrap_or_default();
+    let mut next = 0;
+    while let Some(parent) = found.get(next) {
+        found.extend(children.remove(parent).unwrap_or_default());
+        next += 1;
     }
-    Some(sum * 1024)
+    Some(found)
 }
 
-/// How many descriptors a process has open.
+/// How many descriptors a process and all that it has started have open.
 #[must_use]
 pub fn descriptors(pid: u32) -> Option<usize> {
-    fs::read_dir(format!("/proc/{pid}/fd")).ok().map(Iterator::count)
+    let count = |pid: u32| fs::read_dir(format!("/proc/{pid}/fd")).ok().map(Iterator::count);
+    let started = descendants(pid)?.into_iter().filter_map(count);
+    Some(count(pid)? + started.sum::<usize>())
 }
 
 /// A number in what the system tells of a process.

@@ -47,6 +47,9 @@ impl Format {
 
 /// `17 passed, 1 failed (1 MUST, 0 SHOULD, 0 MAY), 2 skipped`.
 fn summary(judged: &Judged) -> String {
+    if !judged.started {
+        return "it did not start".to_owned();
+    }
     let passed = judged.count(|result| result.verdict == Verdict::Passed);
     let skipped = judged.count(|result| matches!(result.verdict, Verdict::Skipped(_)));
     let [must, should, may] =
@@ -102,6 +105,7 @@ mod tests {
         };
         vec![Judged {
             name: "it".to_owned(),
+            started: true,
             results: STATIC.iter().zip(verdicts).map(result).collect(),
         }]
     }

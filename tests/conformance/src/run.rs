@@ -32,26 +32,30 @@ pub type Watcher<'a> = &'a (dyn Fn(&CaseResult) + Sync);
 /// Runs all that the plan wants of one implementation.
 #[must_use]
 pub fn judge(candidate: &Candidate, plan: &Plan, watcher: Watcher<'_>) -> Judged {
-    let mut results = Vec::new();
+    let (mut started, mut results) = (true, Vec::new());
     for role in [Role::Server, Role::Client] {
-        if let Some(source) = candidate.source(role) {
-            results.extend(run_role(source, plan, role, watcher));
+        let cases = plan.cases(role);
+        let Some(source) = candidate.source(role).filter(|_| !cases.is_empty()) else { continue };
+        match run_role(source, plan, &cases, watcher) {
+            Ok(of_role) => results.extend(of_role),
+            Err(failure) => {
+                started = false;
+                results.extend(not_started(&cases, &failure));
+            }
         }
     }
-    Judged { name: candidate.name.clone(), results }
+    Judged { name: candidate.name.clone(), started, results }
 }
 
-fn run_role(source: &Source, plan: &Plan, role: Role, watcher: Watcher<'_>) -> Vec<CaseResult> {
-    let cases = plan.cases(role);
-    if cases.is_empty() {
-        return Vec::new();
-    }
+fn run_role(
+    source: &Source,
+    plan: &Plan,
+    cases: &[&'static Case],
+    watcher: Watcher<'_>,
+) -> Result<Vec<CaseResult>, Failure> {
     let (source, interval) = plan.timed(source);
     let bench = Bench { source, interval, shared: Shared::default(), offer: Offer::default() };
-    let bench = match bench.with_offer() {
-        Ok(bench) => bench,
-        Err(failure) => return not_started(&cases, &failure),
-    };
+    let bench = bench.with_offer()?;
     let (alone, beside): (Vec<_>, Vec<_>) =
         cases.iter().partition(|case| case.sharing == Sharing::Alone);
     let mut results = Vec::new();
@@ -66,7 +70,7 @@ fn run_role(source: &Source, plan: &Plan, role: Role, watcher: Watcher<'_>) -> V
     results.extend(bench.run_each(alone, 1, &|bench, case| bench.run_alone(case), watcher));
     results.extend(bench.run_each(again, plan.jobs.min(REPEATED), &Bench::run_again, watcher));
     results.sort_by_key(|result| cases.iter().position(|case| case.name == result.case.name));
-    results
+    Ok(results)
 }
 
 /// Nothing can be said of one that does not start but that.
@@ -90,14 +94,23 @@ struct Bench {
 }
 
 impl Bench {
-    /// Starts a server that cases share, and asks it what it offers.
+    /// Starts a server that cases share, and asks it what it offers. What connects is seen to do so.
     fn with_offer(mut self) -> Result<Self, Failure> {
         if self.source.is_server() {
             let lent = self.shared.lend(&self.source)?;
             let mut trial = Trial::new(lent.subject, self.interval);
             self.offer = Offer::ask(&mut trial.connect()?, trial.soon())?;
+            return Ok(self);
         }
-        Ok(self)
+        let mut trial = Trial::new(Subject::new(self.source.clone()), self.interval);
+        match trial.accept_bytes() {
+            Ok(_) => Ok(self),
+            Err(mut failure) => {
+                let death = trial.into_subject().death();
+                failure.seen.extend(death.map(|words| format!("; {words}")));
+                Err(failure)
+            }
+        }
     }
 
     /// Runs so many of them at a time, in their order.

@@ -1,5 +1,7 @@
 //! The implementation under test: its process, where it listens, and how it is told what to do.
 
+pub(crate) mod groups;
+mod ports;
 mod process;
 
 use std::{
@@ -134,10 +136,6 @@ impl Subject {
         } else {
             Some(TcpListener::bind(address).map_err(|error| system("listen", &error))?)
         };
-        let address = match &listener {
-            Some(listener) => listener.local_addr().map_err(|error| system("listen", &error))?,
-            None => address,
-        };
         let mut line = line.replace("{endpoint}", &format!("tcp://{address}"));
         let mut others = HashMap::new();
         for placeholder in OTHERS {
@@ -222,7 +220,8 @@ impl Subject {
             .ok_or_else(|| Failure::skip(format!("the command has no placeholder {placeholder}")))
     }
 
-    pub(crate) fn listener(&self) -> Result<&TcpListener, Failure> {
+    pub(crate) fn listener(&mut self) -> Result<&TcpListener, Failure> {
+        self.address()?;
         self.running
             .as_ref()
             .and_then(|running| running.listener.as_ref())
@@ -254,7 +253,7 @@ impl Subject {
                 Err(RecvTimeoutError::Timeout) => {
                     return Err(Failure::new(
                         format!("the outcome of command {id} within {within:?}"),
-                        "none",
+                        format!("none{}", running.process.words()),
                     ));
                 }
                 Err(RecvTimeoutError::Disconnected) => {
@@ -317,9 +316,7 @@ fn system(what: &str, error: &std::io::Error) -> Failure {
 }
 
 fn free_address() -> Result<SocketAddr, Failure> {
-    let probe =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
-    probe.map_err(|error| system("find a free port", &error))
+    ports::free_address().map_err(|error| system("find a free port", &error))
 }
 
 fn wait_until_it_listens(process: &mut Process, address: SocketAddr) -> Result<(), Failure> {
@@ -331,7 +328,7 @@ fn wait_until_it_listens(process: &mut Process, address: SocketAddr) -> Result<(
         if Instant::now() >= deadline {
             return Err(Failure::new(
                 format!("the server under test to listen within {START:?}"),
-                "it does not",
+                format!("it does not{}", process.words()),
             ));
         }
         // The system tells nobody that another process has begun to listen.

@@ -132,7 +132,7 @@ impl Trial {
     /// # Errors
     /// When none comes.
     pub fn accept_more(&mut self) -> Result<Bytes, Failure> {
-        let stream = accept(self.subject.more_listener()?, Duration::from_secs(20))?;
+        let stream = self.accept_within(Duration::from_secs(20), Subject::more_listener)?;
         self.connections += 1;
         Bytes::from_stream(stream, self.transcript.clone(), self.connections)
     }
@@ -151,12 +151,31 @@ impl Trial {
     /// # Errors
     /// When it does not connect.
     pub fn accept_bytes(&mut self) -> Result<Bytes, Failure> {
-        self.subject.address()?;
         let is_second = self.subject.is_worker() && self.connections > 0;
         let within = Duration::from_secs(if is_second { 5 } else { 20 });
-        let stream = accept(self.subject.listener()?, within)?;
+        let stream = self.accept_within(within, Subject::listener)?;
         self.connections += 1;
         Bytes::from_stream(stream, self.transcript.clone(), self.connections)
+    }
+
+    /// The next connection that comes to one of the listeners, unless the process ends before.
+    fn accept_within(
+        &mut self,
+        within: Duration,
+        listener: impl Fn(&mut Subject) -> Result<&TcpListener, Failure>,
+    ) -> Result<TcpStream, Failure> {
+        const SLICE: Duration = Duration::from_millis(100);
+        let deadline = Instant::now() + within;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if let Some(stream) = accept(listener(&mut self.subject)?, left.min(SLICE))? {
+                return Ok(stream);
+            }
+            if left.is_zero() || self.subject.death().is_some() {
+                let expected = format!("a connection of the client within {within:?}");
+                return Err(Failure::new(expected, "none came"));
+            }
+        }
     }
 
     /// Has the client under test do something, as its contract has it; the `id` is added and given back.
@@ -206,27 +225,20 @@ impl Trial {
     }
 }
 
-fn accept(listener: &TcpListener, within: Duration) -> Result<TcpStream, Failure> {
-    let deadline = Instant::now() + within;
+/// The next connection, if one comes in this time.
+fn accept(listener: &TcpListener, within: Duration) -> Result<Option<TcpStream>, Failure> {
     let broken = |error: io::Error| Failure::new("a connection of the client", error.to_string());
     // One that is gone before it is taken must not keep the case waiting.
     listener.set_nonblocking(true).map_err(broken)?;
-    loop {
-        match listener.accept() {
-            Ok((stream, _)) => {
-                stream.set_nonblocking(false).map_err(broken)?;
-                return Ok(stream);
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(broken(error)),
+    let timeout = Timespec::try_from(within).ok();
+    let mut fds = [PollFd::new(listener, PollFlags::IN)];
+    retry_on_intr(|| poll(&mut fds, timeout.as_ref())).map_err(|error| broken(error.into()))?;
+    match listener.accept() {
+        Ok((stream, _)) => {
+            stream.set_nonblocking(false).map_err(broken)?;
+            Ok(Some(stream))
         }
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            let expected = format!("a connection of the client within {within:?}");
-            return Err(Failure::new(expected, "none came"));
-        }
-        let timeout = Timespec::try_from(left).ok();
-        let mut fds = [PollFd::new(listener, PollFlags::IN)];
-        retry_on_intr(|| poll(&mut fds, timeout.as_ref())).map_err(|error| broken(error.into()))?;
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(broken(error)),
     }
 }

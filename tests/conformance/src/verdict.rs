@@ -50,6 +50,8 @@ impl From<Result<(), Failure>> for Verdict {
 pub struct Judged {
     /// What the implementation is called.
     pub name: String,
+    /// Whether it came up at all, in each role.
+    pub started: bool,
     /// In the order of the cases.
     pub results: Vec<CaseResult>,
 }

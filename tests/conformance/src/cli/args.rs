@@ -43,8 +43,8 @@ pub(super) struct Judging {
     #[arg(long, value_name = "FACTOR", default_value = "0.2", value_parser = time_scale, global = true)]
     pub(super) time_scale: f64,
     /// How many cases run at a time.
-    #[arg(long, value_name = "N", default_value = "24", global = true)]
-    pub(super) jobs: usize,
+    #[arg(long, value_name = "N", default_value = "24", value_parser = clap::value_parser!(u16).range(1..), global = true)]
+    pub(super) jobs: u16,
     /// Believe a case that fails beside others, without another run of its own.
     #[arg(long, global = true)]
     pub(super) no_repeat: bool,

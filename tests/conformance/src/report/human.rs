@@ -17,7 +17,10 @@ pub(super) fn render(judged: &[Judged]) -> String {
     let mut text = String::new();
     for it in judged {
         let mut last = "";
-        for result in &it.results {
+        // Of one that did not start there is one thing to say.
+        let is_told =
+            |result: &&CaseResult| it.started || matches!(result.verdict, Verdict::Failed { .. });
+        for result in it.results.iter().filter(is_told) {
             let group = group(result.case.name);
             if group != last {
                 let _ = writeln!(text, "\n{TITLE}{group}{TITLE:#} ({})", result.case.role.word());

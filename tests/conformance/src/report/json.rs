@@ -17,6 +17,7 @@ pub(super) fn render(judged: &[Judged]) -> String {
 fn implementation(judged: &Judged) -> Value {
     json!({
         "name": judged.name,
+        "started": judged.started,
         "failed": {
             "must": judged.failed(Level::Must),
             "should": judged.failed(Level::Should),

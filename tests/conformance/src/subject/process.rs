@@ -8,59 +8,57 @@ use std::{
         Arc, Mutex, PoisonError,
         mpsc::{Receiver, channel},
     },
-    thread,
+    thread::{self, JoinHandle},
+    time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value as Json;
 
+use super::groups;
 use crate::case::Failure;
 
-/// So much of the last that it said on stderr is kept.
-const STDERR_KEPT: usize = 16 * 1024;
+/// So much of the last that it said is kept.
+const KEPT: usize = 16 * 1024;
+
+/// A line of more bytes is no outcome: nothing behind it is read.
+const LONGEST_LINE: u64 = 256 << 20;
 
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
     input: Option<ChildStdin>,
-    stderr: Arc<Mutex<Vec<u8>>>,
+    said: Said,
+    readers: Vec<JoinHandle<()>>,
     lines: Option<Receiver<Json>>,
 }
+
+/// The last that a process said, apart from what it was asked for.
+#[derive(Clone, Debug, Default)]
+struct Said(Arc<Mutex<Vec<u8>>>);
 
 impl Process {
     /// Starts a line of the shell in a process group of its own; with `talks`, it is told what to do on its stdin.
     pub(super) fn start(line: &str, talks: bool) -> Result<Self, Failure> {
         let failed =
             |error: std::io::Error| Failure::new(format!("`{line}` to start"), error.to_string());
-        let pipe = || if talks { Stdio::piped() } else { Stdio::null() };
-        let mut child = Command::new("sh")
-            .args(["-c", &format!("exec {line}")])
-            .stdin(pipe())
-            .stdout(pipe())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .map_err(failed)?;
-        let stderr = Arc::new(Mutex::new(Vec::new()));
-        if let Some(source) = child.stderr.take() {
-            let kept = Arc::clone(&stderr);
-            thread::spawn(move || keep_the_last(source, &kept));
-        }
-        let lines = child.stdout.take().map(|output| {
-            let (sender, receiver) = channel();
-            thread::spawn(move || {
-                for line in BufReader::new(output).lines().map_while(Result::ok) {
-                    if let Ok(outcome) = serde_json::from_str(&line)
-                        && sender.send(outcome).is_err()
-                    {
-                        break;
-                    }
-                }
-            });
-            receiver
-        });
+        let input = if talks { Stdio::piped() } else { Stdio::null() };
+        let mut command = Command::new("sh");
+        command.args(["-c", line]).stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.process_group(0);
+        let mut child = groups::start(|| command.spawn(), Child::id).map_err(failed)?;
+        let said = Said::default();
+        let mut readers: Vec<_> =
+            child.stderr.take().map(|errors| said.keep_all(errors)).into_iter().collect();
+        let output = child.stdout.take();
+        let lines = match output {
+            Some(output) if talks => Some(outcomes(output, said.clone())),
+            output => {
+                readers.extend(output.map(|output| said.keep_all(output)));
+                None
+            }
+        };
         let input = child.stdin.take();
-        Ok(Self { child, input, stderr, lines })
+        Ok(Self { child, input, said, readers, lines })
     }
 
     /// What it prints, once.
@@ -91,33 +89,79 @@ impl Process {
     /// How it ended, and the last that it said.
     pub(super) fn death(&mut self) -> String {
         let how = match self.child.try_wait() {
-            Ok(Some(status)) => format!("it ended ({status})"),
+            Ok(Some(status)) => {
+                self.hear_out();
+                format!("it ended ({status})")
+            }
             _ => "it has closed its output".to_owned(),
         };
-        let stderr = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
-        match String::from_utf8_lossy(&stderr).trim() {
-            "" => how,
-            words => format!("{how}; its stderr:\n{words}"),
+        format!("{how}{}", self.words())
+    }
+
+    /// Waits for its last words, unless somebody whom it has started could still say something.
+    fn hear_out(&self) {
+        for _ in 0..40 {
+            if self.readers.iter().all(JoinHandle::is_finished) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The last that it said, for the end of a sentence; nothing where it said nothing.
+    pub(super) fn words(&self) -> String {
+        let said = self.said.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match String::from_utf8_lossy(&said).trim() {
+            "" => String::new(),
+            words => format!("; it said:\n{words}"),
         }
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        if let Some(group) = group {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
+        groups::end(self.child.id());
         let _ = self.child.wait();
     }
 }
 
-fn keep_the_last(mut source: impl Read, kept: &Mutex<Vec<u8>>) {
-    let mut chunk = [0; 4096];
-    while let Ok(count @ 1..) = source.read(&mut chunk) {
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.extend_from_slice(&chunk[..count]);
-        let excess = kept.len().saturating_sub(STDERR_KEPT);
+impl Said {
+    fn keep(&self, words: &[u8]) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.extend_from_slice(words);
+        let excess = kept.len().saturating_sub(KEPT);
         kept.drain(..excess);
     }
+
+    fn keep_all(&self, mut source: impl Read + Send + 'static) -> JoinHandle<()> {
+        let said = self.clone();
+        thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(count @ 1..) = source.read(&mut chunk) {
+                said.keep(&chunk[..count]);
+            }
+        })
+    }
+}
+
+/// The outcomes that a client prints. What else it prints is kept.
+fn outcomes(output: impl Read + Send + 'static, said: Said) -> Receiver<Json> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let mut output = BufReader::new(output);
+        let mut line = Vec::new();
+        while let Ok(1..) = (&mut output).take(LONGEST_LINE).read_until(b'\n', &mut line) {
+            match serde_json::from_slice(&line) {
+                Ok(outcome) => {
+                    if sender.send(outcome).is_err() {
+                        break;
+                    }
+                }
+                Err(_) if line.len() as u64 == LONGEST_LINE => break,
+                Err(_) => said.keep(&line),
+            }
+            line.clear();
+        }
+    });
+    receiver
 }

@@ -96,10 +96,10 @@ impl Tally {
             [Level::Must, Level::Should, Level::May].map(|it| self.broken(it));
         let _ = writeln!(
             text,
-            "{} connections{unread}{others}, {} events: {} kinds of violations ({must} MUST, {should} SHOULD, {may} MAY)",
-            self.connections,
-            self.events,
-            self.kinds.len()
+            "{}{unread}{others}, {}: {} of violations ({must} MUST, {should} SHOULD, {may} MAY)",
+            counted(self.connections, "connection"),
+            counted(self.events, "event"),
+            counted(self.kinds.len() as u64, "kind"),
         );
         text
     }
@@ -224,4 +224,10 @@ impl Voice {
     pub fn summary(&self, tally: &Tally) -> String {
         if self.json { format!("{}\n", tally.json()) } else { format!("\n{}", tally.human()) }
     }
+}
+
+/// `1 event`, `2 events`.
+fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
