@@ -262,6 +262,25 @@ fn numbers_are_rounded_and_saturated() {
 }
 
 #[test]
+fn integers_are_exact() {
+    for (head, digits, expected) in [
+        (0x7f, &b""[..], Some(127)),
+        (0xe0, b"", Some(-32)),
+        (0xcd, b"\xfe\x01", Some(0xfe01)),
+        (0xcf, b"\x80\x00\x00\x00\x00\x00\x00\x00", Some(1 << 63)),
+        (0xcf, b"\xff\xff\xff\xff\xff\xff\xff\xff", Some(i128::from(u64::MAX))),
+        (0xd3, b"\x80\x00\x00\x00\x00\x00\x00\x00", Some(-1 << 63)),
+        (0xca, &2_f32.to_be_bytes(), None),
+        (0xcb, &2_f64.to_be_bytes(), None),
+        (0xa1, b"7", None),
+    ] {
+        let input = value(&[head], digits, 1);
+        assert_eq!(integer(&input), expected, "{input:02x?}");
+    }
+    assert_eq!(integer(b""), None);
+}
+
+#[test]
 fn what_is_written_is_in_its_shortest_form() {
     for (len, head) in [
         (0, &b"\xa0"[..]),
