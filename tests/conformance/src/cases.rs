@@ -13,6 +13,7 @@ mod client_credit;
 mod client_event;
 mod client_greeting;
 mod client_heartbeat;
+mod client_one_way;
 mod client_stream;
 mod client_wire;
 mod commands;
@@ -70,5 +71,6 @@ pub const CASES: &[&[Case]] = &[
     client_wire::CASES,
     client_connection::CASES,
     endpoints::OF_CLIENTS,
+    client_one_way::CASES,
     client_broken::CASES,
 ];

@@ -79,7 +79,7 @@ fn python_lines() -> Result<[String; 2], String> {
     };
     Ok([
         format!("{} --pull {{pull}} --sub {{sub}} {{more}}", line("server.py")),
-        format!("{} {{more}}", line("client.py")),
+        format!("{} push={{push}} pub={{pub}} {{more}}", line("client.py")),
     ])
 }
 

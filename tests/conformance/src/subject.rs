@@ -80,14 +80,15 @@ struct Running {
     listener: Option<TcpListener>,
     outcomes: Option<Receiver<Json>>,
     early: HashMap<u64, Json>,
-    /// Where it pulls and subscribes, if its command has placeholders for that.
+    /// Where it pulls and subscribes, or pushes and publishes, if its command has placeholders for that.
     others: HashMap<&'static str, SocketAddr>,
     /// Where the kit listens for a further connection of it.
     more_listener: Option<TcpListener>,
 }
 
-/// Where a server binds a PULL and a SUB with the same service, if its command has these placeholders.
-pub const OTHERS: [&str; 2] = ["{pull}", "{sub}"];
+/// Where a server binds a PULL and a SUB with the same service, and a client a PUSH and a PUB, if its command has these
+/// placeholders.
+pub const OTHERS: [&str; 4] = ["{pull}", "{sub}", "{push}", "{pub}"];
 
 /// A process has this long to listen; interpreters on busy machines take seconds.
 const START: Duration = Duration::from_secs(60);
@@ -211,7 +212,7 @@ impl Subject {
         running.more_listener.as_ref().ok_or_else(gone)
     }
 
-    /// Where it pulls or subscribes, by the placeholder; it is started if it does not run.
+    /// Where it pulls or subscribes, pushes or publishes, by the placeholder; it is started if it does not run.
     pub(crate) fn other(&mut self, placeholder: &'static str) -> Result<SocketAddr, Failure> {
         self.address()?;
         let other = self.running.as_ref().and_then(|running| running.others.get(placeholder));
@@ -323,11 +324,11 @@ fn wait_until_it_listens(process: &mut Process, address: SocketAddr) -> Result<(
     let deadline = Instant::now() + START;
     while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
         if process.has_ended() {
-            return Err(Failure::new("the server under test to start", process.death()));
+            return Err(Failure::new("what is under test to start", process.death()));
         }
         if Instant::now() >= deadline {
             return Err(Failure::new(
-                format!("the server under test to listen within {START:?}"),
+                format!("what is under test to listen at {address} within {START:?}"),
                 format!("it does not{}", process.words()),
             ));
         }

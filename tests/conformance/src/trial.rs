@@ -91,7 +91,8 @@ impl Trial {
         Bytes::connect(address, self.transcript.clone(), self.connections)
     }
 
-    /// A connection to where the server under test pulls (`{pull}`) or subscribes (`{sub}`), on which nothing has been said.
+    /// A connection to where the server under test pulls (`{pull}`) or subscribes (`{sub}`), or the client pushes (`{push}`) or
+    /// publishes (`{pub}`), on which nothing has been said.
     ///
     /// # Errors
     /// When there is none to be had. Skips the case where its command has no such placeholder.

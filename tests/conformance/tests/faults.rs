@@ -50,6 +50,9 @@ fn faults() -> Vec<Fault> {
 fn judge(role: &str, fault: Option<&Fault>, options: &[&str]) -> Vec<Value> {
     let peer = FAULTY.display();
     let mut line = format!("{peer} {role} {{endpoint}} --heartbeat {{heartbeat}} {{more}}");
+    if role == "client" {
+        line += " push={push} pub={pub}";
+    }
     if let Some(fault) = fault {
         write!(line, " --fault {}", fault.name).expect("memory takes everything");
     }

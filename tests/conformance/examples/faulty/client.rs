@@ -16,6 +16,7 @@ use zerorpc_proto::{
 
 use super::{
     fault::Quirk,
+    one_way::Sender,
     peer::{Application, Peer, Setup},
     values,
 };
@@ -28,6 +29,8 @@ struct Order {
     args: Args,
     timeout: Option<Duration>,
     is_stream: bool,
+    /// The socket that it is for, where it is no call.
+    sends: Option<SocketKind>,
     take: Option<u64>,
     pause: Duration,
 }
@@ -48,10 +51,19 @@ struct Client {
     open: HashMap<CallId, Open>,
     waiting: VecDeque<Order>,
     quirks: Vec<Quirk>,
+    senders: Vec<(SocketKind, Sender)>,
 }
 
 /// Calls until standard input ends.
-pub(crate) fn run(setup: Setup) -> Result<(), Box<dyn Error>> {
+pub(crate) fn run(mut setup: Setup) -> Result<(), Box<dyn Error>> {
+    let places =
+        [(SocketKind::Push, setup.pushes.take()), (SocketKind::Pub, setup.publishes.take())];
+    let mut senders = Vec::new();
+    for (kind, place) in places {
+        if let Some(place) = place {
+            senders.push((kind, Sender::bind(place, kind, setup.heartbeat, setup.fault)?));
+        }
+    }
     let quirks = setup.quirks();
     let peer = Peer::new(setup, SocketKind::Dealer)?;
     let (tell, orders) = mpsc::channel();
@@ -65,7 +77,7 @@ pub(crate) fn run(setup: Setup) -> Result<(), Box<dyn Error>> {
         wake();
     });
     let (open, waiting) = (HashMap::new(), VecDeque::new());
-    peer.run(Client { orders, open, waiting, quirks })
+    peer.run(Client { orders, open, waiting, quirks, senders })
 }
 
 impl Application for Client {
@@ -80,6 +92,9 @@ impl Application for Client {
         loop {
             match self.orders.try_recv() {
                 Ok(line) => match Order::read(&line) {
+                    Ok(Order { sends: Some(kind), id, method, args, .. }) => {
+                        self.send(kind, &id, &method, &args);
+                    }
                     Ok(order) => self.waiting.push_back(order),
                     Err(why) => eprintln!("{line}: {why}"),
                 },
@@ -108,6 +123,15 @@ impl Application for Client {
 impl Client {
     fn has(&self, quirk: Quirk) -> bool {
         self.quirks.contains(&quirk)
+    }
+
+    fn send(&mut self, kind: SocketKind, id: &Json, method: &str, args: &Args) {
+        let sender = self.senders.iter_mut().find(|(other, _)| *other == kind);
+        let sent = match sender {
+            Some((_, sender)) => sender.send(method, args),
+            None => Err("no endpoint was given for that".to_owned()),
+        };
+        say(id, sent.map_or_else(|why| json!({ "failed": why }), |()| json!({ "ok": null })));
     }
 
     fn begin(&mut self, session: &mut Session, now: Instant, order: Order) {
@@ -238,7 +262,10 @@ impl Order {
     fn read(line: &str) -> Result<Self, Box<dyn Error>> {
         let order: Json = serde_json::from_str(line)?;
         let stream = order["stream"].as_str();
-        let method = stream.or(order["call"].as_str()).ok_or("neither a call nor a stream")?;
+        let sends = [("push", SocketKind::Push), ("publish", SocketKind::Pub)];
+        let sends = sends.into_iter().find(|(key, _)| order[*key].is_string());
+        let sent = sends.and_then(|(key, _)| order[key].as_str());
+        let method = stream.or(order["call"].as_str()).or(sent).ok_or("nothing to be done")?;
         let args = order.get("args").cloned().unwrap_or_else(|| json!([]));
         let mut encoded = Vec::new();
         rmpv::encode::write_value(&mut encoded, &values::from_json(&args))?;
@@ -251,6 +278,7 @@ impl Order {
             args: Args::from_bytes(encoded.into())?,
             timeout: Some(seconds("timeout").unwrap_or(zerorpc_proto::DEFAULT_TIMEOUT)),
             is_stream: stream.is_some(),
+            sends: sends.map(|(_, kind)| kind),
             take: order["take"].as_u64(),
             pause: seconds("pause").unwrap_or_default(),
         })

@@ -3,7 +3,7 @@
 //!
 //! ```sh
 //! zerorpc-conformance-faulty server ENDPOINT [--worker] [--heartbeat SECONDS] [--fault NAME] [bind=ENDPOINT] [connect=ENDPOINT]
-//! zerorpc-conformance-faulty client ENDPOINT [--heartbeat SECONDS] [--fault NAME] [bind=ENDPOINT] [connect=ENDPOINT]
+//! zerorpc-conformance-faulty client ENDPOINT [--heartbeat SECONDS] [--fault NAME] [push=ENDPOINT] [pub=ENDPOINT] [bind=ENDPOINT] [connect=ENDPOINT]
 //! zerorpc-conformance-faulty list          # a JSON array of all faults
 //! ```
 //!
@@ -15,6 +15,7 @@ mod event;
 mod fault;
 mod link;
 mod memory;
+mod one_way;
 mod peer;
 mod places;
 mod server;
@@ -52,6 +53,8 @@ fn setup(role: &str, endpoint: &str, options: &[&str]) -> Result<Setup, Box<dyn 
         places: vec![place(endpoint, role == "client")?],
         heartbeat: Duration::from_secs(5),
         fault: None,
+        pushes: None,
+        publishes: None,
     };
     let mut options = options.iter();
     while let Some(option) = options.next() {
@@ -67,6 +70,8 @@ fn setup(role: &str, endpoint: &str, options: &[&str]) -> Result<Setup, Box<dyn 
             word => match word.split_once('=') {
                 Some(("bind", endpoint)) => setup.places.push(place(endpoint, false)?),
                 Some(("connect", endpoint)) => setup.places.push(place(endpoint, true)?),
+                Some(("push", endpoint)) => setup.pushes = Some(place(endpoint, false)?),
+                Some(("pub", endpoint)) => setup.publishes = Some(place(endpoint, false)?),
                 _ => return Err(USAGE.into()),
             },
         }

@@ -5,6 +5,7 @@ use std::{
     error::Error,
     io::{Read, Write},
     os::unix::net::UnixStream,
+    sync::mpsc,
     time::{Duration, Instant},
 };
 
@@ -28,6 +29,10 @@ pub(crate) struct Setup {
     pub(crate) places: Vec<Place>,
     pub(crate) heartbeat: Duration,
     pub(crate) fault: Option<&'static Fault>,
+    /// Where a client pushes.
+    pub(crate) pushes: Option<Place>,
+    /// Where it publishes.
+    pub(crate) publishes: Option<Place>,
 }
 
 impl Setup {
@@ -58,6 +63,8 @@ pub(crate) struct Peer {
     socket: Socket,
     bounds: MemoryBounds,
     tamper: Tamper,
+    /// What others want to have sent.
+    orders: Option<mpsc::Receiver<Transmit>>,
     places: Places,
     links: BTreeMap<ConnectionId, Link>,
     /// Who is there.
@@ -89,6 +96,7 @@ impl Peer {
         woken.set_nonblocking(true)?;
         waker.set_nonblocking(true)?;
         Ok(Self {
+            orders: None,
             tamper: Tamper::new(setup.hooks(), now, setup.heartbeat),
             places: Places::new(&setup.places, &setup.quirks(), now)?,
             setup,
@@ -102,8 +110,14 @@ impl Peer {
         })
     }
 
+    /// Sends what comes here, too.
+    pub(crate) fn with_orders(mut self, orders: mpsc::Receiver<Transmit>) -> Self {
+        self.orders = Some(orders);
+        self
+    }
+
     /// Wakes the loop, from any thread.
-    pub(crate) fn waker(&self) -> std::io::Result<impl Fn() + Send + Sync + 'static> {
+    pub(crate) fn waker(&self) -> std::io::Result<impl Fn() + Send + Sync + use<>> {
         wakes(&self.waker)
     }
 
@@ -249,6 +263,14 @@ impl Peer {
                 }
                 moved = true;
             }
+            while self.socket.can_send()
+                && let Some(Ok(message)) = self.orders.as_ref().map(mpsc::Receiver::try_recv)
+            {
+                for message in self.tamper.outgoing(now, message, &self.peers) {
+                    self.send(now, message);
+                }
+                moved = true;
+            }
             if !moved && !self.enforces_bounds(now) {
                 return;
             }
@@ -282,7 +304,7 @@ impl Peer {
 }
 
 /// Wakes the loop that reads the other end.
-fn wakes(waker: &UnixStream) -> std::io::Result<impl Fn() + Send + Sync + 'static> {
+fn wakes(waker: &UnixStream) -> std::io::Result<impl Fn() + Send + Sync + use<>> {
     let waker = waker.try_clone()?;
     // One byte that waits is enough.
     Ok(move || drop((&waker).write(&[1])))

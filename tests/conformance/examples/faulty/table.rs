@@ -16,6 +16,7 @@ mod broken;
 mod calls;
 mod client_answers;
 mod client_links;
+mod client_one_way;
 mod client_wire;
 mod credit;
 mod frames;
@@ -40,5 +41,10 @@ pub(crate) static SERVER: &[&[Fault]] = &[
 ];
 
 /// What a client does wrong.
-pub(crate) static CLIENT: &[&[Fault]] =
-    &[calls::FAULTS, client_answers::FAULTS, client_wire::FAULTS, client_links::FAULTS];
+pub(crate) static CLIENT: &[&[Fault]] = &[
+    calls::FAULTS,
+    client_answers::FAULTS,
+    client_wire::FAULTS,
+    client_links::FAULTS,
+    client_one_way::FAULTS,
+];

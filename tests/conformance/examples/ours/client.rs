@@ -3,13 +3,17 @@
 use std::{
     error::Error as AnyError,
     io::{BufRead, Write},
+    sync::Arc,
     thread,
     time::Duration,
 };
 
 use rmpv::Value;
 use serde_json::{Value as Json, json};
-use zerorpc::{Answer, Args, CallOptions, Client, Error, RemoteError, TransportKind};
+use zerorpc::{
+    Answer, Args, CallOptions, Client, Error, Publisher, Pusher, RemoteError, SocketConfig,
+    TransportKind,
+};
 
 use super::{
     Link,
@@ -21,6 +25,7 @@ pub(crate) fn obey(
     transport: TransportKind,
     links: &[(Link, &str)],
     heartbeat: Duration,
+    senders: Senders,
 ) -> Result<(), Box<dyn AnyError>> {
     let mut builder = Client::builder().transport(transport).heartbeat(heartbeat);
     for (link, endpoint) in links {
@@ -30,6 +35,7 @@ pub(crate) fn obey(
         };
     }
     let client = builder.build()?;
+    let senders = Arc::new(senders);
     for line in std::io::stdin().lock().lines() {
         let order: Json = serde_json::from_str(&line?)?;
         let options = CallOptions::new();
@@ -38,11 +44,14 @@ pub(crate) fn obey(
             None => options,
         };
         let client = client.with(options);
+        let senders = Arc::clone(&senders);
         thread::spawn(move || {
             let mut outcome = if order["stream"].is_string() {
                 stream(&client, &order)
-            } else {
+            } else if order["call"].is_string() {
                 call(&client, &order)
+            } else {
+                senders.send(&order)
             };
             outcome["id"] = order["id"].clone();
             let mut line = outcome.to_string();
@@ -52,6 +61,39 @@ pub(crate) fn obey(
         });
     }
     std::process::exit(0);
+}
+
+/// What pushes and publishes.
+#[derive(Default)]
+pub(crate) struct Senders {
+    pusher: Option<Pusher>,
+    publisher: Option<Publisher>,
+}
+
+impl Senders {
+    pub(crate) fn push_at(&mut self, kind: TransportKind, endpoint: &str) -> Result<(), Error> {
+        self.pusher = Some(Pusher::open(&SocketConfig::new().transport(kind).bind(endpoint))?);
+        Ok(())
+    }
+
+    pub(crate) fn publish_at(&mut self, kind: TransportKind, endpoint: &str) -> Result<(), Error> {
+        let config = SocketConfig::new().transport(kind).bind(endpoint);
+        self.publisher = Some(Publisher::open(&config)?);
+        Ok(())
+    }
+
+    fn send(&self, order: &Json) -> Json {
+        let [push, publish] = ["push", "publish"].map(|key| order[key].as_str());
+        let sent = match (push, publish, &self.pusher, &self.publisher) {
+            (Some(method), _, Some(pusher), _) => pusher.push(method, arguments(order)),
+            (_, Some(method), _, Some(publisher)) => publisher.publish(method, arguments(order)),
+            _ => return json!({ "unsupported": "no endpoint was given for that" }),
+        };
+        match sent {
+            Ok(()) => json!({ "ok": null }),
+            Err(error) => json!({ "failed": error.to_string() }),
+        }
+    }
 }
 
 fn arguments(order: &Json) -> Vec<Value> {

@@ -96,13 +96,27 @@ def main():
     logging.basicConfig(level=logging.ERROR)
     client = zerorpc.Client(heartbeat=float(sys.argv[2]))
     client.connect(sys.argv[1])
+    senders = {"push": zerorpc.Pusher, "pub": zerorpc.Publisher}
     for word in sys.argv[3:]:
         kind, _, endpoint = word.partition("=")
-        getattr(client, kind)(endpoint)
+        if kind in senders:
+            senders[kind] = senders[kind]()
+            senders[kind].bind(endpoint)
+        else:
+            getattr(client, kind)(endpoint)
+
+    def send(sender, method, order):
+        sender(method, *decoded(order.get("args", [])))
+        return {"ok": None}
 
     def obey(order):
         options = {"timeout": order["timeout"]} if order.get("timeout") else {}
-        outcome = (stream if "stream" in order else call)(client, order, options)
+        if "push" in order:
+            outcome = send(senders["push"], order["push"], order)
+        elif "publish" in order:
+            outcome = send(senders["pub"], order["publish"], order)
+        else:
+            outcome = (stream if "stream" in order else call)(client, order, options)
         outcome["id"] = order["id"]
         sys.stdout.write(json.dumps(outcome) + "\n")
         sys.stdout.flush()

@@ -18,7 +18,7 @@ pub(super) fn lines(transport: &str) -> Result<[String; 2], String> {
     let line = |role| format!("{program} {role} {transport} {{endpoint}} {{heartbeat}}");
     Ok([
         format!("{} {{pull}} {{sub}} {{more}}", line("server")),
-        format!("{} {{more}}", line("client")),
+        format!("{} push={{push}} pub={{pub}} {{more}}", line("client")),
     ])
 }
 

@@ -1,0 +1,69 @@
+//! What a client pushes and publishes: a socket of its own for each, in a thread of its own.
+
+use std::{error::Error, sync::mpsc, time::Instant};
+
+use zerorpc_proto::{
+    Args, Context, Notice, OneWayWriter, Session, Transmit, transport::SocketKind,
+};
+
+use super::{
+    fault::Fault,
+    peer::{Application, Peer, Setup},
+    places::Place,
+};
+
+/// Takes events for one socket.
+pub(crate) struct Sender {
+    writer: OneWayWriter,
+    events: mpsc::Sender<Transmit>,
+    wake: Box<dyn Fn() + Send>,
+}
+
+/// Nothing comes to such a socket.
+struct Nobody;
+
+impl Application for Nobody {
+    fn handle_notice(&mut self, _session: &mut Session, _now: Instant, notice: Notice) {
+        eprintln!("{notice:?}");
+    }
+
+    fn poll(&mut self, _session: &mut Session, _now: Instant) -> Option<Instant> {
+        None
+    }
+}
+
+impl Sender {
+    /// A socket of this kind, bound there.
+    pub(crate) fn bind(
+        place: Place,
+        kind: SocketKind,
+        heartbeat: std::time::Duration,
+        fault: Option<&'static Fault>,
+    ) -> Result<Self, Box<dyn Error>> {
+        let setup = Setup { places: vec![place], heartbeat, fault, pushes: None, publishes: None };
+        let (events, orders) = mpsc::channel();
+        let (tell, told) = mpsc::channel();
+        // A socket stays with its thread.
+        std::thread::spawn(move || {
+            let peer = match Peer::new(setup, kind) {
+                Ok(peer) => peer.with_orders(orders),
+                Err(error) => return drop(tell.send(Err(error.to_string()))),
+            };
+            let _ = tell.send(peer.waker().map_err(|error| error.to_string()));
+            if let Err(error) = peer.run(Nobody) {
+                eprintln!("{kind:?}: {error}");
+            }
+        });
+        let wake = Box::new(told.recv()??);
+        let seed = u128::from(getrandom::u64()?) << 64 | u128::from(getrandom::u64()?);
+        Ok(Self { writer: OneWayWriter::new(seed), events, wake })
+    }
+
+    pub(crate) fn send(&mut self, method: &str, args: &Args) -> Result<(), String> {
+        let event = self.writer.event(method, args, &Context::default());
+        let event = event.map_err(|error| error.to_string())?;
+        self.events.send(event).map_err(|_| "the socket is gone".to_owned())?;
+        (self.wake)();
+        Ok(())
+    }
+}
