@@ -19,10 +19,20 @@ fn write(folder: &TempDir, text: &str, mode: u32) -> PathBuf {
 fn public_keys_are_read_in_all_forms() {
     let folder = TempDir::new().expect("a folder");
     for text in [
-        // As pyzmq writes them, and czmq.
+        // As pyzmq writes them, and `zcert_save` of czmq 4.2.1.
         format!("#   banner\n\nmetadata\ncurve\n    public-key = \"{PUBLIC_KEY}\"\n"),
         format!(
-            "#   banner\nmetadata\n    name = \"x\"\ncurve\n    public-key = \"{PUBLIC_KEY}\"\n"
+            "#   ****  Generated on 2026-11-28 16:26:08 by CZMQ  ****
+#   ZeroMQ CURVE Public Certificate
+#   Exchange securely, or use a secure mechanism to verify the contents
+#   of this file after exchange. Store public certificates in your home
+#   directory, in the .curve subdirectory.
+
+metadata
+    name = \"theirs\"
+curve
+    public-key = \"{PUBLIC_KEY}\"
+"
         ),
         // As `zmq.auth` takes them, too.
         format!("public-key={PUBLIC_KEY}"),

@@ -149,7 +149,6 @@ fn a_lost_connection_is_told_of_without_being_asked() {
     assert_eq!(client.recv(call), Some(lost()));
 }
 
-/// Peers decide how often they break the protocol: what is told of it does not grow with that.
 /// Where a peer need not be heard of before its answers, a call that times out says nothing of it as long as others wait.
 #[test]
 fn calls_that_time_out_end_no_connection_for_which_others_wait() {
@@ -175,6 +174,7 @@ fn calls_that_time_out_end_no_connection_for_which_others_wait() {
     }
 }
 
+/// Peers decide how often they break the protocol: what is told of it does not grow with that.
 #[test]
 fn misbehaviour_is_counted_and_bounded() {
     const TIMES: u64 = 10_000;
