@@ -5,6 +5,7 @@
 //! hears; `ZERORPC_SEED` gives one of them again (`ZERORPC_SEEDS`: so many from there on). With `ZERORPC_SURVEY=1`
 //! differences without a row are only told, with 2 all of them.
 
+mod beats;
 mod caller;
 mod ends;
 mod frames;

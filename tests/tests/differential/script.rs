@@ -19,7 +19,8 @@ pub(crate) struct Step {
 pub(crate) enum Event {
     /// A request with an id that was not used before.
     Request(Request),
-    /// A request with the id of an earlier one: the how manieth of those so far, modulo their number.
+    /// A request with the id of an earlier one: the how manieth of those so far that both servers answer, modulo their
+    /// number.
     Again(usize, Request),
     /// Something on the channel of an earlier request, or of nobody when there is none.
     On(usize, &'static str, Value),
@@ -88,6 +89,10 @@ pub(crate) struct Sent {
 }
 
 impl Id {
+    fn is_usable(self) -> bool {
+        !matches!(self, Self::Nil | Self::Array | Self::Map)
+    }
+
     fn value(self, script: u64, number: usize) -> Value {
         let unique = script * 100 + number as u64;
         match self {
@@ -115,6 +120,20 @@ impl Request {
 
     pub(crate) fn odd(self, oddity: Oddity) -> Self {
         Self { oddity, ..self }
+    }
+
+    /// Whether both servers answer it: what the reference passes over is another difference than what an id is used for.
+    pub(crate) fn is_answered(&self) -> bool {
+        let is_usual = matches!(
+            self.oddity,
+            Oddity::None
+                | Oddity::Envelope(_)
+                | Oddity::Delimiter(_)
+                | Oddity::NoDelimiter
+                | Oddity::LongForms
+        );
+        let args = told(&Value::Array(self.args.clone()));
+        is_usual && !args.contains("odd {") && !args.contains("ext(-") && self.id.is_usable()
     }
 
     fn frames(&self, id: &Value) -> Vec<Vec<u8>> {
@@ -219,6 +238,7 @@ impl fmt::Display for Event {
 /// What is sent by a script with that number, step by step.
 pub(crate) fn sent(steps: &[Step], script: u64) -> Vec<Sent> {
     let mut requests: Vec<Sent> = Vec::new();
+    let mut answered: Vec<Sent> = Vec::new();
     let nobody = Sent { channel: format!("nobody's of {script}").into(), frames: vec![] };
     let pick = |requests: &[Sent], index: usize| match requests {
         [] => nobody.clone(),
@@ -232,10 +252,13 @@ pub(crate) fn sent(steps: &[Step], script: u64) -> Vec<Sent> {
                 let channel = request.id.value(script, requests.len());
                 let new = Sent { frames: request.frames(&channel), channel };
                 requests.push(new.clone());
+                if request.is_answered() {
+                    answered.push(new.clone());
+                }
                 new
             }
             Event::Again(index, request) => {
-                let channel = pick(&requests, *index).channel;
+                let channel = pick(&answered, *index).channel;
                 Sent { frames: request.frames(&channel), channel }
             }
             Event::On(index, name, args) => {

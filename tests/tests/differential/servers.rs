@@ -37,7 +37,7 @@ struct Pair {
 
 impl Pair {
     fn start(python: &PythonPeer) -> Self {
-        let theirs = reference(python);
+        let theirs = reference(python, HEARTBEAT);
         let ours = service::serve(HEARTBEAT);
         Self { context: zmq::Context::new(), ours, theirs, scripts: AtomicU64::new(0) }
     }
@@ -64,9 +64,10 @@ impl Pair {
     }
 }
 
-fn reference(python: &PythonPeer) -> PeerProcess {
+/// The reference with the service that both have.
+pub(crate) fn reference(python: &PythonPeer, heartbeat: Duration) -> PeerProcess {
     let command: Command = python.program("compared");
-    let options = ServeOptions { heartbeat: HEARTBEAT, ..ServeOptions::default() };
+    let options = ServeOptions { heartbeat, ..ServeOptions::default() };
     PeerProcess::of_program("zerorpc-python", command, &options)
 }
 
