@@ -112,7 +112,7 @@ pub(crate) struct Flags {
 
     /// Server: how much may be kept for callers, in MiB: requests that wait, answers that they do not read
     ///
-    /// When it is nearly used up, the caller is cut off for which most is kept. For one caller alone it is 64 MiB, or all
+    /// When it is nearly used up, the caller is cut off for which most is kept. One caller alone has 40 MiB of it, or all
     /// there is if that is less.
     #[arg(long, value_name = "MIB", default_value = "1024", value_parser = at_least_one::<NonZeroUsize>)]
     pub(crate) max_memory: NonZeroUsize,

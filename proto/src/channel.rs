@@ -126,6 +126,8 @@ pub(crate) struct RequestState {
     pub(crate) turn: Turn,
     /// How many bytes of arguments were taken since the application has begun to answer.
     pub(crate) taken_bytes: usize,
+    /// How many bytes the application expects its answer to take while it is made.
+    pub(crate) expected_bytes: usize,
     /// The header keys of the request.
     pub(crate) context: Context,
     /// The header keys of the answers.
@@ -162,6 +164,11 @@ pub(crate) enum Ending {
     Done,
     Failure(Box<RemoteError>),
 }
+
+/// On a route that is congested, beats and refusals still leave, which the transport bounds by their number: those are
+/// left out whose identities and id are longer than this. 4000 of such messages take 5 MiB; identities have a few bytes, and
+/// ids 36.
+pub(crate) const LONGEST_UNREAD: usize = 1 << 10;
 
 /// What it costs to keep an answer, beside its bytes.
 pub(crate) const ANSWER_COST: usize = 64;
@@ -251,6 +258,15 @@ impl Channel {
                 Role::Client(call) => call.has_request() || call.grant > 0,
                 Role::Server(request) => request.has_output(),
             }
+    }
+
+    /// How many bytes of identities and ids each message on this channel takes along, beside a few.
+    pub(crate) fn return_size(&self) -> usize {
+        let id = match &self.role {
+            Role::Client(_) => 0,
+            Role::Server(request) => request.id.size(),
+        };
+        self.envelope.size() + id
     }
 
     /// Payload bytes that wait here for their consumer.

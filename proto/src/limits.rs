@@ -22,14 +22,15 @@ pub struct Limits {
     /// The most channels open at a time, 1,048,576 by default. Each takes about 1 KiB beside what it keeps, which counts among the
     /// [`total_bytes`](Self::total_bytes).
     pub channels: usize,
-    /// The most requests of one peer open at a time, 102,400 by default, which take about 64 MiB.
+    /// The most requests of one peer open at a time, 65,536 by default. Each counts among its [`peer_bytes`](field@Self::peer_bytes).
     pub channels_per_peer: usize,
     /// The most events that wait on one channel for their consumer, 1024 by default. A window that is larger than this wins.
     pub buffered_events: usize,
-    /// The most bytes that one peer may make this side keep, 64 MiB by default: requests that wait, arguments of those that are
+    /// The most bytes that one peer may make this side keep, 40 MiB by default: requests that wait, arguments of those that are
     /// being answered (twice: as they came, and as the application has them), answers that it does not read, here and
-    /// [in the transport](crate::PeerEvent::Congested), and 512 bytes for each open request. A single request or answer
-    /// may be larger.
+    /// [in the transport](crate::PeerEvent::Congested), 640 bytes for each open request, and 16 KiB for each that is being
+    /// answered. A single request or answer may be larger. With what is not counted (messages that have just been
+    /// handed to the transport, chunks that short messages share, an allocator's gaps), a server grows by 64 MiB at most.
     ///
     /// A request that would be too much is refused with `ServerBusy`. When half as many bytes of answers wait, or of
     /// arguments are in use, further requests of that peer are [not run](crate::Request::start) for a while; a peer that takes none of them for
@@ -67,9 +68,9 @@ impl Default for Limits {
             depth: 512,
             elements: 1 << 26,
             channels: 1 << 20,
-            channels_per_peer: 100 << 10,
+            channels_per_peer: 64 << 10,
             buffered_events: 1024,
-            peer_bytes: 64 << 20,
+            peer_bytes: 40 << 20,
             total_bytes: 1 << 30,
             stream_items: 10_000,
             stream_bytes: 4 << 20,

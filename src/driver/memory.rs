@@ -13,7 +13,7 @@ use zerorpc_proto::{
 
 use super::State;
 
-/// So much has to be kept and then freed before it is worth telling: what one peer may make a server keep by default,
+/// So much has to be kept and then freed before it is worth telling: what one peer may make a server hold by default,
 const MUCH: usize = 64 << 20;
 
 /// and it is told so long afterwards: what was kept for one peer goes together with what was kept for the next. Not

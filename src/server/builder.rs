@@ -83,12 +83,13 @@ impl ServerBuilder {
         self
     }
 
-    /// What bounds the memory that callers can make the server use: by default 64 MiB for each peer, beyond which its
-    /// requests are refused, and the peer is cut off if it does not read its answers; and 1 GiB for all of them together,
+    /// What bounds the memory that callers can make the server use: by default 40 MiB for each peer (64 with what is not counted),
+    /// beyond which its requests are refused, and the peer is cut off if it does not read its answers; and 1 GiB for all of them together,
     /// from seven eighths of which the peer goes for which most is kept.
     ///
-    /// Methods that run are not part of it. But of those that have answered much before, or have never run, no more run
-    /// beside each other than the processors have work for, and their answers have room for.
+    /// What methods need for themselves is not part of it. But of those that have answered much before no more run beside each
+    /// other than the processors have work for, and their answers have room for, all together and for one peer;
+    /// and of those that have never run, two begin.
     ///
     /// Over libzmq, what libzmq itself keeps is not counted: up to
     /// [`high_water_mark`](crate::SocketOptions) messages of any size for each peer.

@@ -170,9 +170,13 @@ fn take(
         false => requests.load.admit(id, &method, size, session.retained_bytes())?,
     };
     let mut taken = session.request(id)?;
+    taken.expect_bytes(share.answer());
     if !taken.start() {
-        // Its caller has to read first what it has got already.
-        state.release(&share, true, &method, None);
+        // Its caller has to read first what it has got already, or others of its requests have to end.
+        requests.load.withdraw(&share);
+        if requests.load.has_waiting() {
+            requests.resume_waiting(session.retained_bytes());
+        }
         return None;
     }
     let (args, context) = (taken.take_args(), taken.context());

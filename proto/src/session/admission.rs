@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     channel::{
-        Channel, RequestState, Role, Turn, heartbeat::Patience, phase::Phase, window::Credit,
+        Channel, LONGEST_UNREAD, RequestState, Role, Turn, heartbeat::Patience, phase::Phase,
+        window::Credit,
     },
     compat::{Dialect, RemoteError},
     config::HeartbeatMode,
@@ -19,10 +20,11 @@ use crate::{
     event::{Context, Event, Kind},
     id::MessageId,
     multipart::Envelope,
-    peer::PeerId,
+    peer::{PeerId, Route},
 };
 
-/// The most bytes of identities with which a refused request is answered.
+/// The most bytes of identities with which a refused request is answered. Not measured: identities have 255 bytes at
+/// most, and no request has come through so many queues.
 const LONGEST_RETURN: usize = 1 << 16;
 
 impl Session {
@@ -66,6 +68,7 @@ impl Session {
             is_shared,
             turn: Turn::Unasked,
             taken_bytes: 0,
+            expected_bytes: 0,
             context: header.context,
             reply_context: Context::new(),
             credit: Credit::new(),
@@ -154,7 +157,9 @@ impl Session {
         failure: RemoteError,
         is_returned: bool,
     ) {
-        if envelope.size() <= LONGEST_RETURN {
+        let is_congested = self.congested.contains_key(&Route::of(to, &envelope));
+        let longest = if is_congested { LONGEST_UNREAD } else { LONGEST_RETURN };
+        if envelope.size() + id.size() <= longest {
             let refusal = Refusal { to, envelope, id, dialect, failure, is_returned };
             self.say_loosely(Loose::Refusal(refusal));
         }

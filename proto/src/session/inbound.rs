@@ -28,8 +28,12 @@ const LARGE: usize = 1024;
 /// Messages are slices of chunks of about twice this size. From here on, one keeps no more than twice its size alive;
 const CHUNK: usize = 32 << 10;
 
-/// of those below, no more requests, and no more answers, keep their chunks than this: the others are copied.
-const MOST_SHARED: usize = 256;
+/// of those below, no more requests keep their chunks than this, so that what is kept without being counted is 4 MiB: the
+/// others are copied,
+const MOST_SHARED_REQUESTS: usize = 64;
+
+/// and no more answers than this, which are counted among nobody's: to copy each item of a stream costs it some speed.
+const MOST_SHARED_ANSWERS: usize = 256;
 
 /// How much of a strange name is shown, in characters.
 const SHOWN_NAME: usize = 100;
@@ -62,7 +66,7 @@ impl Session {
         };
         let Some(key) = event.header.response_to else {
             let is_part = payload.len() < CHUNK;
-            if is_part && self.shared_requests >= MOST_SHARED {
+            if is_part && self.shared_requests >= MOST_SHARED_REQUESTS {
                 let own = Bytes::copy_from_slice(&payload);
                 let Ok(event) = EventRef::read(&own, &self.config.limits) else { return Ok(()) };
                 let (envelope, event) = (envelope.detached(), event.into_event(&own));
@@ -80,7 +84,7 @@ impl Session {
                 return Ok(());
             }
             let unknown = (kind == Kind::Other).then(|| shown(name));
-            let args = if payload.len() < CHUNK && self.unread_answers >= MOST_SHARED {
+            let args = if payload.len() < CHUNK && self.unread_answers >= MOST_SHARED_ANSWERS {
                 Args::from_read(Bytes::copy_from_slice(&payload[args]))
             } else {
                 Args::slice_of(payload, args, LARGE)

@@ -6,7 +6,7 @@ use web_time::Instant;
 
 use super::{
     Notice, Session,
-    accounts::NOBODY,
+    accounts::{Beside, NOBODY},
     outbound::{Loose, Refusal},
     store::ChannelKey,
 };
@@ -114,7 +114,8 @@ impl Session {
         }
         if let Some(account) = account {
             let is_next = request.turn == Turn::Next;
-            if !account.may_run(limits, 0) || !is_next && !account.postponed.is_empty() {
+            let beside = Beside { args: 0, answers: 0, own_answer: request.expected_bytes };
+            if !account.may_run(limits, beside) || !is_next && !account.postponed.is_empty() {
                 request.turn = Turn::Postponed;
                 match is_next {
                     true => account.postponed.push_front(at),
@@ -126,6 +127,7 @@ impl Session {
                 return false;
             }
             account.running += 1;
+            account.expected_bytes += request.expected_bytes;
         }
         request.turn = Turn::Running;
         true
@@ -141,6 +143,7 @@ impl Session {
         {
             let taken = std::mem::take(&mut request.taken_bytes);
             account.running -= 1;
+            account.expected_bytes -= request.expected_bytes;
             account.taken_bytes -= taken;
             self.taken_bytes -= taken;
             if !account.postponed.is_empty() {
@@ -155,17 +158,24 @@ impl Session {
         if number == NOBODY {
             return;
         }
-        let mut beginning = 0;
-        while let Some(account) = self.store.account_mut(number)
-            && account.may_run(&self.config.limits, beginning)
-            && let Some(at) = account.postponed.pop_front()
-        {
+        let (mut args, mut answers) = (0, 0);
+        while let Some(next) = self.store.account(number).and_then(|it| it.postponed.front()) {
+            let own_answer = match self.store.get(*next).map(|channel| &channel.role) {
+                Some(Role::Server(request)) => request.expected_bytes,
+                _ => 0,
+            };
+            let Some(account) = self.store.account_mut(number) else { return };
+            if !account.may_run(&self.config.limits, Beside { args, answers, own_answer }) {
+                return;
+            }
+            let Some(at) = account.postponed.pop_front() else { return };
             let is_tight = account.is_tight(&self.config.limits);
             if let Some(Channel { role: Role::Server(request), .. }) = self.store.get_mut(at)
                 && request.turn == Turn::Postponed
             {
                 request.turn = Turn::Next;
-                beginning += request.args.as_ref().map_or(0, |args| args.as_bytes().len());
+                args += request.args.as_ref().map_or(0, |args| args.as_bytes().len());
+                answers += own_answer;
                 self.tell_requested(at);
                 if is_tight {
                     return;

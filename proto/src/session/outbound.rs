@@ -7,7 +7,10 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::{Session, store::ChannelKey};
 use crate::{
     args::Args,
-    channel::{self, Channel, Ending, RequestState, Role, heartbeat::Patience, phase::Phase},
+    channel::{
+        self, Channel, Ending, LONGEST_UNREAD, RequestState, Role, heartbeat::Patience,
+        phase::Phase,
+    },
     compat::{Dialect, RemoteError},
     event::{Context, ResponseTo, Writer, name},
     faults::{self, Fault},
@@ -320,7 +323,9 @@ impl Channel {
             call.is_sent = call.attempts != 1 || !faults::has(Fault::ReturnedTwice);
             return Some(Next::Request(request.clone()));
         }
-        if self.heartbeat_pending && !(is_congested && self.has_beaten_congested) {
+        if self.heartbeat_pending
+            && !(is_congested && (self.has_beaten_congested || self.return_size() > LONGEST_UNREAD))
+        {
             self.heartbeat_pending = false;
             self.has_beaten_congested = is_congested;
             if let Role::Client(call) = &mut self.role {

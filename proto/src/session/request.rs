@@ -74,14 +74,25 @@ impl<'a> Request<'a> {
     }
 
     /// Whether the request may be answered now. If not, leave it alone: its peer does not read the answers that it has got
-    /// already, or its requests that are being answered have taken more arguments than half of
-    /// [`Limits::peer_bytes`](crate::Limits::peer_bytes). [`Notice::Requested`](crate::Notice::Requested) tells of it again
+    /// already, or its requests that are being answered take more for their arguments, and
+    /// [for their answers](Self::expect_bytes), than half of [`Limits::peer_bytes`](crate::Limits::peer_bytes). [`Notice::Requested`](crate::Notice::Requested) tells of it again
     /// when answers have left or requests have ended.
     ///
     /// An application that does not ask is served all the same, and may find its peers
     /// [cut off](crate::Session::crowded_routes) earlier.
     pub fn start(&mut self) -> bool {
         self.session.start(self.id.0)
+    }
+
+    /// Tells how many bytes it is going to take to answer, beside the arguments, where that is known to be much: a value and
+    /// its encoded form. To be told before the request is [started](Self::start), so that one peer has no more
+    /// of such answers made at a time than it may have kept; from then on they count until it has its last one.
+    pub fn expect_bytes(&mut self, bytes: usize) {
+        if let Some(request) = self.state_mut()
+            && request.turn != Turn::Running
+        {
+            request.expected_bytes = bytes;
+        }
     }
 
     /// Takes the arguments out. Of a request that was [started](Self::start), they count until it is answered to its end;

@@ -318,7 +318,10 @@ impl Store {
             account.unsent_bytes -= entry.channel.unsent_bytes;
             account.unsent_answers -= entry.channel.unsent_answers;
             account.taken_bytes -= request.taken_bytes;
-            account.running -= u32::from(request.turn == Turn::Running);
+            if request.turn == Turn::Running {
+                account.running -= 1;
+                account.expected_bytes -= request.expected_bytes;
+            }
         }
         account.slots.swap_remove(index);
         if let Some(moved) = account.slots.get(index)

@@ -23,7 +23,7 @@ pub struct SocketOptions {
     /// How many messages may queue per peer and direction before the sender is held back, 1000 by default (as in libzmq); 0 is
     /// no limit.
     pub high_water_mark: u32,
-    /// How many bytes may queue per peer before the sender is held back, 16 MiB by default. A single message may be larger.
+    /// How many bytes may queue per peer before the sender is held back, 8 MiB by default. A single message may be larger.
     /// (libzmq has no such limit.)
     pub high_water_bytes: usize,
     /// The largest frame accepted from a peer, in bytes, 1 GiB by default; a peer that sends a larger one is disconnected.
@@ -74,7 +74,7 @@ impl Default for SocketOptions {
         Self {
             linger: None,
             high_water_mark: 1000,
-            high_water_bytes: 16 << 20,
+            high_water_bytes: 8 << 20,
             max_frame: 1 << 30,
             handshake_timeout: Duration::from_secs(30),
             dial_timeout: Duration::from_secs(3),

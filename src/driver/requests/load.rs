@@ -9,6 +9,9 @@ use bytestring::ByteString;
 use foldhash::fast::RandomState;
 use zerorpc_proto::RequestId;
 
+/// So many methods begin of which it is not known what they answer, whatever the number of processors: one caller may have
+/// asked for all of them, and for 10 MB from each.
+const UNKNOWN: usize = 2;
 /// When no method has ended for so long, twice as many may run: they wait for something else than processors.
 /// Shown by the tests of memory in tests/tests/memory, which bound what is kept and how long others wait.
 const STEP: Duration = Duration::from_millis(100);
@@ -20,9 +23,9 @@ const KNOWN: usize = 1024;
 ///
 /// A server starts a thread for each request that waits behind others, as fast as it can. If each of a thousand makes
 /// an answer of 10 MB, that is 20 GB before the first of them has been sent, and whoever asks for something else waits
-/// until all of them have had their share of the processors. So those that answer much, or of which nothing is known, begin
-/// with as many as there are processors. Each that ends without having been kept waiting for one makes it one more, and
-/// each that was halves it.
+/// until all of them have had their share of the processors. So those that answer much begin with as many as there are
+/// processors. Each that ends without having been kept waiting for one makes it one more, and each that was halves it. Of
+/// those of which nothing is known, a few begin.
 #[derive(Debug)]
 pub(crate) struct Load {
     /// How much each method has answered; less counts for later ones, by and by.
@@ -36,18 +39,32 @@ pub(crate) struct Load {
     most_heavy: usize,
     /// How many may in any case.
     few: usize,
+    /// How many run of which nothing is known, and how many may.
+    unknown: usize,
+    most_unknown: usize,
     /// When more of those may run, though none has ended.
     due: Option<Instant>,
     /// Requests that wait for others to end, with how much they count; `None` where that is not known.
-    waiting: VecDeque<(RequestId, Option<usize>)>,
+    waiting: VecDeque<Waiting>,
     /// What may be expected, beside what is kept already.
     most: usize,
+}
+
+/// A request that waits for others to end.
+#[derive(Debug)]
+struct Waiting {
+    id: RequestId,
+    method: ByteString,
+    /// How many bytes of arguments it has.
+    args: usize,
 }
 
 /// What one method that runs counts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Share {
     is_heavy: bool,
+    /// Nothing is known of what it answers.
+    is_unknown: bool,
     bytes: usize,
     /// How much of that was given to it.
     given: usize,
@@ -60,13 +77,19 @@ impl Share {
     }
 
     /// Of what never takes much.
-    pub(crate) const NONE: Self = Self { is_heavy: false, bytes: 0, given: 0 };
+    pub(crate) const NONE: Self = Self { is_heavy: false, is_unknown: false, bytes: 0, given: 0 };
+
+    /// How many bytes its answer is expected to take, as a value and encoded.
+    pub(crate) fn answer(self) -> usize {
+        self.bytes - self.given.saturating_mul(2)
+    }
 }
 
 impl Load {
     pub(crate) fn new(total_bytes: usize) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let few = processors.max(2);
+        let few =
+            if std::env::var_os("MALLOC_ARENA_MAX").is_some() { 8 } else { processors.max(2) };
         Self {
             answers: HashMap::default(),
             expected: 0,
@@ -74,6 +97,8 @@ impl Load {
             heavy: 0,
             most_heavy: few,
             few,
+            unknown: 0,
+            most_unknown: UNKNOWN,
             due: None,
             waiting: VecDeque::new(),
             most: total_bytes / 4 * 3,
@@ -88,35 +113,38 @@ impl Load {
         args: usize,
         retained: usize,
     ) -> Option<Share> {
-        let answer = self.answers.get(method).copied();
-        // Each value, and its encoded form.
-        let given = worth_a_thought(args);
-        let bytes = match given {
-            0 => answer,
-            given => Some(answer.unwrap_or(0).saturating_add(given)),
-        };
-        let bytes = bytes.map(|size| size.saturating_mul(2));
-        if bytes == Some(0) {
-            return Some(Share::NONE);
+        let share = self.share(method, args);
+        if !share.is_heavy {
+            return Some(share);
         }
-        if !self.has_room(bytes, retained) {
-            self.waiting.push_back((id, bytes));
+        if !self.has_room(&share, retained) {
+            self.waiting.push_back(Waiting { id, method: method.clone(), args });
             self.due.get_or_insert_with(|| Instant::now() + STEP);
             return None;
         }
-        let bytes = bytes.unwrap_or(0);
         self.heavy += 1;
-        self.expected += bytes;
-        self.given += given;
-        Some(Share { is_heavy: true, bytes, given })
+        self.unknown += usize::from(share.is_unknown);
+        self.expected += share.bytes;
+        self.given += share.given;
+        Some(share)
     }
 
-    fn has_room(&self, bytes: Option<usize>, retained: usize) -> bool {
-        let bytes = bytes.unwrap_or(0);
-        let sum = self.expected.saturating_add(retained).saturating_add(bytes);
+    /// What a method would count with so many bytes of arguments.
+    fn share(&self, method: &ByteString, args: usize) -> Share {
+        let answer = self.answers.get(method).copied();
+        let given = worth_a_thought(args);
+        // Each value, and its encoded form.
+        let bytes = answer.unwrap_or(0).saturating_add(given).saturating_mul(2);
+        let is_unknown = answer.is_none() && given == 0;
+        Share { is_heavy: is_unknown || bytes > 0, is_unknown, bytes, given }
+    }
+
+    fn has_room(&self, share: &Share, retained: usize) -> bool {
+        let sum = self.expected.saturating_add(retained).saturating_add(share.bytes);
         self.heavy == 0
             || self.heavy < self.most_heavy
-                && (bytes == 0 || self.expected == 0 || sum <= self.most)
+                && (!share.is_unknown || self.unknown < self.most_unknown)
+                && (share.bytes == 0 || self.expected == 0 || sum <= self.most)
     }
 
     /// A method has ended, which may have been kept waiting for a processor.
@@ -124,15 +152,26 @@ impl Load {
         if !share.is_heavy {
             return;
         }
-        self.heavy -= 1;
-        self.expected -= share.bytes;
-        self.given -= share.given;
+        self.withdraw(share);
+        if share.is_unknown {
+            self.most_unknown = UNKNOWN;
+        }
         self.most_heavy = match was_held_up {
             true => self.few.max(self.most_heavy / 2),
             // No more than are there to run.
             false => self.most_heavy.min(self.heavy + 1 + self.few) + 1,
         };
         self.due = None;
+    }
+
+    /// A method is not run after all.
+    pub(crate) fn withdraw(&mut self, share: &Share) {
+        if share.is_heavy {
+            self.heavy -= 1;
+            self.unknown -= usize::from(share.is_unknown);
+            self.expected -= share.bytes;
+            self.given -= share.given;
+        }
     }
 
     /// How much those that run have made of their arguments, about, as far as it is to count among what all peers may make
@@ -168,6 +207,7 @@ impl Load {
         }
         self.due = None;
         self.most_heavy = self.heavy.max(self.few).saturating_mul(2);
+        self.most_unknown = self.unknown.max(UNKNOWN).saturating_mul(2);
         true
     }
 
@@ -175,23 +215,26 @@ impl Load {
     pub(crate) fn take_waiting(&mut self, retained: usize) -> impl Iterator<Item = RequestId> {
         let room = self.most_heavy.saturating_sub(self.heavy);
         let mut sum = self.expected.saturating_add(retained);
-        let mut fits = |(_, bytes): &&(RequestId, Option<usize>)| {
-            let bytes = bytes.unwrap_or(0);
-            sum = sum.saturating_add(bytes);
-            bytes == 0 || sum <= self.most
+        let mut unknown = self.unknown;
+        let mut fits = |waiting: &&Waiting| {
+            let share = self.share(&waiting.method, waiting.args);
+            sum = sum.saturating_add(share.bytes);
+            unknown += usize::from(share.is_unknown);
+            (share.bytes == 0 || sum <= self.most)
+                && (!share.is_unknown || unknown <= self.most_unknown)
         };
         let fitting = self.waiting.iter().take(room).take_while(|next| fits(next)).count();
         let next = fitting.max(usize::from(self.heavy == 0)).min(self.waiting.len());
         if next < self.waiting.len() {
             self.due.get_or_insert_with(|| Instant::now() + STEP);
         }
-        self.waiting.drain(..next).map(|(id, _)| id)
+        self.waiting.drain(..next).map(|waiting| waiting.id)
     }
 
     /// Takes all that wait, without any of them to run.
     pub(crate) fn take_unbegun(&mut self) -> impl Iterator<Item = RequestId> {
         self.due = None;
-        self.waiting.drain(..).map(|(id, _)| id)
+        self.waiting.drain(..).map(|waiting| waiting.id)
     }
 
     /// Whether requests wait.
@@ -238,7 +281,7 @@ mod tests {
     #[test]
     fn what_is_not_known_runs_a_few_at_a_time_until_it_is() {
         let (ids, echo) = (ids(100), ByteString::from_static("echo"));
-        let mut load = Load { few: 5, most_heavy: 5, ..Load::new(400 << 20) };
+        let mut load = Load { few: 5, most_heavy: 5, most_unknown: 5, ..Load::new(400 << 20) };
         let shares = admitted(&mut load, &ids, &echo);
         assert_eq!(shares.len(), 5);
         load.learn(&echo, 1000);
@@ -315,7 +358,7 @@ mod tests {
     #[test]
     fn more_run_when_none_ends() {
         let (ids, slow) = (ids(40), ByteString::from_static("slow"));
-        let mut load = Load { few: 4, most_heavy: 4, ..Load::new(1 << 30) };
+        let mut load = Load { few: 4, most_heavy: 4, most_unknown: 4, ..Load::new(1 << 30) };
         assert_eq!(admitted(&mut load, &ids, &slow).len(), 4);
         assert!(!load.expire(), "it is too early");
         for running in [8, 16, 32] {

@@ -114,9 +114,9 @@ fn one_peer_that_reads_nothing_is_held_to_its_share() {
         deaf.is_over()
     });
     println!("{} MiB", (most - before) / MIB);
-    // Half of its share waits, in the session and in the connection together, when the last two are begun, each of which is
-    // a value and encoded for a moment. 16 MiB for threads and for what an allocator does not give back; 3 were measured.
-    let bound = (32 + 16) * MIB + 4 * 10_000_000;
+    // What waits in the connection, and the few that are made at a time, each of which is a value and encoded for a moment.
+    // 38 to 55 were measured, with two and with eight methods that begin at a time.
+    let bound = 64 * MIB;
     assert!(most - before <= bound, "{} MiB", (most - before) / MIB);
 }
 

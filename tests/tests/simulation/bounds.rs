@@ -69,7 +69,7 @@ fn requested(server: &mut TestSession) -> Vec<RequestId> {
 #[test]
 fn the_defaults_are_what_every_target_can_count() {
     let limits = Limits::default();
-    assert_eq!((limits.peer_bytes, limits.total_bytes), (64 << 20, 1 << 30));
+    assert_eq!((limits.peer_bytes, limits.total_bytes), (40 << 20, 1 << 30));
     for bytes in [limits.peer_bytes, limits.total_bytes, limits.message_bytes] {
         assert!(u32::try_from(bytes).is_ok_and(|bytes| bytes > 0));
     }
@@ -192,6 +192,56 @@ fn arguments_count_until_their_requests_are_answered() {
     }
     server.settle();
     assert_eq!(server.session.retained_bytes(), 0);
+}
+
+/// What waits counts once, and what is taken twice: to take everything at once would be too much.
+#[test]
+fn few_arguments_are_taken_as_long_as_requests_that_wait_use_all_up() {
+    let mut server = server(160 * KILOBYTE, 1 << 30);
+    let ids: Vec<_> = (0..9).map(|id| server.request(GREEDY, &request(id, 15_000))).collect();
+    requested(&mut server);
+    let mut running = start(&mut server, &ids);
+    assert_eq!(running, ids[..1]);
+    // Each that ends makes room for more.
+    let mut most = 0;
+    for ended in 0..ids.len() {
+        server.serve(running.remove(0)).finish();
+        server.settle();
+        let next = requested(&mut server);
+        running.extend(start(&mut server, &next));
+        most = most.max(running.len());
+        let waiting = ids.len() - 1 - ended - running.len();
+        assert!((waiting + 2 * running.len()) * 15_000 <= 160 * KILOBYTE, "{waiting} wait");
+    }
+    assert_eq!((running.len(), most), (0, 3));
+}
+
+/// An answer is a value and its encoded form before it waits for anybody to read it.
+#[test]
+fn answers_in_the_making_count_as_arguments_do() {
+    let mut server = server(160 * KILOBYTE, 1 << 30);
+    let ids: Vec<_> = (0..6).map(|id| server.request(GREEDY, &request(id, 1))).collect();
+    requested(&mut server);
+    ids.iter().for_each(|id| server.serve(*id).expect_bytes(50_000));
+    // The second one makes it more than half of what may be kept.
+    assert_eq!(start(&mut server, &ids), ids[..2]);
+    server.serve(ids[0]).reply(answer(25_000)).expect("no stream has begun");
+    server.settle();
+    assert_eq!(requested(&mut server), ids[2..3]);
+    assert_eq!(start(&mut server, &ids[2..3]), ids[2..3]);
+    let now = server.now();
+    server.session.handle_peer_event(now, PeerEvent::Down(GREEDY, "gone".into()));
+    server.settle();
+    server.session.check_invariants();
+}
+
+/// A request that waits for its arguments' room alone has nobody to wait for.
+#[test]
+fn one_is_always_answered_however_much_waits() {
+    let mut server = server(10 * KILOBYTE, 1 << 30);
+    let large = server.request(GREEDY, &request(0, 100 * KILOBYTE));
+    let neighbours = server.request(NEIGHBOUR, &request(0, 9 * KILOBYTE));
+    assert_eq!(start(&mut server, &[large, neighbours]), [large, neighbours]);
 }
 
 #[test]
@@ -360,6 +410,37 @@ fn refusals_are_bounded_in_bytes_as_well() {
     let told = std::iter::from_fn(|| session.poll_transmit()).count();
     assert!((10..20).contains(&told), "{told}");
     assert_eq!(session.retained_bytes(), 0);
+}
+
+/// Nothing holds them back, and each takes along what its request came with.
+#[test]
+fn beats_and_refusals_with_much_to_return_do_not_leave_on_a_congested_route() {
+    let mut server = TestSession::new(Config::server(1));
+    let heard = |server: &mut TestSession, id: u32, bytes: usize| {
+        let frames = vec![Bytes::from(vec![1; bytes]), Bytes::new(), Bytes::new()];
+        let envelope = Multipart::from_frames(None, frames).expect("frames").envelope;
+        let payload = RawEvent::request(id, "f", vec![]).payload();
+        server.hear_message(GREEDY, Multipart { envelope, payload }).expect("no fault of his");
+    };
+    let congested = PeerEvent::Congested(route(GREEDY), 0);
+    for (id, bytes) in [(0, 10), (1, 60 * KILOBYTE)] {
+        heard(&mut server, id, bytes);
+    }
+    server.session.handle_peer_event(server.now(), congested.clone());
+    server.pass(zerorpc_proto::DEFAULT_HEARTBEAT);
+    assert_eq!(server.take_names(), ["_zpc_hb"]);
+    drain(&mut server);
+    assert_eq!(server.take_names(), ["_zpc_hb"], "what was due leaves now");
+    server.session.stop_accepting();
+    for (is_congested, told) in [(false, &["ERR", "ERR"][..]), (true, &["ERR"])] {
+        if is_congested {
+            server.session.handle_peer_event(server.now(), congested.clone());
+        }
+        heard(&mut server, 2, 10);
+        heard(&mut server, 3, 60 * KILOBYTE);
+        server.settle();
+        assert_eq!(server.take_names(), told);
+    }
 }
 
 #[test]

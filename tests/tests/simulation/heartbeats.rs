@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use rmpv::Value;
 use zerorpc_proto::{
-    Answer, Args, CallId, CallOptions, Config, HeartbeatMode, Loss, Notice, PeerEvent, PeerId,
-    RemoteError,
+    Answer, Args, CallId, CallOptions, Config, HeartbeatMode, Limits, Loss, Notice, PeerEvent,
+    PeerId, RemoteError,
 };
 use zerorpc_tests::world::{
     epoch,
@@ -304,7 +304,8 @@ fn beats_overtake_a_backlog() {
 fn open_channels_cost_nothing_between_beats() {
     const CHANNELS: u32 = 100_000;
     const BATCHES: u32 = 10;
-    let mut server = server();
+    let limits = Limits::default().channels_per_peer(CHANNELS as usize).peer_bytes(1 << 30);
+    let mut server = TestSession::new(config(Config::server(1)).limits(limits));
     let mut ids = Vec::new();
     for number in 0..CHANNELS {
         if number % (CHANNELS / BATCHES) == 0 {

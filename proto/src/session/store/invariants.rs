@@ -48,7 +48,7 @@ impl Store {
         let may_be_empty = route.identity.is_none() && !account.is_gone;
         assert!(may_be_empty || !account.slots.is_empty(), "nobody needs {account:?}");
         let (mut requests, mut requested, mut unsent, mut unsent_count) = (0, 0, 0, 0);
-        let (mut running, mut taken) = (0, 0);
+        let (mut running, mut taken, mut expected) = (0, 0, 0);
         for slot in &account.slots {
             let entry = self.channels.get(*slot as usize).expect("the channel is there");
             assert_eq!(entry.account, number, "{entry:?} is another's");
@@ -65,13 +65,17 @@ impl Store {
                 requested += request.retained_bytes;
                 unsent += entry.channel.unsent_bytes;
                 unsent_count += entry.channel.unsent_answers;
-                running += u32::from(request.turn == Turn::Running && request.ending.is_none());
+                if request.turn == Turn::Running && request.ending.is_none() {
+                    running += 1;
+                    expected += request.expected_bytes;
+                }
                 taken += request.taken_bytes;
             }
         }
         assert_eq!(account.requests, requests, "requests of {route:?}");
         assert_eq!(account.requested_bytes, requested, "bytes of requests of {route:?}");
         assert_eq!(account.taken_bytes, taken, "bytes of arguments of {route:?} that were taken");
+        assert_eq!(account.expected_bytes, expected, "bytes that answers to {route:?} will take");
         assert_eq!(account.unsent_bytes, unsent, "bytes of answers for {route:?}");
         assert_eq!(account.unsent_answers, unsent_count, "answers for {route:?}");
         assert_eq!(account.running, running, "requests of {route:?} that are being answered");
