@@ -3,9 +3,10 @@
 use std::{
     collections::BTreeSet,
     sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, RawPid, Signal, kill_process_group};
+use rustix::process::{Pid, RawPid, Signal, kill_process_group, test_kill_process_group};
 
 /// `None` once all of them were ended for good.
 static RUNNING: Mutex<Option<BTreeSet<RawPid>>> = Mutex::new(Some(BTreeSet::new()));
@@ -32,6 +33,16 @@ pub(super) fn end(id: u32) {
     kill(id);
     if let Some(running) = running.as_mut() {
         running.remove(&id);
+    }
+}
+
+/// Waits for a moment until nobody of a group that was ended is left: ports are free then.
+pub(super) fn wait(id: u32) {
+    let Some(group) = RawPid::try_from(id).ok().and_then(Pid::from_raw) else { return };
+    let deadline = Instant::now() + Duration::from_secs(1);
+    while test_kill_process_group(group).is_ok() && Instant::now() < deadline {
+        // The system tells nobody of the end of those whom others have started.
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

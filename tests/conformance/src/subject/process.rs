@@ -43,7 +43,11 @@ impl Process {
             |error: std::io::Error| Failure::new(format!("`{line}` to start"), error.to_string());
         let input = if talks { Stdio::piped() } else { Stdio::null() };
         let mut command = Command::new("sh");
-        command.args(["-c", line]).stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(["-c", &of_shell(line)])
+            .stdin(input)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command.process_group(0);
         let mut child = groups::start(|| command.spawn(), Child::id).map_err(failed)?;
         let said = Said::default();
@@ -122,7 +126,17 @@ impl Drop for Process {
     fn drop(&mut self) {
         groups::end(self.child.id());
         let _ = self.child.wait();
+        groups::wait(self.child.id());
     }
+}
+
+/// A simple command takes the place of the shell, as not all shells have it; then there is one process less.
+fn of_shell(line: &str) -> String {
+    let first = line.split_whitespace().next().unwrap_or_default();
+    let is_simple = !line.contains(|sign| ";&|<>()`#\n".contains(sign))
+        && !first.contains('=')
+        && first != "exec";
+    if is_simple { format!("exec {line}") } else { line.to_owned() }
 }
 
 impl Said {
@@ -164,4 +178,23 @@ fn outcomes(output: impl Read + Send + 'static, said: Said) -> Receiver<Json> {
         }
     });
     receiver
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn simple_commands_take_the_place_of_the_shell() {
+        for (line, expected) in [
+            ("serve 'a b' $PORT", "exec serve 'a b' $PORT"),
+            ("cd x && serve", "cd x && serve"),
+            ("A=1 serve", "A=1 serve"),
+            ("env A=1 serve", "exec env A=1 serve"),
+            ("exec serve", "exec serve"),
+            ("serve 2>/dev/null", "serve 2>/dev/null"),
+        ] {
+            assert_eq!(of_shell(line), expected);
+        }
+    }
 }
