@@ -170,8 +170,9 @@ impl Args {
     }
 
     /// The first element of an array; `None` for an empty one and for any other value.
-    pub(crate) fn first(&self) -> Option<Self> {
-        msgpack::first(&self.0).map(|first| Self(self.0.slice_ref(first)))
+    pub(crate) fn into_first(self) -> Option<Self> {
+        let first = msgpack::first(&self.0)?;
+        Some(Self::slice_of(self.0, first, usize::MAX))
     }
 
     /// A copy of its own, which keeps no message in memory.

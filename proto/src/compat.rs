@@ -122,7 +122,8 @@ fn text(value: &Args) -> String {
 /// The number in the arguments of a grant: `[n]`, or a bare `n`. Floats are rounded towards zero; what is
 /// negative or no number grants nothing.
 pub(crate) fn granted(args: &[u8]) -> u32 {
-    let number = msgpack::number(msgpack::first(args).unwrap_or(args)).unwrap_or(0);
+    let number =
+        msgpack::number(msgpack::first(args).map_or(args, |first| &args[first])).unwrap_or(0);
     u32::try_from(number.max(0)).unwrap_or(u32::MAX)
 }
 

@@ -3,6 +3,8 @@
 //! Nothing here recurses, and no announced length is trusted before the bytes behind it were seen. Whole
 //! values are left to serde, in `args.rs`.
 
+use std::ops::Range;
+
 use bytes::{BufMut, BytesMut};
 use rmp::Marker;
 use smallvec::SmallVec;
@@ -227,13 +229,15 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The first element of one well-formed array; `None` for an empty one and for any other value.
-pub(crate) fn first(value: &[u8]) -> Option<&[u8]> {
+/// Where the first element of one well-formed array is; `None` for an empty one and for any other value.
+pub(crate) fn first(value: &[u8]) -> Option<Range<usize>> {
     let mut reader = Reader::again(value);
     if reader.array().ok()?? == 0 {
         return None;
     }
-    reader.value(1).ok()
+    let start = reader.position();
+    reader.value(1).ok()?;
+    Some(start..reader.position())
 }
 
 /// The content of one well-formed str or bin value; `None` for anything else.

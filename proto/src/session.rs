@@ -30,7 +30,7 @@ use crate::{
     channel::{
         CallState, Channel, Inbox, Role, heartbeat::Heartbeat, phase::Phase, window::Window,
     },
-    config::Config,
+    config::{Config, HeartbeatMode},
     error::{OpenError, PeerMisbehaved},
     event::Writer,
     faults::{self, Fault},
@@ -255,7 +255,11 @@ impl Session {
             timer: None,
             role: Role::Client(call),
         });
-        self.reschedule(at);
+        // It beats once its request has left: standing where it will by then, it need not be moved.
+        let beats =
+            self.config.heartbeat.filter(|_| self.config.heartbeat_mode == HeartbeatMode::Active);
+        let first_beat = beats.and_then(|interval| now.checked_add(interval));
+        self.reschedule_by(at, first_beat);
         self.enqueue(at);
         Ok(CallId(at))
     }
@@ -358,28 +362,34 @@ impl Session {
     /// Forgets a channel and all that waits in it.
     pub(crate) fn close(&mut self, at: ChannelKey) {
         self.timers.remove(at, &mut self.store);
-        if let Some((channel, account)) = self.store.remove(at) {
-            self.forget_notices(&channel);
-            if !faults::has(Fault::MemoryKept) {
-                self.buffered_bytes -= channel.retained_bytes();
-            }
-            self.unsent_bytes -= channel.unsent_bytes;
-            match channel.role {
-                Role::Client(mut call) => {
-                    self.grown_bytes -= call.window.close();
-                    self.unread_answers -= call.inbox.len();
-                    if call.assigned
-                        && let Some(peer) = channel.peer
-                    {
-                        self.peers.release(peer);
-                    }
+        // It is settled where it stands: channels are large, and moving them takes time.
+        let Some(channel) = self.store.get_mut(at) else { return };
+        let notices = channel.notices;
+        if !faults::has(Fault::MemoryKept) {
+            self.buffered_bytes -= channel.retained_bytes();
+        }
+        self.unsent_bytes -= channel.unsent_bytes;
+        let is_request = match &mut channel.role {
+            Role::Client(call) => {
+                self.grown_bytes -= call.window.close();
+                self.unread_answers -= call.inbox.len();
+                if call.assigned
+                    && let Some(peer) = channel.peer
+                {
+                    self.peers.release(peer);
                 }
-                Role::Server(request) => {
-                    self.shared_requests -= usize::from(request.is_shared);
-                    self.taken_bytes -= request.taken_bytes;
-                    self.resume_postponed(account);
-                }
+                false
             }
+            Role::Server(request) => {
+                self.shared_requests -= usize::from(request.is_shared);
+                self.taken_bytes -= request.taken_bytes;
+                true
+            }
+        };
+        let account = self.store.remove(at);
+        self.forget_notices(notices);
+        if is_request {
+            self.resume_postponed(account);
         }
     }
 

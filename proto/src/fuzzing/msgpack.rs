@@ -258,7 +258,7 @@ fn parts(value: &[u8], other: &Value) {
         assert_eq!(reader.position(), value.len());
     }
     let first = other.as_array().and_then(|items| items.first());
-    let read = msgpack::first(value);
+    let read = msgpack::first(value).map(|first| &value[first]);
     assert_eq!(read.is_some(), first.is_some());
     if let (Some(mut read), Some(first)) = (read, first) {
         let read = rmpv::decode::read_value(&mut read).expect("it is well-formed");

@@ -4,7 +4,7 @@ use web_time::{Duration, Instant};
 
 use super::{
     Notice, RequestId, Session,
-    accounts::OPEN_REQUEST,
+    accounts::{Account, OPEN_REQUEST},
     notices::REQUESTED,
     outbound::{Loose, Refusal},
     request::stopping,
@@ -48,7 +48,9 @@ impl Session {
         let dialect = Dialect::of(header.version);
         let parts = envelope.size() + header.context.size() + id.size();
         let retained_bytes = parts + name.len() + args.as_bytes().len();
-        if let Err(refused) = self.admit(from, &envelope, retained_bytes) {
+        let account = self.store.account_of(from, &envelope);
+        let patience = patience(from, &envelope, account);
+        if let Err(refused) = self.admit(account, retained_bytes) {
             let failure = match refused {
                 None => stopping(),
                 Some(ref reason) => {
@@ -77,7 +79,6 @@ impl Session {
             writable_wanted: false,
             blocked_since: None,
         };
-        let patience = self.patience(from, &envelope);
         let mode = if dialect.version_1 { HeartbeatMode::Passive } else { HeartbeatMode::Active };
         let at = self.store.insert(Channel {
             peer: Some(from),
@@ -106,27 +107,9 @@ impl Session {
         Ok(())
     }
 
-    /// How long a caller's first sign of life may take.
-    fn patience(&self, from: PeerId, envelope: &Envelope) -> Patience {
-        // The end of a connection is told of, unless a queue stands between.
-        let is_seen = from.is_named() && envelope.frames().is_empty();
-        let account = self.store.account_of(from, envelope);
-        match account.and_then(|account| account.rhythm).filter(|_| is_seen) {
-            Some(rhythm) => Patience::OfServer { rhythm },
-            None if is_seen => Patience::WhileConnected,
-            None => Patience::OfServer { rhythm: Duration::ZERO },
-        }
-    }
-
     /// Whether another request may come in; the error is `None` when none may any more.
-    fn admit(
-        &self,
-        from: PeerId,
-        envelope: &Envelope,
-        bytes: usize,
-    ) -> Result<(), Option<PeerMisbehaved>> {
+    fn admit(&self, account: Option<&Account>, bytes: usize) -> Result<(), Option<PeerMisbehaved>> {
         let limits = &self.config.limits;
-        let account = self.store.account_of(from, envelope);
         let (of_peer, requested) =
             account.map_or((0, 0), |account| (account.requests, account.requested_bytes));
         let kept = account.map_or(0, |account| account.bytes_beside_request(limits));
@@ -163,5 +146,16 @@ impl Session {
             let refusal = Refusal { to, envelope, id, dialect, failure, is_returned };
             self.say_loosely(Loose::Refusal(refusal));
         }
+    }
+}
+
+/// How long a caller's first sign of life may take.
+fn patience(from: PeerId, envelope: &Envelope, account: Option<&Account>) -> Patience {
+    // The end of a connection is told of, unless a queue stands between.
+    let is_seen = from.is_named() && envelope.frames().is_empty();
+    match account.and_then(|account| account.rhythm).filter(|_| is_seen) {
+        Some(rhythm) => Patience::OfServer { rhythm },
+        None if is_seen => Patience::WhileConnected,
+        None => Patience::OfServer { rhythm: Duration::ZERO },
     }
 }

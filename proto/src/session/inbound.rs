@@ -15,7 +15,7 @@ use crate::{
     compat::{self, Dialect, RemoteError},
     config::HeartbeatMode,
     error::{Malformed, PeerMisbehaved},
-    event::{Broken, EventRef, Kind, Version},
+    event::{Broken, Event, EventRef, Kind, Version},
     faults::{self, Fault},
     id::{self, MessageId},
     multipart::{Envelope, Multipart},
@@ -72,9 +72,10 @@ impl Session {
                 let (envelope, event) = (envelope.detached(), event.into_event(&own));
                 return self.handle_request(now, from, envelope, event, false);
             }
-            let event = event.into_event(&payload);
-            let large = payload.len() >= LARGE;
-            let event = if large { event.detached(payload.len()) } else { event };
+            let length = payload.len();
+            let (header, name, args) = event.into_parts(&payload);
+            let event = Event { header, name, args: Args::slice_of(payload, args, usize::MAX) };
+            let event = if length >= LARGE { event.detached(length) } else { event };
             return self.handle_request(now, from, envelope, event, is_part);
         };
         let EventRef { header, kind, name, args } = event;
@@ -166,7 +167,7 @@ impl Session {
         }
         let (phase, meaning) = phase::step(channel.phase, kind);
         let answer = match meaning {
-            Meaning::Value => match args.first() {
+            Meaning::Value => match args.into_first() {
                 Some(value) => Answer::Value(value),
                 None => {
                     self.lose(at, Loss::Malformed(Malformed::NoValue));

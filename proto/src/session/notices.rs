@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, mem::discriminant};
 
 use super::{CallId, Notice, RequestId, Session, store::ChannelKey};
-use crate::{answer::Loss, channel::Channel, error::PeerMisbehaved, peer::PeerId};
+use crate::{answer::Loss, error::PeerMisbehaved, peer::PeerId};
 
 /// Kinds of notices; a channel knows which of them are on their way.
 pub(super) const REQUESTED: u8 = 1;
@@ -129,9 +129,9 @@ impl Session {
         }
     }
 
-    /// A channel is gone: what is on its way of it means nothing any more.
-    pub(crate) fn forget_notices(&mut self, channel: &Channel) {
-        self.stale_notices += (channel.notices & ON_THEIR_WAY).count_ones() as usize;
+    /// A channel with these notices is gone: what is on its way of it means nothing any more.
+    pub(crate) fn forget_notices(&mut self, notices: u8) {
+        self.stale_notices += (notices & ON_THEIR_WAY).count_ones() as usize;
         if self.stale_notices > FEW.max(self.notices.len() / 2) {
             let store = &self.store;
             self.notices.retain(|notice| match notice {

@@ -63,6 +63,8 @@ struct Entry {
     account: u32,
     /// Its index among the channels of that account.
     index_in_peer: u32,
+    /// Of the key of a request.
+    hash: u64,
     channel: Channel,
 }
 
@@ -154,7 +156,13 @@ impl Store {
             (Some(_), Some(PeerId::NAMELESS)) => self.open_route(identity(&channel.envelope)),
             _ => self.open_account(peer),
         };
-        self.channels.insert(Entry { serial: at.serial, account, index_in_peer: 0, channel });
+        self.channels.insert(Entry {
+            serial: at.serial,
+            account,
+            index_in_peer: 0,
+            hash: hash.unwrap_or_default(),
+            channel,
+        });
         if let Some(hash) = hash {
             self.insert_request(hash, at.slot);
         }
@@ -164,13 +172,13 @@ impl Store {
 
     /// An id that is in use already: the newer channel gets what comes (reference behaviour).
     fn insert_request(&mut self, hash: u64, slot: u32) {
-        let Self { channels, requests, hasher, .. } = self;
+        let Self { channels, requests, .. } = self;
         let key = |slot: &u32| channels.get(*slot as usize).and_then(|it| Key::of(&it.channel));
         let new = key(&slot);
         match requests.find_mut(hash, |other| key(other) == new) {
             Some(older) => *older = slot,
             None => {
-                let hash_of = |slot: &u32| key(slot).map_or(0, |key| key.hash(hasher));
+                let hash_of = |slot: &u32| channels.get(*slot as usize).map_or(0, |it| it.hash);
                 requests.insert_unique(hash, slot, hash_of);
             }
         }
@@ -227,19 +235,18 @@ impl Store {
         self.join(at.slot, account);
     }
 
-    /// Takes a channel out; with the number of its account.
-    pub(crate) fn remove(&mut self, at: ChannelKey) -> Option<(Channel, u32)> {
-        let channel = self.get(at)?;
-        let hash = Key::of(channel).map(|key| key.hash(&self.hasher));
-        if let Some(hash) = hash {
+    /// Drops a channel that is there; the number of its account.
+    pub(crate) fn remove(&mut self, at: ChannelKey) -> u32 {
+        if let Some(Entry { hash, channel: Channel { role: Role::Server(_), .. }, .. }) =
+            self.channels.get(at.slot as usize)
             // Gone already if a newer channel has the id.
-            if let Ok(found) = self.requests.find_entry(hash, |slot| *slot == at.slot) {
-                found.remove();
-            }
+            && let Ok(found) = self.requests.find_entry(*hash, |slot| *slot == at.slot)
+        {
+            found.remove();
         }
         let account = self.part(at.slot);
-        let Entry { channel, .. } = self.channels.remove(at.slot as usize);
-        Some((channel, account))
+        self.channels.remove(at.slot as usize);
+        account
     }
 
     /// All channels of a peer, the oldest first.

@@ -287,8 +287,14 @@ impl Session {
 
     /// Makes sure that a channel is looked at in time.
     pub(crate) fn reschedule(&mut self, at: ChannelKey) {
+        self.reschedule_by(at, None);
+    }
+
+    /// The same for one that is to be looked at by `latest` in any case, if at all.
+    pub(crate) fn reschedule_by(&mut self, at: ChannelKey, latest: Option<Instant>) {
         let deadline = self.store.get(at).and_then(|channel| {
             let deadline = channel.deadline(&self.config)?;
+            let deadline = latest.map_or(deadline, |latest| latest.min(deadline));
             // Mostly there is nothing to do: it stands early enough.
             channel.timer.is_none_or(|timer| timer.deadline > deadline).then_some(deadline)
         });

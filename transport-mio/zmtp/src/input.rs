@@ -1,22 +1,26 @@
 //! A chunk of received bytes, being read.
 
-use bytes::Bytes;
+use std::mem;
+
+use bytes::{Buf, Bytes};
 
 /// A chunk, and how far it has been read. What is taken out is a slice of it.
 #[derive(Debug)]
 pub(super) struct Input {
     chunk: Bytes,
     at: usize,
+    len: usize,
 }
 
 impl Input {
     pub(super) fn new(chunk: Bytes) -> Self {
-        Self { chunk, at: 0 }
+        let len = chunk.len();
+        Self { chunk, at: 0, len }
     }
 
     /// The length of the whole chunk.
     pub(super) fn len(&self) -> usize {
-        self.chunk.len()
+        self.len
     }
 
     /// What has not been read.
@@ -41,6 +45,13 @@ impl Input {
         }
         let from = self.at;
         self.at += count;
-        Some(self.chunk.slice(from..self.at))
+        if self.at < self.chunk.len() {
+            return Some(self.chunk.slice(from..self.at));
+        }
+        // The last slice is what is left of the chunk, which then need not be shared once more.
+        let mut last = mem::take(&mut self.chunk);
+        last.advance(from);
+        self.at = 0;
+        Some(last)
     }
 }
