@@ -63,8 +63,6 @@ use watchdog::WatchdogState;
 /// One socket with its session; shared by all threads that use it.
 pub(crate) struct Driver {
     state: Mutex<State>,
-    /// Locked by the leader alone, so never contended.
-    waiter: Mutex<Box<dyn Waiter>>,
     waker: Box<dyn Waker>,
     /// For threads that the driver starts later.
     pub(crate) me: Weak<Self>,
@@ -94,6 +92,8 @@ pub(crate) struct State {
     /// The server's side, where there is one.
     pub(crate) requests: Option<RequestQueue>,
     pub(crate) leader: Option<Leader>,
+    /// The leader has it while it waits.
+    waiter: Option<Box<dyn Waiter>>,
     watchdog: WatchdogState,
     /// Messages that wait for others, to be sent with them.
     coalescer: Coalescer,
@@ -146,6 +146,7 @@ impl Driver {
             followers: Followers::default(),
             requests,
             leader: None,
+            waiter: Some(parts.waiter),
             watchdog: WatchdogState::default(),
             coalescer: Coalescer::default(),
             given_up: VecDeque::new(),
@@ -158,7 +159,6 @@ impl Driver {
         let driver = Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             state: Mutex::new(state),
-            waiter: Mutex::new(parts.waiter),
             waker: parts.waker,
             home: Home::here(),
             progress: AtomicU64::new(0),

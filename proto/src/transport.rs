@@ -19,7 +19,9 @@ mod networks;
 mod options;
 mod security;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, sync::Arc};
+
+use web_time::Instant;
 
 use crate::{
     multipart::Multipart,
@@ -222,15 +224,30 @@ pub trait Transport: Send {
     }
 }
 
+/// The earliest of some times; `None` among them is never.
+#[must_use]
+#[inline]
+pub fn earliest<const N: usize>(times: [Option<Instant>; N]) -> Option<Instant> {
+    // A plain loop: transports ask several times for each message, and iterators that flatten take three times as long.
+    let mut earliest = None;
+    for time in times {
+        earliest = match (earliest, time) {
+            (Some(earliest), Some(time)) => Some(time.min(earliest)),
+            (earliest, time) => earliest.or(time),
+        };
+    }
+    earliest
+}
+
 /// Waits for a transport; owned by one thread at a time.
 pub trait Waiter: Send {
     /// Returns when the transport may have something to move, or to do: a connection is to be tried again, or has taken too
-    /// long. Also when it was woken, and after `timeout` (`None`: never on its own account). May return early without a
+    /// long. Also when it was woken, and at the time `until` (`None`: never on its own account). May return early without a
     /// reason. What the transport has to do may have come up during the wait, by what another thread did with it.
     ///
     /// # Errors
     /// Only when waiting is impossible; being interrupted by a signal is a return without a reason.
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()>;
+    fn wait_until(&mut self, until: Option<Instant>) -> io::Result<()>;
 }
 
 /// Ends the wait of a [`Waiter`] from any thread; a wake before the wait begins ends it at once.

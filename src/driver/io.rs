@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use zerorpc_proto::{
     Answer, Event, Limits, Loss, PeerEvent, PeerId, PeerMisbehaved, Route, Target,
-    transport::{Flow, MonitorEvent, TransportError},
+    transport::{Flow, MonitorEvent, TransportError, earliest},
 };
 
 use super::{RequestQueue, State};
@@ -44,7 +44,7 @@ impl State {
         let session = self.session.poll_timeout();
         let session = session.map(|due| self.timed.map_or(due, |timed| due.max(timed + GRAIN)));
         let requests = self.requests.as_ref().and_then(RequestQueue::due);
-        [session, self.coalescer.due(), self.bounds.due(), requests].into_iter().flatten().min()
+        earliest([session, self.coalescer.due(), self.bounds.due(), requests])
     }
 
     /// What is known of why a call to this peer was lost.

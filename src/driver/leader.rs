@@ -29,11 +29,12 @@ impl Driver {
         let until = state.due();
         debug_assert!(state.leader.is_none(), "one leads at a time");
         state.leader = Some(Leader { is_watchdog, until });
+        let mut waiter = state.waiter.take().expect("the leader before has left it here");
         self.progress();
         drop(state);
-        let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
-        let waited = self.waiter.lock().wait(timeout);
+        let waited = waiter.wait_until(until);
         let mut state = self.lock();
+        state.waiter = Some(waiter);
         state.leader = None;
         if let Err(error) = waited {
             self.close(&mut state, Closed::Failed(TransportError::from(error)));

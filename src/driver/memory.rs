@@ -8,7 +8,7 @@ use std::{
 
 use zerorpc_proto::{
     RemoteError, Route,
-    transport::{MemoryBounds, TransportError},
+    transport::{MemoryBounds, TransportError, earliest},
 };
 
 use super::State;
@@ -42,7 +42,7 @@ impl Bounds {
 
     /// When there is something to look at.
     pub(super) fn due(&self) -> Option<Instant> {
-        [self.memory.poll_timeout(), self.freed_due].into_iter().flatten().min()
+        earliest([self.memory.poll_timeout(), self.freed_due])
     }
 
     /// Takes note of how much is kept now. Whom to tell that much was freed, if it is time to.
@@ -73,11 +73,13 @@ impl State {
         {
             hides |= self.cut_off(now, &route, &reason)?;
         }
-        while self.bounds.memory.is_over(self.retained_bytes()) {
-            let Some((route, reason)) = self.largest() else { break };
+        let mut kept = self.retained_bytes();
+        while self.bounds.memory.is_over(kept)
+            && let Some((route, reason)) = self.largest()
+        {
             hides |= self.cut_off(now, &route, &reason)?;
+            kept = self.retained_bytes();
         }
-        let kept = self.retained_bytes();
         if let Some(on_freed) = self.bounds.note(now, kept) {
             self.deferred.push(Box::new(move || on_freed()));
         }

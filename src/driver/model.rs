@@ -3,7 +3,7 @@
 //!
 //! `./check` runs it, 5,000 orders of events in all; CONTRIBUTING.md says how to run it alone, and for longer.
 
-use std::{collections::VecDeque, future::poll_fn, io, time::Duration, time::Instant};
+use std::{collections::VecDeque, future::poll_fn, io, time::Instant};
 
 use shuttle::{
     Config, Runner,
@@ -71,12 +71,12 @@ impl Far for End {
 struct WireWaiter(Arc<Wire>);
 
 impl Waiter for WireWaiter {
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+    fn wait_until(&mut self, until: Option<Instant>) -> io::Result<()> {
         let Self(wire) = self;
         let mut state = wire.state.lock();
         assert!(!std::mem::replace(&mut state.has_waiter, true), "one waits at a time");
         while !state.is_ready && !state.is_woken {
-            if timeout.is_some() {
+            if until.is_some() {
                 drop(state);
                 thread::yield_now();
                 state = wire.state.lock();

@@ -54,8 +54,8 @@ struct Early {
 }
 
 impl Waiter for Early {
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let Some(_) = timeout else { return Err(io::Error::other("a wait without an end")) };
+    fn wait_until(&mut self, until: Option<Instant>) -> io::Result<()> {
+        let Some(_) = until else { return Err(io::Error::other("a wait without an end")) };
         if !std::mem::replace(&mut self.waited, true) {
             self.slow.store(true, Ordering::SeqCst);
         }
@@ -137,7 +137,7 @@ impl Far for Hidden {
 struct Rung(mpsc::Receiver<()>);
 
 impl Waiter for Rung {
-    fn wait(&mut self, _: Option<Duration>) -> io::Result<()> {
+    fn wait_until(&mut self, _: Option<Instant>) -> io::Result<()> {
         self.0.recv_timeout(Duration::from_secs(30)).map_err(io::Error::other)
     }
 }
@@ -203,11 +203,11 @@ struct Punctual {
 }
 
 impl Waiter for Punctual {
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+    fn wait_until(&mut self, until: Option<Instant>) -> io::Result<()> {
         // Nobody listens where the test is over.
         let _ = self.waits.send(());
-        let Some(timeout) = timeout else { return Err(io::Error::other("a wait without an end")) };
-        match self.rung.recv_timeout(timeout) {
+        let Some(until) = until else { return Err(io::Error::other("a wait without an end")) };
+        match self.rung.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(()) | Err(mpsc::RecvTimeoutError::Timeout) => Ok(()),
             Err(error) => Err(io::Error::other(error)),
         }

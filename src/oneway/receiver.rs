@@ -56,7 +56,7 @@ impl OneWayReceiver {
                     None => {
                         while transport.poll_peer().is_some() {}
                         tell(monitor.as_ref(), transport.as_mut());
-                        waiter.wait(None)?;
+                        waiter.wait_until(None)?;
                     }
                 }
             }

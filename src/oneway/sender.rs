@@ -159,7 +159,7 @@ impl Shared {
                 tell(monitor, transport.as_mut());
                 self.room_cv.notify_all();
             }
-            waiter.wait(None)?;
+            waiter.wait_until(None)?;
         }
     }
 

@@ -23,7 +23,7 @@
 //!         if let Some(message) = parts.transport.receive()? {
 //!             return Ok(message);
 //!         }
-//!         parts.waiter.wait(None)?;
+//!         parts.waiter.wait_until(None)?;
 //!     }
 //! }
 //!
@@ -51,6 +51,7 @@
 //! ```
 
 #![forbid(unsafe_code)]
+mod alarm;
 mod connection;
 
 mod link;

@@ -31,7 +31,7 @@ use zerorpc_proto::{
     Multipart, PeerEvent, PeerId, RateLimited, Route, Transmit,
     transport::{
         AcceptStats, Cause, EndpointAction, EndpointError, Flow, MonitorEvent, Principal, Probes,
-        SocketKind, SocketOptions, Transport, TransportError, Waker,
+        SocketKind, SocketOptions, Transport, TransportError, Waker, earliest,
     },
 };
 use zerorpc_zmtp::{EngineConfig, Socket};
@@ -203,9 +203,14 @@ impl MioTransport {
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.runnable.is_empty() && !self.socket.has_news() {
             let timer = self.timers.first().map(|(at, _)| *at);
-            let own = [timer, self.socket.poll_timeout(), self.pool_due, self.partings.due()];
-            let due = own.into_iter().chain([self.strangers_due(), self.report.due()]);
-            due.flatten().min()
+            earliest([
+                timer,
+                self.socket.poll_timeout(),
+                self.pool_due,
+                self.partings.due(),
+                self.strangers_due(),
+                self.report.due(),
+            ])
         } else {
             // What was too much for one round makes the next wait a short one.
             Some(self.worked)

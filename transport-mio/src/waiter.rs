@@ -8,12 +8,16 @@ use std::{
 
 use mio::{Events, Poll, Registry, Token};
 use parking_lot::Mutex;
-use zerorpc_proto::transport::{Waiter, Waker};
+use zerorpc_proto::transport::{Waiter, Waker, earliest};
 
-use crate::spin::{AdaptiveSpin, SPIN_TIME};
+use crate::{
+    alarm::Alarm,
+    spin::{AdaptiveSpin, SPIN_TIME},
+};
 
-/// The token of the waker; no source has it.
+/// The tokens of the waker and of the alarm; no source has them.
 const WAKE: Token = Token(usize::MAX);
+const ALARM: Token = Token(usize::MAX - 1);
 /// How many sources are reported by one wait; further ones by the next.
 const EVENTS: usize = 1024;
 
@@ -80,16 +84,15 @@ impl Mailbox {
         self.0.lock().closed = true;
     }
 
-    /// Somebody begins to wait; for how long at most.
-    fn fall_asleep(&self, now: Instant, timeout: Option<Duration>) -> io::Result<Option<Duration>> {
+    /// Somebody begins to wait, who has something to do himself at the time `until`; until when at most.
+    fn fall_asleep(&self, until: Option<Instant>) -> io::Result<Option<Instant>> {
         let mut mail = self.0.lock();
         if mail.closed {
             return Err(io::ErrorKind::NotConnected.into());
         }
-        let until = timeout.and_then(|timeout| now.checked_add(timeout));
-        let until = [until, mail.due].into_iter().flatten().min();
+        let until = earliest([until, mail.due]);
         mail.sleep = Sleep::Until(until);
-        Ok(until.map(|until| until.saturating_duration_since(now)))
+        Ok(until)
     }
 
     fn wake_up(&self, found: impl Iterator<Item = Readiness>) {
@@ -106,6 +109,7 @@ impl Mailbox {
 /// [`poll_timeout`](crate::MioTransport::poll_timeout) tells it. Once the transport is dropped, every wait fails with [`io::ErrorKind::NotConnected`].
 #[derive(Debug)]
 pub struct MioWaiter {
+    alarm: Alarm,
     poll: Poll,
     events: Events,
     mailbox: Arc<Mailbox>,
@@ -147,6 +151,7 @@ impl MioWaiter {
         let waker = MioWaker(Arc::new(mio::Waker::new(poll.registry(), WAKE)?));
         let mailbox = Arc::<Mailbox>::default();
         let waiter = Self {
+            alarm: Alarm::new(poll.registry(), ALARM)?,
             poll,
             events: Events::with_capacity(EVENTS),
             mailbox: Arc::clone(&mailbox),
@@ -158,8 +163,12 @@ impl MioWaiter {
 
 impl MioWaiter {
     /// Waits for events; spins at first where that pays.
-    fn watch(&mut self, start: Instant, timeout: Option<Duration>) -> io::Result<()> {
-        if self.spin.should_spin() && timeout.is_none_or(|timeout| timeout > SPIN_TIME) {
+    fn watch(&mut self, until: Option<Instant>) -> io::Result<()> {
+        if !self.spin.is_possible() {
+            return self.sleep(until);
+        }
+        let start = Instant::now();
+        if self.spin.should_spin() && until.is_none_or(|until| until > start + SPIN_TIME) {
             let mut looks = 0;
             while start.elapsed() < SPIN_TIME {
                 self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
@@ -172,19 +181,23 @@ impl MioWaiter {
             }
             self.spin.found_nothing();
         }
-        self.poll.poll(&mut self.events, timeout)?;
-        if self.spin.is_possible() && !self.events.is_empty() {
+        self.sleep(until)?;
+        if !self.events.is_empty() {
             self.spin.slept(start.elapsed());
         }
         Ok(())
     }
+
+    fn sleep(&mut self, until: Option<Instant>) -> io::Result<()> {
+        let timeout = self.alarm.timeout(until);
+        self.poll.poll(&mut self.events, timeout)
+    }
 }
 
 impl Waiter for MioWaiter {
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let now = Instant::now();
-        let timeout = self.mailbox.fall_asleep(now, timeout)?;
-        let mut watched = self.watch(now, timeout);
+    fn wait_until(&mut self, until: Option<Instant>) -> io::Result<()> {
+        let until = self.mailbox.fall_asleep(until)?;
+        let mut watched = self.watch(until);
         if watched.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
             // A process that was stopped finds out what has come meanwhile before it looks at the clock.
             watched = self.poll.poll(&mut self.events, Some(Duration::ZERO));
@@ -193,7 +206,10 @@ impl Waiter for MioWaiter {
             self.mailbox.wake_up(std::iter::empty());
             return if error.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(error) };
         }
-        let events = self.events.iter().filter(|event| event.token() != WAKE);
+        if self.events.iter().any(|event| event.token() == ALARM) {
+            self.alarm.went_off();
+        }
+        let events = self.events.iter().filter(|event| event.token() < ALARM);
         let found = events.map(|event| Readiness {
             token: event.token(),
             // A hang-up is found by reading, an error by either.

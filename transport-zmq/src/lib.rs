@@ -19,7 +19,7 @@
 //!         if let Some((_peer, message)) = parts.transport.receive()? {
 //!             return Ok(message);
 //!         }
-//!         parts.waiter.wait(None)?;
+//!         parts.waiter.wait_until(None)?;
 //!     }
 //! }
 //!
@@ -37,7 +37,7 @@
 //!
 //! // What is sent before anybody is there leaves with a later call.
 //! while !client.transport.can_send() {
-//!     client.waiter.wait(None)?;
+//!     client.waiter.wait_until(None)?;
 //! }
 //! client.transport.send(message(Envelope::default(), "ping"))?;
 //! let request = next(&mut server)?;

@@ -11,7 +11,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use zerorpc_proto::transport::{Waiter, Waker};
@@ -76,7 +76,8 @@ impl Signs {
 }
 
 impl Waiter for ZmqWaiter {
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+    fn wait_until(&mut self, until: Option<Instant>) -> io::Result<()> {
+        let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
         let is_resting = self.signs.resting.load(Ordering::Relaxed);
         let retry = self.signs.stalled.load(Ordering::Relaxed).then_some(RETRY_INTERVAL);
         let redial = self.signs.refused.load(Ordering::Relaxed).then_some(GLANCE);
@@ -215,16 +216,16 @@ mod tests {
         for _ in 0..100_000 {
             notifier.notify();
         }
-        waiter.wait(None).expect("the wakes before it end the wait");
+        waiter.wait_until(None).expect("the wakes before it end the wait");
         let before = std::time::Instant::now();
         waiter
-            .wait(Some(Duration::from_millis(30)))
+            .wait_until(Some(Instant::now() + Duration::from_millis(30)))
             .expect("nothing keeps the waiter from waiting");
         assert!(before.elapsed() >= Duration::from_millis(29), "the wakes were not drained");
 
         notifier.close();
         for mut waiter in [waiter.clone(), waiter] {
-            let error = waiter.wait(None).expect_err("there is nothing left to wait for");
+            let error = waiter.wait_until(None).expect_err("there is nothing left to wait for");
             assert_eq!(error.kind(), ErrorKind::NotConnected);
         }
         notifier.notify();

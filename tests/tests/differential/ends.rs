@@ -67,7 +67,8 @@ impl End {
         let mut messages = Vec::new();
         match &mut self.socket {
             Socket::Ours(parts) => {
-                let _woken = parts.waiter.wait(Some(Duration::from_millis(1)));
+                let _woken =
+                    parts.waiter.wait_until(Some(Instant::now() + Duration::from_millis(1)));
                 while let Some((_, message)) = parts.transport.receive().expect("it works") {
                     messages.push(message);
                 }

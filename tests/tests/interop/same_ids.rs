@@ -82,7 +82,7 @@ impl Raw {
                 }
             }
             let left = deadline.checked_duration_since(Instant::now())?;
-            self.0.waiter.wait(Some(left)).expect("it can wait");
+            self.0.waiter.wait_until(Some(Instant::now() + left)).expect("it can wait");
         }
     }
 }

@@ -74,33 +74,38 @@ impl MioTransport {
         self.flush_all();
     }
 
-    /// Does what the socket says of connections.
+    /// Does what the socket says of connections: after each step, and mostly it says nothing.
+    #[inline]
     pub(super) fn follow(&mut self) {
         while let Some(event) = self.socket.poll_event() {
-            match event {
-                SocketEvent::Ready { connection, peer, remote } => {
-                    if let Some(slot) = self.slot_of(connection) {
-                        self.on_ready(slot);
-                    }
-                    let remote = remote.to_string();
-                    self.emit(MonitorEvent::Connected { peer, remote });
+            self.on_event(event);
+        }
+    }
+
+    fn on_event(&mut self, event: SocketEvent) {
+        match event {
+            SocketEvent::Ready { connection, peer, remote } => {
+                if let Some(slot) = self.slot_of(connection) {
+                    self.on_ready(slot);
                 }
-                SocketEvent::GoingAway { connection, peer, remote } => {
-                    let remote = remote.to_string();
-                    self.emit(MonitorEvent::GoingAway { peer, remote });
-                    if let Some(slot) = self.slot_of(connection) {
-                        self.retire(slot);
-                    }
-                }
-                SocketEvent::AllWritten { connection } => {
-                    let slot = self.slot_of(connection);
-                    if let Some(connection) = slot.and_then(|slot| self.connection(slot)) {
-                        connection.stream.shut_down_writing();
-                    }
-                }
-                SocketEvent::Closed(closed) => self.on_closed(*closed),
-                _ => {}
+                let remote = remote.to_string();
+                self.emit(MonitorEvent::Connected { peer, remote });
             }
+            SocketEvent::GoingAway { connection, peer, remote } => {
+                let remote = remote.to_string();
+                self.emit(MonitorEvent::GoingAway { peer, remote });
+                if let Some(slot) = self.slot_of(connection) {
+                    self.retire(slot);
+                }
+            }
+            SocketEvent::AllWritten { connection } => {
+                let slot = self.slot_of(connection);
+                if let Some(connection) = slot.and_then(|slot| self.connection(slot)) {
+                    connection.stream.shut_down_writing();
+                }
+            }
+            SocketEvent::Closed(closed) => self.on_closed(*closed),
+            _ => {}
         }
     }
 

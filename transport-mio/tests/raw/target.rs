@@ -120,7 +120,8 @@ impl Target {
     pub(crate) fn turn(&mut self) {
         match self {
             Self::Ours { parts, messages, events } => {
-                let _woken = parts.waiter.wait(Some(Duration::from_millis(1)));
+                let _woken =
+                    parts.waiter.wait_until(Some(Instant::now() + Duration::from_millis(1)));
                 while let Some((_, message)) = parts.transport.receive().expect("it works") {
                     messages.push(message);
                 }

@@ -23,7 +23,7 @@ fn next_foreign(node: &mut Node, parts: &mut zerorpc_zmq::Parts) -> Multipart {
         if let Some((_, message)) = parts.transport.receive().expect("it works") {
             return message;
         }
-        parts.waiter.wait(Some(Duration::from_millis(1))).expect("it works");
+        parts.waiter.wait_until(Some(Instant::now() + Duration::from_millis(1))).expect("it works");
         assert!(start.elapsed() < PATIENCE, "no message came");
     }
 }
@@ -124,7 +124,7 @@ fn published_and_subscribed() -> Outcome {
         while subscriber.transport.receive()?.is_none() {
             publisher.send(PeerId::NAMELESS, "news");
             publisher.turn();
-            subscriber.waiter.wait(Some(Duration::from_millis(1)))?;
+            subscriber.waiter.wait_until(Some(Instant::now() + Duration::from_millis(1)))?;
             assert!(start.elapsed() < PATIENCE, "nothing is heard");
         }
         publisher.send(PeerId::NAMELESS, "last");

@@ -40,7 +40,7 @@ impl Echo {
                 }
                 transport.flush().expect("the socket works");
                 events.extend(std::iter::from_fn(|| transport.poll_peer()));
-                waiter.wait(None).expect("the transport lives");
+                waiter.wait_until(None).expect("the transport lives");
             }
             events
         });
@@ -64,7 +64,7 @@ fn call(client: &mut Node, to: PeerId, payload: &Bytes) {
             break answer;
         }
         assert!(start.elapsed() < PATIENCE, "no answer");
-        client.parts.waiter.wait(Some(PATIENCE)).expect("the socket works");
+        client.parts.waiter.wait_until(Some(Instant::now() + PATIENCE)).expect("the socket works");
         client.drain();
     };
     assert_eq!(answer.payload, payload);
@@ -132,7 +132,7 @@ fn the_end_of_the_only_connection_is_heard() -> Outcome {
     let start = Instant::now();
     while client.down().is_none() {
         assert!(start.elapsed() < PATIENCE, "the loss was not heard");
-        client.parts.waiter.wait(Some(PATIENCE))?;
+        client.parts.waiter.wait_until(Some(Instant::now() + PATIENCE))?;
         client.drain();
     }
     Ok(())
@@ -149,7 +149,7 @@ fn the_end_of_the_transport_ends_the_wait() -> Outcome {
         call(&mut client, called, &Bytes::from_static(b"brisk"));
     }
     let Parts { transport, mut waiter, waker: _, .. } = client.parts;
-    let thread = thread::spawn(move || while waiter.wait(None).is_ok() {});
+    let thread = thread::spawn(move || while waiter.wait_until(None).is_ok() {});
     drop(transport);
     thread.join().expect("no panic");
     echo.end();

@@ -65,7 +65,10 @@ impl Node {
 
     /// Waits a moment, then moves what there is.
     pub(crate) fn turn(&mut self) {
-        self.parts.waiter.wait(Some(Duration::from_millis(1))).expect("the socket works");
+        self.parts
+            .waiter
+            .wait_until(Some(Instant::now() + Duration::from_millis(1)))
+            .expect("the socket works");
         self.drain();
     }
 

@@ -29,7 +29,7 @@ fn a_wake_ends_a_wait_in_another_thread() -> Outcome {
     let thread = thread::spawn(move || -> std::io::Result<()> {
         for _ in 0..1000 {
             let start = Instant::now();
-            waiter.wait(Some(PATIENCE))?;
+            waiter.wait_until(Some(Instant::now() + PATIENCE))?;
             assert!(start.elapsed() < PATIENCE, "the wake was lost");
             woken.send(()).expect("the test listens");
         }
@@ -49,14 +49,14 @@ fn the_waiter_outlives_the_transport() -> Outcome {
     let (started, has_started) = mpsc::channel();
     let thread = thread::spawn(move || {
         started.send(()).expect("the test listens");
-        while waiter.wait(None).is_ok() {}
+        while waiter.wait_until(None).is_ok() {}
         waiter
     });
     has_started.recv_timeout(PATIENCE)?;
     drop(transport);
     let mut waiter = thread.join().expect("no panic");
     waker.wake();
-    assert!(waiter.wait(None).is_err(), "nothing is left to wait for");
+    assert!(waiter.wait_until(None).is_err(), "nothing is left to wait for");
     Ok(())
 }
 
@@ -67,7 +67,7 @@ fn wakes(node: &mut Node, during: Duration) -> u32 {
     while let left = end.saturating_duration_since(Instant::now())
         && !left.is_zero()
     {
-        node.parts.waiter.wait(Some(left)).expect("the socket works");
+        node.parts.waiter.wait_until(Some(Instant::now() + left)).expect("the socket works");
         node.drain();
         wakes += 1;
     }
@@ -108,7 +108,7 @@ fn nobody_oversleeps_what_others_have_planned() -> Outcome {
     let thread = thread::spawn(move || {
         // Once for the loss at most; then for the attempt to connect again, which only the transport knows of.
         for _ in 0..2 {
-            waiter.wait(None).expect("the transport lives");
+            waiter.wait_until(None).expect("the transport lives");
             slept.send(()).expect("the test listens");
         }
     });
@@ -184,7 +184,7 @@ fn news_are_told_in_the_middle_of_a_flood() -> Outcome {
         assert!(start.elapsed() < PATIENCE, "nothing was told");
         client.turn();
         other.turn();
-        server.parts.waiter.wait(Some(Duration::from_millis(1)))?;
+        server.parts.waiter.wait_until(Some(Instant::now() + Duration::from_millis(1)))?;
         // One message at a time, with the question for news behind it.
         let Some(_) = server.parts.transport.receive()? else { continue };
         before += 1;
@@ -238,7 +238,7 @@ fn no_edge_is_lost_between_threads() -> Outcome {
                     // The receiver is gone when the test has seen it already.
                     let _ = done.send(());
                 }
-                waiter.wait(None).expect("the transport lives");
+                waiter.wait_until(None).expect("the transport lives");
             }
         }));
     }

@@ -1,6 +1,7 @@
 //! Whether the peer is still there: the TTL it promised, and our own PINGs.
 
 use web_time::{Duration, Instant};
+use zerorpc_proto::transport::earliest;
 
 use super::{Heartbeat, Violation};
 
@@ -79,15 +80,12 @@ impl Liveness {
     /// When [`expire`](Self::expire) has something to do.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let beat = self.beat.as_ref();
-        [
+        earliest([
             self.promise.map(|(until, _)| until),
             self.probe.as_ref().map(|probe| probe.0),
             beat.and_then(|beat| beat.next),
             beat.and_then(|beat| beat.answer_by),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        ])
     }
 
     /// Whether a PING is due, and its TTL in tenths of a second. `has_output` tells whether something waits to be written.

@@ -12,7 +12,7 @@ use web_time::Instant;
 use zerorpc_proto::{
     Args, Call, CallId, CallOptions, Config, Notice, OpenError, PeerId, Request, RequestId,
     Session, Target,
-    transport::{MemoryBounds, SocketKind, SocketOptions},
+    transport::{MemoryBounds, SocketKind, SocketOptions, earliest},
 };
 
 use crate::{ConnectionId, Origin, Socket, SocketEvent, Want};
@@ -158,9 +158,8 @@ impl RpcSocket {
     /// When to call [`handle_timeout`](Self::handle_timeout); [`RpcOutput::Wait`] tells it as well.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let due =
-            [self.session.poll_timeout(), self.socket.poll_timeout(), self.bounds.poll_timeout()];
-        due.into_iter().flatten().min()
+        let (session, socket) = (self.session.poll_timeout(), self.socket.poll_timeout());
+        earliest([session, socket, self.bounds.poll_timeout()])
     }
 
     /// Does what is due. Read first from the connections that are [due](Self::due).

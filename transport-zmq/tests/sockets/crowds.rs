@@ -90,7 +90,7 @@ fn serve() -> Outcome {
                 say(&event.to_string());
             }
         }
-        server.waiter.wait(None)?;
+        server.waiter.wait_until(None)?;
     }
 }
 

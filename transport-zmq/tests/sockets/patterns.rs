@@ -1,6 +1,6 @@
 //! Messages of every kind of socket, whole and in order.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use zerorpc_proto::transport::SocketKind::{Dealer, Pub, Pull, Push, Router, Sub};
@@ -86,7 +86,7 @@ fn pushed_messages_keep_their_order() -> Outcome {
                 if let Some((_, received)) = puller.transport.receive()? {
                     break received;
                 }
-                puller.waiter.wait(Some(Duration::from_millis(5)))?;
+                puller.waiter.wait_until(Some(Instant::now() + Duration::from_millis(5)))?;
             };
             assert_eq!(received.payload[..], number.to_be_bytes());
             assert_eq!(received.envelope, Envelope::default());
@@ -110,7 +110,7 @@ fn published_messages_reach_all_subscribers() -> Outcome {
             while subscriber.transport.receive()?.is_none() {
                 publisher.transport.send(plainly("early"))?;
                 publisher.transport.receive()?;
-                subscriber.waiter.wait(Some(Duration::from_millis(5)))?;
+                subscriber.waiter.wait_until(Some(Instant::now() + Duration::from_millis(5)))?;
             }
         }
         assert!(publisher.transport.can_send());

@@ -1,6 +1,10 @@
 //! Peers that do not read, are not there, or go away.
 
-use std::{io::Read, net::TcpListener, time::Duration};
+use std::{
+    io::Read,
+    net::TcpListener,
+    time::{Duration, Instant},
+};
 
 use zerorpc_proto::transport::SocketKind::{Dealer, Pull, Push, Router};
 use zerorpc_proto::{
@@ -148,7 +152,7 @@ fn who_accepts_but_does_not_speak_gets_nothing() -> Outcome {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.read_exact(&mut [0; 10])?;
     for _ in 0..10 {
-        client.waiter.wait(Some(Duration::from_millis(5)))?;
+        client.waiter.wait_until(Some(Instant::now() + Duration::from_millis(5)))?;
         assert!(client.transport.receive()?.is_none());
         assert!(!client.transport.can_send());
     }
@@ -212,7 +216,7 @@ fn a_restarted_server_is_found_again() -> Outcome {
         while !answered {
             client.transport.send(plainly("request"))?;
             client.transport.receive()?;
-            server.waiter.wait(Some(Duration::from_millis(20)))?;
+            server.waiter.wait_until(Some(Instant::now() + Duration::from_millis(20)))?;
             while let Some((_, request)) = server.transport.receive()? {
                 server.transport.send(message(request.envelope, "reply"))?;
             }

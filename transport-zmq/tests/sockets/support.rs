@@ -63,7 +63,7 @@ pub(crate) fn next(parts: &mut Parts) -> Result<Multipart, Box<dyn Error>> {
             assert_eq!(peer, PeerId::NAMELESS);
             return Ok(message);
         }
-        parts.waiter.wait(Some(PATIENCE.saturating_sub(start.elapsed())))?;
+        parts.waiter.wait_until(Some(Instant::now() + PATIENCE.saturating_sub(start.elapsed())))?;
     }
     Err("no message came".into())
 }
@@ -81,7 +81,7 @@ pub(crate) fn until(parts: &mut Parts, mut met: impl FnMut(&mut Parts) -> bool) 
         if met(parts) {
             return Ok(());
         }
-        parts.waiter.wait(Some(PATIENCE.saturating_sub(start.elapsed())))?;
+        parts.waiter.wait_until(Some(Instant::now() + PATIENCE.saturating_sub(start.elapsed())))?;
     }
     Err("it never happened".into())
 }

@@ -23,7 +23,7 @@ fn a_wake_ends_a_wait_in_another_thread() -> Outcome {
     let thread = thread::spawn(move || -> std::io::Result<()> {
         for _ in 0..1000 {
             let start = Instant::now();
-            waiter.wait(Some(PATIENCE))?;
+            waiter.wait_until(Some(Instant::now() + PATIENCE))?;
             assert!(start.elapsed() < PATIENCE, "the wake was lost");
             woken.send(()).expect("the test listens");
         }
@@ -43,11 +43,11 @@ fn a_wait_ends_at_its_timeout() -> Outcome {
     let mut parts = socket(Router);
     parts.transport.bind(ANY_PORT)?;
     // Binding wakes the waiter.
-    parts.waiter.wait(Some(PATIENCE))?;
+    parts.waiter.wait_until(Some(Instant::now() + PATIENCE))?;
     assert!(parts.transport.receive()?.is_none());
     let start = Instant::now();
     while start.elapsed() < Duration::from_millis(50) {
-        parts.waiter.wait(Some(Duration::from_millis(50)))?;
+        parts.waiter.wait_until(Some(Instant::now() + Duration::from_millis(50)))?;
         assert!(parts.transport.receive()?.is_none());
     }
     assert!(start.elapsed() < PATIENCE);
@@ -63,7 +63,7 @@ fn waiters_outlive_the_transport() -> Outcome {
             let (mut waiter, started) = (waiter.clone(), started.clone());
             thread::spawn(move || {
                 started.send(()).expect("the test listens");
-                while waiter.wait(None).is_ok() {}
+                while waiter.wait_until(None).is_ok() {}
             })
         })
         .collect();
@@ -75,7 +75,7 @@ fn waiters_outlive_the_transport() -> Outcome {
         thread.join().expect("no panic");
     }
     waker.wake();
-    assert!(waiter.wait(None).is_err(), "nothing is left to wait for");
+    assert!(waiter.wait_until(None).is_err(), "nothing is left to wait for");
     Ok(())
 }
 
@@ -91,7 +91,7 @@ fn asking_for_room_does_not_hide_arrivals() -> Outcome {
         loop {
             // The question may take note of the arrival in the waiter's place.
             client.transport.can_send();
-            client.waiter.wait(Some(PATIENCE))?;
+            client.waiter.wait_until(Some(Instant::now() + PATIENCE))?;
             client.transport.can_send();
             if client.transport.receive()?.is_some() {
                 assert!(client.transport.receive()?.is_none());
@@ -145,7 +145,7 @@ fn no_edge_is_lost_between_threads() -> Outcome {
                         // The receiver is gone when the test has seen it already.
                         let _ = done.send(());
                     }
-                    waiter.wait(None).expect("the transport lives");
+                    waiter.wait_until(None).expect("the transport lives");
                 }
             }));
         }
