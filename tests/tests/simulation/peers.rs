@@ -149,6 +149,31 @@ fn a_lost_connection_is_told_of_without_being_asked() {
     assert_eq!(client.recv(call), Some(lost()));
 }
 
+/// What waits for a server hears that none lets it in, unless one has; what is out waits for its answer.
+#[test]
+fn calls_that_wait_hear_that_nobody_lets_them_in() {
+    let nameless = Target::Peer(PeerId::NAMELESS);
+    for (to, is_up, is_settled, is_lost) in [
+        (Target::Any, false, true, true),
+        (Target::Any, true, false, false),
+        (nameless, false, false, true),
+        (nameless, false, true, false),
+    ] {
+        let mut client = TestSession::new(Config::client(1));
+        if is_up {
+            happens(&mut client, PeerEvent::Up(PeerId::new(1)));
+        }
+        let call = open(&mut client, to);
+        if is_settled {
+            client.settle();
+        }
+        happens(&mut client, PeerEvent::Denied("not on the list".into()));
+        let lost = Answer::Lost(Loss::Denied { reason: "not on the list".into() });
+        assert_eq!(client.recv(call), is_lost.then_some(lost), "{to:?}, {is_up}, {is_settled}");
+        assert!(!client.session.has_unassigned());
+    }
+}
+
 /// Where a peer need not be heard of before its answers, a call that times out says nothing of it as long as others wait.
 #[test]
 fn calls_that_time_out_end_no_connection_for_which_others_wait() {
