@@ -138,7 +138,14 @@ impl Peers {
     /// Ends the connection of a peer that is going away when nothing is open there.
     fn end_if_idle(&mut self, peer: PeerId) {
         if self.going_away.contains(&(peer, 0)) {
-            self.disconnects.push((peer, "it gets no new calls, and has no open ones"));
+            self.disconnect(peer, "it gets no new calls, and has no open ones");
+        }
+    }
+
+    /// Has a connection ended, for the first reason that there is.
+    fn disconnect(&mut self, peer: PeerId, why: &'static str) {
+        if self.disconnects.iter().all(|(other, _)| *other != peer) {
+            self.disconnects.push((peer, why));
         }
     }
 
@@ -222,7 +229,7 @@ impl Peers {
         if let Some(silent) = self.silent.iter_mut().find(|silent| silent.peer == peer)
             && !std::mem::replace(&mut silent.is_given_up, true)
         {
-            self.disconnects.push((peer, "it was silent for too long"));
+            self.disconnect(peer, "it was silent for too long");
         }
     }
 

@@ -206,3 +206,15 @@ fn a_peer_that_is_told_of_anew_stays_with_the_calls_that_it_has() {
     assert_eq!(told(&mut peers), None, "it goes no more");
     assert_eq!(assign(&mut peers, |_| true), Some(a));
 }
+
+#[test]
+fn a_connection_is_to_be_ended_once_whatever_the_reasons() {
+    let mut peers = Peers::new(1);
+    let (a, start) = (PeerId::new(1), epoch());
+    peers.up(a);
+    peers.assign(Some(start), |_| true);
+    peers.lost_by_silence(a, start + LONGEST, LONGEST);
+    peers.release(a);
+    peers.going_away(a);
+    assert_eq!([told(&mut peers), told(&mut peers)], [Some(a), None], "silent, idle and going");
+}
