@@ -72,10 +72,14 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         }
         vec![event]
     })];
-    "loss-early": "a caller is lost after an interval and a fifth of silence", "ZRPC-5.9", "heartbeat.beats.slowly", [Out(|memory, event| {
-        let limit = memory.interval.mul_f64(1.2);
-        let silence = memory.now - memory.channel(&event).heard;
-        if silence > limit { vec![] } else { vec![event] }
+    "loss-early": "a caller is lost after an interval of silence", "ZRPC-5.9", "heartbeat.beats.slowly", [Out(|memory, event| {
+        // What leaves is looked at, and that is a beat for each interval.
+        let (now, limit) = (memory.now, memory.interval.mul_f64(0.9));
+        let channel = memory.channel(&event);
+        if now - channel.heard > limit {
+            channel.count = 1;
+        }
+        if channel.count > 0 { vec![] } else { vec![event] }
     })];
     "loss-never": "no caller is ever lost", "ZRPC-5.10", "heartbeat.loss.in-time", [Interval(0.0), In(|memory, event| {
         if event.is_request() {
