@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::{BrokenEvent, Event, Header, Kind, header::HeaderRef};
+use super::{BrokenEvent, Event, Kind, header::HeaderRef};
 use crate::{
     args::Args,
     error::Malformed,
@@ -71,18 +71,13 @@ impl<'a> EventRef<'a> {
 
     /// The event with all its parts, which share the memory of the `payload` that was looked at.
     pub(crate) fn into_event(self, payload: &Bytes) -> Event {
-        let (header, name, args) = self.into_parts(payload);
-        Event { header, name, args: Args::from_read(payload.slice(args)) }
-    }
-
-    /// The same parts; of the arguments, where they are.
-    pub(crate) fn into_parts(self, payload: &Bytes) -> (Header, ByteString, Range<usize>) {
         let name = match self.kind.name() {
             Some(name) => ByteString::from_static(name),
             // It is UTF-8.
             None => ByteString::try_from(payload.slice_ref(self.name)).unwrap_or_default(),
         };
-        (self.header.into_header(payload), name, self.args)
+        let args = Args::from_read(payload.slice(self.args));
+        Event { header: self.header.into_header(payload), name, args }
     }
 }
 

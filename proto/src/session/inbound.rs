@@ -15,7 +15,7 @@ use crate::{
     compat::{self, Dialect, RemoteError},
     config::HeartbeatMode,
     error::{Malformed, PeerMisbehaved},
-    event::{Broken, Event, EventRef, Kind, Version},
+    event::{Broken, EventRef, Kind, Version},
     faults::{self, Fault},
     id::{self, MessageId},
     multipart::{Envelope, Multipart},
@@ -72,10 +72,9 @@ impl Session {
                 let (envelope, event) = (envelope.detached(), event.into_event(&own));
                 return self.handle_request(now, from, envelope, event, false);
             }
-            let length = payload.len();
-            let (header, name, args) = event.into_parts(&payload);
-            let event = Event { header, name, args: Args::slice_of(payload, args, usize::MAX) };
-            let event = if length >= LARGE { event.detached(length) } else { event };
+            let event = event.into_event(&payload);
+            let large = payload.len() >= LARGE;
+            let event = if large { event.detached(payload.len()) } else { event };
             return self.handle_request(now, from, envelope, event, is_part);
         };
         let EventRef { header, kind, name, args } = event;
