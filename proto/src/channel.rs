@@ -165,12 +165,7 @@ pub(crate) enum Ending {
     Failure(Box<RemoteError>),
 }
 
-/// On a route that is congested, beats and refusals still leave, which the transport bounds by their number: those are
-/// left out whose identities and id are longer than this. 4000 of such messages take 5 MiB; identities have a few bytes, and
-/// ids 36.
-pub(crate) const LONGEST_UNREAD: usize = 1 << 10;
-
-/// What it costs to keep an answer, beside its bytes.
+/// What it costs to keep an answer, beside its bytes: what keeps its place in a queue, and an allocation.
 pub(crate) const ANSWER_COST: usize = 64;
 
 /// What an item counts while it waits to be sent.
@@ -260,15 +255,6 @@ impl Channel {
             }
     }
 
-    /// How many bytes of identities and ids each message on this channel takes along, beside a few.
-    pub(crate) fn return_size(&self) -> usize {
-        let id = match &self.role {
-            Role::Client(_) => 0,
-            Role::Server(request) => request.id.size(),
-        };
-        self.envelope.size() + id
-    }
-
     /// Payload bytes that wait here for their consumer.
     pub(crate) fn retained_bytes(&self) -> usize {
         match &self.role {
@@ -322,7 +308,7 @@ impl Channel {
     }
 }
 
-/// The part of [`Limits::total_bytes`] by which all windows together may grow.
+/// The part of [`Limits::total_bytes`] by which all windows together may grow. Not measured: three quarters are left for calls.
 const SHARE_OF_WINDOWS: usize = 4;
 
 /// The most items that a server may send ahead that has not said that nothing drops them. ROUTER sockets of libzmq drop

@@ -4,7 +4,6 @@ use std::{cell::RefCell, collections::VecDeque, sync::Weak, time::Instant};
 
 use zerorpc_proto::{Args, Blocked, RequestId};
 
-use super::worker;
 use crate::{
     dispatch::End,
     driver::{Driver, Guard},
@@ -42,9 +41,19 @@ impl Answers for Driver {
             return;
         }
         let mut state = self.lock();
-        worker::answer(&mut state, id, end);
+        answer(&mut state, id, end);
         send_out(self, state);
     }
+}
+
+/// Gives a request its last answer; false when its caller has gone.
+pub(super) fn answer(state: &mut Guard<'_>, id: RequestId, end: End) -> bool {
+    if let Some(requests) = &mut state.requests {
+        requests.end(id);
+    }
+    let Some(request) = state.session.request(id) else { return false };
+    end.give(request);
+    true
 }
 
 fn send_out(driver: &Driver, mut state: Guard<'_>) {

@@ -248,17 +248,7 @@ fn finish(
     end: End,
     (asked, given): (Instant, Instant),
 ) {
-    if answer(state, id, end) {
+    if responder::answer(state, id, end) {
         driver.send_soon(state, asked, given);
     }
-}
-
-/// Gives a request its last answer; false when its caller has gone.
-pub(super) fn answer(state: &mut Guard<'_>, id: RequestId, end: End) -> bool {
-    if let Some(requests) = &mut state.requests {
-        requests.end(id);
-    }
-    let Some(request) = state.session.request(id) else { return false };
-    end.give(request);
-    true
 }

@@ -15,10 +15,11 @@ use crate::{
     transport::{Accepted, Place},
 };
 
-/// What one read takes at most, and so what a fast peer gets done before it is somebody else's turn.
+/// What one read takes at most, and so what a fast peer gets done before it is somebody else's turn. Not measured: some
+/// hundreds of small messages, for which the system call is next to nothing; a segment of loopback is as large.
 pub(crate) const SCRATCH: usize = 64 << 10;
 
-/// How many parts one write gathers at most.
+/// How many parts one write gathers at most. Small parts are copied together before: there are few of more than 4 KiB.
 const SLICES: usize = 16;
 
 /// A stream, and the connection of the socket that it carries.

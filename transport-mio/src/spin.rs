@@ -9,16 +9,18 @@ use std::{thread, time::Duration};
 
 /// For how long it is worth spinning: on two cores, an answer over loopback takes 20 to 60 µs (`benches/`, calls one at a time).
 pub(crate) const SPIN_TIME: Duration = Duration::from_micros(120);
-/// A sleep that was over so soon could have been spared: to wake up takes its time as well.
+/// A sleep that was over so soon could have been spared: to wake up takes its time as well, as much again as spinning may take.
 const SHORT_SLEEP: Duration = Duration::from_micros(250);
 
-/// After so many short sleeps in a row spinning is tried; after each failure, after twice as many.
+/// After so many short sleeps in a row spinning is tried; after each failure, after twice as many. Not measured:
+/// a pause by chance is no rhythm.
 const SHORT_SLEEPS: u32 = 8;
-/// However often it has failed, it is tried again after so many.
+/// However often it has failed, it is tried again after so many: 120 µs spent in vain in a second or so.
 const MOST_SHORT_SLEEPS: u32 = 1 << 13;
-/// Spinning in vain costs so much of the credit that spinning well spent gives one of.
+/// Spinning in vain costs so much of the credit that spinning well spent gives one of: it takes up to 120 µs, and
+/// spares a wake-up.
 const COST: u32 = 4;
-/// No more credit than this is kept.
+/// No more credit than this is kept: four failures in a row end it.
 const MOST_CREDIT: u32 = 4 * COST;
 
 /// What has come of waiting lately.

@@ -18,7 +18,8 @@ use crate::{
 /// The tokens of the waker and of the alarm; no source has them.
 const WAKE: Token = Token(usize::MAX);
 const ALARM: Token = Token(usize::MAX - 1);
-/// How many sources are reported by one wait; further ones by the next.
+/// How many sources are reported by one wait; further ones by the next. Not measured: 12 KiB, and
+/// one more call for a thousand sources is nothing.
 const EVENTS: usize = 1024;
 
 /// What a wait has found out about a source.

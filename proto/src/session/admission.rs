@@ -6,13 +6,12 @@ use super::{
     Notice, RequestId, Session,
     accounts::{Account, OPEN_REQUEST},
     notices::REQUESTED,
-    outbound::{Loose, Refusal},
+    outbound::{LONGEST_UNREAD, Loose, Refusal},
     request::stopping,
 };
 use crate::{
     channel::{
-        Channel, LONGEST_UNREAD, RequestState, Role, Turn, heartbeat::Patience, phase::Phase,
-        window::Credit,
+        Channel, RequestState, Role, Turn, heartbeat::Patience, phase::Phase, window::Credit,
     },
     compat::{Dialect, RemoteError},
     config::HeartbeatMode,

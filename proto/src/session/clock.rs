@@ -5,7 +5,8 @@ use web_time::{Duration, Instant};
 use super::Session;
 use crate::config::Config;
 
-/// So much later than it was due something may always be done: whoever drives a session may let others wait for each other.
+/// So much later than it was due something may always be done: whoever drives a session may let others wait for each other. Ten times what
+/// the driver has beats wait for each other, and a hundredth of an interval.
 const LEAST_LATENESS: Duration = Duration::from_millis(50);
 
 /// How much later than it was due something may be done; what is later was slept through.

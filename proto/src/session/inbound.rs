@@ -22,7 +22,8 @@ use crate::{
     peer::PeerId,
 };
 
-/// From this size on, the small parts of a message are copied instead of keeping all of it alive.
+/// From this size on, the small parts of a message are copied instead of keeping all of it alive. Not measured: below, an
+/// allocation of its own takes about as much as it would free.
 const LARGE: usize = 1024;
 
 /// Messages are slices of chunks of about twice this size. From here on, one keeps no more than twice its size alive;
@@ -35,7 +36,7 @@ const MOST_SHARED_REQUESTS: usize = 64;
 /// and no more answers than this, which are counted among nobody's: to copy each item of a stream costs it some speed.
 const MOST_SHARED_ANSWERS: usize = 256;
 
-/// How much of a strange name is shown, in characters.
+/// How much of a strange name is shown, in characters: one line of a log.
 const SHOWN_NAME: usize = 100;
 
 impl Session {

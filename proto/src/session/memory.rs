@@ -17,7 +17,8 @@ use crate::{
     peer::Route,
 };
 
-/// What an open channel takes, about, beside what it keeps.
+/// What an open channel takes, about, beside what it keeps: what is measured of a request
+/// ([`OPEN_REQUEST`](super::accounts::OPEN_REQUEST)), and half as much for what drivers keep of it.
 const CHANNEL: usize = 1 << 10;
 
 impl Session {

@@ -15,10 +15,11 @@ pub(super) const ON_THEIR_WAY: u8 = 15;
 /// The application has heard of the request.
 const KNOWN: u8 = 16;
 
-/// So many notices of channels that are gone do no harm.
+/// So many notices of channels that are gone do no harm. Not measured: some KiB.
 const FEW: usize = 64;
 
-/// So many kinds of misbehaviour wait to be told, each of one peer; what comes when that many wait is counted only.
+/// So many kinds of misbehaviour wait to be told, each of one peer; what comes when that many wait is counted only. Not
+/// measured: a bound that only floods meet.
 const MOST_MISBEHAVIOURS: usize = 32;
 
 /// What peers did wrong that nobody was told of yet.

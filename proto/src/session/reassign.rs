@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A request that comes back is sent again at once; when it does so again, after this time, and from then on after twice
-/// as long each time,
+/// as long each time (not measured: about as long as a server takes to stop, or a balancer to notice),
 const RETRY: Duration = Duration::from_millis(50);
 /// but no longer than this.
 const LONGEST_RETRY: Duration = Duration::from_secs(1);

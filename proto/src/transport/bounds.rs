@@ -16,7 +16,7 @@ use crate::{
 /// enough for a reader that the system has not let run for a moment, or whose network has lost a packet.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// How often peers are looked at that do not keep up.
+/// How often peers are looked at that do not keep up. Not measured: often enough beside the pause that is judged.
 const SUSPECT_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Whom to cut off: for whoever joins a [`Session`] with a [`Transport`](super::Transport), or with what is like one.

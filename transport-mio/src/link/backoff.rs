@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The shortest first wait: without any, trying again would keep a processor busy.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// Nobody waits longer, whatever the options say.
+/// Nobody waits longer, whatever the options say. Not measured: keeps sums of times in range.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The bounds of the waits.

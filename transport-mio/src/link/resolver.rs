@@ -11,7 +11,7 @@ use super::{
 };
 
 /// How soon after a look-up the next one may follow, when connections are lost or cannot be made: many of them end
-/// together.
+/// together. Not measured: what name servers are asked for without harm.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Looks up the addresses of one endpoint, at once, then every now and then, and when [asked to](Self::wake_if_earlier).

@@ -18,7 +18,9 @@ use crate::{
     link::{Burst, Stream},
 };
 
-/// When half of the places of strangers are taken, what the door gets of their time is divided by this.
+/// When half of the places of strangers are taken, what the door gets of their time is divided by this: those
+/// that are in get through before others make them room. Not measured by itself: floods and crowds of 10,000 clients
+/// (docs/limits.md) are, with it.
 const MANY: u32 = 4;
 
 impl MioTransport {

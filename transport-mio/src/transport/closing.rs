@@ -12,7 +12,8 @@ use super::{MioTransport, sources::Slot};
 /// Where the linger has no end: how long is waited for something at a time, and, once all is written, for peers to hang up.
 const ENDLESS: Duration = Duration::from_secs(1);
 
-/// So much of what nobody looks at any more is read from one connection before it is another's turn.
+/// So much of what nobody looks at any more is read from one connection before it is another's turn. Not measured: nobody is
+/// served any more, so it may be more than a read of a socket at work.
 const PORTION: usize = 1 << 20;
 
 impl MioTransport {

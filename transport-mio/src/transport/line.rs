@@ -7,22 +7,25 @@ use std::{
 
 use zerorpc_proto::transport::PeerAddress;
 
-/// As long as others are at work, strangers get this part of the time ...
+/// As long as others are at work, strangers get this part of the time. What a flood costs calls with it is told by
+/// tests/examples/flood ...
 const BUSY_SHARE: u32 = 16;
-/// ... and else this part.
+/// ... and else this part: who begins to work meanwhile finds half of it free.
 const IDLE_SHARE: u32 = 2;
 
 /// Others are at work who had a message within this time. After a longer pause, what strangers may do at a time is little
 /// beside it.
 const LULL: Duration = Duration::from_millis(2);
 
-/// So much time can be saved up for strangers, of which they get their share.
+/// So much time can be saved up for strangers, of which they get their share: 2 ms where others are
+/// at work.
 const SAVED: Duration = Duration::from_millis(32);
 
-/// So long are strangers seen to before somebody looks whether others have something.
+/// So long are strangers seen to before somebody looks whether others have something: little beside a call
+/// over a network.
 const TURN: Duration = Duration::from_micros(100);
 
-/// So much time is owed at most to the door, or to those that are in.
+/// So much time is owed at most to the door, or to those that are in: some turns, so that what is long over does not count.
 const OWED: Duration = Duration::from_millis(1);
 
 /// Strangers, and endpoints with somebody at the door, that have something to do. The door and those that are in get as much

@@ -14,22 +14,23 @@ use zerorpc_zmtp::LastWords;
 
 use crate::connection::Connection;
 
-/// So long may a peer take to read its last word.
+/// So long may a peer take to read its last word. Not measured: some round trips on any path, with a packet lost.
 const READING_TIME: Duration = Duration::from_secs(2);
 
-/// So long may a peer take that goes on to talk.
+/// So long may a peer take that goes on to talk: it does not notice by writing that nobody listens. Not measured: one round trip.
 const READING_TIME_OF_TALKERS: Duration = Duration::from_millis(200);
 
-/// A peer talks that has sent so many bytes meanwhile.
+/// A peer talks that has sent so many bytes meanwhile: more than what is on its way on most paths when the last word leaves.
 const MUCH: usize = 256 << 10;
 
-/// So much is dropped of what it says in one turn.
+/// So much is dropped of what it says in one turn: as much as one read takes of anybody else.
 const PORTION: usize = 64 << 10;
 
-/// So many may be parting at a time. Others are closed at once.
+/// So many may be parting at a time. Others are closed at once. Not measured: a bound that only floods meet; each has a
+/// descriptor that peers could use.
 const MOST: usize = 64;
 
-/// The time between looks at them, which grows.
+/// The time between looks at them, which grows. Begins with about what a peer nearby takes to read a word.
 const PACE: Duration = Duration::from_millis(1);
 
 #[derive(Debug, Default)]

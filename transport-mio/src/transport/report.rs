@@ -7,13 +7,13 @@ use std::{
 
 use zerorpc_proto::transport::{AcceptStats, PeerAddress};
 
-/// How often.
+/// How often. Not measured: as often as somebody may want to read it who watches a log.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// Fewer are told one by one, if they are worth it.
+/// Fewer are told one by one, if they are worth it: a screen of lines is still read.
 const FEW: u64 = 10;
 
-/// So many addresses are counted at a time ...
+/// So many addresses are counted at a time: a bound, against addresses that are made up ...
 const COUNTED: usize = 32;
 /// ... of which so many are told.
 const TOLD: usize = 3;

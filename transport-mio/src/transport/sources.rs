@@ -20,7 +20,7 @@ use crate::{
 /// of one caller.
 const POOLED: Duration = Duration::from_secs(5);
 
-/// What each turn costs of the budget at least.
+/// What each turn costs of the budget at least: about as much time as it takes to read so many bytes beside the system call.
 const TURN: usize = 4 << 10;
 
 /// A source of readiness; its key is its token.

@@ -245,7 +245,7 @@ impl Outbox {
     }
 }
 
-/// An idle connection keeps no more room for messages than this.
+/// An idle connection keeps no more room for messages than this. Not measured: some KiB.
 const IDLE_MESSAGES: usize = 32;
 
 /// Appends all frames of a message. The last one is made of the last frame and the tail.

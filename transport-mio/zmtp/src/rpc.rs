@@ -17,7 +17,8 @@ use zerorpc_proto::{
 
 use crate::{ConnectionId, Origin, Socket, SocketEvent, Want};
 
-/// So many notices are given out before what they led to is written.
+/// So many notices are given out before what they led to is written. As many as the
+/// driver of `zerorpc` sends together.
 const NOTICES: u32 = 32;
 
 /// One socket that speaks zerorpc, as client or as server, without any IO: a [`Session`] on a [`Socket`].

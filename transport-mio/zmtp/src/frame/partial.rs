@@ -2,7 +2,8 @@
 
 use std::mem;
 
-/// So much at least is reserved for a body that is still to come; beyond that, as much as has come.
+/// So much at least is reserved for a body that is still to come; beyond that, as much as has come. Not measured: a quarter of
+/// a read; who announces much and sends nothing costs no more.
 pub(super) const STEP: usize = 16 << 10;
 
 /// From so many missing bytes on, a body is worth a read of its own.

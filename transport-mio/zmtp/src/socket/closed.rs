@@ -9,7 +9,8 @@ use zerorpc_proto::{PeerEvent, PeerId, transport::SocketKind};
 use super::{ConnectionId, Origin, Socket, SocketEvent, connection::Connection, denial};
 use crate::{Blame, Engine, Foreign, Violation};
 
-/// A connection that ends after so much silence may have been ended for it.
+/// A connection that ends after so much silence may have been ended for it. Not measured: it decides about
+/// words alone.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// Whose last message is not older may be in the middle of a call: calls have heartbeats.

@@ -7,7 +7,8 @@ use zerorpc_proto::transport::Handover;
 
 use super::{CloseReason, Socket};
 
-/// How long the holder of a name may take to show that it is still there.
+/// How long the holder of a name may take to show that it is still there. Not measured: round trips of any
+/// path, with a packet lost.
 const ANSWER: Duration = Duration::from_secs(2);
 
 /// How long it may take where more waits for it than that it could read the question at once; and how long a holder that

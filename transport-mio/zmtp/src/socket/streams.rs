@@ -8,10 +8,10 @@ use web_time::Instant;
 use super::{ConnectionId, LastWords, Socket};
 use crate::Want;
 
-/// What one read takes at most, and so what a fast peer gets done before it is another's turn.
+/// What one read takes at most, and so what a fast peer gets done before it is another's turn. As in `zerorpc-mio`.
 const READ: usize = 64 << 10;
 
-/// How many parts one write gathers at most.
+/// How many parts one write gathers at most. As in `zerorpc-mio`.
 const SLICES: usize = 16;
 
 impl Socket {
