@@ -88,8 +88,7 @@ impl Share {
 impl Load {
     pub(crate) fn new(total_bytes: usize) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let few =
-            if std::env::var_os("MALLOC_ARENA_MAX").is_some() { 8 } else { processors.max(2) };
+        let few = processors.max(2);
         Self {
             answers: HashMap::default(),
             expected: 0,
