@@ -255,10 +255,11 @@ impl Session {
             timer: None,
             role: Role::Client(call),
         });
-        // It beats once its request has left: standing where it will by then, it need not be moved.
-        let beats =
-            self.config.heartbeat.filter(|_| self.config.heartbeat_mode == HeartbeatMode::Active);
-        let first_beat = beats.and_then(|interval| now.checked_add(interval));
+        // It beats once its request has left, which is now where there is a peer: standing where it will by then, it need not
+        // be moved.
+        let beats = self.peers.is_any_up() && self.config.heartbeat_mode == HeartbeatMode::Active;
+        let interval = self.config.heartbeat.filter(|_| beats);
+        let first_beat = interval.and_then(|interval| now.checked_add(interval));
         self.reschedule_by(at, first_beat);
         self.enqueue(at);
         Ok(CallId(at))
