@@ -68,6 +68,7 @@ impl Pair {
             let line = source.line_mut().expect("a command").replace("{heartbeat}", "0.5");
             line.replace("--pull {pull} --sub {sub}", "")
                 .replace("{pull} {sub}", "")
+                .replace("push={push} pub={pub}", "")
                 .replace("{more}", "")
         };
         Self { server: line(server, Role::Server), client: line(client, Role::Client) }
