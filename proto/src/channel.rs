@@ -255,6 +255,11 @@ impl Channel {
             }
     }
 
+    /// Whether it is a request that has its last answer, of which the application knows nothing more.
+    pub(crate) fn has_ended_here(&self) -> bool {
+        matches!(&self.role, Role::Server(request) if request.ending.is_some())
+    }
+
     /// Payload bytes that wait here for their consumer.
     pub(crate) fn retained_bytes(&self) -> usize {
         match &self.role {

@@ -86,6 +86,10 @@ impl Session {
             if kind == REQUESTED {
                 channel.notices |= KNOWN;
             }
+            if channel.has_ended_here() {
+                // It was answered in spite of having been put off, and only its answer is still on its way.
+                continue;
+            }
             return Some(notice);
         }
     }
