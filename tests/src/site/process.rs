@@ -1,6 +1,6 @@
 use std::{fs, path::PathBuf, process::Command};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tempfile::TempDir;
 
 use crate::peers::{PeerProcess, ServeOptions};
@@ -53,7 +53,7 @@ impl SiteProcess {
         &self.endpoint
     }
 
-    /// Sends it a signal.
+    /// Sends it a signal. When it is to stop, it has: its threads may go on for a moment after the signal was sent.
     ///
     /// # Panics
     /// When it does not run.
@@ -61,6 +61,10 @@ impl SiteProcess {
         let id = self.process.as_ref().and_then(|process| i32::try_from(process.id()).ok());
         let id = id.and_then(Pid::from_raw).expect("a process that runs");
         kill_process(id, signal).expect("it is ours");
+        if signal == Signal::STOP {
+            let stopped = WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT;
+            waitid(WaitId::Pid(id), stopped).expect("it is a child of ours");
+        }
     }
 
     /// Ends it without a chance to say goodbye.
