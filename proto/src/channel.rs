@@ -255,9 +255,9 @@ impl Channel {
             }
     }
 
-    /// Whether it is a request that has its last answer, of which the application knows nothing more.
-    pub(crate) fn has_ended_here(&self) -> bool {
-        matches!(&self.role, Role::Server(request) if request.ending.is_some())
+    /// Whether it is a request that the application has not answered to its end.
+    pub(crate) fn is_open_request(&self) -> bool {
+        matches!(self.role, Role::Server(_)) && self.phase != Phase::Ended
     }
 
     /// Payload bytes that wait here for their consumer.

@@ -86,8 +86,8 @@ impl Session {
             if kind == REQUESTED {
                 channel.notices |= KNOWN;
             }
-            if channel.has_ended_here() {
-                // It was answered in spite of having been put off, and only its answer is still on its way.
+            if matches!(kind, REQUESTED | WRITABLE) && !channel.is_open_request() {
+                // It was answered meanwhile, and only its answer is still on its way.
                 continue;
             }
             return Some(notice);

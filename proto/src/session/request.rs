@@ -50,9 +50,8 @@ pub struct StreamHasBegun;
 
 impl<'a> Request<'a> {
     pub(crate) fn new(session: &'a mut Session, id: RequestId) -> Option<Self> {
-        let channel = session.store.get(id.0)?;
-        (matches!(channel.role, Role::Server(_)) && channel.phase != Phase::Ended)
-            .then_some(Self { session, id })
+        let is_open = session.store.get(id.0)?.is_open_request();
+        is_open.then_some(Self { session, id })
     }
 
     /// The method that is called.

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "invariants")]
 mod invariants;
+mod key;
 
 use std::{collections::HashMap, hash::BuildHasher, num::NonZeroU32, time::Duration};
 
@@ -19,6 +20,7 @@ use crate::{
     peer::{PeerId, Route},
     transmit::Token,
 };
+use key::{Key, identity};
 
 /// Names one channel for ever: slots are used again, serials are not, and other sessions have others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -367,36 +369,4 @@ impl Store {
 
 fn open(accounts: &mut Slab<Account>, account: Account) -> u32 {
     u32::try_from(accounts.insert(account)).unwrap_or(NOBODY)
-}
-
-/// What finds a request.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Key<'a> {
-    peer: PeerId,
-    envelope: &'a Envelope,
-    id: TheirId<'a>,
-}
-
-impl<'a> Key<'a> {
-    /// The key of a channel that a peer has opened.
-    fn of(channel: &'a Channel) -> Option<Self> {
-        match &channel.role {
-            Role::Server(request) => Some(Self {
-                peer: channel.peer?,
-                envelope: &channel.envelope,
-                id: TheirId(request.id.as_encoded()),
-            }),
-            Role::Client(_) => None,
-        }
-    }
-
-    fn hash(&self, hasher: &FixedState) -> u64 {
-        hasher.hash_one(self)
-    }
-}
-
-/// The first identity of an envelope; the empty one if it has none.
-fn identity(envelope: &Envelope) -> &Bytes {
-    static NONE: Bytes = Bytes::new();
-    envelope.frames().first().unwrap_or(&NONE)
 }
