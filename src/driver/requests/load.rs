@@ -39,12 +39,13 @@ pub(crate) struct Load {
     most_heavy: usize,
     /// How many may in any case.
     few: usize,
-    /// How many run of which nothing is known, and how many may.
+    /// How many run of which nothing is known.
     unknown: usize,
+    /// How many of those may.
     most_unknown: usize,
     /// When more of those may run, though none has ended.
     due: Option<Instant>,
-    /// Requests that wait for others to end, with how much they count; `None` where that is not known.
+    /// Requests that wait for others to end, in the order in which they came.
     waiting: VecDeque<Waiting>,
     /// What may be expected, beside what is kept already.
     most: usize,
