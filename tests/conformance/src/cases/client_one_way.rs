@@ -115,17 +115,19 @@ fn subscriber(trial: &mut Trial, by_commands: bool) -> Result<Peer, Failure> {
     bytes.shake_hands_as(&Handshake::new("SUB").version(version))
 }
 
-fn subscribe(peer: &mut Peer, by_commands: bool, topic: &[u8]) -> Result<(), Failure> {
-    match by_commands {
-        true => peer.send_command("SUBSCRIBE", topic),
-        false => peer.send_frames(&[[b"\x01", topic].concat()]),
-    }
-}
+/// What is said of a topic: as a command, and as the first byte of a message.
+const SUBSCRIBE: (&str, u8) = ("SUBSCRIBE", 1);
+const CANCEL: (&str, u8) = ("CANCEL", 0);
 
-fn cancel(peer: &mut Peer, by_commands: bool, topic: &[u8]) -> Result<(), Failure> {
+fn say(
+    peer: &mut Peer,
+    (command, byte): (&str, u8),
+    by_commands: bool,
+    topic: &[u8],
+) -> Result<(), Failure> {
     match by_commands {
-        true => peer.send_command("CANCEL", topic),
-        false => peer.send_frames(&[[b"\x00", topic].concat()]),
+        true => peer.send_command(command, topic),
+        false => peer.send_frames(&[[&[byte], topic].concat()]),
     }
 }
 
@@ -148,7 +150,7 @@ fn one(trial: &mut Trial, kind: Kind) -> Result<Vec<Vec<u8>>, Failure> {
         Kind::Push => puller(trial)?,
         Kind::Publish => {
             let mut peer = subscriber(trial, true)?;
-            subscribe(&mut peer, true, b"")?;
+            say(&mut peer, SUBSCRIBE, true, b"")?;
             until_heard(trial, &mut [&mut peer])?;
             peer
         }
@@ -218,7 +220,7 @@ fn dealt(trial: &mut Trial) -> Result<[usize; 2], Failure> {
 fn all(trial: &mut Trial) -> Result<(), Failure> {
     let [mut first, mut second] = [subscriber(trial, true)?, subscriber(trial, true)?];
     for peer in [&mut first, &mut second] {
-        subscribe(peer, true, b"")?;
+        say(peer, SUBSCRIBE, true, b"")?;
     }
     until_heard(trial, &mut [&mut first, &mut second])?;
     for number in 0..20 {
@@ -241,14 +243,14 @@ fn all(trial: &mut Trial) -> Result<(), Failure> {
 fn topics(trial: &mut Trial, by_commands: bool) -> Result<(), Failure> {
     let mut everything = subscriber(trial, true)?;
     let [mut some, mut none] = [subscriber(trial, by_commands)?, subscriber(trial, by_commands)?];
-    subscribe(&mut everything, true, b"")?;
+    say(&mut everything, SUBSCRIBE, true, b"")?;
     // Every payload is an array of three.
-    subscribe(&mut some, by_commands, b"\x93")?;
-    subscribe(&mut none, by_commands, b"\x92")?;
+    say(&mut some, SUBSCRIBE, by_commands, b"\x93")?;
+    say(&mut none, SUBSCRIBE, by_commands, b"\x92")?;
     until_heard(trial, &mut [&mut everything, &mut some])?;
     let others = listen(&mut none, Duration::from_millis(100))?;
     ensure(others.is_empty(), "nothing that does not begin with the topic", shown(&others))?;
-    cancel(&mut some, by_commands, b"\x93")?;
+    say(&mut some, CANCEL, by_commands, b"\x93")?;
     for number in 0..15 {
         listen(&mut everything, Duration::from_millis(20))?;
         numbers(&mut some, Duration::from_millis(20))?;

@@ -1,14 +1,15 @@
 //! A process with all that it starts, which ends when this value goes.
 
 use std::{
+    convert::Infallible,
     io::{BufRead, BufReader, Read, Write},
     os::unix::process::CommandExt,
     process::{Child, ChildStdin, Command, Stdio},
     sync::{
         Arc, Mutex, PoisonError,
-        mpsc::{Receiver, channel},
+        mpsc::{Receiver, Sender, channel},
     },
-    thread::{self, JoinHandle},
+    thread,
     time::Duration,
 };
 
@@ -23,12 +24,16 @@ const KEPT: usize = 16 * 1024;
 /// A line of more bytes is no outcome: nothing behind it is read.
 const LONGEST_LINE: u64 = 256 << 20;
 
+/// So long is waited for the last words of a process that has ended: whoever it has started may go on talking.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
     input: Option<ChildStdin>,
     said: Said,
-    readers: Vec<JoinHandle<()>>,
+    /// Its other end goes when all has been read that is kept.
+    reading: Receiver<Infallible>,
     lines: Option<Receiver<Json>>,
 }
 
@@ -51,18 +56,20 @@ impl Process {
         command.process_group(0);
         let mut child = groups::start(|| command.spawn(), Child::id).map_err(failed)?;
         let said = Said::default();
-        let mut readers: Vec<_> =
-            child.stderr.take().map(|errors| said.keep_all(errors)).into_iter().collect();
-        let output = child.stdout.take();
-        let lines = match output {
+        let (reader, reading) = channel();
+        if let Some(errors) = child.stderr.take() {
+            said.keep_all(errors, reader.clone());
+        }
+        let lines = match child.stdout.take() {
             Some(output) if talks => Some(outcomes(output, said.clone())),
-            output => {
-                readers.extend(output.map(|output| said.keep_all(output)));
+            Some(output) => {
+                said.keep_all(output, reader);
                 None
             }
+            None => None,
         };
         let input = child.stdin.take();
-        Ok(Self { child, input, said, readers, lines })
+        Ok(Self { child, input, said, reading, lines })
     }
 
     /// What it prints, once.
@@ -104,12 +111,7 @@ impl Process {
 
     /// Waits for its last words, unless somebody whom it has started could still say something.
     fn hear_out(&self) {
-        for _ in 0..40 {
-            if self.readers.iter().all(JoinHandle::is_finished) {
-                return;
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
+        let (Ok(_) | Err(_)) = self.reading.recv_timeout(LAST_WORDS);
     }
 
     /// The last that it said, for the end of a sentence; nothing where it said nothing.
@@ -147,14 +149,16 @@ impl Said {
         kept.drain(..excess);
     }
 
-    fn keep_all(&self, mut source: impl Read + Send + 'static) -> JoinHandle<()> {
+    /// Keeps what comes until it ends, and the `reader` as long.
+    fn keep_all(&self, mut source: impl Read + Send + 'static, reader: Sender<Infallible>) {
         let said = self.clone();
         thread::spawn(move || {
+            let _reader = reader;
             let mut chunk = [0; 4096];
             while let Ok(count @ 1..) = source.read(&mut chunk) {
                 said.keep(&chunk[..count]);
             }
-        })
+        });
     }
 }
 
