@@ -64,13 +64,15 @@ fn requests_that_are_never_answered() {
     assert!(most <= MOST, "{} MiB", most / MIB);
 }
 
+fn large_event_of_no_channel() -> Vec<u8> {
+    let head = b"\x93\x83\xaamessage_id\xa1y\xabresponse_to\xa1x\xa1v\x03\xa1x\xc5\xea\x60";
+    message(&[head, &[0; 60_000][..]].concat())
+}
+
 /// A large event of no channel follows each of them, in the memory that was read with it.
 #[test]
 fn requests_that_come_with_much_else() {
-    let other = {
-        let head = b"\x93\x83\xaamessage_id\xa1y\xabresponse_to\xa1x\xa1v\x03\xa1x\xc5\xea\x60";
-        message(&[head, &[0; 60_000][..]].concat())
-    };
+    let other = large_event_of_no_channel();
     let most = growth(Duration::from_secs(1), |endpoint| {
         let both = |number| [&request(number, "sleep", LONG)[..], &other].concat();
         write_all(endpoint, (0..4000).map(both))
@@ -109,10 +111,7 @@ fn refusals_with_much_to_return() {
 /// own.
 #[test]
 fn everything_at_once() {
-    let other = {
-        let head = b"\x93\x83\xaamessage_id\xa1y\xabresponse_to\xa1x\xa1v\x03\xa1x\xc5\xea\x60";
-        message(&[head, &[0; 60_000][..]].concat())
-    };
+    let other = large_event_of_no_channel();
     let most = growth(Duration::from_secs(2), |endpoint| {
         let blobs = (0..13).map(|number| request(number, "blob", &blob_args(1_000_000)));
         let slow = (100..1100).map(|number| slow_request(number, 60_000));

@@ -29,6 +29,16 @@ fn server(peer_bytes: usize, total_bytes: usize) -> TestSession {
     TestSession::new(Config::server(1).limits(limits))
 }
 
+#[track_caller]
+fn nothing_is_kept_when_all_have_gone(server: &mut TestSession) {
+    let now = server.now();
+    for peer in [GREEDY, NEIGHBOUR] {
+        server.session.handle_peer_event(now, PeerEvent::Down(peer, "gone".into()));
+    }
+    server.settle();
+    assert_eq!(server.session.retained_bytes(), 0);
+}
+
 fn request(id: u32, bytes: usize) -> RawEvent {
     RawEvent::request(id, "f", vec![Value::Binary(vec![7; bytes])])
 }
@@ -91,12 +101,7 @@ fn requests_of_one_peer_that_wait() {
     server.request(NEIGHBOUR, &request(5, 1));
     server.serve(first).take_args();
     server.request(GREEDY, &request(6, 4 * KILOBYTE));
-    let now = server.now();
-    for peer in [GREEDY, NEIGHBOUR] {
-        server.session.handle_peer_event(now, PeerEvent::Down(peer, "gone".into()));
-    }
-    server.settle();
-    assert_eq!(server.session.retained_bytes(), 0);
+    nothing_is_kept_when_all_have_gone(&mut server);
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use zerorpc_proto::{PeerEvent, RemoteError, RequestId};
 use zerorpc_tests::world::test_session::TestSession;
 
-use super::{GREEDY, KILOBYTE, NEIGHBOUR, answer, request, requested, server};
+use super::{
+    GREEDY, KILOBYTE, NEIGHBOUR, answer, nothing_is_kept_when_all_have_gone, request, requested,
+    server,
+};
 
 /// Starts what may run of these requests, and takes its arguments; which ones.
 fn start(server: &mut TestSession, ids: &[RequestId]) -> Vec<RequestId> {
@@ -49,12 +52,7 @@ fn arguments_count_until_their_requests_are_answered() {
     let next = requested(&mut server);
     assert_eq!(next, [ids[4], small, late]);
     assert_eq!(start(&mut server, &next), next);
-    let now = server.now();
-    for peer in [GREEDY, NEIGHBOUR] {
-        server.session.handle_peer_event(now, PeerEvent::Down(peer, "gone".into()));
-    }
-    server.settle();
-    assert_eq!(server.session.retained_bytes(), 0);
+    nothing_is_kept_when_all_have_gone(&mut server);
 }
 
 /// What waits counts once, and what is taken twice: to take everything at once would be too much.

@@ -116,26 +116,13 @@ fn elders() -> impl Strategy<Value = [Option<u64>; 2]> {
     [select(ELDERS.to_vec()), select(ELDERS.to_vec())]
 }
 
-/// Nothing is lost.
-fn fair() -> impl Strategy<Value = Plan> {
-    let heartbeat = || select(ALIKE.to_vec());
+/// Scenarios with such intervals between beats, and such steps.
+fn with<S: Strategy<Value = Vec<Step>>>(
+    heartbeats: &[Option<u64>],
+    steps: S,
+) -> impl Strategy<Value = Plan> + use<S> {
+    let heartbeat = || select(heartbeats.to_vec());
     let clients = vec(resident(heartbeat()), 1..4);
-    let servers = ([heartbeat(), heartbeat()], elders());
-    let parts = (any::<u64>(), any::<bool>(), servers, clients, vec(fair_step(), 1..16));
-    parts.prop_map(|(seed, nameless_servers, (servers, elders), clients, steps)| Plan {
-        seed,
-        nameless_servers,
-        servers,
-        elders,
-        clients,
-        steps,
-    })
-}
-
-fn foul() -> impl Strategy<Value = Plan> {
-    let heartbeat = || select(HEARTBEATS.to_vec());
-    let clients = vec(resident(heartbeat()), 1..4);
-    let steps = vec(prop_oneof![5 => fair_step(), 2 => harm().prop_map(Step::Harm)], 1..24);
     let servers = ([heartbeat(), heartbeat()], elders());
     let parts = (any::<u64>(), any::<bool>(), servers, clients, steps);
     parts.prop_map(|(seed, nameless_servers, (servers, elders), clients, steps)| Plan {
@@ -146,6 +133,16 @@ fn foul() -> impl Strategy<Value = Plan> {
         clients,
         steps,
     })
+}
+
+/// Nothing is lost.
+fn fair() -> impl Strategy<Value = Plan> {
+    with(&ALIKE, vec(fair_step(), 1..16))
+}
+
+fn foul() -> impl Strategy<Value = Plan> {
+    let step = prop_oneof![5 => fair_step(), 2 => harm().prop_map(Step::Harm)];
+    with(&HEARTBEATS, vec(step, 1..24))
 }
 
 pub(crate) fn plan() -> impl Strategy<Value = Plan> {
