@@ -69,7 +69,7 @@ pub enum Notice {
     Readable(CallId),
     /// A request that was [`Blocked`] has room for items again.
     Writable(RequestId),
-    /// A call will get no further answer. What came before can be read; [`Answer::Lost`] follows it.
+    /// A call will get no further answer. What came before can be read; [`Answer::Lost`](crate::Answer::Lost) follows it.
     CallLost(CallId),
     /// Nobody waits for the answer to this request any more; it is gone.
     RequestLost(RequestId, Loss),
