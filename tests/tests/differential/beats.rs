@@ -92,20 +92,18 @@ impl Line {
         self.send(header, name, vec![number.into()]);
     }
 
-    /// How many beats came until nothing came for that time.
-    fn beats(&mut self, milliseconds: i64) -> usize {
-        let mut beats = 0;
+    /// Whether a beat comes before nothing has come for that time.
+    fn hears_beat(&mut self, milliseconds: i64) -> bool {
         while self.socket.poll(zmq::POLLIN, milliseconds).expect("it can wait") > 0 {
             let frames = self.socket.recv_multipart(0).expect("a message");
             let payload = frames.last().expect("a message has a frame");
             let event = rmpv::decode::read_value(&mut &payload[..]).expect("servers send events");
             if event[1].as_str() == Some("_zpc_hb") {
-                beats += 1;
-                break;
+                self.heard += 1;
+                return true;
             }
         }
-        self.heard += beats;
-        beats
+        false
     }
 }
 
@@ -121,13 +119,13 @@ fn heard(endpoint: &str, interval: Duration) -> Option<Vec<usize>> {
         if latest.elapsed() > interval * PATIENCE {
             return None;
         }
-        let is_tick = other.beats(5) > 0;
+        let is_tick = other.hears_beat(5);
         if is_tick {
             latest = Instant::now();
             other.say("_zpc_hb", 0);
         }
         for (line, manner) in lines.iter_mut().zip(&MANNERS) {
-            let is_heard = line.beats(0) > 0;
+            let is_heard = line.hears_beat(0);
             let beats = match manner.beats {
                 Beats::Never => false,
                 Beats::Back => is_heard,
