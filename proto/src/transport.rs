@@ -104,7 +104,7 @@ pub trait Transport: Send {
     /// Whether a message handed to [`send`](Self::send) now would find a peer with room.
     ///
     /// As long as this is false, leave requests in the session: what was not transmitted can still be
-    /// withdrawn.
+    /// withdrawn. Whoever waits hears that it has become true, whoever else has asked meanwhile.
     fn can_send(&mut self) -> bool;
 
     /// Takes one message, to be written by [`flush`](Self::flush) at the latest, or once its peer has room.

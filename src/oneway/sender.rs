@@ -85,12 +85,18 @@ impl OneWaySender {
             let Some(transport) = transport.as_mut().filter(|_| !*closed) else {
                 return Err(Error::Closed { endpoint: self.endpoints.to_string() });
             };
-            if transport.can_send() {
+            let mut has_room = transport.can_send();
+            if !has_room {
+                settle(transport.as_mut())?;
+                has_room = transport.can_send();
+            }
+            if has_room {
                 transport.send(sender.event(method, args, context)?)?;
                 settle(transport.as_mut())?;
+                // There may be more room, which was announced to nobody else.
+                self.shared.room_cv.notify_one();
                 return Ok(());
             }
-            settle(transport.as_mut())?;
             if let Some(reason) = transport.denial() {
                 return Err(Error::Denied {
                     method: method.to_owned(),

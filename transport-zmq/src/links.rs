@@ -124,9 +124,10 @@ impl Links {
         self.monitor.as_raw_fd()
     }
 
-    /// Takes note of what has happened, if anything may have, at the endpoints that this side connects to and elsewhere.
-    pub(crate) fn refresh(&mut self, connected: &[String]) -> Result<(), Error> {
-        if self.is_due() { self.catch_up(connected) } else { Ok(()) }
+    /// Takes note of what has happened, if anything may have, at the endpoints that this side connects to and elsewhere; true
+    /// when something has.
+    pub(crate) fn refresh(&mut self, connected: &[String]) -> Result<bool, Error> {
+        if self.is_due() { self.catch_up(connected) } else { Ok(false) }
     }
 
     fn is_due(&self) -> bool {
@@ -137,11 +138,12 @@ impl Links {
         self.signs.take_monitor_events() || self.table.is_some() && is_stale()
     }
 
-    /// Takes note of everything that has happened up to now.
-    pub(crate) fn catch_up(&mut self, connected: &[String]) -> Result<(), Error> {
+    /// Takes note of everything that has happened up to now; true when something has.
+    pub(crate) fn catch_up(&mut self, connected: &[String]) -> Result<bool, Error> {
         self.looked = Instant::now();
-        let mut full = false;
+        let (mut any, mut full) = (false, false);
         while let Some(head) = frames::receive_frame(&self.monitor)? {
+            any = true;
             let Some(endpoint) = frames::receive_frame(&self.monitor)? else { break };
             let &[e0, e1, v0, v1, v2, v3] = &head[..] else { continue };
             let happened = Happened {
@@ -159,7 +161,7 @@ impl Links {
         self.signs.set_refused(self.refusals.are_any());
         self.signs.set_resting(full);
         self.rest = full.then(|| Instant::now() + REST);
-        Ok(())
+        Ok(any)
     }
 
     /// Has the system look after a new connection.

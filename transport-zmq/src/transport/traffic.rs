@@ -19,7 +19,10 @@ use crate::{
 impl ZmqTransport {
     /// Takes note of peers that came and went.
     pub(super) fn refresh(&mut self) -> Result<(), zmq::Error> {
-        self.links.refresh(&self.connected)?;
+        if self.links.refresh(&self.connected)? {
+            // It is announced once, and whoever asks now need not be who waits for it.
+            self.notifier.notify();
+        }
         while let Some(endpoint) = self.links.take_due() {
             self.dial_again(&endpoint);
         }

@@ -104,6 +104,27 @@ fn asking_for_room_does_not_hide_arrivals() -> Outcome {
     Ok(())
 }
 
+/// A peer for which requests wait is announced once, too. Whoever sees it first may be somebody who has nothing to send, or
+/// who asks only to tell that nobody is there.
+#[test]
+fn asking_for_room_does_not_hide_that_a_peer_has_come() -> Outcome {
+    for _ in 0..20 {
+        let (mut server, mut client) = (socket(Router), socket(Dealer));
+        client.transport.connect(&server.transport.bind(ANY_PORT)?)?;
+        // Connecting wakes the waiter.
+        client.waiter.wait_until(Some(Instant::now() + PATIENCE))?;
+        let start = Instant::now();
+        while !client.transport.can_send() {
+            assert!(client.transport.receive()?.is_none());
+            assert!(start.elapsed() < PATIENCE, "nobody has come");
+        }
+        assert!(client.transport.receive()?.is_none());
+        client.waiter.wait_until(Some(Instant::now() + PATIENCE))?;
+        assert!(start.elapsed() < PATIENCE, "that a peer has come was hidden");
+    }
+    Ok(())
+}
+
 const CALLS: u32 = 5000;
 const IN_FLIGHT: u32 = 50;
 
