@@ -164,6 +164,7 @@ impl MioTransport {
         now: Instant,
     ) {
         if accepted.age.is_some() {
+            self.share.note_handshake(true);
             let failed = &mut self.strangers.stats.failed;
             let count = count_of(failed, reason);
             *count += 1;

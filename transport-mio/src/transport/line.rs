@@ -7,10 +7,12 @@ use std::{
 
 use zerorpc_proto::transport::PeerAddress;
 
-/// As long as others are at work, strangers get this part of the time. What a flood costs calls with it is told by
-/// tests/examples/flood ...
+/// As long as others are at work, strangers get this part of the time, if the latest of them has got in, ...
 const BUSY_SHARE: u32 = 16;
-/// ... and else this part: who begins to work meanwhile finds half of it free.
+/// ... this part, if it has not: a flood takes a twentieth of the calls then, and with a sixteenth of the time a fifth, for
+/// caches are cold after each step (tests/examples/flood, docs/testing.md), ...
+const FLOOD_SHARE: u32 = 64;
+/// ... and this part, where nobody is at work: who begins to work meanwhile finds half of it free.
 const IDLE_SHARE: u32 = 2;
 
 /// Others are at work who had a message within this time. After a longer pause, what strangers may do at a time is little
@@ -18,7 +20,7 @@ const IDLE_SHARE: u32 = 2;
 const LULL: Duration = Duration::from_millis(2);
 
 /// So much time can be saved up for strangers, of which they get their share: 2 ms where others are
-/// at work.
+/// at work, and half a millisecond in a flood.
 const SAVED: Duration = Duration::from_millis(32);
 
 /// So long are strangers seen to before somebody looks whether others have something: little beside a call
@@ -155,6 +157,8 @@ impl Line {
 pub(super) struct Share {
     /// When others had a message last.
     busy: Option<Instant>,
+    /// The latest stranger whose handshake ended did not get in.
+    in_vain: bool,
     /// When strangers may go on.
     free: Option<Instant>,
 }
@@ -163,6 +167,11 @@ impl Share {
     /// Others have a message.
     pub(super) fn note_busy(&mut self, now: Instant) {
         self.busy = Some(now);
+    }
+
+    /// A handshake is over, and the stranger is in, or it was in vain.
+    pub(super) fn note_handshake(&mut self, in_vain: bool) {
+        self.in_vain = in_vain;
     }
 
     /// When strangers may go on.
@@ -179,7 +188,11 @@ impl Share {
         // A step that takes longer is no pause.
         let is_busy =
             self.busy.is_some_and(|busy| now.saturating_duration_since(busy) < LULL + time);
-        let share = if is_busy { BUSY_SHARE } else { IDLE_SHARE };
+        let share = match (is_busy, self.in_vain) {
+            (true, true) => FLOOD_SHARE,
+            (true, false) => BUSY_SHARE,
+            (false, _) => IDLE_SHARE,
+        };
         let earliest = now.checked_sub(SAVED).unwrap_or(now);
         let free = self.free.map_or(earliest, |free| free.max(earliest));
         self.free = Some(free + time * share);
@@ -309,9 +322,11 @@ mod tests {
     }
 
     /// How much time strangers get within a second, if there is always one who wants it, in steps of so long. Peers pause for
-    /// so long between their messages.
-    fn spent(start: Instant, step: Duration, pause: Duration) -> Duration {
+    /// so long between their messages. The stranger before them got in, or came in vain.
+    fn spent(start: Instant, step: Duration, pause: Duration, in_vain: bool) -> Duration {
         let share = &mut Share::default();
+        share.note_handshake(!in_vain);
+        share.note_handshake(in_vain);
         let (mut now, mut spent) = (start, Duration::ZERO);
         let mut message = start;
         while now < start + Duration::from_secs(1) {
@@ -344,15 +359,19 @@ mod tests {
         let start = Instant::now() + Duration::from_secs(60);
         for micros in [1, 30, 100, 1000, 4000] {
             let step = Duration::from_micros(micros);
-            let busy = spent(start, step, Duration::ZERO).as_secs_f64();
-            // What was saved up, and the last step, come on top.
-            let most = 1.0 / f64::from(BUSY_SHARE) + 0.002 + step.as_secs_f64();
-            assert!((0.05..most).contains(&busy), "{step:?}: {busy}");
-            let idle = spent(start, step, Duration::from_secs(2)).as_secs_f64();
-            assert!((0.4..0.55).contains(&idle), "{step:?}: {idle}");
+            let kinds = [(false, BUSY_SHARE, 0.05, 0.4), (true, FLOOD_SHARE, 0.01, 0.35)];
+            for (in_vain, share, least_busy, least_idle) in kinds {
+                let busy = spent(start, step, Duration::ZERO, in_vain).as_secs_f64();
+                // What was saved up, and the last step, come on top.
+                let most = 1.0 / f64::from(share) + 0.002 + step.as_secs_f64();
+                assert!((least_busy..most).contains(&busy), "{step:?}, {in_vain}: {busy}");
+                let idle = spent(start, step, Duration::from_secs(2), in_vain).as_secs_f64();
+                assert!((least_idle..0.55).contains(&idle), "{step:?}, {in_vain}: {idle}");
+            }
         }
         // A few messages leave them nearly all of what they would have without.
-        let few = spent(start, Duration::from_micros(30), Duration::from_millis(20)).as_secs_f64();
+        let pause = Duration::from_millis(20);
+        let few = spent(start, Duration::from_micros(30), pause, false).as_secs_f64();
         assert!((0.35..0.55).contains(&few), "{few}");
     }
 }

@@ -120,6 +120,7 @@ impl MioTransport {
             Some(Slot::Accepted(connection)) => {
                 if let Some(accepted) = &mut connection.accepted {
                     self.strangers.establish(accepted);
+                    self.share.note_handshake(false);
                 }
                 if let Some(place) = connection.place.take() {
                     self.line.remove(place);
