@@ -11,7 +11,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-/// Longer files are none of ours.
+/// Longer files are none of ours. Not measured: a bound, far more than any key, password or set of rules takes.
 const MAX_LEN: u64 = 16 << 20;
 
 /// What a file says, and who else can get at it. Wiped when it is dropped.

@@ -21,7 +21,8 @@ use crate::{
     status,
 };
 
-/// How long running calls may take to end after the first signal; those that wait are begun in the first half of it.
+/// How long running calls may take to end after the first signal; those that wait are begun in the first half of it. Not
+/// measured: half of the ten seconds that `docker stop` waits before it kills.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The environment variable that names the interpreter, where `python3` is not the one.

@@ -225,6 +225,7 @@ mod tests {
 
     use super::*;
 
+    /// Nothing comes within this time: what would have come is long there.
     const MOMENT: Duration = Duration::from_millis(100);
 
     #[test]

@@ -11,6 +11,7 @@ over_each_pair! {
     somebody_accepts_and_says_nothing,
 }
 
+/// The time limit of calls that are given up: nobody answers them, however long it is.
 const A_MOMENT: Duration = Duration::from_millis(200);
 
 /// Calls a method that is counted, and gives it up.

@@ -23,6 +23,7 @@ use zerorpc::{
 use zerorpc_tests::{raw_caller, service::serve_with};
 
 const FREE: &str = "tcp://127.0.0.1:*";
+/// How long anything may take; machines that run tests are slow and busy.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// All that was logged, by all threads.

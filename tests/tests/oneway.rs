@@ -10,6 +10,7 @@ zerorpc_tests::over_each_transport![
     publishers_bind_later,
 ];
 
+/// How long anything may take; machines that run tests are slow and busy.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn links(kind: TransportKind) -> SocketConfig {

@@ -38,7 +38,7 @@ pub(crate) use resolver::{Resolution, Resolver};
 pub(crate) use stream::Stream;
 
 /// How many connections may wait to be accepted; the system may have a lower limit. Beyond it clients try
-/// again, tcp not before a second has passed.
+/// again, tcp not before a second has passed. Not measured: what Linux allows by default (`somaxconn`).
 const BACKLOG: i32 = 4096;
 
 /// How connections are made and kept.

@@ -15,7 +15,7 @@ use std::{
 use zerorpc_proto::transport::{Cause, Endpoint, Host, TcpAddress};
 use zmq::Error;
 
-/// How long libzmq may take to let go of a port.
+/// How long libzmq may take to let go of a port. Not measured: a bound for a machine that is busy.
 const RELEASE: Duration = Duration::from_secs(1);
 
 /// Refuses what libzmq cannot do: between processes, or only within a context that nobody else has, or twice.

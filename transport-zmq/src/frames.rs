@@ -7,7 +7,8 @@ use zmq::{DONTWAIT, Error, Message, SNDMORE, Socket};
 
 use crate::{backlog::Outcome, principal::Senders};
 
-/// The longest envelope accepted, in frames, not counting a ROUTER's routing id.
+/// The longest envelope accepted, in frames, not counting a ROUTER's routing id. Not measured: a bound, as
+/// `zerorpc-zmtp` has it; each device on the way adds one frame.
 pub const MAX_ENVELOPE_FRAMES: usize = 1024;
 
 /// The largest envelope accepted, in bytes: room for [`MAX_ENVELOPE_FRAMES`] routing ids of the greatest
@@ -17,8 +18,8 @@ pub const MAX_ENVELOPE_BYTES: usize = 256 << 10;
 /// Received frames up to this length are copied, longer ones stay where libzmq put them.
 ///
 /// A frame that is kept where it is holds on to libzmq's receive buffer of 8 KiB that it may share with
-/// others, and costs an allocation for its owner. At 1 KiB a copy is still cheaper than that, and the
-/// memory held is never more than eight times what was received.
+/// others, and costs an allocation for its owner. Not measured: at 1 KiB the memory held is never more
+/// than eight times what was received, and a copy takes some tens of nanoseconds.
 const COPIED: usize = 1 << 10;
 
 /// What a socket had to give.

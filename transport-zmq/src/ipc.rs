@@ -14,7 +14,8 @@ use std::{
 
 use zerorpc_proto::transport::Cause;
 
-/// How many names are tried for a folder before its parent is taken for full.
+/// How many names are tried for a folder before its parent is taken for full. Not measured: a bound; names that are taken are
+/// those of earlier processes of the same number.
 const MOST_FOLDERS: u32 = 1000;
 
 /// Makes sure that a socket can be bound at `path`, and that none is in use there.

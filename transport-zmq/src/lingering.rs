@@ -4,13 +4,15 @@ use std::{io, sync::mpsc, thread, time::Duration};
 
 /// How long closing waits at most when the socket's linger is `None`.
 ///
-/// After that the messages keep leaving in the background, as long as the process lives.
+/// After that the messages keep leaving in the background, as long as the process lives. Not measured: as
+/// long as a call waits by default.
 pub const LONGEST_CLOSE: Duration = Duration::from_secs(30);
 
 /// More cannot be said to libzmq (24 days).
 const LONGEST_LINGER: Duration = Duration::from_millis(i32::MAX as u64);
 
-/// What libzmq may need beyond the linger, for instance to come back from resolving a name.
+/// What libzmq may need beyond the linger, for instance to come back from resolving a name. Not measured: a bound; what is not
+/// done by then is done in the background.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The context of one socket, dropped after the socket.

@@ -34,15 +34,17 @@ use teller::Teller;
 const CHANNEL: &str = "inproc://links";
 
 /// How many events may wait to be noted. Further ones make libzmq's thread wait, which is no harm while
-/// nobody uses the socket, and ends when somebody does.
+/// nobody uses the socket, and ends when somebody does. Not measured: a bound, of some MiB.
 const MOST_EVENTS: u16 = 1 << 15;
 
 /// How long it may go unnoticed that the last connection has ended. To look takes a system call, which
-/// is too much to be done for every message.
+/// is too much to be done for every message. Not measured: so there are a
+/// thousand of them in a second at most.
 const FRESHNESS: Duration = Duration::from_millis(1);
 
 /// How long the monitor is left alone while there is no room for connections. libzmq does not rest, but tries again
-/// without end, and tells of every failure.
+/// without end, and tells of every failure. Not measured: a hundred looks in a second are little, and who comes when there
+/// is room again hardly waits.
 pub(crate) const REST: Duration = Duration::from_millis(10);
 
 const CONNECTED: u16 = SocketEvent::CONNECTED as u16;

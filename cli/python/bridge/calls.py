@@ -36,7 +36,9 @@ def current_peer():
     known = codec.unpack(encoded) if encoded else {}
     return Peer(*map(known.get, Peer._fields))
 
-# How far a stream may run ahead of the server, which gives credit back in batches of at most half of this (`call.rs`).
+# How far a stream may run ahead of the server, which gives credit back in batches of at most half of this (`call.rs`). Not
+# measured by themselves: items of a stream from a module are in docs/performance.md; the bytes bound what a reader who has
+# stopped makes the server keep.
 WINDOW_ITEMS = 64
 WINDOW_BYTES = 1 << 20
 

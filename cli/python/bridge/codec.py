@@ -28,7 +28,7 @@ import sys
 from . import timestamps, values
 from .values import ExtType
 
-# How deep an event may nest at the server. Around a result, event and arguments take two levels.
+# How deep an event may nest at the server (`Limits::depth`). Around a result, event and arguments take two levels.
 MAX_DEPTH = 512
 MAX_RESULT_DEPTH = MAX_DEPTH - 2
 

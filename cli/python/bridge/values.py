@@ -18,7 +18,7 @@ ExtType.__doc__ = "An extension value: its type code (-128 to 127) and its bytes
 # What `codec.py` writes as it is, and what has nothing inside.
 SCALARS = frozenset((type(None), bool, int, float, str, bytes, bytearray, memoryview, ExtType))
 
-# What is shown of a key, and how many steps of a long path from either end.
+# What is shown of a key, and how many steps of a long path from either end. Not measured: a line or two of an error.
 KEY_LENGTH = 60
 STEPS = 12
 

@@ -32,11 +32,15 @@ OUTGOING = 48
 # How calls are run.
 SERIAL, THREADS, GREENLETS = range(3)
 
-# Up to here, one copy is cheaper than a second system call.
+# Up to here, a body is copied behind its head instead of being written by itself. Not measured: so much is copied in some
+# microseconds, and a pipe holds no more.
 JOINED = 1 << 16
 
-# How much is read at once.
+# How much is read at once: what a pipe holds.
 CHUNK = 1 << 16
+
+# How much of a large body is read at once. Not measured: more than most pipes hold.
+LARGE_CHUNK = 1 << 20
 
 
 class Wire:
@@ -127,7 +131,7 @@ class Wire:
         """A frame that is worth a buffer of its own; `body` is what has come of it."""
         self._rest = b""
         while len(body) < length:
-            more = self.read(self._input, min(length - len(body), 1 << 20))
+            more = self.read(self._input, min(length - len(body), LARGE_CHUNK))
             if not more:
                 return None
             body += more

@@ -11,7 +11,8 @@ use super::{
 };
 
 /// Credit goes back to the child in batches of this many items or bytes, whichever comes first. Each is at
-/// most half of the child's window (`calls.py`), so that a reader who keeps up never stops the stream.
+/// most half of the child's window (`calls.py`), so that a reader who keeps up never stops the stream. Not measured: it
+/// follows from that window.
 const BATCH_ITEMS: u64 = 32;
 /// See [`BATCH_ITEMS`].
 const BATCH_BYTES: u64 = 1 << 19;

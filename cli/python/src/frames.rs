@@ -14,10 +14,12 @@ use zerorpc::Context;
 
 const HEAD: usize = 17;
 
-/// Bodies are received into a buffer of their announced size up to here, and beyond into one that grows.
+/// Bodies are received into a buffer of their announced size up to here, and beyond into one that grows. Not measured: a
+/// bound on what an announcement alone can make a server reserve.
 const TRUSTED: u64 = 1 << 20;
 
-/// Up to here, one copy is cheaper than a second system call.
+/// Up to here, a body is copied behind its head instead of being a part of its own. Not measured: so much is copied in some
+/// microseconds, and a pipe holds no more.
 const JOINED: usize = 1 << 16;
 
 /// What the child sends.

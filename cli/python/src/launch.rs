@@ -31,6 +31,9 @@ use super::{
 const BOOTSTRAP: &str =
     "import os; pipe = open(os.dup(0), 'rb'); exec(pipe.read(int(pipe.readline())))";
 
+/// How much of what the child says is read at once: what a pipe holds.
+const READ: usize = 1 << 16;
+
 /// Starts the interpreter, and hands it what it needs to load the module. It says how that went by its first frame.
 pub(super) fn spawn(
     target: &str,
@@ -60,7 +63,7 @@ pub(super) fn spawn(
     if let Err(error) = process.write_all(start.as_bytes()) {
         tracing::debug!(%error, "the Python process has ended early");
     }
-    Ok((process, BufReader::with_capacity(1 << 16, output)))
+    Ok((process, BufReader::with_capacity(READ, output)))
 }
 
 /// Waits until the child has loaded the module, which takes as long as the module's import takes. `None` when it has

@@ -10,7 +10,8 @@ use super::{
     queue::{CallQueue, Mode},
 };
 
-/// How long calls wait before it is told.
+/// How long calls wait before it is told. Not measured: longer than calls that are meant to be short, sooner than callers
+/// give up (30 s by default).
 const JAM_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Says once for each method that calls wait for it.

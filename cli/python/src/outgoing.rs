@@ -26,7 +26,7 @@ use parking_lot::Mutex;
 
 use dispatcher::{Dispatcher, Event};
 
-/// How long the end may take: a pusher lingers for a second, for what was not sent yet.
+/// How long the end may take: a pusher lingers for a second, for what was not sent yet. Not measured: twice that.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// The sockets of one child, and the calls that it makes through them.

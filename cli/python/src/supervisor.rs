@@ -29,10 +29,12 @@ use super::{
 
 mod ending;
 
-/// How long the first restart waits; each further one waits twice as long.
+/// How long the first restart waits; each further one waits twice as long. Not measured: a child that
+/// dies at once leaves some of the processor to others.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// The longest wait. A child that has run for longer than this is no longer held to be failing.
+/// The longest wait. A child that has run for longer than this is no longer held to be failing. Not measured: whoever
+/// has mended a module does not wait for long.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Keeps a child alive that serves one target, and the calls that wait for it.

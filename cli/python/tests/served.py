@@ -13,6 +13,7 @@ import zerorpc  # noqa: E402
 from bridge import codec  # noqa: E402
 from zerorpc import link as frames  # noqa: E402
 
+# How many seconds anything may take; machines that run tests are slow and busy.
 PATIENCE = 60
 
 

@@ -15,6 +15,7 @@ import zerorpc  # noqa: E402
 import zerorpc.exceptions  # noqa: E402
 from bridge import codec, introspect, servers  # noqa: E402
 
+# How many seconds anything may take; machines that run tests are slow and busy.
 PATIENCE = 60
 
 

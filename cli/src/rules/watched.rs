@@ -15,11 +15,15 @@ use zerorpc::{AuthRequest, Authenticator, Authorizer, Denied, Principal};
 
 use super::{Rules, RulesError, Source};
 
-/// How old what is known of the files may be when a peer comes in, and when one calls.
+/// How old what is known of the files may be when a peer comes in: who was just added is let in, and a flood of peers has
+/// the files looked at a hundred times in a second. Not measured: a bound.
 const FRESH_FOR_PEERS: Duration = Duration::from_millis(10);
+/// How old it may be when one calls. Not measured: calls are many, and a second is
+/// soon for whoever changes a file.
 const FRESH_FOR_CALLS: Duration = Duration::from_secs(1);
 
-/// A file that was changed so shortly before it was read may have changed once more without a trace.
+/// A file that was changed so shortly before it was read may have changed once more without a trace: the coarsest times of
+/// files that are in use, those of FAT, are two seconds apart.
 const SETTLED: Duration = Duration::from_secs(2);
 
 /// The rules in force. They change with their files; while those are broken, they stay as they were.

@@ -283,6 +283,7 @@ impl Subject {
 
     /// Has the server answer a ping, on a connection of its own.
     pub(crate) fn ping(&mut self) -> Result<(), Failure> {
+        /// It answers at once, or never; machines that run tests are slow and busy.
         const WITHIN: Duration = Duration::from_secs(10);
         let peer = Bytes::connect(self.address()?, Transcript::default(), 0)?.shake_hands("DEALER");
         let answered = peer.and_then(|mut peer| peer.call("_zerorpc_ping", Vec::new(), WITHIN));

@@ -165,6 +165,7 @@ impl Trial {
         within: Duration,
         listener: impl Fn(&mut Subject) -> Result<&TcpListener, Failure>,
     ) -> Result<TcpStream, Failure> {
+        /// How long it may go unnoticed that the process has ended.
         const SLICE: Duration = Duration::from_millis(100);
         let deadline = Instant::now() + within;
         loop {

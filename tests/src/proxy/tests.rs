@@ -6,6 +6,7 @@ use std::{
 
 use super::{Cut, Proxy, Service, Side};
 
+/// How long anything may take; machines that run tests are slow and busy.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Long enough to see that nothing comes.

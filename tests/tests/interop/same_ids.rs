@@ -89,6 +89,7 @@ impl Raw {
 
 /// Nothing comes within this time: what would have come is long there.
 const QUIET: Duration = Duration::from_millis(300);
+/// How long anything may take; machines that run tests are slow and busy.
 const SOON: Duration = SECOND.saturating_mul(30);
 
 fn item(number: u64) -> Option<(String, Value)> {

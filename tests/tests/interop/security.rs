@@ -29,6 +29,7 @@ zerorpc_tests::over_each_transport![
     we_are_kept_out_and_told,
 ];
 
+/// How long anything may take; machines that run tests are slow and busy.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A key pair as text, the public half first.

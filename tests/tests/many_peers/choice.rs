@@ -111,6 +111,7 @@ fn a_bound_client_gives_its_workers_equal_shares() {
 /// Beats and credit of one call that reached another server would end it within two intervals.
 #[test]
 fn long_calls_and_streams_stay_with_their_server() {
+    /// Heartbeats of tests in which silence loses calls: long enough that a busy machine does not seem silent.
     const INTERVAL: Duration = Duration::from_millis(700);
     let long = (8 * INTERVAL).as_secs_f64();
     let client = builder().bind("tcp://127.0.0.1:*").heartbeat(INTERVAL).build().expect("a client");

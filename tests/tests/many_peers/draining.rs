@@ -14,6 +14,7 @@ use zerorpc_tests::{peers::endpoints, service::eventually};
 
 use crate::support::{Journal, SECOND, Site, all_ran, builder, client_of, until_up};
 
+/// How long running calls may take to end: far more than they do, on a busy machine, too.
 const GRACE: Duration = SECOND.saturating_mul(30);
 
 /// Calls from several threads until `done`, each with a number of its own; how many there were, all of them answered.

@@ -9,6 +9,7 @@ use zerorpc_tests::{proxy::Proxy, service::eventually, world::raw_event::RawEven
 
 use crate::support::{Site, builder, until_up};
 
+/// Heartbeats of tests in which silence loses calls: long enough that a busy machine does not seem silent.
 const INTERVAL: Duration = Duration::from_millis(700);
 
 fn client_of(middlebox: &Proxy, options: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Client {

@@ -15,10 +15,11 @@ use super::{
     HANDSHAKE_REFUSED, Happened, READY, RETRIED,
 };
 
-/// How many things to tell are kept for somebody who asks.
+/// How many things to tell are kept for somebody who asks. Not measured: a bound; what is more is counted.
 const KEPT: usize = 256;
 
-/// How often it is told at most that there is no room for connections.
+/// How often it is told at most that there is no room for connections. Not measured: as often as somebody may want to read it
+/// who watches a log.
 const REPEATED: Duration = Duration::from_secs(1);
 
 /// libzmq's codes of what is wrong with a handshake.

@@ -11,7 +11,8 @@ use crate::{
     options,
 };
 
-/// How many descriptors it takes to read an address and to listen there.
+/// How many descriptors it takes to read an address and to listen there. Listening takes one, counted in
+/// `/proc/self/fd`; to read an address takes one that is closed again, and the rest is for whatever else goes on meanwhile.
 const DESCRIPTORS: usize = 4;
 
 /// Where a socket accepts connections.

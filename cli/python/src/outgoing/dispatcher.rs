@@ -23,7 +23,7 @@ use super::{
     socket::Socket,
 };
 
-/// How many items of a stream the child takes unasked (`link.py`).
+/// How many items of a stream the child takes unasked: as many as `link.py` says, where the reason stands.
 const WINDOW: u64 = 64;
 
 /// Something for the dispatcher to do.

@@ -14,7 +14,8 @@ pub(super) const DROP: u8 = 36;
 pub(super) const CLOSE: u8 = 37;
 pub(super) const EMIT: u8 = 38;
 
-/// Longer than anybody waits, in seconds: the same as without a limit.
+/// Longer than anybody waits, in seconds: the same as without a limit. Not measured: thirty years, which times still have
+/// room for.
 const EVER: f64 = 1e9;
 
 /// What a socket is for.

@@ -22,6 +22,7 @@ use super::{
 use child::Child;
 use fixture::{bound, serve};
 
+/// How long anything may take; machines that run tests are slow and busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn until(what: &str, holds: impl Fn() -> bool) {

@@ -127,6 +127,7 @@ fn only_what_was_not_begun_is_taken_back() {
 
 #[test]
 fn a_jam_names_what_runs() {
+    /// What is too long for calls to wait; no time passes here.
     const PATIENCE: Duration = Duration::from_secs(5);
     let start = Instant::now();
     let late = start + 2 * PATIENCE;

@@ -15,7 +15,9 @@ use super::{
 };
 use crate::{case::Failure, event::Event, transcript::Transcript};
 
+/// How long anything may take; machines that run tests are slow and busy.
 const SOON: Duration = Duration::from_secs(20);
+/// Nothing comes within this time: what would have come is long there.
 const MOMENT: Duration = Duration::from_millis(50);
 
 /// A connection, both of its ends, and what is written about it.

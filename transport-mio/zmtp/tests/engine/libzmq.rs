@@ -18,6 +18,7 @@ use zerorpc_zmtp::{
 
 use crate::support::{config, plain_server};
 
+/// How long anything may take; machines that run tests are slow and busy.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An engine on a socket.
