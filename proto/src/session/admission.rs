@@ -8,6 +8,7 @@ use super::{
     notices::REQUESTED,
     outbound::{LONGEST_UNREAD, Loose, Refusal},
     request::stopping,
+    store::ChannelKey,
 };
 use crate::{
     channel::{
@@ -49,15 +50,8 @@ impl Session {
         let retained_bytes = parts + name.len() + args.as_bytes().len();
         let account = self.store.account_of(from, &envelope);
         let patience = patience(from, &envelope, account);
-        if let Err(refused) = self.admit(account, retained_bytes) {
-            let failure = match refused {
-                None => stopping(),
-                Some(ref reason) => {
-                    RemoteError::new("ServerBusy", format!("{reason}; try again later"))
-                }
-            };
-            self.refuse(from, envelope, id, dialect, failure, refused.is_none());
-            return refused.map_or(Ok(()), Err);
+        if let Err(reason) = self.admit(account, retained_bytes) {
+            return self.turn_away(from, envelope, id, dialect, reason);
         }
         self.buffered_bytes += retained_bytes;
         self.shared_requests += usize::from(is_shared);
@@ -95,15 +89,37 @@ impl Session {
             timer: None,
             role: Role::Server(request),
         });
+        self.note_crowd(at);
+        self.reschedule(at);
+        self.notices.push_back(Notice::Requested(RequestId(at)));
+        Ok(())
+    }
+
+    /// Answers a request that does not come in; the reason is `None` when none may any more.
+    fn turn_away(
+        &mut self,
+        from: PeerId,
+        envelope: Envelope,
+        id: MessageId,
+        dialect: Dialect,
+        reason: Option<PeerMisbehaved>,
+    ) -> Result<(), PeerMisbehaved> {
+        let failure = match &reason {
+            None => stopping(),
+            Some(reason) => RemoteError::new("ServerBusy", format!("{reason}; try again later")),
+        };
+        self.refuse(from, envelope, id, dialect, failure, reason.is_none());
+        reason.map_or(Ok(()), Err)
+    }
+
+    /// While some do not read, whose requests have become many is looked at.
+    fn note_crowd(&mut self, at: ChannelKey) {
         if !self.congested.is_empty()
             && let Some((_, number, Some(account))) = self.store.get_with_account(at)
             && account.becomes_crowded(&self.config.limits)
         {
             self.crowded.push(number);
         }
-        self.reschedule(at);
-        self.notices.push_back(Notice::Requested(RequestId(at)));
-        Ok(())
     }
 
     /// Whether another request may come in; the error is `None` when none may any more.

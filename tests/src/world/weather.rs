@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use zerorpc_proto::{PeerEvent, PeerId, Route, Session};
 
-use super::{NodeId, Role, World, connection, peer, routing_id};
+use super::{
+    NodeId, Role, World,
+    traffic::{connection, peer, routing_id},
+};
 
 impl World {
     /// Breaks the connections that a node made: both ends hear of it, and what was on its way is lost.

@@ -1,7 +1,9 @@
 //! From the first byte to the moment when messages may flow.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use zerorpc_proto::transport::Credential;
+use zerorpc_proto::transport::{Credential, Principal};
 
 use super::{
     EngineConfig, Identity, PeerInfo, SocketType, Violation, ZmtpVersion,
@@ -9,6 +11,7 @@ use super::{
     greeting::{Greeted, Greeting},
     input::Input,
     mechanism::{Agreement, Ciphers, Context, Dialogue, Turn},
+    metadata::Metadata,
     outbox::Outbox,
 };
 
@@ -76,16 +79,10 @@ impl Handshake {
                 Self::Identity { version, socket_type, mut decoder } => {
                     return match identity(&mut decoder, input)? {
                         Some(identity) => {
-                            let peer = PeerInfo {
-                                version,
-                                socket_type,
-                                identity,
-                                goaway: false,
-                                lossless: false,
-                                metadata: Vec::new(),
-                                principal: Some(context.admit(Credential::Anonymous)?),
-                            };
-                            Ok(Progress::Done(peer, None))
+                            let metadata =
+                                Metadata { socket_type, identity, ..Metadata::default() };
+                            let principal = context.admit(Credential::Anonymous)?;
+                            Ok(Progress::Done(info(version, metadata, principal), None))
                         }
                         None => {
                             Ok(Progress::Waiting(Self::Identity { version, socket_type, decoder }))
@@ -104,15 +101,7 @@ impl Handshake {
                     match dialogue.receive(&body, context, outbox)? {
                         Turn::Next(dialogue) => Self::Mechanism { version, dialogue, decoder },
                         Turn::Done(Agreement { metadata, principal, ciphers }) => {
-                            let peer = PeerInfo {
-                                version,
-                                socket_type: metadata.socket_type,
-                                identity: metadata.identity,
-                                goaway: metadata.goaway,
-                                lossless: metadata.lossless,
-                                metadata: metadata.others,
-                                principal: Some(principal),
-                            };
+                            let peer = info(version, metadata, principal);
                             return Ok(Progress::Done(peer, ciphers));
                         }
                     }
@@ -152,6 +141,19 @@ impl Handshake {
                 decoder.partial_bytes()
             }
         }
+    }
+}
+
+/// What the handshake has told of the peer.
+fn info(version: ZmtpVersion, metadata: Metadata, principal: Arc<Principal>) -> PeerInfo {
+    PeerInfo {
+        version,
+        socket_type: metadata.socket_type,
+        identity: metadata.identity,
+        goaway: metadata.goaway,
+        lossless: metadata.lossless,
+        metadata: metadata.others,
+        principal: Some(principal),
     }
 }
 
