@@ -118,9 +118,8 @@ fn a_newcomer_is_heard() -> Outcome {
     Ok(())
 }
 
-/// While its owner looks for the next answer, the other side goes.
-#[test]
-fn the_end_of_the_only_connection_is_heard() -> Outcome {
+/// A server that answers, and a client that has had so many answers at once that it looks for the next one before it sleeps.
+fn brisk() -> (Echo, Node) {
     let (mut server, endpoint) = Node::bound(Router);
     let mut client = Node::connected(Dealer, &endpoint);
     let (_, called) = meet(&mut server, &mut client);
@@ -128,6 +127,13 @@ fn the_end_of_the_only_connection_is_heard() -> Outcome {
     for _ in 0..1000 {
         call(&mut client, called, &Bytes::from_static(b"brisk"));
     }
+    (echo, client)
+}
+
+/// While its owner looks for the next answer, the other side goes.
+#[test]
+fn the_end_of_the_only_connection_is_heard() -> Outcome {
+    let (echo, mut client) = brisk();
     echo.end();
     let start = Instant::now();
     while client.down().is_none() {
@@ -141,13 +147,7 @@ fn the_end_of_the_only_connection_is_heard() -> Outcome {
 /// The transport is dropped while somebody waits for its connection.
 #[test]
 fn the_end_of_the_transport_ends_the_wait() -> Outcome {
-    let (mut server, endpoint) = Node::bound(Router);
-    let mut client = Node::connected(Dealer, &endpoint);
-    let (_, called) = meet(&mut server, &mut client);
-    let echo = Echo::start(server);
-    for _ in 0..1000 {
-        call(&mut client, called, &Bytes::from_static(b"brisk"));
-    }
+    let (echo, client) = brisk();
     let Parts { transport, mut waiter, waker: _, .. } = client.parts;
     let thread = thread::spawn(move || while waiter.wait_until(None).is_ok() {});
     drop(transport);
