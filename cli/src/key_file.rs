@@ -21,6 +21,8 @@ pub(crate) enum KeyFileError {
     Read { path: PathBuf, source: io::Error },
     #[error("{path:?} holds a secret key, but {unguarded}")]
     Unguarded { path: PathBuf, unguarded: Unguarded },
+    #[error("{path:?} says whom to trust, but {unguarded}")]
+    Changeable { path: PathBuf, unguarded: Unguarded },
     #[error("{path:?}, line {line}: this is no {half} key: {source}")]
     Invalid { path: PathBuf, line: usize, half: &'static str, source: InvalidKey },
     #[error(
@@ -51,7 +53,7 @@ pub(crate) enum KeyFileError {
 /// The public key in a file, which may be either of the two.
 ///
 /// # Errors
-/// When there is none, or a secret one that others can read.
+/// When there is none, or a secret one that others can read, or when everybody can change the file.
 pub(crate) fn read_public(path: &Path) -> Result<PublicKey, KeyFileError> {
     let (public, secret) = read(path)?;
     match (public, secret) {
@@ -64,7 +66,7 @@ pub(crate) fn read_public(path: &Path) -> Result<PublicKey, KeyFileError> {
 /// The public key of a server, as its clients have it.
 ///
 /// # Errors
-/// When there is none, or the secret one, too.
+/// When there is none, or the secret one, too, or when everybody can change the file.
 pub(crate) fn read_servers(path: &Path) -> Result<PublicKey, KeyFileError> {
     match read(path) {
         Ok((_, Some(_))) | Err(KeyFileError::Unguarded { .. }) => {
@@ -114,6 +116,8 @@ fn read(path: &Path) -> Result<(Option<PublicKey>, Option<SecretKey>), KeyFileEr
             secret = Some(value.parse().map_err(|why| invalid("secret", why))?);
         }
     }
+    file.trusted()
+        .map_err(|unguarded| KeyFileError::Changeable { path: path.into(), unguarded })?;
     Ok((public, secret))
 }
 

@@ -87,7 +87,7 @@ impl Sign {
 }
 
 impl Rules {
-    /// Whoever has a key may come in and call everything, under its key as name.
+    /// Whoever has a key may come in and call everything.
     pub(crate) fn any_key() -> Self {
         Self { any_key: Some(Arc::new(Entry::named("any key"))), ..Self::default() }
     }

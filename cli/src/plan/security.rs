@@ -1,6 +1,10 @@
 //! How the two sides are to make sure of each other, resolved from flags and environment. No file is read here.
 
-use std::{ffi::OsString, fmt, path::PathBuf};
+use std::{
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use zeroize::Zeroizing;
 use zerorpc::PublicKey;
@@ -255,9 +259,13 @@ impl SecurityPlan {
 }
 
 impl ServerKey {
+    /// A path may be as long as a key, and of no other characters: a file that is there is meant, and so is one that is called
+    /// as files with keys are.
     fn of(value: OsString) -> Self {
+        let path = Path::new(&value);
+        let is_path = path.exists() || path.extension().is_some_and(|extension| extension == "key");
         match value.to_str().map(str::parse) {
-            Some(Ok(key)) => Self::Key(key),
+            Some(Ok(key)) if !is_path => Self::Key(key),
             _ => Self::File(value.into()),
         }
     }

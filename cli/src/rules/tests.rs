@@ -179,6 +179,19 @@ fn files_have_to_be_guarded() {
     assert_eq!(read("[a]\nuid = 1\n", 0o644), Ok(()));
     let error = read("[a]\nuid = 1\n", 0o646).expect_err("others can change it");
     assert!(error.contains("others can change it (its mode is 646): run `chmod o-w "), "{error}");
+
+    // So has a key that lets somebody in: named by the rules, in a folder, and alone.
+    let key = folder.path().join("ada.key");
+    fs::write(&key, format!("public-key = \"{ADA}\"")).expect("a file");
+    assert_eq!(read("[a]\nkey = 'ada.key'\n", 0o644), Ok(()));
+    fs::set_permissions(&key, Permissions::from_mode(0o646)).expect("its owner may");
+    let error = read("[a]\nkey = 'ada.key'\n", 0o644).expect_err("others can change the key");
+    assert!(error.contains("rules.toml:2: ") && error.contains("run `chmod o-w "), "{error}");
+    for path in [folder.path(), &key] {
+        let source = Source { path: path.into(), mechanism: None };
+        let error = source.read(&mut Vec::new()).err().expect("others can change it").to_string();
+        assert!(error.contains("ada.key") && error.contains("run `chmod o-w "), "{error}");
+    }
 }
 
 #[test]

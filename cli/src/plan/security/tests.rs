@@ -1,5 +1,9 @@
 //! Flags and variables, and what they mean together, as a table.
 
+use std::fs;
+
+use zerorpc::PublicKey;
+
 use crate::{args::Flags, plan::Plan};
 
 const KEY: &str = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7";
@@ -75,6 +79,24 @@ fn flags_and_variables_say_who_may_talk_to_whom() {
     ] {
         assert_eq!(resolve(line).as_deref(), Ok(expected), "{line}");
     }
+}
+
+/// A path may have as many characters as a key, and no others.
+#[test]
+fn a_path_is_no_key_because_it_is_as_long_as_one() {
+    let folder = tempfile::Builder::new().prefix("key").tempdir_in("/tmp").expect("a folder");
+    let folder = folder.path().to_str().expect("a short name");
+    let named =
+        |ending: &str| format!("{folder}/{:k<1$}{ending}", "", 39 - folder.len() - ending.len());
+    let is_file = |path: &str| {
+        assert!(path.parse::<PublicKey>().is_ok(), "{path}");
+        let plan = resolve(&format!("--server-key {path} tcp://h:1")).expect("a client");
+        plan == format!("ServerKey {{ server: File({path:?}), own: None }}")
+    };
+    // One that is there, and one that is not, but is called as such files are.
+    let there = named("");
+    fs::write(&there, "").expect("a file");
+    assert!(is_file(&there) && is_file(&named(".key")) && !is_file(&named(".pub")));
 }
 
 #[test]
