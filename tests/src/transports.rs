@@ -32,7 +32,22 @@ impl Pair {
     /// A client of a server, with all defaults.
     #[must_use]
     pub fn client_of(self, server: &Server) -> Client {
-        self.connect(&server.endpoints()[0])
+        self.client_with(server, |builder| builder)
+    }
+
+    /// A client of a server, with options.
+    ///
+    /// # Panics
+    ///
+    /// When the options do not go together.
+    #[must_use]
+    pub fn client_with(
+        self,
+        server: &Server,
+        options: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    ) -> Client {
+        let builder = self.client().connect(&server.endpoints()[0]);
+        options(builder).build().expect("a client")
     }
 
     /// How to make a server.

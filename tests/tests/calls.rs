@@ -123,12 +123,7 @@ fn slow_methods_delay_neither_calls_nor_heartbeats(pair: Pair) {
     for pool_size in [None, Some(2)] {
         let (server, _) =
             pair.serve_with(|builder| builder.heartbeat(interval).pool_size(pool_size));
-        let client = pair
-            .client()
-            .connect(&server.endpoints()[0])
-            .heartbeat(interval)
-            .build()
-            .expect("a client");
+        let client = pair.client_with(&server, |builder| builder.heartbeat(interval));
         std::thread::scope(|scope| {
             let burning = scope.spawn(|| client.call::<bool>("burn", (2.0,)));
             let start = Instant::now();
@@ -144,12 +139,7 @@ fn slow_methods_delay_neither_calls_nor_heartbeats(pair: Pair) {
 fn requests_that_wait_for_a_worker_keep_their_caller(pair: Pair) {
     let interval = SECOND / 5;
     let (server, _) = pair.serve_with(|builder| builder.heartbeat(interval).pool_size(Some(1)));
-    let client = pair
-        .client()
-        .connect(&server.endpoints()[0])
-        .heartbeat(interval)
-        .build()
-        .expect("a client");
+    let client = pair.client_with(&server, |builder| builder.heartbeat(interval));
     std::thread::scope(|scope| {
         let calls: Vec<_> =
             (0..3).map(|_| scope.spawn(|| client.call::<()>("sleep", (0.7,)))).collect();
@@ -181,12 +171,7 @@ fn a_server_that_vanishes_is_noticed(pair: Pair) {
         _ => *loss == Loss::Silent { after: SECOND / 2 },
     };
     let (server, seen) = pair.serve();
-    let client = pair
-        .client()
-        .connect(&server.endpoints()[0])
-        .heartbeat(SECOND / 4)
-        .build()
-        .expect("a client");
+    let client = pair.client_with(&server, |builder| builder.heartbeat(SECOND / 4));
     assert_eq!(client.call("add", (1, 2)), Ok(3));
     std::thread::scope(|scope| {
         let call = scope.spawn(|| client.call::<()>("sleep", (2.0,)));

@@ -94,8 +94,7 @@ fn a_caller_that_never_reads_is_alone_with_it(pair: Pair) {
         let call = b"\x93\x82\xaamessage_id\xa1c\xa1v\x03\xa4echo\x91\xa5hello";
         deaf.send_multipart([&b""[..], call], 0).expect("sent");
     }
-    let client = pair.client().connect(&server.endpoints()[0]).heartbeat(interval);
-    let client = client.build().expect("a client");
+    let client = pair.client_with(&server, |builder| builder.heartbeat(interval));
     for call in 0..100 {
         assert_eq!(client.call("add", (call, 1)), Ok(call + 1));
     }

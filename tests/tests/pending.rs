@@ -93,8 +93,8 @@ fn losses_and_errors_come_with_the_answer(pair: Pair) {
     let late = client.with(options).start::<()>("sleep", (1.0,)).expect("a call");
     assert!(matches!(block_on(late), Err(Error::Timeout { .. })));
     let beat = Duration::from_millis(50);
-    let hasty = pair.client().connect(&server.endpoints()[0]).heartbeat(beat).build();
-    let lost = hasty.expect("a client").start::<()>("sleep", (1.0,)).expect("a call");
+    let hasty = pair.client_with(&server, |builder| builder.heartbeat(beat));
+    let lost = hasty.start::<()>("sleep", (1.0,)).expect("a call");
     let lost = block_on(lost).expect_err("the server beats every five seconds");
     assert!(
         matches!(lost, Error::LostRemote { loss: Loss::Silent { after }, .. } if after == 2 * beat)
@@ -154,8 +154,7 @@ fn errors_end_awaited_streams(pair: Pair) {
 fn awaited_streams_that_are_dropped_end_their_producers(pair: Pair) {
     let beat = Duration::from_millis(200);
     let (server, seen) = pair.serve_with(|builder| builder.heartbeat(beat));
-    let builder = pair.client().connect(&server.endpoints()[0]).heartbeat(beat);
-    let client = builder.build().expect("a client");
+    let client = pair.client_with(&server, |builder| builder.heartbeat(beat));
     block_on(async {
         let mut watched = client.start_stream::<u64>("watched", (1_000_000,)).expect("a call");
         for number in 0..120 {

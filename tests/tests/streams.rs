@@ -24,8 +24,7 @@ zerorpc_tests::over_each_pair![
 const SECOND: Duration = Duration::from_secs(1);
 
 fn client(pair: Pair, server: &Server, interval: Duration) -> Client {
-    let builder = pair.client().connect(&server.endpoints()[0]).heartbeat(interval);
-    builder.build().expect("a client")
+    pair.client_with(server, |builder| builder.heartbeat(interval))
 }
 
 fn of_every_length(pair: Pair) {

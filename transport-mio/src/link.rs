@@ -14,8 +14,9 @@
 //!
 //! tcp, ipc and inproc differ only below this line: an inproc connection is a pair of unix sockets.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, io, sync::Arc, time::Duration};
 
+use rustix::io::Errno;
 use zerorpc_proto::transport::{Probes, Waker};
 
 mod backoff;
@@ -87,6 +88,17 @@ impl Notifier {
 impl fmt::Debug for Notifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Notifier")
+    }
+}
+
+/// That there are too many open files, and what to do about it; `None` for every other reason.
+fn explain_exhaustion(error: &io::Error) -> Option<String> {
+    match Errno::from_io_error(error)? {
+        Errno::MFILE => {
+            Some("this process has too many open files; raise the limit (ulimit -n)".into())
+        }
+        Errno::NFILE => Some("this system has too many open files".into()),
+        _ => None,
     }
 }
 

@@ -13,7 +13,7 @@ use zerorpc_tests::{
     service::eventually,
 };
 
-use crate::support::{INTERVAL, Ours, SECOND, Theirs, is_python, with_each_peer};
+use crate::support::{INTERVAL, Ours, SECOND, Theirs, connect_at, is_python, with_each_peer};
 
 zerorpc_tests::over_each_transport![
     of_every_length_from_their_servers,
@@ -130,11 +130,7 @@ fn our_producer_does_not_run_ahead_of_a_python_consumer(kind: TransportKind) {
 fn a_stream_that_our_client_leaves_lying_is_kept_alive(kind: TransportKind) {
     with_each_peer(|peer| {
         let server = Theirs::serve_at(peer, INTERVAL);
-        let builder = Client::builder()
-            .transport(kind)
-            .connect(server.process.endpoint())
-            .heartbeat(INTERVAL);
-        let client = builder.build().expect("a client");
+        let client = connect_at(kind, server.process.endpoint(), INTERVAL);
         let mut stream = client.stream::<u64>("numbers", (1_000,)).expect("a stream");
         assert_eq!(stream.next(), Some(Ok(0)));
         let end = Instant::now() + 5 * INTERVAL;
@@ -182,11 +178,7 @@ fn a_client_that_is_killed_ends_its_stream(kind: TransportKind) {
 fn a_stream_that_our_client_drops_ends_at_their_server(kind: TransportKind) {
     with_each_peer(|peer| {
         let server = Theirs::serve_at(peer, INTERVAL);
-        let builder = Client::builder()
-            .transport(kind)
-            .connect(server.process.endpoint())
-            .heartbeat(INTERVAL);
-        let client = builder.build().expect("a client");
+        let client = connect_at(kind, server.process.endpoint(), INTERVAL);
         let mut stream =
             client.stream::<u64>("slow_numbers", (1_000_000, 0.001)).expect("a stream");
         assert!(stream.by_ref().take(150).map(|item| item.expect("an item")).eq(0..150));

@@ -59,7 +59,13 @@ impl Theirs {
 
 /// A client of ours with all defaults.
 pub(crate) fn connect(kind: TransportKind, endpoint: &str) -> Client {
-    Client::builder().transport(kind).connect(endpoint).build().expect("a client")
+    connect_at(kind, endpoint, DEFAULT_HEARTBEAT)
+}
+
+/// A client of ours with another interval of heartbeats.
+pub(crate) fn connect_at(kind: TransportKind, endpoint: &str, heartbeat: Duration) -> Client {
+    let builder = Client::builder().transport(kind).connect(endpoint).heartbeat(heartbeat);
+    builder.build().expect("a client")
 }
 
 /// A server of ours on a tcp and an ipc endpoint.

@@ -19,7 +19,7 @@ use zerorpc_proto::transport::{Cause, Endpoint};
 use super::{
     LinkOptions, Stream,
     backoff::{Backoff, Pace},
-    inproc, ipc, tcp,
+    explain_exhaustion, inproc, ipc, tcp,
 };
 
 /// The waits of a listener when there is no room for connections: connections that end make room, and no
@@ -121,7 +121,8 @@ impl Listener {
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     let retry = now + self.rest.next_wait();
-                    return Burst::Exhausted { reason: explain(&error), retry };
+                    let reason = explain_exhaustion(&error).unwrap_or_else(|| error.to_string());
+                    return Burst::Exhausted { reason, retry };
                 }
             }
         }
@@ -171,16 +172,6 @@ fn is_of_one_connection(error: &io::Error) -> bool {
             | Errno::HOSTUNREACH
             | Errno::TIMEDOUT
     )
-}
-
-fn explain(error: &io::Error) -> String {
-    match Errno::from_io_error(error) {
-        Some(Errno::MFILE) => {
-            "this process has too many open files; raise the limit (ulimit -n)".into()
-        }
-        Some(Errno::NFILE) => "this system has too many open files".into(),
-        _ => error.to_string(),
-    }
 }
 
 impl Source for Listener {

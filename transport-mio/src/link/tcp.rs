@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use zerorpc_proto::transport::{Cause, Host, Probes, TcpAddress};
 
-use super::{BACKLOG, LinkOptions, Stream, resolve};
+use super::{BACKLOG, LinkOptions, Stream, explain_exhaustion, resolve};
 
 /// Listens at `address`; returns the endpoint as bound. Blocks to look up names.
 pub(super) fn listen(address: &TcpAddress) -> Result<(TcpListener, String), Cause> {
@@ -143,9 +143,7 @@ pub(super) fn explain_connect(error: &io::Error, target: Option<SocketAddr>) -> 
                                         machine (permission denied)"
             .into(),
         Errno::AFNOSUPPORT => "this machine does not speak that kind of address".into(),
-        Errno::MFILE => "this process has too many open files; raise the limit (ulimit -n)".into(),
-        Errno::NFILE => "the machine has too many open files (too many open files in system)".into(),
-        _ => error.to_string(),
+        _ => explain_exhaustion(error).unwrap_or_else(|| error.to_string()),
     }
 }
 
@@ -180,7 +178,7 @@ fn explain_bind(error: &io::Error) -> String {
         ErrorKind::PermissionDenied => {
             "permission denied; ports below 1024 are often reserved, choose a higher one".into()
         }
-        _ => error.to_string(),
+        _ => explain_exhaustion(error).unwrap_or_else(|| error.to_string()),
     }
 }
 
@@ -217,6 +215,7 @@ mod tests {
             (Errno::ADDRNOTAVAIL, "does not have that address"),
             (Errno::ACCESS, "below 1024"),
             (Errno::AFNOSUPPORT, "that kind of address"),
+            (Errno::MFILE, "ulimit -n"),
         ];
         for (errno, hint) in table {
             let reason = explain_bind(&errno.into());
