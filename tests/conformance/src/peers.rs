@@ -53,6 +53,19 @@ pub fn ready_made(name: &str) -> Result<Candidate, String> {
     })
 }
 
+/// The client of this name.
+///
+/// # Errors
+/// When there is none, or something that it needs cannot be had.
+pub fn client(name: &str) -> Result<Candidate, String> {
+    if name == "ours-command" {
+        return Err(
+            "@ours-command has a server alone; for a client of ours there is @ours".to_owned()
+        );
+    }
+    Ok(Candidate { server: None, ..ready_made(name)? })
+}
+
 /// The server of this name as one that connects to its endpoint.
 ///
 /// # Errors

@@ -164,6 +164,17 @@ mod tests {
     }
 
     #[test]
+    fn markdown_has_as_many_columns_whatever_a_command_is_called() {
+        let mut judged = judged();
+        judged[0].name = "serve {endpoint} | tee log".to_owned();
+        let text = Format::Markdown.render(&judged, &Plan::default());
+        assert!(
+            text.contains("| case | rule | level | serve {endpoint} \\| tee log |\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn markdown_has_a_row_for_each_case_and_a_reason_for_each_failure() {
         let text = rendered(Format::Markdown);
         assert!(text.contains("| `a.one` | ZRPC-1.2 | MUST | **fails** |"), "{text}");

@@ -106,8 +106,11 @@ impl Bench {
         match trial.accept_bytes() {
             Ok(_) => Ok(self),
             Err(mut failure) => {
-                let death = trial.into_subject().death();
-                failure.seen.extend(death.map(|words| format!("; {words}")));
+                let mut subject = trial.into_subject();
+                failure.seen += &match subject.death() {
+                    Some(words) => format!("; {words}"),
+                    None => subject.words(),
+                };
                 Err(failure)
             }
         }

@@ -302,6 +302,11 @@ impl Subject {
         Ok(())
     }
 
+    /// The last that it said, for the end of a sentence; nothing where it said nothing.
+    pub(crate) fn words(&self) -> String {
+        self.running.as_ref().map(|running| running.process.words()).unwrap_or_default()
+    }
+
     /// Why it is no longer running, if it has ended by itself.
     pub(crate) fn death(&mut self) -> Option<String> {
         let running = self.running.as_mut()?;

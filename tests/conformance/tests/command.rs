@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Write,
     path::Path,
     process::{Command, Output, Stdio},
     time::{Duration, Instant},
@@ -47,7 +48,7 @@ fn a_server_that_is_not_there_is_told() {
 
 #[test]
 fn wrong_usage_is_told_in_words() {
-    let wrong: [(&[&str], &str); 7] = [
+    let wrong: [(&[&str], &str); 12] = [
         (&[], "--help"),
         (&["server", "serve"], "{endpoint}"),
         (&["server", "serve {endpoint}", "--jobs", "0"], "--jobs"),
@@ -55,12 +56,51 @@ fn wrong_usage_is_told_in_words() {
         (&["server", "serve {endpoint}", "--only", "nothing"], "--list"),
         (&["both", "serve {endpoint}"], "client"),
         (&["connect", "ipc:///x"], "tcp://"),
+        (&["both", "serve {endpoint}", "@ours"], "ready-made peers alone"),
+        (&["client", "@ours-command"], "a server alone"),
+        (&["decode", "/dev/null", "--only", "nothing"], "no check"),
+        (&["decode", "/dev/null", "--format", "tap"], "human and json"),
+        (&["proxy", "tcp://127.0.0.1:*", "tcp://127.0.0.1:1", "--only", "nothing"], "no check"),
     ];
     for (args, part) in wrong {
         let (code, words) = said(args);
         assert_eq!(code, Some(2), "{args:?}: {words}");
         assert!(words.contains(part), "{args:?}: {words}");
     }
+}
+
+#[test]
+fn a_client_that_never_connects_is_told_with_what_it_said() {
+    // It goes on for longer than it has to connect.
+    let line = "echo a word; sleep 1000 # {endpoint}";
+    let (code, words) = said(&["client", line, "--only", "client.call.ok"]);
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains("none came; it said:") && words.contains("a word"), "{words}");
+}
+
+/// A file that holds no capture has nothing in it that could be counted.
+#[test]
+fn what_is_no_capture_is_told_without_a_count() {
+    let (code, words) = said(&["decode", "/dev/null"]);
+    assert_eq!(code, Some(2), "{words}");
+    assert_eq!(words, "zerorpc-conformance: /dev/null: it is empty\n");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    // One direction of a connection: a greeting.
+    let greeting = [&b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL"[..], &[0; 48]].concat();
+    let (reader, writer) = std::io::pipe().expect("the system has a pipe");
+    drop(reader);
+    let mut command = kit(&["decode", "--dump", "-"]);
+    command.stdin(Stdio::piped()).stdout(writer).stderr(Stdio::piped());
+    let mut running = command.spawn().expect("the kit runs");
+    let mut stdin = running.stdin.take().expect("it is piped");
+    stdin.write_all(&greeting).expect("the kit reads");
+    drop(stdin);
+    let output = running.wait_with_output().expect("it ends");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(0));
 }
 
 /// What is under test is in groups of its own, which a terminal does not end.

@@ -132,7 +132,7 @@ impl Command {
             Self::Client { commands } => commands
                 .iter()
                 .map(|line| match line.strip_prefix('@') {
-                    Some(name) => Ok(Candidate { server: None, ..peers::ready_made(name)? }),
+                    Some(name) => peers::client(name),
                     None => candidate(line, None, Some(command(line, Role::Client)?)),
                 })
                 .collect(),
@@ -150,11 +150,11 @@ fn both(commands: &[String]) -> Result<Vec<Candidate>, String> {
     let names: Option<Vec<&str>> = commands.iter().map(|line| line.strip_prefix('@')).collect();
     match (names, commands) {
         (Some(names), _) => names.into_iter().map(peers::ready_made).collect(),
-        (None, [server, client]) => {
+        (None, [server, client]) if commands.iter().all(|line| !line.starts_with('@')) => {
             let (server, client) = (command(server, Role::Server)?, command(client, Role::Client)?);
             Ok(vec![candidate(&commands[0], Some(server), Some(client))?])
         }
-        _ => Err("`both` takes one command of a server and one of a client, or names of ready-made peers".to_owned()),
+        _ => Err("`both` takes one command of a server and one of a client, or names of ready-made peers alone".to_owned()),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
     proxy::Proxy,
     report::Format,
     run::STACK,
-    watch::{Settings, Tally, Voice},
+    watch::{CHECKS, Settings, Tally, Voice},
 };
 
 /// What is judged, and what is shown of it.
@@ -79,8 +79,12 @@ pub(super) fn proxy(args: &ProxyArgs, judging: &Judging) -> Result<ExitCode, Str
     });
     let _ = writeln!(io::stderr(), "listening on {} for {}", proxy.endpoint(), args.target);
     let settings = args.watching.settings();
-    let tally = with_stack(|| told(&voice, |out| proxy.run(settings, args.once, &voice, out)))?;
-    Ok(verdict(&tally))
+    with_stack(|| {
+        told(&voice, |out| match proxy.run(settings, args.once, &voice, out) {
+            Ok(tally) => (tally, Ok(())),
+            Err(why) => (Tally::default(), Err(why)),
+        })
+    })
 }
 
 pub(super) fn decode(args: &DecodeArgs, judging: &Judging) -> Result<ExitCode, String> {
@@ -93,18 +97,13 @@ pub(super) fn decode(args: &DecodeArgs, judging: &Judging) -> Result<ExitCode, S
         },
     };
     let settings = args.watching.settings();
-    let mut broken = None;
-    let tally = with_stack(|| {
+    with_stack(|| {
         told(&voice, |out| {
             let mut tally = Tally::default();
-            broken = capture::decode(input, settings, &voice, out, &mut tally).err();
-            Ok(tally)
+            let read = capture::decode(input, settings, &voice, out, &mut tally);
+            (tally, read.map_err(|why| format!("{}: {why}", args.file.display())))
         })
-    })?;
-    match broken {
-        Some(why) => Err(format!("{}: {why}", args.file.display())),
-        None => Ok(verdict(&tally)),
-    }
+    })
 }
 
 fn voice(judging: &Judging) -> Result<Voice, String> {
@@ -113,19 +112,57 @@ fn voice(judging: &Judging) -> Result<Voice, String> {
         Format::Json => true,
         _ => return Err("traffic is told of in the formats human and json".to_owned()),
     };
-    Ok(Voice { only: judging.only.clone(), level: judging.level.into(), json })
+    let voice = Voice { only: judging.only.clone(), level: judging.level.into(), json };
+    if CHECKS.iter().any(|check| voice.wants(check)) {
+        Ok(voice)
+    } else {
+        Err("no check has such a name and level; see --list".to_owned())
+    }
 }
 
-/// Has something told on stdout, with the summary behind it.
+/// Stdout, and whether anybody still reads it.
+struct Out {
+    inner: Box<dyn Write>,
+    is_closed: bool,
+}
+
+impl Out {
+    fn watched<T>(&mut self, written: io::Result<T>) -> io::Result<T> {
+        let is_closed = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+        self.is_closed |= written.as_ref().err().is_some_and(is_closed);
+        written
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes);
+        self.watched(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.inner.flush();
+        self.watched(flushed)
+    }
+}
+
+/// Has something told on stdout, with the summary behind it, unless there is nothing but an error to tell.
 fn told(
     voice: &Voice,
-    tell: impl FnOnce(&mut Box<dyn Write>) -> Result<Tally, String>,
-) -> Result<Tally, String> {
-    let mut out: Box<dyn Write> =
+    tell: impl FnOnce(&mut Out) -> (Tally, Result<(), String>),
+) -> Result<ExitCode, String> {
+    let inner: Box<dyn Write> =
         if voice.json { Box::new(io::stdout()) } else { Box::new(anstream::stdout()) };
-    let tally = tell(&mut out)?;
-    let _ = out.write_all(voice.summary(&tally).as_bytes()).and_then(|()| out.flush());
-    Ok(tally)
+    let mut out = Out { inner, is_closed: false };
+    let (tally, ended) = tell(&mut out);
+    // A reader that has seen enough (`| head`) is no failure.
+    if out.is_closed {
+        return Ok(verdict(&tally));
+    }
+    if ended.is_ok() || tally.connections > 0 {
+        let _ = out.write_all(voice.summary(&tally).as_bytes()).and_then(|()| out.flush());
+    }
+    ended.map(|()| verdict(&tally))
 }
 
 fn verdict(tally: &Tally) -> ExitCode {

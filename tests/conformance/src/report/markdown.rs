@@ -15,7 +15,7 @@ const REASONS: &str = include_str!("../../reasons.txt");
 pub(super) fn render(judged: &[Judged], plan: &Plan) -> String {
     let mut text = HEAD.to_owned();
     for it in judged {
-        let _ = writeln!(text, "- **{}**: {}", it.name, summary(it));
+        let _ = writeln!(text, "- **{}**: {}", cell(&it.name), summary(it));
     }
     for role in [Role::Server, Role::Client] {
         table(&mut text, judged, plan, role);
@@ -42,7 +42,7 @@ fn table(text: &mut String, judged: &[Judged], plan: &Plan, role: Role) {
     if played.is_empty() {
         return;
     }
-    let names: Vec<&str> = played.iter().map(|it| it.name.as_str()).collect();
+    let names: Vec<String> = played.iter().map(|it| cell(&it.name)).collect();
     let _ = writeln!(
         text,
         "\n## As a {}\n\n| case | rule | level | {} |",
@@ -97,7 +97,7 @@ fn failures(text: &mut String, judged: &[Judged]) {
             let _ = write!(
                 text,
                 "\n## Why {} fails\n\n| case | level | reason |\n|---|---|---|\n",
-                it.name
+                cell(&it.name)
             );
             text.extend(rows);
         }

@@ -140,7 +140,9 @@ pub struct Voice {
 }
 
 impl Voice {
-    fn wants(&self, check: &Check) -> bool {
+    /// Whether this is looked for.
+    #[must_use]
+    pub fn wants(&self, check: &Check) -> bool {
         let is_named = self.only.is_empty() || self.only.iter().any(|it| it.matches(check.name));
         is_named && check.level <= self.level
     }
