@@ -81,6 +81,8 @@ pub(crate) struct Flags {
     pub(crate) keepalive: Interval,
 
     /// Who may connect to an ipc address that is bound, as chmod takes it, such as 660; its owner alone unless given
+    ///
+    /// Names without a file (ipc://@NAME) have no mode: everybody on this machine may connect there.
     #[arg(long, value_name = "MODE", value_parser = mode)]
     pub(crate) ipc_mode: Option<u32>,
 

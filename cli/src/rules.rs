@@ -53,7 +53,7 @@ impl fmt::Display for RulesError {
 }
 
 /// By what an entry knows its peers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Sign {
     Key(PublicKey),
     AnyKey,

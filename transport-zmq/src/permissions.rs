@@ -45,6 +45,16 @@ impl Permissions {
         fs::set_permissions(path, fs::Permissions::from_mode(mode))
             .map_err(|error| Cause::explained(error, words))
     }
+
+    /// Makes sure that none are asked for where there is no file.
+    pub(crate) fn none(&self) -> Result<(), Cause> {
+        if self.mode.is_none() && self.group.is_none() {
+            return Ok(());
+        }
+        let words = "a name without a file has no mode and no group, everybody on this machine may connect there: use \
+                     ipc:///path/to/socket, or leave them out";
+        Err(Cause::new(io::ErrorKind::InvalidInput, words))
+    }
 }
 
 /// The number of a group.

@@ -184,6 +184,29 @@ for name in ['server', 'ada']:
     ask(&server, folder, &[], &flags).expect(0, "\"%\"\n");
 }
 
+#[test]
+fn served_modules_know_who_calls() {
+    let folder = folder(&["server", "ada", "bob"]);
+    let folder = folder.path();
+    let module = "from _zerorpc_bridge.calls import current_peer\n\
+        def who():\n    return [current_peer().name, current_peer().mechanism, current_peer().key]\n\
+        def whose():\n    yield who()\n";
+    write(folder, "whom.py", 0o644, module);
+    write(folder, "rules.toml", 0o644, "[ada]\nkey = 'ada.key'\n['bob@home']\nkey = 'bob.key'\n");
+    let words = ["--server", "--bind", "tcp://127.0.0.1:*", "--key", "server.key_secret"];
+    let words = [&words[..], &["--authorized-keys", "rules.toml", "whom"]].concat();
+    let server = Server::of(start_in(folder, &[], &words), "5");
+    for (own, name) in [("ada", "ada"), ("bob", "bob@home")] {
+        let secret = format!("{own}.key_secret");
+        let public = key(folder, &secret).public;
+        for method in ["who", "whose"] {
+            let words = ["--server-key", "server.key", "--key", &secret, &server.endpoint, method];
+            let told = format!("[\"{name}\",\"CURVE\",\"{public}\"]\n");
+            start_in(folder, &[], &words).wait().expect(0, &told);
+        }
+    }
+}
+
 /// A program that docs/security.md shows, which begins with its name.
 fn program(name: &str) -> String {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/security.md");

@@ -52,10 +52,11 @@ pub struct SocketOptions {
     pub handover: Handover,
     /// Who may connect to the socket file of `ipc://path` that is bound, as `chmod` takes it: 0o660 is its owner and its
     /// group. Up to 0o777; `None`, the default, is its owner alone (0o600). (Over libzmq, `None` leaves it to the umask of
-    /// the process, and a mode is set only once the file is there.)
+    /// the process, and a mode is set only once the file is there.) With a mode, `ipc://@name` cannot be bound: it has no
+    /// file, and everybody on the machine may connect there.
     pub ipc_mode: Option<u32>,
     /// The group of that file, by its name or number; the process must be in it. `None`, the default, leaves it to the
-    /// system: mostly the main group of the process.
+    /// system: mostly the main group of the process. As for modes, `ipc://@name` has none.
     pub ipc_group: Option<String>,
     /// The mechanism by which peers make sure of each other, and its keys; [`Security::Null`], the default, is none.
     pub security: Security,

@@ -49,7 +49,10 @@ impl ZmqTransport {
                 let folder = Folder::create()?;
                 self.bind_file(&folder.path().join("socket"), Some(folder))?
             }
-            _ => {
+            other => {
+                if matches!(other, Endpoint::IpcAbstract(_)) {
+                    self.permissions.none()?;
+                }
                 self.socket.bind(given).map_err(endpoint::explain)?;
                 None
             }

@@ -244,3 +244,15 @@ fn files_have_the_mode_and_the_group_that_they_are_given() -> Outcome {
     }
     Ok(())
 }
+
+/// Whoever asks for a mode means to keep somebody out, which a name without a file cannot.
+#[test]
+fn a_name_without_a_file_takes_no_mode_and_no_group() -> Outcome {
+    let options = zerorpc_proto::transport::SocketOptions::default;
+    for options in [options().ipc_mode(0o600), options().ipc_group("0".to_owned())] {
+        let mut server = zerorpc_zmq::open(Router, &options)?;
+        let error = server.transport.bind("ipc://@zerorpc-no-file").expect_err("it is open to all");
+        assert!(error.reason().contains("everybody on this machine may connect"), "{error}");
+    }
+    Ok(())
+}

@@ -5,7 +5,10 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use zerorpc_proto::transport::{Keepalive, Probes, SocketKind};
 
 use super::*;
-use crate::link::testing::{LISTEN, PATIENCE, World};
+use crate::link::{
+    permissions::Permissions,
+    testing::{LISTEN, PATIENCE, World},
+};
 
 fn ipv6() -> bool {
     net::TcpListener::bind("[::1]:0").is_ok()
@@ -87,6 +90,19 @@ fn refusals_are_explained() {
         let reason =
             Listener::bind(&read, &LinkOptions::default()).expect_err(&endpoint).to_string();
         assert!(reason.contains(hint), "{endpoint}: {reason}");
+    }
+}
+
+/// Whoever asks for a mode means to keep somebody out, which a name without a file cannot.
+#[test]
+fn a_name_without_a_file_takes_no_mode_and_no_group() {
+    let read = Endpoint::parse_bind("ipc://@zerorpc-no-file").expect("an endpoint");
+    let (mode, group) = (Some(0o600), Some("0".to_owned()));
+    for (mode, group) in [(mode, None), (None, group)] {
+        let permissions = Permissions { mode, group };
+        let options = LinkOptions { permissions, ..LinkOptions::default() };
+        let reason = Listener::bind(&read, &options).expect_err("it is open to all").to_string();
+        assert!(reason.contains("everybody on this machine may connect"), "{reason}");
     }
 }
 
