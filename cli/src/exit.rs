@@ -6,6 +6,8 @@
 
 use std::{io, process::ExitCode};
 
+use zerorpc::RemoteError;
+
 use crate::render::remote;
 
 /// How the command ends.
@@ -86,11 +88,24 @@ impl From<io::Error> for CliError {
     }
 }
 
+/// Stands behind the error of a service that lacks what was asked for, which is the bare name.
+const UNKNOWN: &str =
+    "the service has no method of that name: give the address alone to see those that it has";
+
+/// Whether a service says that it lacks a method. The built-in ones are in no list.
+fn is_unknown(method: &str, error: &RemoteError) -> bool {
+    error.name == "NameError" && error.message == method && !method.starts_with("_zerorpc_")
+}
+
 impl From<zerorpc::Error> for CliError {
     fn from(error: zerorpc::Error) -> Self {
         let exit = match &error {
-            zerorpc::Error::Remote { error, .. } => {
-                let text = remote::describe(&error.name, &error.message, &error.traceback);
+            zerorpc::Error::Remote { method, error } => {
+                let mut text = remote::describe(&error.name, &error.message, &error.traceback);
+                if is_unknown(method, error) {
+                    text.push('\n');
+                    text.push_str(UNKNOWN);
+                }
                 return Self::new(Exit::Remote, text);
             }
             zerorpc::Error::Timeout { .. } => Exit::Timeout,

@@ -108,6 +108,10 @@ pub(crate) enum PlanError {
     NoAddress,
     #[error("a module is missing: name the Python module to serve, such as `time`")]
     NoModule,
+    #[error(
+        "an address is missing: {0:?} stands in its place; give ADDRESS before it, or use --bind or --connect"
+    )]
+    NoAddressBefore(String),
     #[error("{0:?} is too much: a server takes one module")]
     Surplus(OsString),
     #[error("--threads and --gevent exclude each other: calls run in threads or as greenlets")]
@@ -142,7 +146,8 @@ impl Plan {
 
         let role = if flags.server {
             let module = words.next().map(|word| text("module", word)).transpose()?;
-            let module = module.filter(|module| !module.is_empty()).ok_or(PlanError::NoModule)?;
+            let module = module.filter(|module| !module.is_empty());
+            let module = module.ok_or_else(|| no_module(&links))?;
             if let Some(word) = words.next() {
                 return Err(PlanError::Surplus(word));
             }
@@ -216,6 +221,14 @@ impl Task {
                 Ok(Self::Call { method, params: params.collect::<Result<_, _>>()? })
             }
         }
+    }
+}
+
+/// What is missing where no module is named: a word that is no address is one.
+fn no_module(links: &[Link]) -> PlanError {
+    match links {
+        [Link::Connect(word)] if !word.contains(':') => PlanError::NoAddressBefore(word.clone()),
+        _ => PlanError::NoModule,
     }
 }
 

@@ -36,6 +36,7 @@ fn nonsense_is_refused() {
         (&[][..], "an address is missing"),
         (&["--server"], "an address is missing"),
         (&["--server", "tcp://127.0.0.1:1"], "a module is missing"),
+        (&["--server", "time"], "an address is missing: \"time\""),
         (&["--server", "--bind", "tcp://127.0.0.1:1"], "a module is missing"),
         (&["--server", "--bind", "tcp://127.0.0.1:1", "time", "os"], "a server takes one module"),
         (&["--client", "--server", "--bind", "tcp://127.0.0.1:1", "time"], "cannot be used with"),
