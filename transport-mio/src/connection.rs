@@ -153,9 +153,9 @@ impl Connection {
         Ok(Read { count, more: count == room || self.is_closing })
     }
 
-    /// The system has room for output again.
-    pub(crate) fn set_writable(&mut self) {
-        self.is_writable = true;
+    /// The system has room for output; whether it had none before.
+    pub(crate) fn set_writable(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_writable, true)
     }
 
     /// Writes as much of the output as there is room for. When that has [failed](Self::write_error) once, it is not

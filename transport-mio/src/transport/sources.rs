@@ -116,11 +116,10 @@ impl MioTransport {
             self.note(readiness, now);
         }
         self.ready = ready;
-        while let Some((at, slot)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
-            self.timers.remove(&(at, slot));
-            self.expire(slot, now);
+        // The waiter was told when.
+        if self.due.is_some_and(|due| due <= now) {
+            self.do_due(now);
         }
-        self.expire_connections(now);
         while !self.socket.has_messages()
             && self.budget > 0
             && let Some(slot) = self.runnable.pop_front()
@@ -136,8 +135,18 @@ impl MioTransport {
         self.expire_connections(now);
         self.tell_of_strangers(now);
         self.look_after_pool(now);
-        self.partings.work(now);
         self.is_exhausted = self.runnable.is_empty() && self.socket.has_messages();
+    }
+
+    /// Does what is due by now, which is rarely anything.
+    #[cold]
+    fn do_due(&mut self, now: Instant) {
+        while let Some((at, slot)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
+            self.timers.remove(&(at, slot));
+            self.expire(slot, now);
+        }
+        self.expire_connections(now);
+        self.partings.work(now);
     }
 
     /// Gives memory back that was not needed for a while.
@@ -163,10 +172,7 @@ impl MioTransport {
             if readable {
                 self.enqueue(slot);
             }
-            if writable {
-                if let Some(connection) = self.connection(slot) {
-                    connection.set_writable();
-                }
+            if writable && self.connection(slot).is_some_and(Connection::set_writable) {
                 self.flush(slot);
             }
             return;

@@ -25,7 +25,7 @@ impl MioTransport {
                 self.follow();
                 if let Some(slot) = self.slot_of(id) {
                     // Reading may have called for an answer: the next step of the handshake, a PONG.
-                    self.flush(slot);
+                    self.flush_all();
                     self.after_read(slot, more, now);
                 }
                 count
@@ -50,6 +50,7 @@ impl MioTransport {
     }
 
     /// Tells the socket that a stream has ended.
+    #[cold]
     pub(super) fn end_of_stream(&mut self, id: ConnectionId, end: StreamEnd, now: Instant) {
         match end {
             StreamEnd::Eof => self.socket.handle_eof(now, id),
@@ -82,6 +83,7 @@ impl MioTransport {
         }
     }
 
+    #[cold]
     fn on_event(&mut self, event: SocketEvent) {
         match event {
             SocketEvent::Ready { connection, peer, remote } => {

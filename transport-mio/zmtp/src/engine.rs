@@ -166,6 +166,7 @@ impl Engine {
     }
 
     /// Goes on with the handshake, and from there to traffic.
+    #[cold]
     fn shake_hands(&mut self, input: &mut Input) -> Result<(), Violation> {
         // Stays only if this unwinds: an error ends in `die`, everything else puts in the next phase.
         let gone = Phase::Dead(Violation::HandshakeTimeout(self.config.handshake_timeout));
@@ -212,6 +213,7 @@ impl Engine {
         }
     }
 
+    #[cold]
     fn die(&mut self, violation: Violation) -> Violation {
         if let Some(words) = violation.last_words() {
             self.part(&words);
@@ -287,11 +289,10 @@ impl Engine {
 
     /// What happened next. Events from before a violation are still there after it.
     pub fn poll_event(&mut self) -> Option<ZmtpEvent> {
-        let event = self.events.pop_front();
         if self.events.is_empty() && self.events.capacity() > IDLE_EVENTS {
             self.events = VecDeque::new();
         }
-        event
+        self.events.pop_front()
     }
 
     /// Whether any byte of the peer has come.

@@ -56,6 +56,11 @@ impl Liveness {
         }
     }
 
+    /// A frame came with what was [heard](Self::heard) last, behind others.
+    pub(super) fn kept_promise(&mut self) {
+        self.promise = None;
+    }
+
     /// Something was written.
     pub(super) fn spoke(&mut self) {
         if let Some(beat) = &mut self.beat {

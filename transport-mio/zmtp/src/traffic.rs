@@ -99,7 +99,7 @@ impl Traffic {
                 Ok(if is_small { Admission::Whole } else { Admission::Name })
             })?;
             let Some(frame) = frame else { return Ok(()) };
-            self.liveness.heard(now);
+            self.liveness.kept_promise();
             if frame.command {
                 match self.decoder.skipped() {
                     Some(size) => self.refuse_large(size, &frame.body)?,
@@ -132,7 +132,7 @@ impl Traffic {
             let Some((header, body)) = raw else { return Ok(()) };
             let ahead = input.rest().len();
             let frame = decryption.open(header, body, ahead, &**decoder.buffers())?;
-            self.liveness.heard(now);
+            self.liveness.kept_promise();
             let size = frame.body.len() as u64;
             if frame.command {
                 if size > self.limits.command_bytes {
@@ -150,6 +150,7 @@ impl Traffic {
     }
 
     /// A command that is too large is passed over, unless it is one that we know.
+    #[cold]
     fn refuse_large(&self, size: u64, body: &[u8]) -> Result<(), Violation> {
         if command::is_known(body) {
             return Err(Violation::CommandTooLarge { size, limit: self.limits.command_bytes });
@@ -158,6 +159,7 @@ impl Traffic {
     }
 
     /// Does what a command says.
+    #[cold]
     fn obey(
         &mut self,
         now: Instant,

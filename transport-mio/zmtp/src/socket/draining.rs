@@ -65,6 +65,7 @@ impl Socket {
     }
 
     /// A peer is about to stop, or has.
+    #[cold]
     pub(super) fn on_goaway(&mut self, index: usize, is_last: bool) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let Some(peer) = connection.peer else { return };

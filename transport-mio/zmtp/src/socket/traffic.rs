@@ -104,6 +104,7 @@ impl Socket {
     }
 
     /// The handshake is over: the connection is a peer, unless another one has its name.
+    #[cold]
     fn on_ready(&mut self, index: usize, info: Box<PeerInfo>) {
         let has_name = self.kind == SocketKind::Router && !info.identity.is_empty();
         if has_name && self.holder(&info.identity).is_some() {
