@@ -165,8 +165,9 @@ impl Args {
     /// The first elements of an array, `most` at most; `None` for any other value.
     pub(crate) fn leading(&self, most: u32) -> Option<Vec<Self>> {
         let mut reader = Reader::again(&self.0);
-        let len = reader.array().ok()??.min(most);
-        (0..len).map(|_| reader.value(1).ok().map(|value| Self(self.0.slice_ref(value)))).collect()
+        let len = reader.array().ok()??;
+        let mut element = |index| reader.element(len - index).ok();
+        (0..len.min(most)).map(|index| Some(Self(self.0.slice_ref(element(index)?)))).collect()
     }
 
     /// The first element of an array; `None` for an empty one and for any other value.

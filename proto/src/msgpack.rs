@@ -142,6 +142,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Consumes the next of so many elements that an array has left, behind which nothing stands: the last one need not be
+    /// walked.
+    pub(crate) fn element(&mut self, left: u32) -> Result<&'a [u8], Malformed> {
+        if left == 1 { self.take(self.rest.len()) } else { self.value(1) }
+    }
+
     /// Whether so many parts may stand at this level.
     fn parts(&self, parts: u64, level: usize) -> Result<u64, Malformed> {
         if level > self.max_depth as usize {
@@ -232,11 +238,12 @@ impl<'a> Reader<'a> {
 /// Where the first element of one well-formed array is; `None` for an empty one and for any other value.
 pub(crate) fn first(value: &[u8]) -> Option<Range<usize>> {
     let mut reader = Reader::again(value);
-    if reader.array().ok()?? == 0 {
+    let elements = reader.array().ok()??;
+    if elements == 0 {
         return None;
     }
     let start = reader.position();
-    reader.value(1).ok()?;
+    reader.element(elements).ok()?;
     Some(start..reader.position())
 }
 

@@ -260,7 +260,8 @@ impl Session {
         let beats = self.peers.is_any_up() && self.config.heartbeat_mode == HeartbeatMode::Active;
         let interval = self.config.heartbeat.filter(|_| beats);
         let first_beat = interval.and_then(|interval| now.checked_add(interval));
-        self.reschedule_by(at, first_beat);
+        let latest = timeout.map(|(at, _)| first_beat.map_or(at, |beat| at.min(beat)));
+        self.look_by(at, latest);
         self.enqueue(at);
         Ok(CallId(at))
     }

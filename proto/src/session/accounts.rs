@@ -40,9 +40,9 @@ pub(super) struct Beside {
 #[derive(Debug)]
 pub(crate) struct Account {
     /// Whose it is.
-    peer: PeerId,
+    pub(super) peer: PeerId,
     /// The first identity of the route, where peers have no names.
-    identity: Option<Bytes>,
+    pub(super) identity: Option<Bytes>,
     /// The slots of the peer's channels.
     pub(crate) slots: Vec<u32>,
     /// How many of these channels are requests.

@@ -17,7 +17,7 @@ use crate::{
     compat::{Dialect, RemoteError},
     config::HeartbeatMode,
     error::{Malformed, PeerMisbehaved},
-    event::{Context, Event, Kind},
+    event::{Context, Event},
     id::MessageId,
     multipart::Envelope,
     peer::{PeerId, Route},
@@ -36,10 +36,6 @@ impl Session {
         event: Event,
         is_shared: bool,
     ) -> Result<(), PeerMisbehaved> {
-        if matches!(Kind::of(event.name.as_bytes()), Kind::Heartbeat | Kind::More) {
-            // Some peers beat outside of channels. It means nothing, and is no request (ZRPC-4.14).
-            return Ok(());
-        }
         if !self.config.accept {
             return Err(PeerMisbehaved::NotAccepting);
         }

@@ -66,17 +66,7 @@ impl Session {
             Err(broken) => return Err(self.handle_broken(from, envelope, broken)),
         };
         let Some(key) = event.header.response_to else {
-            let is_part = payload.len() < CHUNK;
-            if is_part && self.shared_requests >= MOST_SHARED_REQUESTS {
-                let own = Bytes::copy_from_slice(&payload);
-                let Ok(event) = EventRef::read(&own, &self.config.limits) else { return Ok(()) };
-                let (envelope, event) = (envelope.detached(), event.into_event(&own));
-                return self.handle_request(now, from, envelope, event, false);
-            }
-            let event = event.into_event(&payload);
-            let large = payload.len() >= LARGE;
-            let event = if large { event.detached(payload.len()) } else { event };
-            return self.handle_request(now, from, envelope, event, is_part);
+            return self.take_request(now, from, envelope, event, &payload);
         };
         let EventRef { header, kind, name, args } = event;
         let version = header.version;
@@ -97,13 +87,41 @@ impl Session {
         } else if faults::has(Fault::LateEventOpens)
             && let Ok(event) = EventRef::read(&payload, &self.config.limits)
         {
-            return self.handle_request(now, from, envelope, event.into_event(&payload), false);
+            return self.take_request(now, from, envelope, event, &payload);
         }
         // Anything else is late: grants cross ends of streams, beats cross answers (ZRPC-4.7).
         Ok(())
     }
 
+    /// An event that belongs to no channel.
+    fn take_request(
+        &mut self,
+        now: Instant,
+        from: PeerId,
+        envelope: Envelope,
+        event: EventRef<'_>,
+        payload: &Bytes,
+    ) -> Result<(), PeerMisbehaved> {
+        if matches!(event.kind, Kind::Heartbeat | Kind::More) {
+            // Some peers beat outside of channels. It means nothing, and is no request (ZRPC-4.14).
+            return Ok(());
+        }
+        let is_part = payload.len() < CHUNK;
+        if is_part && self.shared_requests >= MOST_SHARED_REQUESTS {
+            let own = Bytes::copy_from_slice(payload);
+            let Ok(event) = EventRef::read(&own, &self.config.limits) else { return Ok(()) };
+            let (envelope, event) = (envelope.detached(), event.into_event(&own));
+            return self.handle_request(now, from, envelope, event, false);
+        }
+        let event = match payload.len() >= LARGE {
+            true => event.into_event(payload).detached(payload.len()),
+            false => event.into_event(payload),
+        };
+        self.handle_request(now, from, envelope, event, is_part)
+    }
+
     /// An event that cannot be read ends the call that it belongs to, or is answered if it may be a request.
+    #[cold]
     fn handle_broken(
         &mut self,
         from: PeerId,

@@ -240,7 +240,7 @@ impl Session {
         let Role::Client(call) = &mut channel.role else { return None };
         call.attempts = call.attempts.saturating_add(1);
         let token = at.token(call.attempts);
-        self.reschedule(at);
+        self.look_by(at, heartbeat.deadline(self.config.interval()));
         token
     }
 

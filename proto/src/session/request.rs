@@ -241,11 +241,11 @@ impl<'a> Request<'a> {
             request.writable_wanted = false;
             if request.credit.is_empty() && request.blocked_since.is_none() {
                 request.blocked_since = session.now;
+                session.reschedule(id.0);
             }
         }
         session.add_unsent(id.0, weight);
         session.stop_running(id.0);
-        session.reschedule(id.0);
         session.enqueue(id.0);
     }
 

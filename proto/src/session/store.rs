@@ -347,10 +347,9 @@ impl Store {
     /// An account without channels goes, unless its peer may be back.
     fn close_account(&mut self, number: u32) {
         let Some(account) = self.accounts.get(number as usize) else { return };
-        let Route { peer, identity } = account.route();
-        match identity {
-            Some(identity) => drop(self.routes.remove(&identity)),
-            None if account.is_gone => drop(self.peers.remove(&peer)),
+        match &account.identity {
+            Some(identity) => drop(self.routes.remove(identity)),
+            None if account.is_gone => drop(self.peers.remove(&account.peer)),
             None => return,
         }
         self.accounts.remove(number as usize);

@@ -287,18 +287,16 @@ impl Session {
 
     /// Makes sure that a channel is looked at in time.
     pub(crate) fn reschedule(&mut self, at: ChannelKey) {
-        self.reschedule_by(at, None);
+        let deadline = self.store.get(at).and_then(|channel| channel.deadline(&self.config));
+        self.look_by(at, deadline);
     }
 
-    /// The same for one that is to be looked at by `latest` in any case, if at all.
-    pub(crate) fn reschedule_by(&mut self, at: ChannelKey, latest: Option<Instant>) {
-        let deadline = self.store.get(at).and_then(|channel| {
-            let deadline = channel.deadline(&self.config)?;
-            let deadline = latest.map_or(deadline, |latest| latest.min(deadline));
+    /// Makes sure that a channel is looked at by this time, if there is one.
+    pub(crate) fn look_by(&mut self, at: ChannelKey, deadline: Option<Instant>) {
+        if let (Some(deadline), Some(channel)) = (deadline, self.store.get(at))
             // Mostly there is nothing to do: it stands early enough.
-            channel.timer.is_none_or(|timer| timer.deadline > deadline).then_some(deadline)
-        });
-        if let Some(deadline) = deadline {
+            && channel.timer.is_none_or(|timer| timer.deadline > deadline)
+        {
             self.timers.begin(self.now);
             self.timers.schedule(at, deadline, &mut self.store);
         }

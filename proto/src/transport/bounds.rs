@@ -85,9 +85,16 @@ impl MemoryBounds {
             Some(due) => due <= now,
             None => session.has_crowded_routes(),
         };
-        if !is_due {
-            return Vec::new();
-        }
+        if is_due { self.judge(now, session, progress_of) } else { Vec::new() }
+    }
+
+    #[cold]
+    fn judge(
+        &mut self,
+        now: Instant,
+        session: &mut Session,
+        progress_of: impl Fn(PeerId) -> Option<u64>,
+    ) -> Vec<(Route, String)> {
         let crowded = session.crowded_routes();
         self.suspects.retain(|suspect| crowded.iter().any(|(route, _)| *route == suspect.route));
         self.due = (!crowded.is_empty()).then(|| now + SUSPECT_INTERVAL);
