@@ -239,15 +239,22 @@ impl Driver {
         }
     }
 
+    #[cold]
     fn fail(&self, state: &mut State, error: TransportError) -> bool {
         tracing::error!("{error}");
         self.close(state, Closed::Failed(error));
         false
     }
 
-    /// Passes on what the session has noticed, and when something is due.
+    /// Looks whether the session has noticed something, and when something is due.
     fn after_io(&self, state: &mut State) {
-        self.dispatch(state);
+        if state.session.has_notices() {
+            self.dispatch(state);
+        }
+        if state.session.open_channels() == 0 {
+            state.coalescer.forget_unread();
+            self.quiet_cv.notify_all();
+        }
         self.wake_if_earlier(state);
     }
 
@@ -290,6 +297,8 @@ impl Driver {
         self.progress.store(before.wrapping_add(1), Ordering::Relaxed);
     }
 
+    /// Passes on what the session has noticed.
+    #[inline(never)]
     fn dispatch(&self, state: &mut State) {
         while let Some(notice) = state.session.poll_notice() {
             match notice {
@@ -301,19 +310,8 @@ impl Driver {
                     let Some(request) = session.request(id) else { continue };
                     requests.requested(id, request.method());
                 }
-                Notice::Writable(_) | Notice::RequestLost(..) => {
-                    let State { requests: Some(requests), deferred, .. } = &mut *state else {
-                        continue;
-                    };
-                    requests.note(notice, deferred);
-                }
-                Notice::Misbehaved { peer, how, times } => state.complain(peer, &how, times),
-                other => tracing::debug!("{other:?} is nothing to this side"),
+                other => state.note(other),
             }
-        }
-        if state.session.open_channels() == 0 {
-            state.coalescer.forget_unread();
-            self.quiet_cv.notify_all();
         }
     }
 

@@ -37,7 +37,7 @@ impl Home {
     /// which process it is in does not ask again. Only the thread that forks goes on in the child.
     pub(crate) fn is_elsewhere_at(self, now: Instant) -> bool {
         ASKED.with(|asked| match asked.get() {
-            Some((at, id)) if now.saturating_duration_since(at) < LESS_THAN_A_FORK => id != self.0,
+            Some((at, id)) if now < at + LESS_THAN_A_FORK => id != self.0,
             _ => {
                 let id = process::id();
                 asked.set(Some((now, id)));

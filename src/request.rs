@@ -44,8 +44,8 @@ impl Request {
     }
 
     #[cfg(any(feature = "mio", feature = "zmq"))]
-    pub(crate) fn method_name(&self) -> ByteString {
-        self.method.clone()
+    pub(crate) fn into_method_name(self) -> ByteString {
+        self.method
     }
 
     /// The arguments: an array, unless the peer sent something else.

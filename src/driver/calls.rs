@@ -91,7 +91,9 @@ impl State {
     /// There are answers to a call: wakes whoever waits for them. A thread gets the last answer given, so that it needs
     /// no lock to take it.
     pub(super) fn pass_answer(&mut self, id: CallId) {
-        if let Some(parker) = self.followers.threads.get(&id).map(Arc::clone) {
+        if !self.followers.has_any() {
+            // Whoever leads looks by himself.
+        } else if let Some(parker) = self.followers.threads.get(&id).map(Arc::clone) {
             if let Some(received) = self.last_answer(id) {
                 self.followers.threads.remove(&id);
                 return parker.give(Wakeup::Answer(received));

@@ -74,12 +74,23 @@ impl DerefMut for Guard<'_> {
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
         self.driver.pass_on(&mut self.state);
-        self.after.0 = std::mem::take(&mut self.state.deferred);
+        if !self.state.deferred.is_empty() {
+            self.after.0 = std::mem::take(&mut self.state.deferred);
+        }
     }
 }
 
 impl Drop for After {
     fn drop(&mut self) {
+        if !self.0.is_empty() {
+            self.run();
+        }
+    }
+}
+
+impl After {
+    #[cold]
+    fn run(&mut self) {
         for work in self.0.drain(..) {
             // A callback that panics has said so by then. It must not take the thread away on which others rely.
             let _panicked = catch_unwind(AssertUnwindSafe(work));

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use zerorpc_proto::{
-    Answer, Event, Limits, Loss, PeerEvent, PeerId, PeerMisbehaved, Route, Target,
+    Answer, Event, Limits, Loss, Notice, PeerEvent, PeerId, PeerMisbehaved, Route, Target,
     transport::{Flow, MonitorEvent, TransportError, earliest},
 };
 
@@ -74,7 +74,9 @@ impl State {
         {
             received += 1;
             bytes += message.payload.len();
-            log_event("received", &message.payload);
+            if tracing::enabled!(tracing::Level::DEBUG) {
+                log_event("received", &message.payload);
+            }
             self.session.handle_message(now, from, message);
         }
         self.poll_peer_events(now);
@@ -147,9 +149,9 @@ impl State {
         }
         self.end_denied();
         self.coalescer.clear();
-        let Some(transport) = &mut self.transport else { return Ok(false) };
+        let Some(transport) = self.transport.as_mut().filter(|_| sent) else { return Ok(false) };
         transport.flush()?;
-        Ok(sent && transport.sending_hides_arrivals())
+        Ok(transport.sending_hides_arrivals())
     }
 
     /// Ends requests that wait, where nobody lets this side in.
@@ -165,9 +167,23 @@ impl State {
         }
     }
 
+    /// Takes note of what happens now and then.
+    #[cold]
+    pub(super) fn note(&mut self, notice: Notice) {
+        match notice {
+            Notice::Writable(_) | Notice::RequestLost(..) => {
+                if let Some(requests) = &mut self.requests {
+                    requests.note(notice, &mut self.deferred);
+                }
+            }
+            Notice::Misbehaved { peer, how, times } => self.complain(peer, &how, times),
+            other => tracing::debug!("{other:?} is nothing to this side"),
+        }
+    }
+
     /// Tells what peers do wrong: once in a while of each kind, for they decide how often they do it. Each time is told to
     /// whoever debugs.
-    pub(super) fn complain(&mut self, peer: PeerId, how: &PeerMisbehaved, times: u64) {
+    fn complain(&mut self, peer: PeerId, how: &PeerMisbehaved, times: u64) {
         let admitted = self.complaints.admit(Instant::now(), discriminant(how));
         if let Some(untold) = admitted {
             let remote = self.transport.as_ref().and_then(|transport| transport.remote(peer));
@@ -192,11 +208,9 @@ impl State {
     }
 }
 
-/// Shows an event to whoever debugs; costs nothing otherwise.
+/// Shows an event to whoever debugs.
+#[cold]
 fn log_event(what: &str, payload: &Bytes) {
-    if !tracing::enabled!(tracing::Level::DEBUG) {
-        return;
-    }
     match Event::decode(payload, &Limits::default()) {
         Ok(Event { header, name, args }) => {
             tracing::debug!(id = ?header.message_id, response_to = ?header.response_to, ?args, "{what} {name}");

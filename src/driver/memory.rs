@@ -98,6 +98,7 @@ impl State {
     }
 
     /// The peer for which most is kept.
+    #[cold]
     fn largest(&self) -> Option<(Route, String)> {
         let transport = self.transport.as_ref()?;
         let retained = self.session.retained_by_route().chain(transport.retained_by_route());
@@ -105,6 +106,7 @@ impl State {
     }
 
     /// Ends all that is open with a peer, and its connection. It is told as far as it listens.
+    #[cold]
     fn cut_off(
         &mut self,
         now: Instant,

@@ -229,7 +229,9 @@ impl State {
     ) {
         let Some(requests) = &mut self.requests else { return };
         requests.load.release(share, was_held_up);
-        if let Some(size) = size {
+        if let Some(size) = size
+            && share.is_news(size)
+        {
             requests.load.learn(method, size);
         }
         if requests.load.has_waiting() {
@@ -239,11 +241,10 @@ impl State {
 
     /// Requests that wait for others to end do not for ever.
     pub(crate) fn resume_late(&mut self) {
-        let retained = self.session.retained_bytes();
         if let Some(requests) = &mut self.requests
             && requests.load.expire()
         {
-            requests.resume_waiting(retained);
+            requests.resume_waiting(self.session.retained_bytes());
         }
     }
 }

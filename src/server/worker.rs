@@ -116,8 +116,7 @@ fn run<'a>(driver: &'a Driver, service: &Guarded<'_>, mut state: Guard<'a>, job:
         // Without the hook: nothing has gone wrong in this child, there is nothing for this thread to do.
         resume_unwind(Box::new("the method has forked, and has come back in the child"));
     }
-    let method = request.method_name();
-    drop(request);
+    let method = request.into_method_name();
     let size = match &answer {
         Ok(Reply::Value(value)) => Some(value.as_bytes().len()),
         Ok(Reply::Stream(_) | Reply::Later(_)) => Some(0),

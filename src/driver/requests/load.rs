@@ -80,6 +80,11 @@ impl Share {
     /// Of what never takes much.
     pub(crate) const NONE: Self = Self { is_heavy: false, is_unknown: false, bytes: 0, given: 0 };
 
+    /// Whether an answer of this size is news: not a little one of what is known to answer little.
+    pub(crate) fn is_news(self, size: usize) -> bool {
+        self.is_heavy || worth_a_thought(size) > 0
+    }
+
     /// How many bytes its answer is expected to take, as a value and encoded.
     pub(crate) fn answer(self) -> usize {
         self.bytes - self.given.saturating_mul(2)
