@@ -7,7 +7,7 @@ use std::time::Duration;
 use zerorpc_proto::transport::{AcceptLimits, Handover, Keepalive, SocketKind, SocketOptions};
 use zmq::{Error, Socket};
 
-use crate::lingering::Lingering;
+use crate::{lingering::Lingering, security};
 
 /// How many connections may wait to be accepted; the system may have a lower limit. Beyond it clients try again, tcp
 /// not before a second has passed. Not measured: what Linux allows by default (`somaxconn`), as `zerorpc-mio` has it.
@@ -51,7 +51,9 @@ pub(crate) fn configure(
     }
     match kind {
         SocketKind::Router => {
-            socket.set_router_handover(options.handover == Handover::Allowed)?;
+            // Answers go to routing ids. Where it matters who a peer is, nobody takes one over from another who is there.
+            let is_handed_over = options.handover == Handover::Allowed && !security::asks(options);
+            socket.set_router_handover(is_handed_over)?;
             socket.set_router_mandatory(true)
         }
         SocketKind::Sub => socket.set_subscribe(b""),

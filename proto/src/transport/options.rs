@@ -48,7 +48,8 @@ pub struct SocketOptions {
     /// old connection is asked for a sign of life (a PING, 2 s; peers older than ZMTP 3.1, which know none, may be silent
     /// for 15 s), and the newcomer is refused until it has failed to give one; one that is alive keeps the name.
     /// With [`Handover::Refused`], whoever has the name keeps it until its connection ends. Peers without an identity are not concerned.
-    /// (libzmq asks nobody: the newcomer has the name at once.)
+    /// (libzmq asks nobody: the newcomer has the name at once; but where an authenticator, or a mechanism, says who comes in, no name
+    /// is handed over there.)
     pub handover: Handover,
     /// Who may connect to the socket file of `ipc://path` that is bound, as `chmod` takes it: 0o660 is its owner and its
     /// group. Up to 0o777; `None`, the default, is its owner alone (0o600). (Over libzmq, `None` leaves it to the umask of

@@ -11,7 +11,7 @@ use zerorpc_proto::{
     transport::{
         AuthRequest, Authenticator, Credential, Denied, KeyPair, MechanismName, MonitorEvent,
         PlainCredentials, Principal, PublicKey, SecretKey, Security, SocketKind, SocketOptions,
-        Transport, TransportError,
+        Transport, TransportError, Waiter,
     },
 };
 use zerorpc_zmq::{Parts, open};
@@ -202,10 +202,18 @@ fn names_of_connections_are_not_names_of_peers() -> Outcome {
         Ok(socket)
     };
     let mut identities = Vec::new();
-    let mut sockets = Vec::new();
     for user in ["ada", "mallory", "ada"] {
-        sockets.push(named(user)?);
-        let request = next(&mut server)?;
+        // As long as the one before is there, libzmq does not listen to another one of its name.
+        let (mut request, start) = (None, Instant::now());
+        while request.is_none() && start.elapsed() < PATIENCE {
+            let _socket = named(user)?;
+            let soon = Instant::now() + Duration::from_millis(200);
+            while request.is_none() && Instant::now() < soon {
+                server.waiter.wait_until(Some(soon))?;
+                request = server.transport.receive()?;
+            }
+        }
+        let (_, request) = request.ok_or("nobody is heard")?;
         let route = Route::of(PeerId::NAMELESS, &request.envelope);
         let principal = server.transport.principal_of(&route).expect("it is known who it is");
         assert_eq!(principal.name.as_deref(), Some(user));
@@ -214,6 +222,50 @@ fn names_of_connections_are_not_names_of_peers() -> Outcome {
     identities.sort();
     identities.dedup();
     assert_eq!(identities.len(), 3, "each connection is a route of its own");
+    Ok(())
+}
+
+/// libzmq sends answers to routing ids, which peers choose, or guess: those that it draws itself follow each other.
+#[test]
+fn answers_go_to_who_has_asked() -> Outcome {
+    let by_name = authenticator(|request| match &request.credential {
+        Credential::Password { username, .. } => Ok(String::from_utf8_lossy(username).into()),
+        _ => Err(Denied::new("no name")),
+    });
+    let (mut server, endpoint) = server(&options(Security::PlainServer).authenticator(by_name))?;
+    let named = |user: &str, identity: &[u8]| -> Result<zmq::Socket, zmq::Error> {
+        let socket = plain(zmq::DEALER)?;
+        if !identity.is_empty() {
+            socket.set_identity(identity)?;
+        }
+        socket.set_plain_username(Some(user))?;
+        socket.set_plain_password(Some("any"))?;
+        socket.connect(&endpoint)?;
+        Ok(socket)
+    };
+    let mut connected = 0;
+    for (chosen, expected) in [(&b"ada's"[..], 2), (b"", 4)] {
+        let ada = named("ada", chosen)?;
+        ada.send_multipart([&b""[..], b"question"], 0)?;
+        let request = next(&mut server)?;
+        // What libzmq knows her by stands behind who she is.
+        let identity = &request.envelope.frames()[0];
+        let user = usize::from(u16::from_be_bytes([identity[0], identity[1]]));
+        let mallory = named("mallory", &identity[2 + user..])?;
+        mallory.send_multipart([&b""[..], b"hers, please"], 0)?;
+        until(&mut server, |server| {
+            assert!(
+                server.transport.receive().expect("a good socket").is_none(),
+                "not listened to"
+            );
+            let events = std::iter::from_fn(|| server.transport.poll_monitor());
+            connected +=
+                events.filter(|event| matches!(event, MonitorEvent::Connected { .. })).count();
+            connected == expected
+        })?;
+        server.transport.send(message(request.envelope, "answer"))?;
+        assert_eq!(ada.recv_multipart(0)?, [&b""[..], b"answer"], "{chosen:?}");
+    }
     Ok(())
 }
 
