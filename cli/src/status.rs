@@ -1,6 +1,8 @@
 //! What goes to standard error: words for people, and the log.
 
 use std::{
+    env,
+    ffi::OsStr,
     fmt::Display,
     io::{self, IsTerminal, Write},
 };
@@ -44,6 +46,29 @@ pub(crate) fn start_log(debug: bool) {
         .with_writer(io::stderr)
         // It would say on standard error, with a panic if need be, that standard error is closed.
         .log_internal_errors(false)
-        .with_ansi(io::stderr().is_terminal())
+        .with_ansi(has_colours(io::stderr().is_terminal(), env::var_os("NO_COLOR").as_deref()))
         .init();
+}
+
+/// Whether the log has colours: on a terminal, unless whoever reads it wants none (<https://no-color.org>).
+fn has_colours(is_terminal: bool, no_color: Option<&OsStr>) -> bool {
+    is_terminal && no_color.is_none_or(OsStr::is_empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_for_terminals_whose_readers_want_them() {
+        for (is_terminal, no_color, expected) in [
+            (true, None, true),
+            (true, Some(""), true),
+            (true, Some("1"), false),
+            (false, None, false),
+        ] {
+            let told = has_colours(is_terminal, no_color.map(OsStr::new));
+            assert_eq!(told, expected, "{is_terminal} {no_color:?}");
+        }
+    }
 }
