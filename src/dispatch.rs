@@ -11,6 +11,7 @@ use crate::{
     authorize::Guarded,
     failure::Failure,
     request::Request,
+    responder::End,
     service::{Items, Reply},
 };
 #[cfg(any(feature = "mio", feature = "zmq"))]
@@ -21,31 +22,6 @@ pub use dispatcher::Dispatcher;
 /// and nothing else.
 pub(crate) fn run(service: &Guarded<'_>, request: &Request) -> Result<Reply, Failure> {
     guarded(|| builtin::answer(service, request))
-}
-
-/// How the answer to a request ends.
-pub(crate) enum End {
-    Value(Args),
-    Done,
-    Failure(Failure),
-    /// Nothing was done about it.
-    Refusal,
-}
-
-impl End {
-    /// Gives it to the session.
-    pub(crate) fn give(self, request: zerorpc_proto::Request<'_>) {
-        match self {
-            Self::Value(value) => {
-                if let Err(stream_has_begun) = request.reply(value) {
-                    tracing::warn!("an answer is dropped: {stream_has_begun}");
-                }
-            }
-            Self::Done => request.finish(),
-            Self::Refusal => request.refuse(),
-            Self::Failure(failure) => request.fail(failure.into()),
-        }
-    }
 }
 
 /// A stream that is under way.

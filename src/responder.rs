@@ -7,7 +7,7 @@ use std::{
 
 use zerorpc_proto::{Args, Blocked, RequestId};
 
-use crate::{dispatch::End, failure::Failure, request::Caller};
+use crate::{failure::Failure, request::Caller};
 
 /// Answers one request later, from any thread: with [`reply`](Self::reply) or [`fail`](Self::fail), or with a stream,
 /// [`send`](Self::send) by [`send`](Self::send) until [`finish`](Self::finish) or [`fail`](Self::fail). A service gets it
@@ -102,6 +102,31 @@ impl Responder {
     fn give(&self, end: End) {
         if let Some(answers) = self.answers() {
             answers.end(self.id, end);
+        }
+    }
+}
+
+/// How the answer to a request ends.
+pub(crate) enum End {
+    Value(Args),
+    Done,
+    Failure(Failure),
+    /// Nothing was done about it.
+    Refusal,
+}
+
+impl End {
+    /// Gives it to the session.
+    pub(crate) fn give(self, request: zerorpc_proto::Request<'_>) {
+        match self {
+            Self::Value(value) => {
+                if let Err(stream_has_begun) = request.reply(value) {
+                    tracing::warn!("an answer is dropped: {stream_has_begun}");
+                }
+            }
+            Self::Done => request.finish(),
+            Self::Refusal => request.refuse(),
+            Self::Failure(failure) => request.fail(failure.into()),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{io, process::ExitCode};
 
 use zerorpc::RemoteError;
 
-use crate::render::remote;
+use crate::remote;
 
 /// How the command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

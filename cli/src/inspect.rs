@@ -6,7 +6,7 @@ use rmpv::Value;
 
 use crate::{
     exit::{CliError, Exit},
-    render::remote::printable,
+    remote::printable,
 };
 
 mod read;

@@ -26,6 +26,7 @@ mod key_file;
 mod keygen;
 mod params;
 mod plan;
+mod remote;
 mod render;
 mod rules;
 mod security;

@@ -7,7 +7,6 @@ use rmpv::Value;
 use crate::exit::CliError;
 
 pub(crate) mod json;
-pub(crate) mod remote;
 
 /// How the items of a stream are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

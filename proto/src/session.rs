@@ -3,6 +3,7 @@
 mod accounts;
 mod admission;
 mod call;
+mod channel_key;
 mod clock;
 mod closing;
 mod inbound;
@@ -41,6 +42,7 @@ use crate::{
 };
 use accounts::Account;
 pub use call::Call;
+use channel_key::ChannelKey;
 use key_queue::KeyQueue;
 use notices::Misbehaviours;
 use outbound::Loose;
@@ -48,7 +50,7 @@ pub use output::Output;
 use peer_events::Disconnected;
 use peers::Peers;
 pub use request::{Blocked, Request, StreamHasBegun};
-use store::{ChannelKey, Store};
+use store::Store;
 use timer_wheel::TimerWheel;
 
 /// Names a call: of one session, and as long as it is there. Later, and elsewhere, it names nothing.

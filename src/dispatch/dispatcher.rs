@@ -8,11 +8,11 @@ use std::{
 use parking_lot::Mutex;
 use zerorpc_proto::{Args, Blocked, Notice, RequestId, Session, transport::Principal};
 
-use super::{End, Stream, guarded, run};
+use super::{Stream, guarded, run};
 use crate::{
     authorize::{Authorizer, Guarded},
     request::{Caller, Request, anonymous},
-    responder::{Answers, Responder},
+    responder::{Answers, End, Responder},
     service::{Reply, Service},
 };
 

@@ -5,9 +5,8 @@ use std::{cell::RefCell, collections::VecDeque, sync::Weak, time::Instant};
 use zerorpc_proto::{Args, Blocked, RequestId};
 
 use crate::{
-    dispatch::End,
     driver::{Driver, Guard},
-    responder::Answers,
+    responder::{Answers, End},
 };
 
 /// Where its responders' answers go.

@@ -14,10 +14,10 @@ use zerorpc_proto::{
 use super::{contention::Stretch, responder};
 use crate::{
     authorize::Guarded,
-    dispatch::{self, End, Stream, guarded},
+    dispatch::{self, Stream, guarded},
     driver::{Driver, Guard, Job, RequestQueue, Share, State},
     request::{Caller, Request, anonymous},
-    responder::Responder,
+    responder::{End, Responder},
     service::Reply,
 };
 

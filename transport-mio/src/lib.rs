@@ -52,7 +52,6 @@
 
 #![forbid(unsafe_code)]
 mod alarm;
-mod connection;
 
 mod link;
 mod pool;

@@ -6,6 +6,7 @@
 
 mod accepting;
 mod closing;
+mod connection;
 mod draining;
 mod endings;
 mod endpoints;
@@ -13,6 +14,7 @@ mod groups;
 mod line;
 mod partings;
 mod report;
+mod slots;
 mod sources;
 mod strangers;
 mod traffic;
@@ -38,19 +40,17 @@ use zerorpc_zmtp::{EngineConfig, Socket};
 
 use crate::{
     Parts,
-    connection::SCRATCH,
     link::{LinkOptions, Pace, Permissions},
     pool::Pool,
     random::SystemRandom,
     waiter::{Mailbox, MioWaiter, MioWaker, Readiness},
 };
+use connection::SCRATCH;
 use endings::Complaint;
-pub(crate) use line::Place;
 use line::{Line, Share};
 use partings::Partings;
 use report::Report;
-use sources::Slot;
-pub(crate) use strangers::Accepted;
+use slots::Slot;
 use strangers::Strangers;
 
 /// How many bytes are read between two waits, which alone find out who else has something to say.

@@ -24,8 +24,11 @@ use zmq::{Error, Socket, SocketEvent};
 
 #[cfg(target_os = "linux")]
 use crate::probes;
-use crate::{frames, lingering::Lingering, waiter::Signs};
-pub(crate) use refusals::GLANCE;
+use crate::{
+    frames,
+    lingering::Lingering,
+    waiter::{MONITOR_REST, Signs},
+};
 use refusals::Refusals;
 use table::Table;
 use teller::Teller;
@@ -41,11 +44,6 @@ const MOST_EVENTS: u16 = 1 << 15;
 /// is too much to be done for every message. Not measured: so there are a
 /// thousand of them in a second at most.
 const FRESHNESS: Duration = Duration::from_millis(1);
-
-/// How long the monitor is left alone while there is no room for connections. libzmq does not rest, but tries again
-/// without end, and tells of every failure. Not measured: a hundred looks in a second are little, and who comes when there
-/// is room again hardly waits.
-pub(crate) const REST: Duration = Duration::from_millis(10);
 
 const CONNECTED: u16 = SocketEvent::CONNECTED as u16;
 const RETRIED: u16 = SocketEvent::CONNECT_RETRIED as u16;
@@ -162,7 +160,7 @@ impl Links {
         }
         self.signs.set_refused(self.refusals.are_any());
         self.signs.set_resting(full);
-        self.rest = full.then(|| Instant::now() + REST);
+        self.rest = full.then(|| Instant::now() + MONITOR_REST);
         Ok(any)
     }
 

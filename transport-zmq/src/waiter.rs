@@ -17,14 +17,21 @@ use std::{
 use zerorpc_proto::transport::{Waiter, Waker};
 use zmq::{POLLIN, PollItem};
 
-use crate::links::{GLANCE, REST};
-
 /// How often a waiter returns while a ROUTER holds messages for peers that had no room.
 ///
 /// libzmq announces room through its descriptor, but not which peer has it, and an attempt to send to one
 /// peer may swallow the announcement for another. This bounds the delay of such a rare loss. Not measured: a
 /// bound; fifty looks in a second, and only while something waits.
 pub(crate) const RETRY_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How often a waiter returns while there are endpoints to be connected to again. Not measured: as long as the first wait
+/// before that is by default (`SocketOptions::reconnect`).
+const REDIAL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long the monitor is left alone while there is no room for connections. libzmq does not rest, but tries again
+/// without end, and tells of every failure. Not measured: a hundred looks in a second are little, and who comes when there
+/// is room again hardly waits.
+pub(crate) const MONITOR_REST: Duration = Duration::from_millis(10);
 
 /// Waits for a [`ZmqTransport`](crate::ZmqTransport), without a lock and without touching its socket.
 ///
@@ -81,8 +88,8 @@ impl Waiter for ZmqWaiter {
         let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
         let is_resting = self.signs.resting.load(Ordering::Relaxed);
         let retry = self.signs.stalled.load(Ordering::Relaxed).then_some(RETRY_INTERVAL);
-        let redial = self.signs.refused.load(Ordering::Relaxed).then_some(GLANCE);
-        let rest = is_resting.then_some(REST);
+        let redial = self.signs.refused.load(Ordering::Relaxed).then_some(REDIAL_INTERVAL);
+        let rest = is_resting.then_some(MONITOR_REST);
         let timeout = [timeout, retry, redial, rest].into_iter().flatten().min();
         let mut items = [self.wakes.as_raw_fd(), self.readiness, self.links]
             .map(|descriptor| PollItem::from_fd(descriptor, POLLIN));

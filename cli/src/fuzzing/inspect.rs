@@ -6,7 +6,7 @@ use rmpv::Value;
 use crate::{
     exit::{CliError, Exit},
     inspect::{Question, answer},
-    render::remote,
+    remote,
 };
 
 /// Lets a service describe itself by arbitrary values. Whatever it says, a terminal is safe, and no answer is asked for twice.

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 
-use super::store::ChannelKey;
+use super::channel_key::ChannelKey;
 use crate::{
     limits::Limits,
     peer::{PeerId, Route},

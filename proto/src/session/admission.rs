@@ -5,10 +5,10 @@ use web_time::{Duration, Instant};
 use super::{
     Notice, RequestId, Session,
     accounts::{Account, OPEN_REQUEST},
+    channel_key::ChannelKey,
     notices::REQUESTED,
     outbound::{LONGEST_UNREAD, Loose, Refusal},
     request::stopping,
-    store::ChannelKey,
 };
 use crate::{
     channel::{

@@ -1,6 +1,6 @@
 //! How channels end.
 
-use super::{Session, store::ChannelKey};
+use super::{Session, channel_key::ChannelKey};
 use crate::{
     answer::{Answer, Loss},
     channel::{Channel, Role, heartbeat::Heartbeat, phase::Phase},

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use web_time::Instant;
 
-use super::{CallId, Notice, Session, notices::READABLE, store::ChannelKey};
+use super::{CallId, Notice, Session, channel_key::ChannelKey, notices::READABLE};
 use crate::{
     answer::{Answer, Loss},
     args::Args,

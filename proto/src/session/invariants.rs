@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::quality::FixedState;
 
-use super::{CallId, Notice, RequestId, Session, notices, outbound, store::ChannelKey};
+use super::{CallId, Notice, RequestId, Session, channel_key::ChannelKey, notices, outbound};
 use crate::{
     channel::{self, CallState, Channel, RequestState, Role, Turn, phase::Phase},
     peer::{PeerId, Route},

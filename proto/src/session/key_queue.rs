@@ -2,7 +2,7 @@
 
 use std::collections::{VecDeque, vec_deque};
 
-use super::store::{ChannelKey, Store};
+use super::{channel_key::ChannelKey, store::Store};
 use crate::channel::Channel;
 
 /// So many keys of channels that do not wait any more do no harm. Not measured: 1 KiB.

@@ -7,8 +7,8 @@ use web_time::Instant;
 use super::{
     Notice, Session,
     accounts::{Beside, NOBODY},
+    channel_key::ChannelKey,
     outbound::{Loose, Refusal},
-    store::ChannelKey,
 };
 use crate::{
     answer::Loss,

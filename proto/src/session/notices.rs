@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, mem::discriminant};
 
-use super::{CallId, Notice, RequestId, Session, store::ChannelKey};
+use super::{CallId, Notice, RequestId, Session, channel_key::ChannelKey};
 use crate::{answer::Loss, error::PeerMisbehaved, peer::PeerId};
 
 /// Kinds of notices; a channel knows which of them are on their way.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{Session, store::ChannelKey};
+use super::{Session, channel_key::ChannelKey};
 use crate::{
     args::Args,
     channel::{self, Channel, Ending, RequestState, Role, heartbeat::Patience, phase::Phase},

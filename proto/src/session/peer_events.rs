@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use web_time::Instant;
 
-use super::{Session, store::ChannelKey};
+use super::{Session, channel_key::ChannelKey};
 use crate::{
     answer::Loss,
     channel::{CallState, Channel, Role},

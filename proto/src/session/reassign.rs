@@ -2,7 +2,7 @@
 
 use web_time::{Duration, Instant};
 
-use super::{Session, store::ChannelKey};
+use super::{Session, channel_key::ChannelKey};
 use crate::{
     channel::{Channel, Role, heartbeat::Heartbeat},
     faults::{self, Fault},

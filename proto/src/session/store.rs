@@ -4,43 +4,25 @@
 mod invariants;
 mod key;
 
-use std::{collections::HashMap, hash::BuildHasher, num::NonZeroU32, time::Duration};
+use std::{collections::HashMap, hash::BuildHasher, time::Duration};
 
 use bytes::Bytes;
 use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 use slab::Slab;
 
-use super::accounts::{Account, NOBODY};
+use super::{
+    accounts::{Account, NOBODY},
+    channel_key::ChannelKey,
+};
 use crate::{
     channel::{Channel, Role, Turn, phase::Phase},
     faults::{self, Fault},
     id::{OwnId, TheirId},
     multipart::Envelope,
     peer::{PeerId, Route},
-    transmit::Token,
 };
 use key::{Key, identity};
-
-/// Names one channel for ever: slots are used again, serials are not, and other sessions have others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ChannelKey {
-    serial: u64,
-    slot: u32,
-}
-
-impl ChannelKey {
-    /// What names the request of a call that is sent for the `attempt`th time.
-    pub(crate) fn token(self, attempt: u32) -> Option<Token> {
-        let attempt = NonZeroU32::new(attempt)?;
-        Some(Token { serial: self.serial, slot: self.slot, attempt })
-    }
-
-    /// Where the request was sent that this names.
-    pub(crate) fn named_by(token: Token) -> Self {
-        Self { serial: token.serial, slot: token.slot }
-    }
-}
 
 /// All channels. Calls are found by their ids, which tell the slot; requests by peer, envelope and id, never by the
 /// id alone: two peers may use the same one.

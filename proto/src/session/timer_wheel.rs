@@ -13,10 +13,7 @@ mod tests;
 
 use web_time::{Duration, Instant};
 
-use super::{
-    Session,
-    store::{ChannelKey, Store},
-};
+use super::{Session, channel_key::ChannelKey, store::Store};
 use crate::{
     answer::Loss,
     channel::{Role, heartbeat::Due, timer_entry::TimerEntry},

@@ -8,15 +8,13 @@ use zerorpc_zmtp::{Blame, CloseReason, Violation};
 
 use super::{
     MioTransport,
+    connection::{Connection, Source},
     endings::Complaint,
     line::{Side, Turn, worked},
-    sources::Slot,
+    slots::Slot,
     strangers::{Accepted, Refusal},
 };
-use crate::{
-    connection::{Connection, Source},
-    link::{Burst, Stream},
-};
+use crate::link::{Burst, Stream};
 
 /// When half of the places of strangers are taken, what the door gets of their time is divided by this: those
 /// that are in get through before others make them room. Not measured by itself: floods and crowds of 10,000 clients

@@ -7,7 +7,7 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{MioTransport, sources::Slot};
+use super::{MioTransport, slots::Slot};
 
 /// Where the linger has no end: how long is waited for something at a time, and, once all is written, for peers to hang up.
 const ENDLESS: Duration = Duration::from_secs(1);

@@ -9,8 +9,11 @@ use std::{
 use mio::{Interest, Registry, Token, event::Source as _, unix::SourceFd};
 use zerorpc_proto::transport::SocketKind;
 
-use super::{MioTransport, sources::Slot};
-use crate::connection::{Source, StreamEnd};
+use super::{
+    MioTransport,
+    connection::{Source, StreamEnd},
+    slots::Slot,
+};
 
 /// Why the dialer of a peer that is about to stop tries again.
 const STOPPING: &str = "the peer is stopping";

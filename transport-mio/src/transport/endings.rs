@@ -9,8 +9,12 @@ use bytes::Bytes;
 use zerorpc_proto::transport::{MonitorEvent, SocketKind};
 use zerorpc_zmtp::{CloseReason, Closed, ForeignKind, Violation};
 
-use super::{MioTransport, sources::Slot, strangers::Refusal};
-use crate::connection::{Connection, Source};
+use super::{
+    MioTransport,
+    connection::{Connection, Source},
+    slots::Slot,
+    strangers::Refusal,
+};
 
 /// What is worth a line at the log's default level, once in a while for each.
 #[derive(Debug, Clone, PartialEq, Eq)]

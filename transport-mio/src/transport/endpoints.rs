@@ -1,21 +1,17 @@
 //! Endpoints that are bound and connected.
 
-use std::{
-    hash::{BuildHasher, Hasher, RandomState},
-    io::ErrorKind,
-    sync::Arc,
-    time::Instant,
-};
+use std::{io::ErrorKind, sync::Arc, time::Instant};
 
 use mio::{Interest, Token};
 use zerorpc_proto::transport::{Cause, Endpoint, Host, SocketKind};
 
 use super::{
     MioTransport,
-    sources::{Bound, Dialed, Slot},
+    slots::{Bound, Dialed, Slot},
 };
 use crate::{
     link::{Addresses, Dialer, Listener, Notifier},
+    random::seed,
     waiter::SourceWaker,
 };
 
@@ -148,9 +144,4 @@ impl MioTransport {
 
 fn no_endpoint(words: String) -> Cause {
     Cause::new(ErrorKind::InvalidInput, words)
-}
-
-/// What chance adds to waits.
-pub(super) fn seed() -> u64 {
-    RandomState::new().build_hasher().finish()
 }

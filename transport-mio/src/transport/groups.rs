@@ -9,22 +9,14 @@ use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use zerorpc_proto::transport::{Endpoint, MonitorEvent, SocketKind, TcpAddress};
 
-use super::{MioTransport, endpoints::seed, sources::Slot};
-use crate::link::{Addresses, Resolution, Resolver};
-
-/// An endpoint with dialers of its own, which stand in slots of their own.
-#[derive(Debug)]
-pub(super) struct Group {
-    resolver: Resolver,
-    endpoint: Endpoint,
-    /// As the caller wrote it.
-    pub(super) given: Arc<str>,
-    /// To each lane.
-    connections: u8,
-    /// The last look-up failed.
-    failing: bool,
-    pub(super) wake: Option<Instant>,
-}
+use super::{
+    MioTransport,
+    slots::{Group, Slot},
+};
+use crate::{
+    link::{Addresses, Resolution, Resolver},
+    random::seed,
+};
 
 /// A dialer of a group, as far as it matters to whom it goes on to belong.
 struct Member {

@@ -12,7 +12,7 @@ use std::{
 use mio::{Registry, event::Source, unix::SourceFd};
 use zerorpc_zmtp::LastWords;
 
-use crate::connection::Connection;
+use super::connection::Connection;
 
 /// So long may a peer take to read its last word. Not measured: some round trips on any path, with a packet lost.
 const READING_TIME: Duration = Duration::from_secs(2);

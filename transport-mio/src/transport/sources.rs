@@ -1,20 +1,17 @@
-//! What readiness comes from, and what is done about it.
+//! What is done when readiness has come.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use mio::Token;
 use zerorpc_proto::transport::MonitorEvent;
 use zerorpc_zmtp::ConnectionId;
 
-use super::{BUDGET, MioTransport, groups::Group};
-use crate::{
+use super::{
+    BUDGET, MioTransport,
     connection::{Connection, Source},
-    link::{Dial, Dialer, Listener},
-    waiter::Readiness,
+    slots::Slot,
 };
+use crate::{link::Dial, waiter::Readiness};
 
 /// How long memory for large bodies is kept for the next, at least. Not measured: longer than pauses between large calls
 /// of one caller.
@@ -22,80 +19,6 @@ const POOLED: Duration = Duration::from_secs(5);
 
 /// What each turn costs of the budget at least: about as much time as it takes to read so many bytes beside the system call.
 const TURN: usize = 4 << 10;
-
-/// A source of readiness; its key is its token.
-#[derive(Debug)]
-pub(super) enum Slot {
-    Listener(Box<Bound>),
-    Dialer(Box<Dialed>),
-    Group(Box<Group>),
-    Accepted(Box<Connection>),
-}
-
-/// An endpoint that is bound.
-#[derive(Debug)]
-pub(super) struct Bound {
-    pub(super) listener: Listener,
-    /// As the caller wrote it.
-    pub(super) given: String,
-    pub(super) wake: Option<Instant>,
-    /// Stands among those that have something to do.
-    pub(super) runnable: bool,
-}
-
-/// An endpoint to connect to, with the connection if there is one.
-#[derive(Debug)]
-pub(super) struct Dialed {
-    pub(super) dialer: Dialer,
-    /// As the caller wrote it.
-    pub(super) given: Arc<str>,
-    /// The endpoint has a name, of which connections are told by their addresses.
-    pub(super) named: bool,
-    /// The slot of the group that it belongs to.
-    pub(super) group: Option<usize>,
-    pub(super) connection: Option<Connection>,
-    pub(super) wake: Option<Instant>,
-    /// Why the latest attempt came to nothing, if that is for settings to change.
-    pub(super) denial: Option<Arc<str>>,
-    /// The latest attempt came to something that is a denial if it happens again.
-    pub(super) is_suspect: bool,
-}
-
-impl Slot {
-    pub(super) fn connection(&self) -> Option<&Connection> {
-        match self {
-            Self::Listener(_) | Self::Group(_) => None,
-            Self::Dialer(dialed) => dialed.connection.as_ref(),
-            Self::Accepted(connection) => Some(connection),
-        }
-    }
-
-    pub(super) fn connection_mut(&mut self) -> Option<&mut Connection> {
-        match self {
-            Self::Listener(_) | Self::Group(_) => None,
-            Self::Dialer(dialed) => dialed.connection.as_mut(),
-            Self::Accepted(connection) => Some(connection),
-        }
-    }
-
-    fn runnable(&mut self) -> Option<&mut bool> {
-        match self {
-            Self::Listener(bound) => Some(&mut bound.runnable),
-            Self::Dialer(dialed) => Some(&mut dialed.connection.as_mut()?.runnable),
-            Self::Group(_) => None,
-            Self::Accepted(connection) => Some(&mut connection.runnable),
-        }
-    }
-
-    fn wake(&mut self) -> Option<&mut Option<Instant>> {
-        match self {
-            Self::Listener(bound) => Some(&mut bound.wake),
-            Self::Dialer(dialed) => Some(&mut dialed.wake),
-            Self::Group(group) => Some(&mut group.wake),
-            Self::Accepted(_) => None,
-        }
-    }
-}
 
 impl MioTransport {
     pub(super) fn connection(&mut self, slot: usize) -> Option<&mut Connection> {

@@ -8,8 +8,11 @@ use zerorpc_proto::{
 };
 use zerorpc_zmtp::{ConnectionId, SocketEvent};
 
-use super::{MioTransport, sources::Slot};
-use crate::connection::{Read, StreamEnd};
+use super::{
+    MioTransport,
+    connection::{Read, StreamEnd},
+    slots::Slot,
+};
 
 impl MioTransport {
     /// Reads once from a connection, so that a fast peer does not starve others; how many bytes.

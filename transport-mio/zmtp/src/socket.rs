@@ -1,5 +1,6 @@
 //! One ZeroMQ socket over many connections.
 
+mod close_reason;
 mod closed;
 mod connection;
 mod denial;
@@ -31,10 +32,10 @@ use zerorpc_proto::{
 };
 
 use crate::{EngineConfig, Outgoing, Want, WireLimits};
-pub use closed::{CloseReason, Closed, LastWords};
+pub use close_reason::CloseReason;
 use connection::Connection;
 pub use connection::{ConnectionId, Origin};
-pub use events::SocketEvent;
+pub use events::{Closed, LastWords, SocketEvent};
 use inbox::Inbox;
 pub use patterns::ReceivesOnly;
 use patterns::Rotation;

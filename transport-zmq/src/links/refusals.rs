@@ -15,10 +15,6 @@ use super::{
     teller::{MECHANISM_MISMATCH, UNEXPECTED_COMMAND},
 };
 
-/// How often it is looked for endpoints to be connected to again. Not measured: as long as the first wait before
-/// that is by default (`SocketOptions::reconnect`), and only while there are any.
-pub(crate) const GLANCE: Duration = Duration::from_millis(100);
-
 /// What became of the handshakes at endpoints that this side connects to.
 #[derive(Debug)]
 pub(super) struct Refusals {

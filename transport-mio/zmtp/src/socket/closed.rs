@@ -1,13 +1,18 @@
 //! How connections end, and in what words that is told.
 
-use std::{io::IoSlice, sync::Arc};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use web_time::{Duration, Instant};
 use zerorpc_proto::{PeerEvent, PeerId, transport::SocketKind};
 
-use super::{ConnectionId, Origin, Socket, SocketEvent, connection::Connection, denial};
-use crate::{Blame, Engine, Foreign, Violation};
+use super::{
+    Socket,
+    close_reason::CloseReason,
+    connection::{Connection, ConnectionId, Origin},
+    denial,
+    events::{Closed, LastWords, SocketEvent},
+};
+use crate::Blame;
 
 /// A connection that ends after so much silence may have been ended for it. Not measured: it decides about
 /// words alone.
@@ -15,140 +20,6 @@ const QUIET: Duration = Duration::from_secs(2);
 
 /// Whose last message is not older may be in the middle of a call: calls have heartbeats.
 const BUSY: Duration = Duration::from_secs(60);
-
-/// Why a connection ended.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CloseReason {
-    /// The stream ended.
-    #[error("the peer closed the connection")]
-    Eof,
-    /// The system at the other end has a connection, of which the program there makes nothing.
-    #[error(
-        "the peer said nothing within {} ms of the connection: it is frozen or overloaded, or does not speak ZMTP",
-        .0.as_millis()
-    )]
-    Mute(Duration),
-    /// What the peer told before it closed the connection.
-    #[error("the peer ended the connection: {0}")]
-    CutOff(String),
-    /// Reading or writing failed; what the system says.
-    #[error("{0}")]
-    Failed(String),
-    /// This side has had enough of the peer.
-    #[error("{0}")]
-    Dropped(String),
-    /// This side's program wants it so.
-    #[error("{0}")]
-    Left(&'static str),
-    /// It was in its handshake when another one needed its place.
-    #[error("newer connections needed its place before its handshake was over")]
-    Displaced,
-    /// The peer broke the rules or does not fit.
-    #[error("{0}")]
-    Violation(#[from] Violation),
-    /// Something else than ZMTP came.
-    #[error("{0}")]
-    Foreign(Foreign),
-    /// Another connection has its identity.
-    #[error(
-        "another connection has the same identity (\"{}\" at {holder}); {what_then}",
-        identity.escape_ascii()
-    )]
-    IdentityTaken {
-        /// What both say they are.
-        identity: Bytes,
-        /// Where the other connection leads to.
-        holder: Arc<str>,
-        /// What is done about the other one.
-        what_then: &'static str,
-    },
-}
-
-impl CloseReason {
-    /// Whether there is something to be mended, at one of the ends or in between: not where somebody merely came and went.
-    fn is_notable(&self, connection: &Connection, now: Instant) -> bool {
-        match self {
-            Self::Eof | Self::Failed(_) | Self::Mute(_) | Self::Left(_) => false,
-            Self::CutOff(_)
-            | Self::Displaced
-            | Self::Dropped(_)
-            | Self::IdentityTaken { .. }
-            | Self::Foreign(_) => true,
-            Self::Violation(violation) => match (violation.blame(), connection.peer) {
-                (Blame::Silence, None) => connection.was_heard(),
-                (Blame::Silence, Some(_)) => {
-                    connection.message_at.is_some_and(|at| now.saturating_duration_since(at) < BUSY)
-                }
-                (Blame::Peer | Blame::Settings, _) => true,
-            },
-        }
-    }
-
-    /// Whether the stream itself came to an end.
-    pub(super) fn is_end_of_stream(&self) -> bool {
-        matches!(self, Self::Eof | Self::Failed(_))
-    }
-}
-
-/// A connection that is over.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Closed {
-    /// The connection, which the socket has forgotten.
-    pub connection: ConnectionId,
-    /// Whom it led to, if the handshake was over.
-    pub peer: Option<PeerId>,
-    /// Where it led to.
-    pub remote: Arc<str>,
-    /// Why it ended.
-    pub reason: CloseReason,
-    /// The same for people, with what may be behind it.
-    pub words: String,
-    /// There is something to be mended, at one of the ends or in between.
-    pub is_notable: bool,
-    /// The peer said why it ends the connection: it will do so again.
-    pub is_refusal: bool,
-    /// One side did not let the other in, or wants another mechanism: trying again leads nowhere until settings change.
-    pub is_denial: bool,
-    /// It may be such a denial, and is one if it happens again: so libzmq hangs up where mechanisms differ.
-    pub may_be_denial: bool,
-    /// The peer takes nothing: have the system give it up at once (`SO_LINGER` of 0), instead of going on trying for
-    /// minutes.
-    pub must_abort: bool,
-    /// What can still be told to the peer before the stream is closed, if anything. Write it, end the writing half of the
-    /// stream, and read and drop what comes for a moment: to close a stream on which something was not read would throw
-    /// away what is on its way.
-    pub last_words: Option<LastWords>,
-}
-
-/// What is left to be written to a connection that is over.
-#[derive(Debug)]
-pub struct LastWords(Engine);
-
-impl LastWords {
-    /// As [`Socket::output`].
-    pub fn output<'a>(&'a mut self, slices: &mut [IoSlice<'a>]) -> usize {
-        self.0.output(slices)
-    }
-
-    /// As [`Socket::advance`].
-    pub fn advance(&mut self, written: usize) {
-        self.0.advance(written);
-    }
-
-    /// Whether anything is left.
-    #[must_use]
-    pub fn has_output(&self) -> bool {
-        self.0.has_output()
-    }
-
-    /// Whether they say why this side ends the connection, which makes them worth some patience.
-    #[must_use]
-    pub fn say_why(&self) -> bool {
-        self.0.has_parted()
-    }
-}
 
 impl Socket {
     /// The stream of a connection came to its end.
@@ -245,7 +116,7 @@ impl Socket {
             _ => reason,
         };
         let now = self.now.unwrap_or(connection.heard_at);
-        let is_notable = reason.is_notable(&connection, now);
+        let is_notable = is_notable(&reason, &connection, now);
         let is_denial = denial::is_one(&reason, &connection);
         let suspicion = denial::suspicion(&reason, &connection);
         let may_be_denial = suspicion.is_some();
@@ -333,6 +204,27 @@ fn hint_at_closing(reason: &CloseReason, connection: &Connection) -> &'static st
         (_, true) => {
             " before the handshake was over: the server may be stopping, or not speak ZMTP"
         }
+    }
+}
+
+/// Whether there is something to be mended, at one of the ends or in between: not where somebody merely came and went.
+fn is_notable(reason: &CloseReason, connection: &Connection, now: Instant) -> bool {
+    match reason {
+        CloseReason::Eof | CloseReason::Failed(_) | CloseReason::Mute(_) | CloseReason::Left(_) => {
+            false
+        }
+        CloseReason::CutOff(_)
+        | CloseReason::Displaced
+        | CloseReason::Dropped(_)
+        | CloseReason::IdentityTaken { .. }
+        | CloseReason::Foreign(_) => true,
+        CloseReason::Violation(violation) => match (violation.blame(), connection.peer) {
+            (Blame::Silence, None) => connection.was_heard(),
+            (Blame::Silence, Some(_)) => {
+                connection.message_at.is_some_and(|at| now.saturating_duration_since(at) < BUSY)
+            }
+            (Blame::Peer | Blame::Settings, _) => true,
+        },
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use web_time::Instant;
 use zerorpc_proto::{PeerId, transport::Principal};
 
-use super::{closed::CloseReason, topics::Topics};
+use super::{close_reason::CloseReason, topics::Topics};
 use crate::{
     Engine, EngineConfig, PeerInfo, Violation,
     foreign::{Foreign, OPENING},

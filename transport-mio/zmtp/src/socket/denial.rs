@@ -2,7 +2,10 @@
 
 use zerorpc_proto::transport::Security;
 
-use super::{CloseReason, Origin, connection::Connection};
+use super::{
+    close_reason::CloseReason,
+    connection::{Connection, Origin},
+};
 use crate::Violation;
 
 /// Whether a connection was to be, and one side did not let the other in, or wants another mechanism.

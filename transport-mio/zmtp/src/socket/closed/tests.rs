@@ -1,5 +1,6 @@
 use super::*;
 use crate::EngineConfig;
+use crate::{Foreign, Violation};
 
 /// A connection over a network that nothing has come from.
 fn connection(origin: Origin, now: Instant) -> Connection {
@@ -63,12 +64,13 @@ fn only_what_can_be_mended_is_worth_a_line() {
         (identity(), true),
     ];
     for (reason, expected) in table {
-        assert_eq!(reason.is_notable(&connection, now), expected, "{reason:?}");
+        assert_eq!(super::is_notable(&reason, &connection, now), expected, "{reason:?}");
     }
     let mut peer = connection;
     peer.peer = Some(PeerId::new(1));
-    let is_notable =
-        |peer: &Connection, after: u64| silent.is_notable(peer, now + Duration::from_secs(after));
+    let is_notable = |peer: &Connection, after: u64| {
+        super::is_notable(&silent, peer, now + Duration::from_secs(after))
+    };
     assert!(!is_notable(&peer, 30), "nothing was going on");
     peer.message_at = Some(now);
     assert!(is_notable(&peer, 30), "something was");

@@ -10,10 +10,8 @@ use std::{
 use bytes::Bytes;
 use zerorpc_zmtp::{ConnectionId, LastWords, Origin, Socket, Want};
 
-use crate::{
-    link::Stream,
-    transport::{Accepted, Place},
-};
+use super::{line::Place, strangers::Accepted};
+use crate::link::Stream;
 
 /// What one read takes at most, and so what a fast peer gets done before it is somebody else's turn. Not measured: some
 /// hundreds of small messages, for which the system call is next to nothing; a segment of loopback is as large.
