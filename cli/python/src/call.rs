@@ -7,7 +7,7 @@ use zerorpc::Failure;
 
 use super::{
     mailbox::{Mailbox, Message, unbegun},
-    supervisor::Supervisor,
+    shared::Shared,
 };
 
 /// Credit goes back to the child in batches of this many items or bytes, whichever comes first. Each is at
@@ -31,7 +31,7 @@ pub enum PythonAnswer {
 #[derive(Debug)]
 pub struct PythonCall {
     number: u64,
-    supervisor: Arc<Supervisor>,
+    shared: Arc<Shared>,
     mailbox: Arc<Mailbox>,
     /// How many items were taken off the stream since credit was last given back.
     items: u64,
@@ -43,7 +43,7 @@ pub struct PythonCall {
 #[derive(Debug, Clone)]
 pub struct CancelHandle {
     number: u64,
-    supervisor: Arc<Supervisor>,
+    shared: Arc<Shared>,
     mailbox: Arc<Mailbox>,
 }
 
@@ -52,24 +52,20 @@ impl CancelHandle {
     /// its end.
     pub fn cancel(&self) {
         self.mailbox.cancel();
-        self.supervisor.cancel(self.number);
+        self.shared.cancel(self.number);
     }
 }
 
 impl PythonCall {
-    pub(super) fn new(number: u64, supervisor: Arc<Supervisor>, mailbox: Arc<Mailbox>) -> Self {
-        Self { number, supervisor, mailbox, items: 0, bytes: 0 }
+    pub(super) fn new(number: u64, shared: Arc<Shared>, mailbox: Arc<Mailbox>) -> Self {
+        Self { number, shared, mailbox, items: 0, bytes: 0 }
     }
 
     /// How others tell that the caller has gone.
     #[must_use]
     pub fn cancel_handle(&self) -> CancelHandle {
-        let Self { number, supervisor, mailbox, .. } = self;
-        CancelHandle {
-            number: *number,
-            supervisor: Arc::clone(supervisor),
-            mailbox: Arc::clone(mailbox),
-        }
+        let Self { number, shared, mailbox, .. } = self;
+        CancelHandle { number: *number, shared: Arc::clone(shared), mailbox: Arc::clone(mailbox) }
     }
 
     /// Waits for the answer. A plain function that is running when the call is cancelled is waited for.
@@ -103,7 +99,7 @@ impl PythonCall {
         self.items += items as u64;
         self.bytes += size as u64;
         if self.items >= BATCH_ITEMS || self.bytes >= BATCH_BYTES {
-            self.supervisor.grant(self.number, self.items, self.bytes);
+            self.shared.grant(self.number, self.items, self.bytes);
             (self.items, self.bytes) = (0, 0);
         }
     }
@@ -111,7 +107,7 @@ impl PythonCall {
 
 impl Drop for PythonCall {
     fn drop(&mut self) {
-        self.supervisor.cancel(self.number);
+        self.shared.cancel(self.number);
     }
 }
 

@@ -84,6 +84,7 @@ mod process;
 mod queue;
 mod service;
 mod service_info;
+mod shared;
 mod sources;
 mod supervisor;
 

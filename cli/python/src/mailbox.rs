@@ -96,8 +96,8 @@ pub(super) fn give_back(mailboxes: impl IntoIterator<Item = Arc<Mailbox>>) {
 }
 
 /// Of calls that nobody has begun, and that nobody will.
-pub(super) fn unbegun(trouble: &str) -> Failure {
-    Failure::new("WorkerDied", format!("{trouble}; this call was not begun"))
+pub(super) fn unbegun(why: &str) -> Failure {
+    Failure::new("WorkerDied", format!("{why}; this call was not begun"))
 }
 
 /// Ends calls with a failure: not under the lock.

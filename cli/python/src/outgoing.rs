@@ -7,6 +7,7 @@
 mod answers;
 mod dispatcher;
 mod emitter;
+mod event;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod orders;
@@ -24,7 +25,8 @@ use std::{
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use dispatcher::{Dispatcher, Event};
+use dispatcher::Dispatcher;
+use event::Event;
 
 /// How long the end may take: a pusher lingers for a second, for what was not sent yet. Not measured: twice that.
 const GRACE: Duration = Duration::from_secs(2);

@@ -1,7 +1,7 @@
 //! What goes through the pipes of a running child.
 
 use std::{
-    io::{self, Read, Write},
+    io::Read,
     os::unix::net::UnixStream,
     sync::Arc,
     thread,
@@ -21,7 +21,7 @@ use super::{
     mailbox::{Mailbox, Message},
     process::Process,
     service_info,
-    supervisor::{State, Supervisor},
+    shared::{Shared, State},
 };
 
 /// How often it is looked whether calls wait for too long, where any wait at all. Not measured: a fifth of what is too long
@@ -41,25 +41,6 @@ const SPIN_TIME: Duration = Duration::from_micros(60);
 /// What log lines about the module are told apart by.
 pub(super) const LOG: &str = "zerorpc::python";
 
-/// Wakes the thread that reads from the child.
-#[derive(Debug)]
-pub(super) struct Wake(UnixStream);
-
-impl Wake {
-    /// The end that wakes, and the end that is waited for.
-    pub(super) fn pair() -> io::Result<(Self, UnixStream)> {
-        let (wake, woken) = UnixStream::pair()?;
-        wake.set_nonblocking(true)?;
-        woken.set_nonblocking(true)?;
-        Ok((Self(wake), woken))
-    }
-
-    pub(super) fn wake(&self) {
-        // Where there is no room, it is being woken already.
-        let _ = (&self.0).write(&[0]);
-    }
-}
-
 /// Moves frames between the child and the mailboxes.
 pub(super) struct PipeLoop {
     woken: UnixStream,
@@ -78,20 +59,20 @@ impl PipeLoop {
     }
 
     /// Passes on what the child sends, and sends what its pipe had no room for, until it ends.
-    pub(super) fn run(&mut self, supervisor: &Supervisor, output: &mut Output) {
+    pub(super) fn run(&mut self, shared: &Shared, output: &mut Output) {
         let mut frames = Vec::new();
         let mut before = Instant::now();
         loop {
-            if output.buffer().is_empty() && !self.wait(supervisor, output) {
+            if output.buffer().is_empty() && !self.wait(shared, output) {
                 continue;
             }
             loop {
                 match frames::read(output) {
                     Ok(Some(frame)) => frames.push(frame),
-                    Ok(None) => return deliver(supervisor, &mut frames),
+                    Ok(None) => return deliver(shared, &mut frames),
                     Err(error) => {
                         error!(%error, "the Python process cannot be understood; it is being restarted");
-                        return deliver(supervisor, &mut frames);
+                        return deliver(shared, &mut frames);
                     }
                 }
                 // What has come together is passed on together: one wake-up for all items of a stream.
@@ -100,7 +81,7 @@ impl PipeLoop {
                 }
             }
             let are_items = frames.iter().all(|frame| frame.kind == Kind::Item);
-            deliver(supervisor, &mut frames);
+            deliver(shared, &mut frames);
             let now = Instant::now();
             if are_items && now.duration_since(std::mem::replace(&mut before, now)) < 4 * GAP {
                 thread::sleep(GAP);
@@ -109,8 +90,8 @@ impl PipeLoop {
     }
 
     /// Waits until there is something to read, and does what else is to be done; whether there is.
-    fn wait(&mut self, supervisor: &Supervisor, output: &Output) -> bool {
-        let mut state = supervisor.state.lock();
+    fn wait(&mut self, shared: &Shared, output: &Output) -> bool {
+        let mut state = shared.state.lock();
         // A look without calls is the last, until it is called again.
         state.is_unwatched = self.is_quiet && !state.queue.has_unbegun();
         let timeout = (!state.is_unwatched).then_some(LOOK);
@@ -144,7 +125,7 @@ impl PipeLoop {
             while matches!((&self.woken).read(&mut bytes), Ok(1..)) {}
         }
         if !came[0] {
-            state = supervisor.state.lock();
+            state = shared.state.lock();
             if let Some(process) = &mut state.process {
                 process.flush();
             }
@@ -176,12 +157,12 @@ fn tell_of_jam(state: &mut State) {
 }
 
 /// Passes on what has come; `frames` is empty after that.
-fn deliver(supervisor: &Supervisor, frames: &mut Vec<Frame>) {
+fn deliver(shared: &Shared, frames: &mut Vec<Frame>) {
     let mut deliveries: Vec<Delivery> = Vec::with_capacity(frames.len());
     let now = Instant::now();
-    let mut state = supervisor.state.lock();
+    let mut state = shared.state.lock();
     for frame in frames.drain(..) {
-        deliveries.extend(accept(&mut state, frame, now, supervisor.options.is_quiet));
+        deliveries.extend(accept(&mut state, frame, now, shared.options.is_quiet));
     }
     // The child goes on while the answers leave.
     state.send_calls();
@@ -237,13 +218,13 @@ fn accept(state: &mut State, frame: Frame, now: Instant, is_quiet: bool) -> Opti
 
 /// Sends a frame to a child about a socket that it has opened, and waits until the pipe has taken it, or the child is
 /// gone.
-pub(super) fn tell(supervisor: &Supervisor, child: u32, frame: Vec<Bytes>) {
+pub(super) fn send_to(shared: &Shared, child: u32, frame: Vec<Bytes>) {
     /// How often it is looked whether the child is still there. Not measured: only where it does not read, and nobody waits
     /// for it then.
     const LOOK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
     let mut frame = Some(frame);
     loop {
-        let mut state = supervisor.state.lock();
+        let mut state = shared.state.lock();
         let Some(process) = state.process.as_mut().filter(|process| process.id() == child) else {
             return;
         };

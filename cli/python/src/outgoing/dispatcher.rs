@@ -19,25 +19,13 @@ use zerorpc::{Answer, Error, Pending, RawStream};
 
 use super::{
     answers,
+    event::Event,
     orders::{self, Choices, Link, Message, Wrong},
     socket::Socket,
 };
 
 /// How many items of a stream the child takes unasked: as many as `link.py` says, where the reason stands.
 const WINDOW: u64 = 64;
-
-/// Something for the dispatcher to do.
-#[derive(Debug)]
-pub(super) enum Event {
-    /// The child has sent a frame.
-    Frame { kind: u8, number: u64, body: Bytes },
-    /// There may be an answer to a request.
-    Ready(u64),
-    /// An event that nobody answers has left, or could not.
-    Emitted { number: u64, outcome: Result<(), Error> },
-    /// It is over.
-    Close,
-}
 
 type Send = Box<dyn Fn(u8, u64, Bytes) + std::marker::Send>;
 

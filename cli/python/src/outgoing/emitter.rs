@@ -11,7 +11,7 @@ use std::{
 
 use zerorpc::{Error, LinkControl, Publisher, Pusher};
 
-use super::{dispatcher::Event, orders::Message};
+use super::{event::Event, orders::Message};
 
 /// A socket that only sends.
 pub(super) enum OneWaySender {

@@ -7,8 +7,8 @@ use zerorpc::{
 };
 
 use super::{
-    dispatcher::Event,
     emitter::{Emitter, OneWaySender},
+    event::Event,
     orders::{Change, Choices, Link, Message, Role},
 };
 

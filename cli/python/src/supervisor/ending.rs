@@ -7,37 +7,38 @@ use super::{
         frames,
         mailbox::give_back,
         process::{GRACE, Process},
+        shared::{Phase, State},
     },
-    Phase, State, Supervisor,
+    Supervisor,
 };
 
 impl Supervisor {
     /// Begins no more calls: those that wait, here or in the child, are given back.
     pub(crate) fn withdraw(&self) {
-        let mut state = self.state.lock();
+        let mut state = self.shared.state.lock();
         let running = state.process.as_ref().and_then(Process::current);
         let (waiting, ahead) = state.queue.withdraw(running.map(|current| current.number));
         for number in ahead {
             state.send(frames::cancel(number));
         }
-        self.wake_reader(&state);
+        self.shared.wake_reader(&state);
         drop(state);
         give_back(waiting);
     }
 
     /// Ends the child, and the thread with it; takes a few seconds at most.
     pub(crate) fn close(&self) {
-        let mut state = self.state.lock();
+        let mut state = self.shared.state.lock();
         state.phase = Phase::Closed;
-        state.trouble = "the server is shutting down".to_owned();
+        state.last_failure = "the server is shutting down".to_owned();
         if let Some(process) = &mut state.process {
             process.ask_to_end();
         }
-        self.changed.notify_all();
-        self.wake.wake();
+        self.shared.changed.notify_all();
+        self.shared.waker.wake();
         let ended = |state: &mut State| state.process.is_none();
         let timed_out = |state: &mut _, time| {
-            self.changed.wait_while_for(state, |state| !ended(state), time).timed_out()
+            self.shared.changed.wait_while_for(state, |state| !ended(state), time).timed_out()
         };
         // What it may wait for, such as processes of its own, is told too before its time is over.
         if timed_out(&mut state, GRACE * 2 / 3) {
