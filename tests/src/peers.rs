@@ -51,6 +51,7 @@ use std::process::Command;
 
 use crate::needed::available;
 
+mod answer;
 mod client;
 mod driver;
 pub mod endpoints;
@@ -63,9 +64,8 @@ mod python;
 mod security;
 mod sockets;
 
-pub use client::{
-    Call, Message, PeerClient, PeerError, PeerReceiver, PeerSender, Stream, Streamed,
-};
+pub use answer::PeerError;
+pub use client::{Call, Message, PeerClient, PeerReceiver, PeerSender, Stream, Streamed};
 pub use driver::Pending;
 pub use interpreter::{Interpreter, Packages, interpreters};
 pub use node::NodePeer;

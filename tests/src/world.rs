@@ -7,6 +7,7 @@
 pub mod checker;
 pub mod client;
 mod elder;
+pub mod manner;
 mod model;
 mod network;
 pub mod prng;
@@ -27,7 +28,8 @@ use std::{
 use zerorpc_proto::{Config, HeartbeatMode, PeerEvent, PeerId, Route, Session, Target};
 
 use checker::Checker;
-use client::{Client, Manner};
+use client::Client;
+use manner::Manner;
 use model::Model;
 pub use network::LinkProfile;
 use network::{Flight, Network};

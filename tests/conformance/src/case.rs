@@ -1,8 +1,8 @@
-//! What a case is, and what it says when it fails.
+//! What a case is.
 
 use std::fmt::{self, Display};
 
-use crate::trial::Trial;
+use crate::{failure::Failure, subject::Role, trial::Trial};
 
 /// One thing that is expected of an implementation.
 #[derive(Clone, Copy, Debug)]
@@ -110,26 +110,6 @@ impl Display for Level {
     }
 }
 
-/// Who is under test.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Role {
-    /// It answers calls; the case is a caller.
-    Server,
-    /// It makes calls; the case is a server.
-    Client,
-}
-
-impl Role {
-    /// `server` or `client`.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Server => "server",
-            Self::Client => "client",
-        }
-    }
-}
-
 /// Whom a case may run beside.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Sharing {
@@ -139,72 +119,4 @@ pub enum Sharing {
     Own,
     /// It has a process of its own and nothing else runs: for what is about time or memory.
     Alone,
-}
-
-/// Why a case did not pass.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Failure {
-    /// Whose fault it is.
-    pub kind: FailureKind,
-    /// What the rule asks for. Empty where `seen` says all.
-    pub expected: String,
-    /// What was there instead.
-    pub seen: String,
-}
-
-/// Whose fault a [`Failure`] is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum FailureKind {
-    /// The implementation under test broke the rule.
-    Broken,
-    /// Nothing can be said: a part of the contract is missing, or the system lacks something.
-    Skipped,
-}
-
-impl Failure {
-    /// The implementation under test did something else.
-    #[must_use]
-    pub fn new(expected: impl Into<String>, seen: impl Into<String>) -> Self {
-        Self { kind: FailureKind::Broken, expected: expected.into(), seen: seen.into() }
-    }
-
-    /// The case cannot be played here, for this reason.
-    #[must_use]
-    pub fn skip(reason: impl Into<String>) -> Self {
-        Self { kind: FailureKind::Skipped, expected: String::new(), seen: reason.into() }
-    }
-
-    /// The same, said of a step: `expected` gets `step: ` in front.
-    #[must_use]
-    pub fn during(mut self, step: impl Display) -> Self {
-        if self.kind == FailureKind::Broken {
-            self.expected = format!("{step}: {}", self.expected);
-        }
-        self
-    }
-}
-
-impl Display for Failure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            FailureKind::Broken => {
-                write!(formatter, "expected {}; seen: {}", self.expected, self.seen)
-            }
-            FailureKind::Skipped => formatter.write_str(&self.seen),
-        }
-    }
-}
-
-impl std::error::Error for Failure {}
-
-/// Fails unless `holds`, saying what was `expected` and what was `seen`.
-///
-/// # Errors
-/// When it does not hold.
-pub fn ensure(
-    holds: bool,
-    expected: impl Into<String>,
-    seen: impl Into<String>,
-) -> Result<(), Failure> {
-    if holds { Ok(()) } else { Err(Failure::new(expected, seen)) }
 }

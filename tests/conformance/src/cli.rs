@@ -13,12 +13,12 @@ use signal_hook::{
 };
 
 use crate::{
-    case::{Level, Role},
+    case::Level,
     peers,
     plan::{Candidate, Plan},
     report::{Format, list, list_checks},
     run::judge,
-    subject::groups,
+    subject::{Role, groups},
     verdict::Judged,
 };
 use args::{Args, Command, Judging};

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use rmpv::Value;
 
-use crate::{case::Failure, raw::Peer};
+use crate::{failure::Failure, raw::Peer};
 
 /// The methods of the contract.
 pub const METHODS: [&str; 12] = [

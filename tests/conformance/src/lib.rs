@@ -10,6 +10,7 @@ pub mod cli;
 pub mod contract;
 pub mod decode;
 pub mod event;
+pub mod failure;
 pub mod memory;
 pub mod peers;
 pub mod plan;
@@ -23,6 +24,8 @@ pub mod trial;
 pub mod verdict;
 pub mod watch;
 
-pub use case::{Case, Failure, Level, Role, Sharing};
+pub use case::{Case, Level, Sharing};
 pub use event::Event;
+pub use failure::Failure;
+pub use subject::Role;
 pub use trial::Trial;

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fs};
 
 use crate::{
-    case::{Failure, ensure},
+    failure::{Failure, ensure},
     trial::Trial,
 };
 

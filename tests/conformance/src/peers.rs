@@ -10,7 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{case::Role, plan::Candidate, subject::Source};
+use crate::{
+    plan::Candidate,
+    subject::{Role, Source},
+};
 
 /// The programs, by path.
 const PROGRAMS: [(&str, &str); 5] = [

@@ -5,9 +5,9 @@ use std::time::Duration;
 use glob::Pattern;
 
 use crate::{
-    case::{Case, Level, Role},
+    case::{Case, Level},
     cases::CASES,
-    subject::Source,
+    subject::{Role, Source},
 };
 
 /// The heartbeat interval of the protocol.

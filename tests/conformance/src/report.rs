@@ -71,7 +71,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        case::{Case, Role, Sharing},
+        case::{Case, Sharing},
+        subject::Role,
         verdict::CaseResult,
     };
 

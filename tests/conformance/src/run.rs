@@ -11,10 +11,11 @@ use std::{
 };
 
 use crate::{
-    case::{Case, Failure, FailureKind, Role, Sharing},
+    case::{Case, Sharing},
     contract::Offer,
+    failure::{Failure, FailureKind},
     plan::{Candidate, Plan},
-    subject::{Source, Subject},
+    subject::{Role, Source, Subject},
     trial::Trial,
     verdict::{CaseResult, Judged, Verdict},
 };

@@ -13,12 +13,28 @@ use std::{
 
 use serde_json::Value as Json;
 
-use crate::{
-    case::{Failure, Role},
-    raw::Bytes,
-    transcript::Transcript,
-};
+use crate::{failure::Failure, raw::Bytes, transcript::Transcript};
 use process::Process;
+
+/// Who is under test.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Role {
+    /// It answers calls; the case is a caller.
+    Server,
+    /// It makes calls; the case is a server.
+    Client,
+}
+
+impl Role {
+    /// `server` or `client`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Client => "client",
+        }
+    }
+}
 
 /// How the implementation under test comes to be there.
 #[derive(Clone, Debug)]

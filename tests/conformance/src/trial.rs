@@ -13,7 +13,7 @@ use rustix::{
 use serde_json::Value as Json;
 
 use crate::{
-    case::Failure,
+    failure::Failure,
     raw::{Bytes, Peer},
     subject::{More, Subject},
     transcript::Transcript,

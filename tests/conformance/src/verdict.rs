@@ -1,6 +1,9 @@
 //! What a run says of each case.
 
-use crate::case::{Case, Failure, FailureKind, Level};
+use crate::{
+    case::{Case, Level},
+    failure::{Failure, FailureKind},
+};
 
 /// How one case went.
 #[derive(Clone, Debug)]

@@ -28,7 +28,7 @@ mod tests;
 use std::time::Duration;
 
 pub use check::{CHECKS, Check};
-pub use connection::{Connection, View};
+pub use connection::Connection;
 pub use middle::first_event;
 pub use tally::{Tally, Voice};
 
@@ -63,6 +63,15 @@ impl Side {
             Self::Listener => 1,
         }
     }
+}
+
+/// What can be seen of a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct View {
+    /// Both directions.
+    pub both: bool,
+    /// From its beginning.
+    pub whole: bool,
 }
 
 /// What cannot be seen, and has to be told.

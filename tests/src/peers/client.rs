@@ -5,22 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::PeerProcess;
+use super::answer::{Answer, PeerError};
 use super::driver::{Driver, Pending};
-
-/// An error that a peer's client reported.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct PeerError {
-    /// The class it was raised as: `RemoteError`, `TimeoutExpired`, `LostRemote` (Node calls this
-    /// `HeartbeatError`), …
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// A remote error's name, as the server sent it.
-    pub name: Option<String>,
-    /// A remote error's message, or the text of a local one.
-    pub message: String,
-    /// A remote error's traceback.
-    pub traceback: Option<String>,
-}
 
 /// A call for a peer to make.
 #[derive(Debug, Clone, Serialize)]
@@ -207,23 +193,6 @@ impl PeerReceiver {
     #[must_use]
     pub fn process(&self) -> &PeerProcess {
         self.0.process()
-    }
-}
-
-/// One answer as a peer program writes it.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Answer {
-    Ok(Value),
-    Error(PeerError),
-}
-
-impl Answer {
-    pub(super) fn into_result(self) -> Result<Value, PeerError> {
-        match self {
-            Self::Ok(value) => Ok(value),
-            Self::Error(error) => Err(error),
-        }
     }
 }
 

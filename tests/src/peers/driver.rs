@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::client::{Answer, PeerError};
+use super::answer::{Answer, PeerError};
 use super::process::PeerProcess;
 
 /// How long the answer to a command may take before the test is taken for hung.

@@ -17,7 +17,7 @@ use zerorpc_proto::{
     Answer, Args, Envelope, Event, Limits, Loss, MessageId, PeerId, Route, Target, Transmit,
 };
 
-use super::{client::Manner, raw_event::read, task::Task};
+use super::{manner::Manner, raw_event::read, task::Task};
 use call::Call;
 use presence::Presence;
 use request::{Request, Span};

@@ -5,7 +5,7 @@ mod strategy;
 use std::time::Duration;
 
 use zerorpc_proto::{Answer, Config, HeartbeatMode, Limits, Loss};
-use zerorpc_tests::world::{LinkProfile, NodeId, World, client::Manner, prng::Prng, task::Task};
+use zerorpc_tests::world::{LinkProfile, NodeId, World, manner::Manner, prng::Prng, task::Task};
 
 pub(crate) use strategy::plan;
 

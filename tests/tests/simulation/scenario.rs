@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use zerorpc_proto::{Answer, Config, HeartbeatMode, Loss};
 use zerorpc_tests::world::{
-    LinkProfile, NodeId, World,
-    client::{Manner, Outcome},
-    prng::Prng,
-    task::Task,
+    LinkProfile, NodeId, World, client::Outcome, manner::Manner, prng::Prng, task::Task,
 };
 
 const INTERVAL: Duration = Duration::from_secs(1);

@@ -5,9 +5,8 @@ use std::{collections::VecDeque, time::Duration};
 use rmpv::Value;
 use zerorpc_proto::{Answer, CallId, CallOptions, Config, Limits, Loss, PeerEvent, PeerId};
 use zerorpc_tests::world::{
-    LinkProfile, NodeId, World,
-    client::Manner,
-    epoch,
+    LinkProfile, NodeId, World, epoch,
+    manner::Manner,
     prng::Prng,
     raw_event::{RawEvent, value},
     task::Task,

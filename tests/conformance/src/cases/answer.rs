@@ -8,8 +8,9 @@ use super::{
 };
 use crate::{
     Trial,
-    case::{Case, Failure, ensure},
+    case::Case,
     event::Event,
+    failure::{Failure, ensure},
 };
 
 const ECHO: &[&str] = &["echo"];

@@ -10,8 +10,9 @@ use rmpv::Value;
 use super::steps::{expect_ok, heard, payload, short_str, text};
 use crate::{
     Trial,
-    case::{Case, Failure, ensure},
+    case::Case,
     event::{Event, encode},
+    failure::{Failure, ensure},
     raw::Peer,
 };
 

@@ -6,8 +6,9 @@ use rmpv::Value;
 use serde_json::{Value as Json, json};
 
 use crate::{
-    case::{Case, Failure, Level, Run, ensure},
+    case::{Case, Level, Run},
     event::Event,
+    failure::{Failure, ensure},
     raw::{Bytes, Handshake, Peer},
     trial::Trial,
 };

@@ -5,8 +5,9 @@ use serde_json::json;
 
 use super::client::{call, case, channel, expect_ok, works};
 use crate::{
-    case::{Case, Failure, Level::Must},
+    case::{Case, Level::Must},
     event::{Event, shown},
+    failure::Failure,
     trial::Trial,
 };
 

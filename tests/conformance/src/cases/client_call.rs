@@ -8,11 +8,11 @@ use serde_json::{Value as Json, json};
 use super::client::{call, case, channel, expect_none, expect_ok, listen, works};
 use crate::{
     case::{
-        Case, Failure,
+        Case,
         Level::{Must, Should},
-        ensure,
     },
     event::shown,
+    failure::{Failure, ensure},
     trial::Trial,
 };
 

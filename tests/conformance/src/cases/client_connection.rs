@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::client::{SIGNATURE, case, expect_none, expect_ok, listen, stream, works};
 use crate::{
-    case::{Case, Failure, Level::Must, ensure},
+    case::{Case, Level::Must},
     event::Event,
+    failure::{Failure, ensure},
     trial::Trial,
 };
 

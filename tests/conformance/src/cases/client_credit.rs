@@ -10,11 +10,11 @@ use super::client::{
 };
 use crate::{
     case::{
-        Case, Failure,
+        Case,
         Level::{Must, Should},
-        ensure,
     },
     event::Event,
+    failure::{Failure, ensure},
     raw::Peer,
     trial::Trial,
 };

@@ -6,11 +6,11 @@ use serde_json::json;
 use super::client::{beat_for, call, case, channel, expect_ok, stream, works};
 use crate::{
     case::{
-        Case, Failure,
+        Case,
         Level::{Must, Should},
-        ensure,
     },
     event::{Event, encode},
+    failure::{Failure, ensure},
     trial::Trial,
 };
 

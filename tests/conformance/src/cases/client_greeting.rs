@@ -8,11 +8,11 @@ use serde_json::json;
 use super::client::{SIGNATURE, call, case, channel, expect_ok, greeted, listen, works};
 use crate::{
     case::{
-        Case, Failure,
+        Case,
         Level::{Must, Should},
-        ensure,
     },
     event::{Event, shown_bytes},
+    failure::{Failure, ensure},
     raw::{Handshake, Version, find_property, frame},
     trial::Trial,
 };

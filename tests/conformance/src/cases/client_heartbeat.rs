@@ -8,11 +8,11 @@ use serde_json::json;
 use super::client::{beat_for, call, case, channel, expect_ok, listen, stream, works};
 use crate::{
     case::{
-        Case, Failure,
+        Case,
         Level::{Must, Should},
-        ensure,
     },
     event::{Event, shown},
+    failure::{Failure, ensure},
     raw::Peer,
     trial::Trial,
 };

@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::client::{case, listen};
 use crate::{
-    case::{Case, Failure, Level, ensure},
+    case::{Case, Level},
     event::{Event, shown_bytes},
+    failure::{Failure, ensure},
     raw::{Handshake, Peer, Version},
     trial::Trial,
 };

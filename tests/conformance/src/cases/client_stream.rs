@@ -6,11 +6,11 @@ use serde_json::{Value as Json, json};
 use super::client::{call, case, channel, expect_items, expect_ok, listen, stream, works};
 use crate::{
     case::{
-        Case, Failure,
+        Case,
         Level::{Must, Should},
-        ensure,
     },
     event::Event,
+    failure::{Failure, ensure},
     raw::Peer,
     trial::Trial,
 };

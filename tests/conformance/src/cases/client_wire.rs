@@ -8,11 +8,11 @@ use serde_json::json;
 use super::client::{call, case, channel, expect_ok, greeted, works};
 use crate::{
     case::{
-        Case, Failure,
+        Case,
         Level::{May, Must, Should},
-        ensure,
     },
     event::{Event, shown_bytes},
+    failure::{Failure, ensure},
     raw::{
         Framing, Handshake, Peer, find_property,
         frame::{COMMAND, LONG, MORE, command},

@@ -6,8 +6,9 @@ use rmpv::Value;
 
 use super::served::{ends_or_serves, others_are_served, serves};
 use crate::{
-    case::{Case, Failure, Level, Sharing, ensure},
+    case::{Case, Level, Sharing},
     event::shown_bytes,
+    failure::{Failure, ensure},
     memory::Before,
     raw::{
         Framing, Handshake, Version,

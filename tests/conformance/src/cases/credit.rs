@@ -11,8 +11,9 @@ use super::{
 };
 use crate::{
     Trial,
-    case::{Case, Failure, ensure},
+    case::Case,
     event::{Event, encode},
+    failure::{Failure, ensure},
     raw::Peer,
 };
 

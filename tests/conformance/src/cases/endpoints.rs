@@ -10,8 +10,9 @@ use super::{
     served::serves,
 };
 use crate::{
-    case::{Case, Failure, Level, Sharing, ensure},
+    case::{Case, Level, Sharing},
     event::Event,
+    failure::{Failure, ensure},
     raw::Peer,
     trial::Trial,
 };

@@ -4,8 +4,9 @@ use rmpv::Value;
 
 use super::served::{others_are_served, serves};
 use crate::{
-    case::{Case, Failure, Level, Sharing, ensure},
+    case::{Case, Level, Sharing},
     event::{Event, shown_bytes},
+    failure::{Failure, ensure},
     raw::{Handshake, Peer},
     trial::Trial,
 };

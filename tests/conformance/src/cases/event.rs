@@ -7,8 +7,9 @@ use rmpv::Value;
 use super::steps::{expect_named, expect_ok, grant, list, must, payload, should, text};
 use crate::{
     Trial,
-    case::{Case, Failure, ensure},
+    case::Case,
     event::{Event, shown},
+    failure::{Failure, ensure},
 };
 
 const ECHO: &[&str] = &["echo"];

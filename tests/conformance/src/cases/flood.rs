@@ -6,8 +6,9 @@ use rmpv::Value;
 
 use super::served::{others_are_served, serves};
 use crate::{
-    case::{Case, Failure, Level, Sharing, ensure},
+    case::{Case, Level, Sharing},
     event::Event,
+    failure::{Failure, ensure},
     memory::{Before, descriptors},
     raw::{Handshake, Peer},
     trial::Trial,

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::served::{others_are_served, serves};
 use crate::{
-    case::{Case, Failure, Level, ensure},
+    case::{Case, Level},
     event::shown_bytes,
+    failure::{Failure, ensure},
     raw::{Handshake, Version, signature},
     trial::Trial,
 };

@@ -4,8 +4,9 @@ use rmpv::Value;
 
 use super::served::{ends_or_serves, others_are_served, serves};
 use crate::{
-    case::{Case, Failure, Level, ensure},
+    case::{Case, Level},
     event::{Event, shown_bytes},
+    failure::{Failure, ensure},
     raw::{
         Bytes, Framing, Handshake, Peer, find_property,
         frame::{COMMAND, LONG, command, property},

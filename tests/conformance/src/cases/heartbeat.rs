@@ -12,7 +12,8 @@ use super::steps::{
 };
 use crate::{
     Trial,
-    case::{Case, Failure, ensure},
+    case::Case,
+    failure::{Failure, ensure},
     raw::Peer,
 };
 use beats::{

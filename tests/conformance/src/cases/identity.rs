@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use super::served::{ends_or_serves, others_are_served, serves};
 use crate::{
-    case::{Case, Failure, Level},
+    case::{Case, Level},
     event::shown_bytes,
+    failure::Failure,
     raw::{Handshake, Peer},
     trial::Trial,
 };

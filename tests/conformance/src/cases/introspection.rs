@@ -5,8 +5,9 @@ use rmpv::Value;
 use super::steps::{expect_err, must, should, text};
 use crate::{
     Trial,
-    case::{Case, Failure, ensure},
+    case::Case,
     event::shown,
+    failure::{Failure, ensure},
 };
 
 /// What the contract has, as far as every server offers it.

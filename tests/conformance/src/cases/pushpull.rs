@@ -6,8 +6,9 @@ use rmpv::Value;
 
 use super::served::others_are_served;
 use crate::{
-    case::{Case, Failure, Level, Run, Sharing, ensure},
+    case::{Case, Level, Run, Sharing},
     event::{Event, shown, shown_bytes},
+    failure::{Failure, ensure},
     raw::{Handshake, Peer, Version},
     trial::Trial,
 };

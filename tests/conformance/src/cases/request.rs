@@ -4,8 +4,9 @@ use rmpv::Value;
 
 use super::steps::{expect_ok, heard, must, should, text};
 use crate::{
-    case::{Case, Failure, ensure},
+    case::Case,
     event::encode,
+    failure::{Failure, ensure},
     trial::Trial,
 };
 

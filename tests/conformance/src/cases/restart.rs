@@ -4,8 +4,9 @@ use rmpv::Value;
 
 use super::served::{others_are_served, serves};
 use crate::{
-    case::{Case, Failure, Level, Sharing},
+    case::{Case, Level, Sharing},
     event::Event,
+    failure::Failure,
     raw::{Handshake, Peer},
     trial::Trial,
 };

@@ -3,8 +3,8 @@
 use rmpv::Value;
 
 use crate::{
-    case::{Failure, ensure},
     event::shown,
+    failure::{Failure, ensure},
     raw::Peer,
     trial::Trial,
 };

@@ -6,8 +6,9 @@ use rmpv::Value;
 
 use crate::{
     Trial,
-    case::{Case, Failure, Level, Run, Sharing, ensure},
+    case::{Case, Level, Run, Sharing},
     event::{Event, encode, shown},
+    failure::{Failure, ensure},
     raw::Peer,
 };
 

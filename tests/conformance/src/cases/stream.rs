@@ -11,8 +11,9 @@ use super::{
 };
 use crate::{
     Trial,
-    case::{Case, Failure, ensure},
+    case::Case,
     event::shown,
+    failure::{Failure, ensure},
 };
 
 const COUNT: &[&str] = &["count"];

@@ -5,8 +5,9 @@ use rmpv::Value;
 use super::steps::{echoes, expect_named, list, must, send_raw, short_str, should, text};
 use crate::{
     Trial,
-    case::{Case, Failure, ensure},
+    case::Case,
     event::shown,
+    failure::{Failure, ensure},
 };
 
 const ECHO: &[&str] = &["echo"];

@@ -8,8 +8,9 @@ use super::steps::{
 };
 use crate::{
     Trial,
-    case::{Case, Failure, ensure},
+    case::Case,
     event::Event,
+    failure::{Failure, ensure},
     raw::Peer,
 };
 

@@ -3,18 +3,19 @@
 use std::{
     net::{SocketAddr, ToSocketAddrs},
     path::PathBuf,
+    time::Duration,
 };
 
 use clap::{Parser, Subcommand, ValueEnum};
 use glob::Pattern;
 
-use super::watching::{DecodeArgs, ProxyArgs};
 use crate::{
-    case::{Level, Role},
+    case::Level,
     peers,
     plan::Candidate,
     report::Format,
-    subject::Source,
+    subject::{Role, Source},
+    watch::Settings,
 };
 
 /// Judges zerorpc implementations: which rules of the protocol they keep, and what they do instead.
@@ -228,4 +229,51 @@ mod tests {
         use clap::CommandFactory;
         Args::command().debug_assert();
     }
+}
+
+/// What is judged, and what is shown of it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Watching {
+    /// Show everything that is said, decoded.
+    #[arg(long)]
+    pub(super) dump: bool,
+    /// The heartbeat interval of the peers, in seconds; 0 where silence is not to be judged.
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub(super) heartbeat: Duration,
+    /// How long something may be on its way before it counts as late, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    pub(super) grace: Duration,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ProxyArgs {
+    /// Where it listens, such as tcp://127.0.0.1:4243.
+    pub(super) listen: String,
+    /// Where it makes a connection for each that it takes, such as tcp://127.0.0.1:4242.
+    pub(super) target: String,
+    /// End when all connections have ended.
+    #[arg(long)]
+    pub(super) once: bool,
+    #[command(flatten)]
+    pub(super) watching: Watching,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DecodeArgs {
+    /// A capture of packets (pcap, pcapng), or the bytes of one direction of one connection; `-` is stdin.
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) watching: Watching,
+}
+
+impl Watching {
+    pub(super) fn settings(&self) -> Settings {
+        let interval = (self.heartbeat > Duration::ZERO).then_some(self.heartbeat);
+        Settings { interval, grace: self.grace, dump: self.dump }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| "a number of seconds is needed".to_owned())
 }

@@ -3,10 +3,8 @@
 use std::{
     fs::File,
     io::{self, Read, Write},
-    path::PathBuf,
     process::ExitCode,
     thread,
-    time::Duration,
 };
 
 use signal_hook::{
@@ -14,57 +12,15 @@ use signal_hook::{
     iterator::Signals,
 };
 
-use super::args::Judging;
+use super::args::{DecodeArgs, Judging, ProxyArgs};
 use crate::{
     case::Level,
     decode as capture,
     proxy::Proxy,
     report::Format,
     run::STACK,
-    watch::{CHECKS, Settings, Tally, Voice},
+    watch::{CHECKS, Tally, Voice},
 };
-
-/// What is judged, and what is shown of it.
-#[derive(Debug, clap::Args)]
-pub(super) struct Watching {
-    /// Show everything that is said, decoded.
-    #[arg(long)]
-    dump: bool,
-    /// The heartbeat interval of the peers, in seconds; 0 where silence is not to be judged.
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
-    heartbeat: Duration,
-    /// How long something may be on its way before it counts as late, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
-    grace: Duration,
-}
-
-#[derive(Debug, clap::Args)]
-pub(super) struct ProxyArgs {
-    /// Where it listens, such as tcp://127.0.0.1:4243.
-    listen: String,
-    /// Where it makes a connection for each that it takes, such as tcp://127.0.0.1:4242.
-    target: String,
-    /// End when all connections have ended.
-    #[arg(long)]
-    once: bool,
-    #[command(flatten)]
-    watching: Watching,
-}
-
-#[derive(Debug, clap::Args)]
-pub(super) struct DecodeArgs {
-    /// A capture of packets (pcap, pcapng), or the bytes of one direction of one connection; `-` is stdin.
-    file: PathBuf,
-    #[command(flatten)]
-    watching: Watching,
-}
-
-impl Watching {
-    fn settings(&self) -> Settings {
-        let interval = (self.heartbeat > Duration::ZERO).then_some(self.heartbeat);
-        Settings { interval, grace: self.grace, dump: self.dump }
-    }
-}
 
 pub(super) fn proxy(args: &ProxyArgs, judging: &Judging) -> Result<ExitCode, String> {
     let voice = voice(judging)?;
@@ -176,9 +132,4 @@ fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
         let thread = builder.spawn_scoped(scope, work).expect("the system has room for a thread");
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    seconds.ok_or_else(|| "a number of seconds is needed".to_owned())
 }

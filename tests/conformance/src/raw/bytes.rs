@@ -10,8 +10,8 @@ use bytes::BytesMut;
 
 use super::frame::{Frame, Framing};
 use crate::{
-    case::{Failure, ensure},
     event::shown_bytes,
+    failure::{Failure, ensure},
     transcript::{Direction, Transcript},
 };
 

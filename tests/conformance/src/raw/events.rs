@@ -6,8 +6,8 @@ use rmpv::Value;
 
 use super::Peer;
 use crate::{
-    case::Failure,
     event::{Event, shown, shown_bytes},
+    failure::Failure,
 };
 
 impl Peer {

@@ -7,8 +7,8 @@ use super::{
     frame::{COMMAND, Command, Frame, Framing, Property, command, property, read_properties},
 };
 use crate::{
-    case::{Failure, ensure},
     event::shown_bytes,
+    failure::{Failure, ensure},
 };
 
 /// So long may each step of a handshake take.

@@ -10,7 +10,7 @@ use super::{
     Bytes,
     frame::{COMMAND, Command, Framing, MORE, command},
 };
-use crate::{case::Failure, transcript::Direction};
+use crate::{failure::Failure, transcript::Direction};
 
 /// Where the ids of the next connection begin: some implementations tell callers apart by their ids alone.
 static FIRST_ID: AtomicU32 = AtomicU32::new(0);

@@ -13,7 +13,7 @@ use super::{
     frame::{COMMAND, LONG, MORE},
     signature,
 };
-use crate::{case::Failure, event::Event, transcript::Transcript};
+use crate::{event::Event, failure::Failure, transcript::Transcript};
 
 /// How long anything may take; machines that run tests are slow and busy.
 const SOON: Duration = Duration::from_secs(20);

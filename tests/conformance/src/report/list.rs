@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::group;
-use crate::{case::Role, plan::Plan, watch::CHECKS};
+use crate::{plan::Plan, subject::Role, watch::CHECKS};
 
 /// What the plan would run, by group.
 #[must_use]

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::summary;
 use crate::{
-    case::Role,
     plan::Plan,
+    subject::Role,
     verdict::{Judged, Verdict},
 };
 

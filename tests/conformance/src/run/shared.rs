@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use crate::{
-    case::Failure,
+    failure::Failure,
     subject::{Source, Subject},
 };
 

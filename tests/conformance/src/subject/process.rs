@@ -16,7 +16,7 @@ use std::{
 use serde_json::Value as Json;
 
 use super::groups;
-use crate::case::Failure;
+use crate::failure::Failure;
 
 /// So much of the last that it said is kept.
 const KEPT: usize = 16 * 1024;

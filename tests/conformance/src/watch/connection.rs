@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use super::{
-    Check, Finding, Settings, Side, Sighting, What, Who,
+    Check, Finding, Settings, Side, Sighting, View, What, Who,
     channels::Channels,
     check,
     line::{Line, Token, is_needlessly_long},
@@ -12,15 +12,6 @@ use crate::raw::{Frame, frame::COMMAND};
 
 /// Flags that mean nothing: all but MORE, LONG and COMMAND.
 const RESERVED: u8 = !0x07;
-
-/// What can be seen of a connection.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct View {
-    /// Both directions.
-    pub both: bool,
-    /// From its beginning.
-    pub whole: bool,
-}
 
 /// What a side has said in its READY, or in the greeting of ZMTP 2.0.
 #[derive(Clone, Debug, Default)]

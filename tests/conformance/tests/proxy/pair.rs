@@ -10,7 +10,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use zerorpc_conformance::{case::Role, plan::Candidate};
+use zerorpc_conformance::{plan::Candidate, subject::Role};
 
 use crate::faulty::FAULTY;
 

@@ -9,7 +9,7 @@ use zerorpc_proto::{Answer, Event, Loss, PeerId, RemoteError, Target};
 
 use super::presence::{Presence, TOLERANCE};
 use crate::world::{
-    client::Manner,
+    manner::Manner,
     raw_event::{args, value},
 };
 

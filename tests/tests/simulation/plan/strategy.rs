@@ -5,7 +5,7 @@ use proptest::{
     prelude::{Just, Strategy, any, prop_oneof},
     sample::select,
 };
-use zerorpc_tests::world::{client::Manner, task::Task};
+use zerorpc_tests::world::{manner::Manner, task::Task};
 
 use super::{Harm, Plan, Resident, Step, milliseconds};
 

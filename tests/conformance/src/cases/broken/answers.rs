@@ -3,10 +3,7 @@
 
 use super::super::steps::{must, short_str, should};
 use super::{NEEDS, Reaction, request};
-use crate::{
-    Trial,
-    case::{Case, Failure},
-};
+use crate::{Trial, case::Case, failure::Failure};
 
 /// Two cases of the same request: it does no harm (a MUST), and its caller is told (a SHOULD).
 macro_rules! request_cases {

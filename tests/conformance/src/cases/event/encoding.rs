@@ -9,8 +9,9 @@ use super::{
 };
 use crate::{
     Trial,
-    case::{Case, Failure, ensure},
+    case::Case,
     event::{encode, shown_bytes},
+    failure::{Failure, ensure},
 };
 
 pub(super) const CASES: &[Case] = &[

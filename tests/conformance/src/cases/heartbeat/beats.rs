@@ -7,8 +7,8 @@ use rmpv::Value;
 use super::super::steps::list;
 use crate::{
     Trial,
-    case::{Failure, ensure},
     event::Event,
+    failure::{Failure, ensure},
     raw::Peer,
 };
 
