@@ -84,6 +84,10 @@ pub use responder::Responder;
 /// What [`Argument::default`] is made of.
 pub use rmpv;
 pub use service::{Argument, Items, Method, Reply, Service, Signature};
+/// Sessions, which a [`Dispatcher`] answers the requests of.
+pub use zerorpc_proto;
+/// What [`Args`] are made of.
+pub use zerorpc_proto::bytes;
 pub use zerorpc_proto::{
     Args, Blocked, CallOptions, Context, DEFAULT_HEARTBEAT, DEFAULT_SLOTS, DEFAULT_TIMEOUT,
     DecodeError, EncodeError, HeartbeatMode, IntoArgs, Limits, Loss, RemoteError,

@@ -88,6 +88,7 @@ impl Kind {
 }
 
 /// A received event. All its parts are slices of the message.
+// Exhaustive: the protocol has an event of three parts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     /// Who asks, or what is answered.

@@ -92,6 +92,7 @@ impl From<PeerId> for Target {
 
 /// Which queue of a transport a message goes through: that of a connection, or, where connections have no
 /// names, that of the first identity in the envelope.
+// Exhaustive: two routes are one where both are the same. Transports make them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Route {
     /// The connection.

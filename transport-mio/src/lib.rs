@@ -65,6 +65,8 @@ use zerorpc_zmtp::EngineConfig;
 
 pub use transport::MioTransport;
 pub use waiter::{MioWaiter, MioWaker};
+/// Its types stand in signatures.
+pub use zerorpc_proto;
 
 /// A socket, in the parts that different threads need.
 #[derive(Debug)]

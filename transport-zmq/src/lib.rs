@@ -85,6 +85,8 @@ pub use frames::{MAX_ENVELOPE_BYTES, MAX_ENVELOPE_FRAMES};
 pub use lingering::LONGEST_CLOSE;
 pub use transport::ZmqTransport;
 pub use waiter::{ZmqWaiter, ZmqWaker};
+/// Its types stand in signatures.
+pub use zerorpc_proto;
 
 /// What [`open`] gives: one socket, seen from its three sides.
 #[derive(Debug)]

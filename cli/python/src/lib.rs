@@ -94,3 +94,5 @@ pub use call::{CancelHandle, PythonAnswer, PythonCall, PythonItems};
 pub use error::PythonError;
 pub use options::{Concurrency, PythonOptions};
 pub use service::PythonService;
+/// A [`Server`](zerorpc::Server) takes a [`PythonService`].
+pub use zerorpc;

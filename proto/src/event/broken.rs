@@ -6,6 +6,7 @@ use super::Header;
 use crate::error::Malformed;
 
 /// A payload that is no event, with as much of its header as could be read.
+// Exhaustive: nothing else can be known of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BrokenEvent {
     /// What is wrong with it.

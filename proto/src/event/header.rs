@@ -37,6 +37,7 @@ impl Version {
 }
 
 /// The header of an event.
+// Exhaustive: keys that the protocol may get stand in the context.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Header {
     /// The event's own id. Only requests need a usable one.

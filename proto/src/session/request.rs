@@ -39,6 +39,7 @@ pub struct Request<'a> {
 
 /// There is no credit for the item, or too many items wait to be transmitted already. It comes back
 /// untouched; [`Notice::Writable`](crate::Notice::Writable) tells when to try again.
+// Exhaustive: it gives the item back, and who takes it takes it apart.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the caller has granted no credit for another item")]
 pub struct Blocked(pub Args);

@@ -20,6 +20,7 @@ const MOST_CONNECTIONS: u8 = 64;
 const LONGEST_NAME: usize = 256;
 
 /// Where a socket listens or connects.
+// Exhaustive: a transport has to say of each what it makes of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
     /// `tcp://host:port`, or to connect from a certain address `tcp://source:port;host:port`; with `?connections=2`
@@ -44,6 +45,7 @@ pub enum Endpoint {
 }
 
 /// A host and a port. Displays as it is written in an endpoint.
+// Exhaustive: an address has no third part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TcpAddress {
     /// The machine or one of its addresses.
@@ -53,6 +55,7 @@ pub struct TcpAddress {
 }
 
 /// What stands before the port.
+// Exhaustive, as endpoints are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Host {
     /// `*`: all addresses of this machine. Can only be bound.

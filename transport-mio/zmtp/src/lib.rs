@@ -106,7 +106,7 @@ pub use socket::{
 };
 pub use socket_type::SocketType;
 /// What stands in signatures.
-pub use {bytes, smallvec};
+pub use {bytes, smallvec, zerorpc_proto};
 
 use frame::Framing;
 

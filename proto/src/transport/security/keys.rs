@@ -87,6 +87,7 @@ impl FromStr for SecretKey {
 
 /// A key, both halves. That they belong together is for whoever makes it to see to: peers cannot finish a handshake if they
 /// don't.
+// Exhaustive: a key has two halves.
 #[derive(Debug, Clone)]
 pub struct KeyPair {
     /// What others know it by.
