@@ -22,12 +22,14 @@ enum Token {
 /// Reads msgpack from the front of a slice, within limits.
 #[derive(Debug, Clone)]
 pub(crate) struct Reader<'a> {
-    /// What has not been read,
+    /// What has not been read.
     rest: &'a [u8],
-    /// of so many bytes.
+    /// How many bytes there were at first.
     len: usize,
     max_depth: u32,
+    /// How many values may still come.
     elements_left: u32,
+    /// How many might at first.
     max_elements: u32,
 }
 

@@ -15,7 +15,7 @@ use zerorpc_proto::{
     transport::{Principal, SocketKind, Waker},
 };
 
-use super::thread::{spawn, tell};
+use super::thread::{emit, spawn};
 use crate::{
     error::Error,
     home::Home,
@@ -55,7 +55,7 @@ impl OneWayReceiver {
                     }
                     None => {
                         while transport.poll_peer().is_some() {}
-                        tell(monitor.as_ref(), transport.as_mut());
+                        emit(monitor.as_ref(), transport.as_mut());
                         waiter.wait_until(None)?;
                     }
                 }

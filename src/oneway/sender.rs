@@ -13,7 +13,7 @@ use zerorpc_proto::{
     },
 };
 
-use super::thread::{settle, spawn, tell};
+use super::thread::{after_send, emit, spawn};
 use crate::{
     driver::Closed,
     error::Error,
@@ -87,12 +87,12 @@ impl OneWaySender {
             };
             let mut has_room = transport.can_send();
             if !has_room {
-                settle(transport.as_mut())?;
+                after_send(transport.as_mut())?;
                 has_room = transport.can_send();
             }
             if has_room {
                 transport.send(sender.event(method, args, context)?)?;
-                settle(transport.as_mut())?;
+                after_send(transport.as_mut())?;
                 // There may be more room, which was announced to nobody else.
                 self.shared.room_cv.notify_one();
                 return Ok(());
@@ -134,7 +134,7 @@ impl Linked for OneWaySender {
         let Inner { transport, closed, .. } = &mut *inner;
         let transport = transport.as_mut().filter(|_| !*closed).ok_or(Closed::ByUser)?;
         let changed = how(transport.as_mut());
-        settle(transport.as_mut()).map_err(Closed::Failed)?;
+        after_send(transport.as_mut()).map_err(Closed::Failed)?;
         drop(inner);
         // There may be room now; and whoever watches has something else to wait for.
         self.shared.room_cv.notify_all();
@@ -161,8 +161,8 @@ impl Shared {
                     return Ok(());
                 }
                 let Some(transport) = &mut inner.transport else { return Ok(()) };
-                settle(transport.as_mut())?;
-                tell(monitor, transport.as_mut());
+                after_send(transport.as_mut())?;
+                emit(monitor, transport.as_mut());
                 self.room_cv.notify_all();
             }
             waiter.wait_until(None)?;

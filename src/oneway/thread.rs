@@ -10,13 +10,13 @@ use crate::{
 };
 
 /// Nothing is received here, but asking is what lets a socket work.
-pub(super) fn settle(transport: &mut dyn Transport) -> Result<(), TransportError> {
+pub(super) fn after_send(transport: &mut dyn Transport) -> Result<(), TransportError> {
     while transport.receive()?.is_some() {}
     while transport.poll_peer().is_some() {}
     Ok(())
 }
 
-pub(super) fn tell(monitor: Option<&Sender<MonitorEvent>>, transport: &mut dyn Transport) {
+pub(super) fn emit(monitor: Option<&Sender<MonitorEvent>>, transport: &mut dyn Transport) {
     while let Some(monitor) = monitor
         && let Some(event) = transport.poll_monitor()
     {

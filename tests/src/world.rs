@@ -6,6 +6,7 @@
 
 pub mod checker;
 pub mod client;
+mod disturbances;
 mod elder;
 pub mod manner;
 mod model;
@@ -18,7 +19,6 @@ pub mod test_session;
 mod time;
 mod trace;
 mod traffic;
-mod weather;
 
 use std::{
     sync::LazyLock,

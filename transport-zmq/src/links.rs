@@ -7,9 +7,9 @@
 //! On the path of messages this costs nothing but to look at a flag: whoever waits for the socket sees that there is
 //! news. Sockets that pick the peer themselves look once in a while without being told.
 
+mod emitter;
 mod refusals;
 mod table;
-mod teller;
 
 use std::{
     os::fd::{AsRawFd, RawFd},
@@ -29,9 +29,9 @@ use crate::{
     lingering::Lingering,
     waiter::{MONITOR_REST, Signs},
 };
+use emitter::Emitter;
 use refusals::Refusals;
 use table::Table;
-use teller::Teller;
 
 /// Where the socket tells its monitor; every socket has a context of its own.
 const CHANNEL: &str = "inproc://links";
@@ -71,7 +71,7 @@ pub(crate) struct Links {
     signs: Arc<Signs>,
     /// Of sockets that pick the peer themselves.
     table: Option<Table>,
-    teller: Teller,
+    emitter: Emitter,
     refusals: Refusals,
     #[cfg(target_os = "linux")]
     probes: Option<Probes>,
@@ -107,7 +107,7 @@ impl Links {
             monitor,
             signs,
             table: picks.then(Table::default),
-            teller: Teller::default(),
+            emitter: Emitter::default(),
             refusals: Refusals::new(options),
             #[cfg(target_os = "linux")]
             probes: options.keepalive.as_ref().map(|keepalive| Probes::new(kind, keepalive)),
@@ -156,7 +156,7 @@ impl Links {
                 table.note(&happened);
             }
             self.refusals.note(&happened, connected, self.looked);
-            full |= self.teller.note(&happened, self.looked);
+            full |= self.emitter.note(&happened, self.looked);
         }
         self.signs.set_refused(self.refusals.are_any());
         self.signs.set_resting(full);
@@ -183,7 +183,7 @@ impl Links {
 
     /// What there is to tell of connections.
     pub(crate) fn poll_monitor(&mut self) -> Option<MonitorEvent> {
-        self.teller.next()
+        self.emitter.next()
     }
 
     /// The next endpoint that libzmq has given up, and that it is time to connect to again.

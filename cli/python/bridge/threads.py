@@ -12,7 +12,7 @@ from .calls import Window
 # bound, on stacks that are kept for nothing.
 KEPT = 16
 # For how many seconds the others wait. Not measured: between two bursts, and long beside what a thread takes to start.
-PATIENCE = 1.0
+IDLE_SECONDS = 1.0
 
 
 class Threads(calls.Calls):
@@ -176,7 +176,7 @@ class Pool:
             except IndexError:
                 self._idle.append(inbox)
             try:
-                function, arguments = inbox.get(timeout=None if len(self._idle) <= KEPT else PATIENCE)
+                function, arguments = inbox.get(timeout=None if len(self._idle) <= KEPT else IDLE_SECONDS)
             except queue.Empty:
                 try:
                     self._idle.remove(inbox)

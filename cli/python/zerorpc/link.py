@@ -79,9 +79,9 @@ class Socket:
         """Closes it at the server; calls that are under way fail."""
         if not self._closed:
             self._closed = True
-            self.tell(CLOSE, self._number)
+            self.notify(CLOSE, self._number)
 
-    def tell(self, kind, number):
+    def notify(self, kind, number):
         """Says something that nothing comes back for, if this is the process that the server knows.
 
         Also from destructors, which run in the midst of anything.
@@ -189,7 +189,7 @@ class Request:
         socket = self._socket
         if socket is not None:
             socket.forget(self._number)
-            socket.tell(DROP, self._number)
+            socket.notify(DROP, self._number)
 
     def error(self):
         """The exception that a request has ended with; None for one that went well."""
@@ -287,7 +287,7 @@ class Stream:
         """Ends the stream; the other side is told."""
         socket = self._end()
         if socket is not None:
-            socket.tell(DROP, self._number)
+            socket.notify(DROP, self._number)
             # Whoever waits in another thread gets to know.
             self._inbox(END, b"")
 

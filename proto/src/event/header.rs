@@ -53,8 +53,9 @@ pub struct Header {
 /// A header as it stands in its message.
 #[derive(Debug, Default)]
 pub(crate) struct HeaderRef<'a> {
-    /// Encoded ids that can be keys; see [`MessageId`].
+    /// Its own id, encoded, if that can be a key; see [`MessageId`].
     pub(crate) message_id: Option<&'a [u8]>,
+    /// The id of its channel, encoded, if that can be a key.
     pub(crate) response_to: Option<&'a [u8]>,
     pub(crate) version: Version,
     others: Vec<(&'a [u8], &'a [u8])>,

@@ -34,8 +34,9 @@ pub(crate) struct Load {
     expected: usize,
     /// How much of that was given to them.
     given: usize,
-    /// How many run that take or answer much, or are not known, and how many may.
+    /// How many run that take or answer much, or are not known.
     heavy: usize,
+    /// How many of those may.
     most_heavy: usize,
     /// How many may in any case.
     few: usize,

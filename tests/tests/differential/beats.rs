@@ -18,7 +18,7 @@ const INTERVAL: Duration = Duration::from_millis(400);
 const SCALES: [u32; 3] = [1, 2, 4];
 
 /// How long the other channel may be silent before its server counts as too busy.
-const PATIENCE: u32 = 8;
+const MOST_SILENT: u32 = 8;
 
 /// What a caller does.
 struct Manner {
@@ -116,7 +116,7 @@ fn heard(endpoint: &str, interval: Duration) -> Option<Vec<usize>> {
         MANNERS.iter().map(|manner| Line::begin(&context, endpoint, manner)).collect();
     let mut latest = Instant::now();
     while other.heard < TIME {
-        if latest.elapsed() > interval * PATIENCE {
+        if latest.elapsed() > interval * MOST_SILENT {
             return None;
         }
         let is_tick = other.hears_beat(5);

@@ -19,7 +19,7 @@ use crate::{
 const CONNECTIONS: u64 = 60;
 
 /// A difference counts if it lasts.
-const PATIENCE: [Patience; 3] = [patience(150, 4), patience(500, 30), patience(3000, 200)];
+const PATIENCES: [Patience; 3] = [patience(150, 4), patience(500, 30), patience(3000, 200)];
 
 const fn patience(long: u64, short: u64) -> Patience {
     Patience { long: Duration::from_millis(long), short: Duration::from_millis(short) }
@@ -55,7 +55,7 @@ impl Pair {
 /// Says something until it shows no difference without a row, or has shown one each time.
 fn judge(pair: &mut Pair, table: &mut Table, speech: &Speech) -> Result<(), String> {
     let mut unknown = String::new();
-    for patience in PATIENCE {
+    for patience in PATIENCES {
         let told = pair.hear(speech, patience);
         let [said, theirs, ours] = &told;
         if theirs == ours {
@@ -115,7 +115,7 @@ fn each_row_has_a_speech_that_shows_it() {
     for (name, kind, speech) in &shown {
         let mut pair = Pair::bind(*kind);
         let mut told = Default::default();
-        let is_shown = PATIENCE.into_iter().chain(PATIENCE).any(|patience| {
+        let is_shown = PATIENCES.into_iter().chain(PATIENCES).any(|patience| {
             let heard = pair.hear(speech, patience);
             let [said, theirs, ours] = &heard;
             let shows = theirs != ours && table.is(name, [said, theirs, ours]);

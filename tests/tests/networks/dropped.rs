@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, sync::mpsc::channel};
 use zerorpc::{Client, Error, Loss, Methods, Server, TransportKind};
 use zerorpc_tests::{namespace::Namespace, service::eventually};
 
-use crate::support::{BEAT, PATIENCE, Told, brisk, builder, note, serve, until_up};
+use crate::support::{BEAT, PATIENCE, Told, builder, fast_probes, note, serve, until_up};
 
 const PORT: u16 = 4242;
 
@@ -18,7 +18,7 @@ fn endpoint() -> String {
 fn queue() -> Client {
     let mut queue = None;
     eventually("the port is free", || {
-        let builder = builder().bind(&endpoint()).timeout(PATIENCE).socket_options(brisk());
+        let builder = builder().bind(&endpoint()).timeout(PATIENCE).socket_options(fast_probes());
         queue = builder.build().ok();
         queue.is_some()
     });
@@ -35,7 +35,7 @@ fn a_worker_that_has_lost_its_queue_dials_again() {
         let _worker = Server::builder()
             .transport(TransportKind::Mio)
             .service(Methods::new("worker").method("add", |a: i64, b: i64| Ok(a + b)))
-            .socket_options(brisk())
+            .socket_options(fast_probes())
             .monitor(events)
             .connect(&endpoint())
             .build()
@@ -73,7 +73,7 @@ fn what_is_not_acknowledged_ends_the_connection_without_heartbeats_too() {
     network.run(|| {
         let server = serve("one", &endpoint());
         let builder = builder().connect(&server.endpoints()[0]).heartbeat(None).timeout(PATIENCE);
-        let (builder, told) = Told::by(builder.socket_options(brisk()));
+        let (builder, told) = Told::by(builder.socket_options(fast_probes()));
         let client = builder.build().expect("a client");
         until_up(&client, 1);
         assert_eq!(network.drop_flows(PORT), 1);
@@ -93,7 +93,7 @@ fn where_nobody_answers_the_request_has_never_left() {
     network.run(|| {
         let server = serve("one", &endpoint());
         network.close_port(PORT);
-        let options = brisk().reconnect_longest(BEAT);
+        let options = fast_probes().reconnect_longest(BEAT);
         let builder = builder().connect(&server.endpoints()[0]).socket_options(options);
         let client = builder.timeout(2 * BEAT).build().expect("a client");
         let error = note(&client, 1).expect_err("nobody answers");

@@ -5,7 +5,7 @@ use std::{thread, time::Duration};
 use zerorpc::{Client, Error, SocketOptions};
 use zerorpc_tests::proxy::Proxy;
 
-use crate::support::{brisk, builder, note, serve, until_up};
+use crate::support::{builder, fast_probes, note, serve, until_up};
 
 /// How long connections may be idle. Calls come as rarely, so that some would come as one is cut.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -20,7 +20,7 @@ fn pings_keep_connections_open_where_calls_do_not() {
     let proxy = Proxy::before([&server.endpoints()[0]]);
     let clients: Vec<Client> = (0..CLIENTS)
         .map(|_| {
-            let builder = builder().connect(&proxy.endpoint()).socket_options(brisk());
+            let builder = builder().connect(&proxy.endpoint()).socket_options(fast_probes());
             let client = builder.build().expect("a client");
             until_up(&client, 1);
             client

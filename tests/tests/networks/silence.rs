@@ -6,12 +6,12 @@ use zerorpc::{Client, Error, Loss, Methods, Server, TransportKind};
 use zerorpc_tests::proxy::{Cut, Proxy, Side};
 
 use crate::support::{
-    BEAT, PATIENCE, SECOND, Told, brisk, builder, name, note, serve, serve_with, until_up,
+    BEAT, PATIENCE, SECOND, Told, builder, fast_probes, name, note, serve, serve_with, until_up,
 };
 
 /// A client that listens for workers.
 fn queue(endpoint: &str) -> Client {
-    let builder = builder().bind(endpoint).timeout(PATIENCE).socket_options(brisk());
+    let builder = builder().bind(endpoint).timeout(PATIENCE).socket_options(fast_probes());
     builder.build().expect("a queue")
 }
 
@@ -24,7 +24,7 @@ fn a_worker_that_has_lost_its_queue_dials_again() {
     let worker = Server::builder()
         .transport(TransportKind::Mio)
         .service(Methods::new("worker").method("add", |a: i64, b: i64| Ok(a + b)))
-        .socket_options(brisk())
+        .socket_options(fast_probes())
         .monitor(events)
         .connect(&proxy.endpoint())
         .build()
@@ -46,7 +46,8 @@ fn a_worker_that_has_lost_its_queue_dials_again() {
 fn an_idle_client_has_a_new_connection_before_it_calls() {
     let server = serve("one", "tcp://127.0.0.1:*");
     let proxy = Proxy::before([&server.endpoints()[0]]);
-    let (builder, told) = Told::by(builder().connect(&proxy.endpoint()).socket_options(brisk()));
+    let (builder, told) =
+        Told::by(builder().connect(&proxy.endpoint()).socket_options(fast_probes()));
     let client = builder.build().expect("a client");
     until_up(&client, 1);
     proxy.forget();
@@ -95,7 +96,8 @@ fn the_one_of_three_addresses_that_was_silent_is_named() {
 fn connections_that_are_cut_or_half_closed_are_made_anew() {
     let server = serve("one", "tcp://127.0.0.1:*");
     let proxy = Proxy::before([&server.endpoints()[0]]);
-    let (builder, told) = Told::by(builder().connect(&proxy.endpoint()).socket_options(brisk()));
+    let (builder, told) =
+        Told::by(builder().connect(&proxy.endpoint()).socket_options(fast_probes()));
     let client = builder.build().expect("a client");
     until_up(&client, 1);
     let breaks: [fn(&Proxy) -> usize; 4] = [
@@ -118,7 +120,8 @@ fn a_delay_alone_loses_nothing() {
     let server = serve_with("one", |builder| builder.bind("tcp://127.0.0.1:*").heartbeat(BEAT));
     let proxy = Proxy::before([&server.endpoints()[0]]);
     proxy.set_delay(Duration::from_millis(200));
-    let builder = builder().connect(&proxy.endpoint()).heartbeat(BEAT).socket_options(brisk());
+    let builder =
+        builder().connect(&proxy.endpoint()).heartbeat(BEAT).socket_options(fast_probes());
     let client = builder.build().expect("a client");
     until_up(&client, 1);
     assert_eq!(client.call("note", (1, (3 * SECOND).as_secs_f64())), Ok("one".to_owned()));

@@ -32,7 +32,7 @@ pub(crate) const VOLUME: Volume = Volume { callers: 2, calls: 2000 };
 pub(crate) const CLIENTS: usize = 4;
 
 /// Dead connections are noticed within seconds instead of minutes.
-pub(crate) fn brisk() -> SocketOptions {
+pub(crate) fn fast_probes() -> SocketOptions {
     SocketOptions::default().keepalive(Keepalive::every(SECOND))
 }
 

@@ -9,7 +9,7 @@ use std::{
 use zerorpc::{Client, Server, TransportKind};
 use zerorpc_tests::{namespace::Namespace, proxy::Proxy, service::methods};
 
-use crate::support::{Told, brisk, builder, client};
+use crate::support::{Told, builder, client, fast_probes};
 
 const MANY: usize = 100;
 
@@ -20,7 +20,7 @@ fn serve(endpoint: &str) -> (Server, Told) {
     let server = Server::builder()
         .transport(TransportKind::Mio)
         .service(methods().0)
-        .socket_options(brisk())
+        .socket_options(fast_probes())
         .monitor(events)
         .bind(endpoint)
         .build()
@@ -64,7 +64,7 @@ fn those_whom_a_router_has_forgotten_are_given_up() {
     let proxy = Proxy::before([&server.endpoints()[0]]);
     let clients: Vec<Client> = (0..MANY)
         .map(|_| {
-            let builder = builder().connect(&proxy.endpoint()).socket_options(brisk());
+            let builder = builder().connect(&proxy.endpoint()).socket_options(fast_probes());
             builder.build().expect("a client")
         })
         .collect();
@@ -80,7 +80,7 @@ fn those_whom_a_router_has_forgotten_are_given_up() {
 #[test]
 fn those_who_are_idle_are_kept() {
     let (server, told) = serve("tcp://127.0.0.1:*");
-    let builder = builder().connect(&server.endpoints()[0]).socket_options(brisk());
+    let builder = builder().connect(&server.endpoints()[0]).socket_options(fast_probes());
     let (builder, at_client) = Told::by(builder);
     let idle = builder.build().expect("a client");
     assert_eq!(idle.call("add", (1, 2)), Ok(3));

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::link::{Burst, Stream};
 
-/// When half of the places of strangers are taken, what the door gets of their time is divided by this: those
+/// When half of the places of strangers are taken, what accepting gets of their time is divided by this: those
 /// that are in get through before others make them room. Not measured by itself: floods and crowds of 10,000 clients
 /// (docs/limits.md) are, with it.
 const MANY: u32 = 4;
@@ -53,7 +53,8 @@ impl MioTransport {
             now = Instant::now();
             let took = turn.step(now, worked(), &mut self.share);
             // Those that are there are to come through before there is no room for more.
-            let weight = if side == Side::Door && self.strangers.are_many() { MANY } else { 1 };
+            let weight =
+                if side == Side::Accepting && self.strangers.are_many() { MANY } else { 1 };
             self.line.spend(side, took * weight);
             if !turn.goes_on(now, &self.share) {
                 return;

@@ -27,10 +27,10 @@ const SAVED: Duration = Duration::from_millis(32);
 /// over a network.
 const TURN: Duration = Duration::from_micros(100);
 
-/// So much time is owed at most to the door, or to those that are in: some turns, so that what is long over does not count.
+/// So much time is owed at most to accepting, or to handshakes: some turns, so that what is long over does not count.
 const OWED: Duration = Duration::from_millis(1);
 
-/// Strangers, and endpoints with somebody at the door, that have something to do. The door and those that are in get as much
+/// Strangers, and endpoints with somebody to accept, that have something to do. Accepting and handshakes get as much
 /// of the time as each other, however many endpoints there are and whatever the steps of each cost. Endpoints take turns, and so
 /// do addresses; of one address, the latest comes first: when there are more than can be seen to, it is the one that still
 /// waits for it.
@@ -47,18 +47,18 @@ pub(super) struct Line {
 /// Whose turn it is where both want it.
 #[derive(Debug, Default)]
 struct Balance {
-    /// How much more of the time the door has had.
-    door: Duration,
-    /// How much more those have had that are in.
-    inside: Duration,
+    /// How much more of the time accepting has had.
+    accepting: Duration,
+    /// How much more handshakes have had.
+    handshaking: Duration,
 }
 
 impl Balance {
     /// One side has had so much more, of which what the other is owed is taken.
     fn spend(&mut self, side: Side, time: Duration) {
         let (own, other) = match side {
-            Side::Door => (&mut self.door, &mut self.inside),
-            Side::Inside => (&mut self.inside, &mut self.door),
+            Side::Accepting => (&mut self.accepting, &mut self.handshaking),
+            Side::Handshaking => (&mut self.handshaking, &mut self.accepting),
         };
         let settled = time.min(*other);
         *other -= settled;
@@ -71,9 +71,9 @@ impl Balance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     /// Those that are to be accepted.
-    Door,
+    Accepting,
     /// Those that were.
-    Inside,
+    Handshaking,
 }
 
 /// Where a stranger stands in line.
@@ -93,7 +93,7 @@ impl Line {
         !self.waiting.is_empty()
     }
 
-    /// Adds an endpoint with somebody at the door, which must not be in line.
+    /// Adds an endpoint with somebody to accept, which must not be in line.
     pub(super) fn add_listener(&mut self, slot: usize) {
         self.listeners.push_back(slot);
     }
@@ -120,17 +120,21 @@ impl Line {
         }
     }
 
-    /// The slot whose turn it is. Nobody is called from a door that is shut.
+    /// The slot whose turn it is. None is accepted unless `is_open`.
     pub(super) fn next(&mut self, is_open: bool) -> Option<(Side, usize)> {
-        let first = if self.balance.door > Duration::ZERO { Side::Inside } else { Side::Door };
-        let door = |line: &mut Self| {
-            let slot = is_open.then(|| line.listeners.pop_front())?;
-            Some((Side::Door, slot?))
+        let first = if self.balance.accepting > Duration::ZERO {
+            Side::Handshaking
+        } else {
+            Side::Accepting
         };
-        let inside = |line: &mut Self| Some((Side::Inside, line.next_inside()?));
+        let accepting = |line: &mut Self| {
+            let slot = is_open.then(|| line.listeners.pop_front())?;
+            Some((Side::Accepting, slot?))
+        };
+        let handshaking = |line: &mut Self| Some((Side::Handshaking, line.next_handshaking()?));
         match first {
-            Side::Door => door(self).or_else(|| inside(self)),
-            Side::Inside => inside(self).or_else(|| door(self)),
+            Side::Accepting => accepting(self).or_else(|| handshaking(self)),
+            Side::Handshaking => handshaking(self).or_else(|| accepting(self)),
         }
     }
 
@@ -139,7 +143,7 @@ impl Line {
         self.balance.spend(side, time);
     }
 
-    fn next_inside(&mut self) -> Option<usize> {
+    fn next_handshaking(&mut self) -> Option<usize> {
         let address = self.addresses.pop_front()?;
         let waiting = self.waiting.get_mut(&address)?;
         let (_, slot) = waiting.pop_last()?;
@@ -277,12 +281,12 @@ mod tests {
         while steps < 10 {
             let (side, slot) = line.next(true).expect("all wait");
             match side {
-                Side::Door => {
+                Side::Accepting => {
                     accepted += 1;
                     line.add_listener(slot);
                     line.spend(side, Duration::from_micros(20));
                 }
-                Side::Inside => {
+                Side::Handshaking => {
                     steps += 1;
                     line.spend(side, Duration::from_micros(80));
                 }
@@ -292,19 +296,19 @@ mod tests {
     }
 
     #[test]
-    fn nobody_comes_through_a_door_that_is_shut() {
+    fn nobody_is_accepted_where_there_is_no_room() {
         let mut line = Line::default();
         line.add_listener(1);
         line.add(2, None);
-        assert_eq!(line.next(false), Some((Side::Inside, 2)));
+        assert_eq!(line.next(false), Some((Side::Handshaking, 2)));
         assert_eq!((line.next(false), line.is_empty()), (None, false));
         // What those have had who were alone is not held against them.
-        line.spend(Side::Inside, Duration::from_secs(60));
-        line.spend(Side::Door, OWED);
-        line.spend(Side::Door, Duration::from_micros(1));
+        line.spend(Side::Handshaking, Duration::from_secs(60));
+        line.spend(Side::Accepting, OWED);
+        line.spend(Side::Accepting, Duration::from_micros(1));
         line.add(3, None);
-        assert_eq!(line.next(true), Some((Side::Inside, 3)));
-        assert_eq!(line.next(true), Some((Side::Door, 1)));
+        assert_eq!(line.next(true), Some((Side::Handshaking, 3)));
+        assert_eq!(line.next(true), Some((Side::Accepting, 1)));
     }
 
     #[test]

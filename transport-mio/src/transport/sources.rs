@@ -109,7 +109,7 @@ impl MioTransport {
         }
     }
 
-    /// Puts a source among those that have something to do; strangers, and endpoints with somebody at the door, in a line of
+    /// Puts a source among those that have something to do; strangers, and endpoints with somebody to accept, in a line of
     /// their own.
     pub(super) fn enqueue(&mut self, slot: usize) {
         let Some(source) = self.slots.get_mut(slot) else { return };

@@ -119,13 +119,13 @@ fn a_newcomer_is_heard() -> Outcome {
 }
 
 /// A server that answers, and a client that has had so many answers at once that it looks for the next one before it sleeps.
-fn brisk() -> (Echo, Node) {
+fn quick_echo() -> (Echo, Node) {
     let (mut server, endpoint) = Node::bound(Router);
     let mut client = Node::connected(Dealer, &endpoint);
     let (_, called) = meet(&mut server, &mut client);
     let echo = Echo::start(server);
     for _ in 0..1000 {
-        call(&mut client, called, &Bytes::from_static(b"brisk"));
+        call(&mut client, called, &Bytes::from_static(b"quick"));
     }
     (echo, client)
 }
@@ -133,7 +133,7 @@ fn brisk() -> (Echo, Node) {
 /// While its owner looks for the next answer, the other side goes.
 #[test]
 fn the_end_of_the_only_connection_is_heard() -> Outcome {
-    let (echo, mut client) = brisk();
+    let (echo, mut client) = quick_echo();
     echo.end();
     let start = Instant::now();
     while client.down().is_none() {
@@ -147,7 +147,7 @@ fn the_end_of_the_only_connection_is_heard() -> Outcome {
 /// The transport is dropped while somebody waits for its connection.
 #[test]
 fn the_end_of_the_transport_ends_the_wait() -> Outcome {
-    let (echo, client) = brisk();
+    let (echo, client) = quick_echo();
     let Parts { transport, mut waiter, waker: _, .. } = client.parts;
     let thread = thread::spawn(move || while waiter.wait_until(None).is_ok() {});
     drop(transport);

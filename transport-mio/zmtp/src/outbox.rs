@@ -46,8 +46,9 @@ pub(super) struct Outbox {
 struct Queued {
     message: Outgoing,
     cost: usize,
-    /// Where it begins and ends in the batch, once it is there.
+    /// Where it begins in the batch, once it is there.
     begins: usize,
+    /// Where it ends there.
     ends: usize,
 }
 

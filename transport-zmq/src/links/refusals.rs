@@ -12,7 +12,7 @@ use zerorpc_proto::transport::{Endpoint, Host, MechanismName, SocketOptions};
 
 use super::{
     HANDSHAKE_BROKEN, HANDSHAKE_FAILED, HANDSHAKE_REFUSED, Happened, READY, RETRIED,
-    teller::{MECHANISM_MISMATCH, UNEXPECTED_COMMAND},
+    emitter::{MECHANISM_MISMATCH, UNEXPECTED_COMMAND},
 };
 
 /// What became of the handshakes at endpoints that this side connects to.

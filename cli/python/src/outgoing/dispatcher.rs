@@ -120,7 +120,7 @@ impl Dispatcher {
         };
         if let Err(wrong) = done {
             self.requests.remove(&number);
-            self.tell(answers::ERROR, number, answers::local(&wrong));
+            self.answer(answers::ERROR, number, answers::local(&wrong));
         }
     }
 
@@ -164,7 +164,7 @@ impl Dispatcher {
                 self.requests.insert(number, request);
                 self.advance(number);
             }
-            Err(error) => self.tell(answers::ERROR, number, answers::error(&error)),
+            Err(error) => self.answer(answers::ERROR, number, answers::error(&error)),
         }
         Ok(())
     }
@@ -199,7 +199,7 @@ impl Dispatcher {
             .collect();
         for request in ended {
             self.requests.remove(&request);
-            self.tell(answers::ERROR, request, answers::closed());
+            self.answer(answers::ERROR, request, answers::closed());
         }
         if let Some(socket) = self.sockets.remove(&number) {
             self.lingering.retain(|thread| !thread.is_finished());
@@ -214,18 +214,18 @@ impl Dispatcher {
             if matches!(kind, answers::VALUE | answers::END | answers::ERROR) {
                 self.requests.remove(&number);
             }
-            self.tell(kind, number, body);
+            self.answer(kind, number, body);
         }
     }
 
     fn confirm(&self, number: u64, outcome: Result<Option<String>, Error>) {
         match outcome {
-            Ok(endpoint) => self.tell(answers::LINKED, number, answers::linked(endpoint)),
-            Err(error) => self.tell(answers::ERROR, number, answers::error(&error)),
+            Ok(endpoint) => self.answer(answers::LINKED, number, answers::linked(endpoint)),
+            Err(error) => self.answer(answers::ERROR, number, answers::error(&error)),
         }
     }
 
-    fn tell(&self, kind: u8, number: u64, body: Bytes) {
+    fn answer(&self, kind: u8, number: u64, body: Bytes) {
         (self.send)(kind, number, body);
     }
 }

@@ -128,11 +128,11 @@ fn only_what_was_not_begun_is_taken_back() {
 #[test]
 fn a_jam_names_what_runs() {
     /// What is too long for calls to wait; no time passes here.
-    const PATIENCE: Duration = Duration::from_secs(5);
+    const TOO_LONG: Duration = Duration::from_secs(5);
     let start = Instant::now();
-    let late = start + 2 * PATIENCE;
+    let late = start + 2 * TOO_LONG;
     let jam = |queue: &CallQueue, at, running| {
-        queue.jam(at, PATIENCE, running).map(|jam| (jam.method, jam.waiting))
+        queue.jam(at, TOO_LONG, running).map(|jam| (jam.method, jam.waiting))
     };
     let mut serial = queue(Mode::Serial, 1024, 3);
     sent(&mut serial);
@@ -146,7 +146,7 @@ fn a_jam_names_what_runs() {
     let mut threads = queue(Mode::Threads(2), 1024, 5);
     sent(&mut threads);
     threads.begun(2, start);
-    threads.begun(1, start + PATIENCE);
+    threads.begun(1, start + TOO_LONG);
     assert_eq!(jam(&threads, late, None), Some(("m2".to_owned(), 3)));
     assert_eq!(jam(&queue(Mode::Serial, 1024, 0), late, None), None);
 }

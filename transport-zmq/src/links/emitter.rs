@@ -27,7 +27,7 @@ pub(super) const UNEXPECTED_COMMAND: u32 = 0x1000_0001;
 pub(super) const MECHANISM_MISMATCH: u32 = 0x1100_0002;
 
 #[derive(Debug, Default)]
-pub(super) struct Teller {
+pub(super) struct Emitter {
     events: VecDeque<MonitorEvent>,
     /// Where connections were accepted: of those, libzmq tells no other end.
     accepting: BTreeSet<String>,
@@ -39,7 +39,7 @@ pub(super) struct Teller {
     full: Option<Instant>,
 }
 
-impl Teller {
+impl Emitter {
     /// Takes note of an event; true when it says that there is no room for connections.
     pub(super) fn note(&mut self, happened: &Happened<'_>, now: Instant) -> bool {
         let &Happened { event, value, endpoint } = happened;
@@ -52,18 +52,18 @@ impl Teller {
             ACCEPT_FAILED => return self.note_refused(endpoint, value, now),
             READY => {
                 let remote = self.remote(endpoint);
-                self.tell(MonitorEvent::Connected { peer: PeerId::NAMELESS, remote });
+                self.emit(MonitorEvent::Connected { peer: PeerId::NAMELESS, remote });
             }
             HANDSHAKE_FAILED | HANDSHAKE_BROKEN | HANDSHAKE_REFUSED => {
                 let (remote, reason) = (self.remote(endpoint), explain_handshake(event, value));
                 self.failed = Some(reason.clone());
-                self.tell(MonitorEvent::HandshakeFailed { remote, reason });
+                self.emit(MonitorEvent::HandshakeFailed { remote, reason });
             }
             DISCONNECTED => {
                 let reason = self.failed.take().unwrap_or_else(|| {
                     let (peer, remote) = (PeerId::NAMELESS, self.remote(endpoint));
                     let reason = String::from("the connection ended");
-                    self.tell(MonitorEvent::Disconnected { peer, remote, reason: reason.clone() });
+                    self.emit(MonitorEvent::Disconnected { peer, remote, reason: reason.clone() });
                     reason
                 });
                 self.ended = Some((endpoint.to_owned(), reason));
@@ -71,7 +71,7 @@ impl Teller {
             RETRIED => {
                 let (endpoint, reason) = (endpoint.to_owned(), self.explain_retry(endpoint));
                 let after = Duration::from_millis(value.into());
-                self.tell(MonitorEvent::Retried { endpoint, reason, after });
+                self.emit(MonitorEvent::Retried { endpoint, reason, after });
             }
             CONNECTED => {}
             other => tracing::trace!(other, value, endpoint, "an event of no interest"),
@@ -84,7 +84,7 @@ impl Teller {
         if self.full.is_none_or(|told| now.duration_since(told) >= REPEATED) {
             self.full = Some(now);
             tracing::warn!("cannot accept connections at {endpoint}: {reason}");
-            self.tell(MonitorEvent::AcceptFailed { endpoint: endpoint.to_owned(), reason });
+            self.emit(MonitorEvent::AcceptFailed { endpoint: endpoint.to_owned(), reason });
         }
         true
     }
@@ -107,7 +107,7 @@ impl Teller {
     }
 
     /// Keeps something to tell, and tells it to the log.
-    fn tell(&mut self, event: MonitorEvent) {
+    fn emit(&mut self, event: MonitorEvent) {
         tracing::debug!("{event}");
         if self.events.len() == KEPT {
             self.events.pop_front();
@@ -150,12 +150,12 @@ mod tests {
 
     /// What is told of these events, and how often there was said to be no room.
     fn told(events: &[(u16, u32, &str)], now: impl Fn(usize) -> Instant) -> (Vec<String>, usize) {
-        let mut teller = Teller::default();
+        let mut emitter = Emitter::default();
         let note = |(number, &(event, value, endpoint)): (usize, &(u16, u32, &str))| {
-            teller.note(&Happened { event, value, endpoint }, now(number))
+            emitter.note(&Happened { event, value, endpoint }, now(number))
         };
         let full = events.iter().enumerate().map(note).filter(|full| *full).count();
-        (std::iter::from_fn(|| teller.next()).map(|event| event.to_string()).collect(), full)
+        (std::iter::from_fn(|| emitter.next()).map(|event| event.to_string()).collect(), full)
     }
 
     #[test]
