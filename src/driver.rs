@@ -75,6 +75,8 @@ pub(crate) struct Driver {
     watchdog_called: AtomicBool,
     /// Wakes idle workers of a server.
     pub(crate) worker_cv: Condvar,
+    /// How many workers want the lock to look for something to do: nobody else has to be woken for that.
+    coming: AtomicU64,
     /// Wakes whoever waits for the last channel to end.
     pub(crate) quiet_cv: Condvar,
     /// Wakes whoever waits for the end of the driver.
@@ -165,6 +167,7 @@ impl Driver {
             watchdog: OnceLock::new(),
             watchdog_called: AtomicBool::new(false),
             worker_cv: Condvar::new(),
+            coming: AtomicU64::new(0),
             quiet_cv: Condvar::new(),
             closed_cv: Condvar::new(),
         });

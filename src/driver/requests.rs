@@ -12,11 +12,11 @@ use bytestring::ByteString;
 use foldhash::fast::RandomState;
 use zerorpc_proto::{Notice, RequestId};
 
-use super::{Deferred, Driver, State};
+use super::{Deferred, Driver, Guard, State};
 use crate::{
     dispatch::Stream,
     request::Caller,
-    sync::{Arc, thread},
+    sync::{Arc, Ordering, thread},
 };
 pub(crate) use load::{Load, Share};
 pub(crate) use pace::Pace;
@@ -254,7 +254,9 @@ impl Driver {
     pub(crate) fn wake_worker(&self, state: &mut State) {
         state.resume_late();
         let Some(requests) = &mut state.requests else { return };
-        if !requests.has_job() {
+        // A worker that is on its way looks for all there is: else a thousand short requests would have a thousand workers wait
+        // for the lock, and everybody else behind them.
+        if !requests.has_job() || self.coming.load(Ordering::SeqCst) > 0 {
             return;
         }
         if requests.idle > 0 {
@@ -263,6 +265,19 @@ impl Driver {
             // One more than may be busy: built-in methods wait for nobody.
             self.spawn_worker(requests);
         }
+    }
+
+    /// The lock, for a worker that was started to look for something to do.
+    pub(crate) fn arrive(&self) -> Guard<'_> {
+        let state = self.lock();
+        self.coming.fetch_sub(1, Ordering::SeqCst);
+        state
+    }
+
+    /// The lock, for a worker that has run a method and will look for something to do afterwards.
+    pub(crate) fn come_back(&self) -> Guard<'_> {
+        self.coming.fetch_add(1, Ordering::SeqCst);
+        self.arrive()
     }
 
     /// Turns down what nobody has begun to work on.
@@ -287,7 +302,10 @@ impl Driver {
         let started =
             thread::Builder::new().name("zerorpc-worker".into()).spawn(move || work(&driver));
         match started {
-            Ok(_) => requests.workers += 1,
+            Ok(_) => {
+                requests.workers += 1;
+                self.coming.fetch_add(1, Ordering::SeqCst);
+            }
             // The jobs stay in the queue for the workers that there are.
             Err(error) => tracing::error!("cannot start a worker thread: {error}"),
         }

@@ -18,7 +18,7 @@ use zerorpc_proto::{
 };
 
 use super::{
-    Closed, Driver, Received,
+    Closed, Driver, Received, RequestQueue, WorkerPool,
     far::{Far, Over, echo},
 };
 use crate::socket::Parts;
@@ -194,6 +194,45 @@ fn what_sending_hides_is_not_waited_for() {
     others.iter().copied().for_each(finish);
     driver.shut();
     watchdog.join().expect("no panic");
+}
+
+/// A worker that is on its way looks for everything that there is to do. Were one started for each request, all of them would
+/// stand in line for the lock, and whoever beats behind them.
+#[test]
+fn one_worker_is_on_its_way_at_a_time() {
+    let (started, has_started) = mpsc::channel();
+    let work = move |driver: &Driver| {
+        started.send(()).expect("the test listens");
+        drop(driver.arrive());
+    };
+    let pool = WorkerPool { work: Arc::new(work), is_builtin: |_| false, most_busy: 1000 };
+    let (waker, waiter) = mpsc::channel();
+    let parts = Parts {
+        transport: Box::new(Over(Slow(Arc::default()))),
+        waiter: Box::new(Rung(waiter)),
+        waker: Box::new(Ring(waker)),
+        monitor: None,
+    };
+    let requests = RequestQueue::new(pool, 1 << 30);
+    let (driver, watchdog) =
+        Driver::start(Session::new(Config::server(2)), parts, Some(requests)).expect("a thread");
+    let mut client = Session::new(Config::client(1));
+    let mut state = driver.lock();
+    for _ in 0..100 {
+        let now = Instant::now();
+        let options = CallOptions::default();
+        client.open(now, PeerId::NAMELESS, "method", Args::NONE, &options).expect("a call");
+        let request = client.poll_transmit().expect("its request").payload.to_bytes();
+        state.session.handle_message(now, PeerId::NAMELESS, Multipart::direct(request));
+        driver.dispatch(&mut state);
+        driver.wake_worker(&mut state);
+    }
+    driver.close(&mut state, Closed::ByUser);
+    drop(state);
+    watchdog.join().expect("no panic");
+    drop(driver);
+    // Ends with the last worker.
+    assert_eq!(has_started.iter().count(), 1);
 }
 
 /// Waits for no longer than it is told to, or until it is woken.

@@ -27,7 +27,7 @@ const IDLE: Duration = Duration::from_secs(10);
 
 /// Does what there is to do until it is too little for so many workers.
 pub(super) fn work(driver: &Driver, service: &Guarded<'_>) {
-    let mut state = driver.lock();
+    let mut state = driver.arrive();
     while state.closed.is_none() {
         state.resume_late();
         let Some(requests) = &mut state.requests else { break };
@@ -144,7 +144,7 @@ fn run<'a>(driver: &'a Driver, service: &Guarded<'_>, mut state: Guard<'a>, job:
     };
     // Nobody else has it now: it can be used again.
     drop(caller);
-    let mut state = driver.lock();
+    let mut state = driver.come_back();
     if let Some(requests) = &mut state.requests {
         requests.pace.note(duration);
     }
