@@ -104,7 +104,8 @@ fn read(path: &Path) -> Result<(Option<PublicKey>, Option<SecretKey>), KeyFileEr
     let failed = |source| KeyFileError::Read { path: path.into(), source };
     let file = Guarded::read(path).map_err(failed)?;
     let (mut public, mut secret) = (None, None);
-    for (text, line) in file.text.lines().zip(1..) {
+    // Some editors put a mark of the byte order in front.
+    for (text, line) in file.text.trim_start_matches('\u{feff}').lines().zip(1..) {
         let text = text.trim();
         let invalid =
             |half, source| KeyFileError::Invalid { path: path.into(), line, half, source };

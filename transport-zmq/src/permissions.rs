@@ -47,7 +47,7 @@ impl Permissions {
     }
 
     /// Makes sure that none are asked for where there is no file.
-    pub(crate) fn none(&self) -> Result<(), Cause> {
+    pub(crate) fn ensure_none(&self) -> Result<(), Cause> {
         if self.mode.is_none() && self.group.is_none() {
             return Ok(());
         }

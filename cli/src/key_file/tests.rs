@@ -36,6 +36,7 @@ curve
         ),
         // As `zmq.auth` takes them, too.
         format!("public-key={PUBLIC_KEY}"),
+        format!("\u{feff}public-key = \"{PUBLIC_KEY}\"\r\n"),
         format!("\tpublic-key\t= '{PUBLIC_KEY}'\r\n"),
         format!("curve\n    public-key = \"{PUBLIC_KEY}\"  # whose it is\n"),
         format!("# public-key = \"none\"\npublic-key = \"{PUBLIC_KEY}\nother = 1"),

@@ -85,7 +85,7 @@ impl Listener {
                 (Socket::Unix { listener, _file: Some(file) }, bound)
             }
             Endpoint::IpcAbstract(name) => {
-                options.permissions.none()?;
+                options.permissions.ensure_none()?;
                 let listener = ipc::listen_abstract(name)?;
                 (Socket::Unix { listener, _file: None }, endpoint.to_string())
             }

@@ -50,7 +50,7 @@ impl Permissions {
     }
 
     /// Makes sure that none are asked for where there is no file.
-    pub(super) fn none(&self) -> Result<(), Cause> {
+    pub(super) fn ensure_none(&self) -> Result<(), Cause> {
         if self.mode.is_none() && self.group.is_none() {
             return Ok(());
         }

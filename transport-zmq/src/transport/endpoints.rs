@@ -51,7 +51,7 @@ impl ZmqTransport {
             }
             other => {
                 if matches!(other, Endpoint::IpcAbstract(_)) {
-                    self.permissions.none()?;
+                    self.permissions.ensure_none()?;
                 }
                 self.socket.bind(given).map_err(endpoint::explain)?;
                 None
