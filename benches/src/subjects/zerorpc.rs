@@ -7,8 +7,8 @@ use futures::StreamExt;
 use serde_bytes::ByteBuf;
 use tokio::runtime::Runtime;
 use zerorpc::{
-    Answer, Args, Client, Failure, KeyPair, Method, Methods, RawStream, Reply, Request, Security,
-    Server, SocketOptions, TransportKind,
+    Answer, Args, Client, Failure, KeyPair, Limits, Method, Methods, RawStream, Reply, Request,
+    Security, Server, SocketOptions, TransportKind,
 };
 use zerorpc_benches::{
     CLIENT_KEY, Contract, Flight, Mode, Result, SERVER_KEY, STREAM, Span, Subject, Tally, hold,
@@ -78,9 +78,12 @@ impl Subject for Zerorpc {
         let service = Methods::new("bench")
             .raw(Method::new("echo").arguments(["v"]), echo)
             .stream(Method::new("numbers").arguments(["n"]), |n: u64| Ok(0..n));
+        // 100,000 open streams are more than one peer may have by default.
+        let limits = Limits::default().channels_per_peer(128 << 10).peer_bytes(256 << 20);
         let server = Server::builder()
             .service(service)
             .bind(&format!("tcp://{address}"))
+            .limits(limits)
             .transport(self.kind());
         let server = match self.curve {
             true => {
