@@ -91,14 +91,14 @@ impl fmt::Debug for Notifier {
     }
 }
 
-/// That there are too many open files, and what to do about it; `None` for every other reason.
-fn explain_exhaustion(error: &io::Error) -> Option<String> {
-    match Errno::from_io_error(error)? {
-        Errno::MFILE => {
-            Some("this process has too many open files; raise the limit (ulimit -n)".into())
+/// What the system says, and what to do about it where there are too many open files.
+fn explain(error: &io::Error) -> String {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => {
+            "this process has too many open files; raise the limit (ulimit -n)".into()
         }
-        Errno::NFILE => Some("this system has too many open files".into()),
-        _ => None,
+        Some(Errno::NFILE) => "this system has too many open files".into(),
+        _ => error.to_string(),
     }
 }
 

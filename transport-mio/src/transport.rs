@@ -13,9 +13,9 @@ mod endpoints;
 mod groups;
 mod line;
 mod partings;
+mod readiness;
 mod report;
 mod slots;
-mod sources;
 mod strangers;
 mod traffic;
 

@@ -1,4 +1,5 @@
-//! How the two sides are to make sure of each other, resolved from flags and environment. No file is read here.
+//! How the two sides are to make sure of each other, resolved from flags and environment. No file is read here; it
+//! is only looked whether a word names one.
 
 use std::{
     ffi::OsString,

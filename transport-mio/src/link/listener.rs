@@ -19,7 +19,7 @@ use zerorpc_proto::transport::{Cause, Endpoint};
 use super::{
     LinkOptions, Stream,
     backoff::{Backoff, Pace},
-    explain_exhaustion, inproc, ipc, tcp,
+    explain, inproc, ipc, tcp,
 };
 
 /// The waits of a listener when there is no room for connections: connections that end make room, and no
@@ -122,8 +122,7 @@ impl Listener {
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     let retry = now + self.rest.next_wait();
-                    let reason = explain_exhaustion(&error).unwrap_or_else(|| error.to_string());
-                    return Burst::Exhausted { reason, retry };
+                    return Burst::Exhausted { reason: explain(&error), retry };
                 }
             }
         }

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use zerorpc_proto::transport::{Cause, Host, Probes, TcpAddress};
 
-use super::{BACKLOG, LinkOptions, Stream, explain_exhaustion, resolve};
+use super::{BACKLOG, LinkOptions, Stream, explain, resolve};
 
 /// Listens at `address`; returns the endpoint as bound. Blocks to look up names.
 pub(super) fn listen(address: &TcpAddress) -> Result<(TcpListener, String), Cause> {
@@ -143,7 +143,7 @@ pub(super) fn explain_connect(error: &io::Error, target: Option<SocketAddr>) -> 
                                         machine (permission denied)"
             .into(),
         Errno::AFNOSUPPORT => "this machine does not speak that kind of address".into(),
-        _ => explain_exhaustion(error).unwrap_or_else(|| error.to_string()),
+        _ => explain(error),
     }
 }
 
@@ -178,7 +178,7 @@ fn explain_bind(error: &io::Error) -> String {
         ErrorKind::PermissionDenied => {
             "permission denied; ports below 1024 are often reserved, choose a higher one".into()
         }
-        _ => explain_exhaustion(error).unwrap_or_else(|| error.to_string()),
+        _ => explain(error),
     }
 }
 
