@@ -68,6 +68,8 @@ pub(crate) struct Flags {
     pub(crate) bind: Vec<String>,
 
     /// How long to wait for the first answer to a call
+    ///
+    /// Where no server is connected after 2 seconds, a line on standard error says so, and why.
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) timeout: Duration,
 
@@ -119,7 +121,7 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "MIB", default_value = "1024", value_parser = at_least_one::<NonZeroUsize>)]
     pub(crate) max_memory: NonZeroUsize,
 
-    /// Server: do not log the tracebacks of methods that raise
+    /// Server: do not log the tracebacks of methods that raise. Client: do not tell that no server is connected yet
     #[arg(short, long)]
     pub(crate) quiet: bool,
 

@@ -3,7 +3,7 @@
 //! Signals are left alone: SIGINT ends the process at once and without words, and the server learns of it by
 //! the missing heartbeats.
 
-use std::io;
+use std::{io, sync::mpsc};
 
 use rmpv::Value;
 use zerorpc::{Answer, Args, Client, HeartbeatMode};
@@ -16,6 +16,7 @@ use crate::{
     render::Printer,
     security::Secured,
     status,
+    waiting::{SILENCE, Waiting},
 };
 
 /// Does what the plan says and prints the results.
@@ -27,31 +28,39 @@ pub(crate) fn run(plan: &Plan, role: &ClientPlan) -> Result<(), CliError> {
 }
 
 fn work(plan: &Plan, role: &ClientPlan) -> Result<(), CliError> {
-    let client = open(plan, role)?;
+    let (client, waiting) = open(plan, role)?;
     let mut printer = Printer::new(io::stdout().lock());
     match &role.task {
-        Task::Call { method, params } => match request(&client, method, params)? {
-            Answer::Value(value) => printer.value(&decode(&value)?)?,
-            Answer::Stream(items) => {
-                printer.stream(items.map(|item| decode(&item?)), role.layout)?;
+        Task::Call { method, params } => {
+            let answer = request(&client, method, params)?;
+            drop(waiting);
+            match answer {
+                Answer::Value(value) => printer.value(&decode(&value)?)?,
+                Answer::Stream(items) => {
+                    printer.stream(items.map(|item| decode(&item?)), role.layout)?;
+                }
             }
-        },
+        }
         Task::Inspect(question) => {
             let text =
                 inspect::answer(question, &mut |method, params| ask(&client, method, &params))?;
+            drop(waiting);
             printer.text(&text)?;
         }
     }
     Ok(())
 }
 
-fn open(plan: &Plan, role: &ClientPlan) -> Result<Client, CliError> {
+/// A client, and what tells that no server is connected for as long as its first answer is awaited.
+fn open(plan: &Plan, role: &ClientPlan) -> Result<(Client, Option<Waiting>), CliError> {
     let mode = match role.active_heartbeat {
         true => HeartbeatMode::Active,
         false => HeartbeatMode::Passive,
     };
     let secured = Secured::open(&plan.security, &plan.links)?;
+    let (monitor, events) = mpsc::channel();
     let mut builder = Client::builder()
+        .monitor(monitor)
         .timeout(role.timeout)
         .transport(plan.transport)
         .heartbeat(plan.heartbeat)
@@ -66,7 +75,18 @@ fn open(plan: &Plan, role: &ClientPlan) -> Result<Client, CliError> {
     }
     let client = builder.build()?;
     status::announce_choices(&plan.links, client.endpoints());
-    Ok(client)
+    let timeout = role.timeout;
+    if role.quiet || timeout <= SILENCE {
+        return Ok((client, None));
+    }
+    let tell = move |why: &str| {
+        status::print(format_args!(
+            "no server {why}; going on until the timeout of {}s",
+            timeout.as_secs_f64()
+        ));
+    };
+    let waiting = Waiting::begin(&plan.links, client.endpoints(), events, tell)?;
+    Ok((client, Some(waiting)))
 }
 
 /// A call whose answer must be a single value.

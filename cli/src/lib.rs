@@ -32,6 +32,7 @@ mod rules;
 mod security;
 mod server;
 mod status;
+mod waiting;
 
 /// Runs the command with the arguments of this process.
 ///

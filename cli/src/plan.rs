@@ -75,6 +75,8 @@ pub(crate) struct ClientPlan {
     /// Beat from the start, instead of after the first beat heard.
     pub(crate) active_heartbeat: bool,
     pub(crate) layout: StreamLayout,
+    /// Whether it is not told that no server is connected yet.
+    pub(crate) quiet: bool,
 }
 
 /// What a client asks for.
@@ -172,6 +174,7 @@ impl Plan {
                 timeout: flags.timeout,
                 active_heartbeat: flags.active_hb,
                 layout: if flags.print_json { StreamLayout::Array } else { StreamLayout::Lines },
+                quiet: flags.quiet,
             })
         };
         Ok(Self {

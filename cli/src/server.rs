@@ -2,7 +2,7 @@
 
 use std::{
     env, io,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, atomic::AtomicBool, mpsc},
     time::Duration,
 };
 
@@ -19,6 +19,7 @@ use crate::{
     plan::{Link, Plan, ServerPlan},
     security::Secured,
     status,
+    waiting::Waiting,
 };
 
 /// How long running calls may take to end after the first signal; those that wait are begun in the first half of it. Not
@@ -40,7 +41,9 @@ pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, CliError> {
     let mut signals = watch_signals()
         .map_err(|error| CliError::failed(format!("cannot watch signals: {error}")))?;
 
+    let (monitor, events) = mpsc::channel();
     let mut builder = Server::builder()
+        .monitor(monitor)
         .service(Arc::clone(&service))
         // Its calls never block, and one worker keeps them in order.
         .pool_size(Some(1))
@@ -62,6 +65,10 @@ pub(crate) fn run(plan: &Plan, role: &ServerPlan) -> Result<Exit, CliError> {
     let server = builder.build()?;
     status::announce_choices(&plan.links, server.endpoints());
     status::print(format_args!("serving {:?}", role.module));
+    // Where it is bound, clients may take their time.
+    let is_worker = server.endpoints().is_empty();
+    let tell = |why: &str| tracing::warn!("no client {why}; going on until one is there");
+    let _waiting = is_worker.then(|| Waiting::begin(&plan.links, &[], events, tell)).transpose()?;
 
     let signal = signals.forever().next();
     status::print("stopping: running calls have 5 s to end, a second signal ends them at once");

@@ -157,15 +157,6 @@ fn a_client_needs_no_module_and_no_python() {
 }
 
 #[test]
-fn a_call_waits_for_a_server_that_is_not_there_yet() {
-    let address = format!("tcp://127.0.0.1:{}", free_port());
-    let client = start([&address, "echo", "early"]);
-    client.wait_for_stderr("connecting to");
-    let _server = start(["--server", "--bind", &address, "workshop"]);
-    client.wait().expect(0, "\"early\"\n");
-}
-
-#[test]
 fn an_address_that_the_system_chose_is_told() {
     for address in ["ipc://*", "tcp://127.0.0.1:*", "tcp://127.0.0.1:0"] {
         let server = Server::of(start(["--server", "--bind", address, "workshop"]), "5");

@@ -24,4 +24,5 @@ mod strangers;
 mod support;
 mod transports;
 mod usage;
+mod waiting;
 mod words;

@@ -40,6 +40,16 @@ fn a_server_is_listed_called_and_lost() {
 }
 
 #[test]
+fn nobody_is_told_of_over_each() {
+    for kind in KINDS {
+        let address = format!("tcp://127.0.0.1:{}", free_port());
+        let client = start(["--transport", kind, "--timeout", "4", &address, "f"]);
+        let [note, error] = ["no server at", "error: cannot connect to"];
+        client.wait().expect(5, "").tells(&[note, error, "connection refused", "gave up after 4s"]);
+    }
+}
+
+#[test]
 fn a_worker_stays_for_the_next() {
     over_each_pair(|client, server| {
         let address = format!("tcp://127.0.0.1:{}", free_port());
