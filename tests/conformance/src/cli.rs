@@ -21,40 +21,66 @@ use crate::{
     subject::{Role, groups},
     verdict::Judged,
 };
-use args::{Args, Command, Judging};
+use args::{Args, Choice, Command, DecodeArgs, Judging, ProxyArgs, Timing};
 use progress::Progress;
 
 /// Runs the command that the arguments of the process ask for.
 #[must_use]
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    let done = match &args.command {
-        Some(Command::Peers { folder }) => peers::write(folder).map(|()| ExitCode::SUCCESS),
-        Some(Command::Proxy(proxy)) if !args.judging.list => watching::proxy(proxy, &args.judging),
-        Some(Command::Decode(decode)) if !args.judging.list => {
-            watching::decode(decode, &args.judging)
-        }
-        Some(Command::Proxy(_) | Command::Decode(_)) => Ok(show_checks(&args.judging)),
-        Some(command) => {
-            command.candidates().and_then(|candidates| run(&candidates, &args.judging))
-        }
-        None if args.judging.list => Ok(show_list(&args.judging, &[Role::Server, Role::Client])),
-        None => Err("what is to be judged? See --help".to_owned()),
-    };
-    done.unwrap_or_else(|words| {
+    act(&args).unwrap_or_else(|words| {
         let _ = writeln!(std::io::stderr(), "zerorpc-conformance: {words}");
         ExitCode::from(2)
     })
 }
 
-fn run(candidates: &[Candidate], judging: &Judging) -> Result<ExitCode, String> {
-    let plan = judging.plan();
-    if judging.list {
-        let roles = [Role::Server, Role::Client];
-        let wanted =
-            roles.into_iter().filter(|role| candidates.iter().any(|it| it.source(*role).is_some()));
-        return Ok(show_list(judging, &wanted.collect::<Vec<_>>()));
+fn act(args: &Args) -> Result<ExitCode, String> {
+    const BOTH: &[Role] = &[Role::Server, Role::Client];
+    let Some(command) = &args.command else {
+        return match args.list {
+            true => Ok(show_list(&args.choice, BOTH)),
+            false => Err("what is to be judged? See --help".to_owned()),
+        };
+    };
+    match command {
+        Command::Server { judging, .. } | Command::Connect { judging, .. } if judging.list => {
+            Ok(show_list(&judging.choice, &[Role::Server]))
+        }
+        Command::Client { judging, .. } if judging.list => {
+            Ok(show_list(&judging.choice, &[Role::Client]))
+        }
+        Command::Both { judging, .. } if judging.list => Ok(show_list(&judging.choice, BOTH)),
+        Command::Proxy(ProxyArgs { watching, .. })
+        | Command::Decode(DecodeArgs { watching, .. })
+            if watching.list =>
+        {
+            say(&list_checks(&watching.choice.plan()), Format::Human);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Server { commands, worker, timing, judging } => {
+            run(&args::servers(commands, *worker)?, judging, Some(timing))
+        }
+        Command::Client { commands, timing, judging } => {
+            run(&args::clients(commands)?, judging, Some(timing))
+        }
+        Command::Both { commands, timing, judging } => {
+            run(&args::both(commands)?, judging, Some(timing))
+        }
+        Command::Connect { endpoint, judging } => {
+            run(&args::running(endpoint.as_deref().unwrap_or_default())?, judging, None)
+        }
+        Command::Proxy(proxy) => watching::proxy(proxy),
+        Command::Decode(decode) => watching::decode(decode),
+        Command::Peers { folder } => peers::write(folder).map(|()| ExitCode::SUCCESS),
     }
+}
+
+fn run(
+    candidates: &[Candidate],
+    judging: &Judging,
+    timing: Option<&Timing>,
+) -> Result<ExitCode, String> {
+    let plan = judging.plan(timing);
     let planned = |it: &Candidate| {
         let roles =
             [Role::Server, Role::Client].into_iter().filter(|role| it.source(*role).is_some());
@@ -70,7 +96,7 @@ fn run(candidates: &[Candidate], judging: &Judging) -> Result<ExitCode, String> 
         candidates.iter().map(|it| judge(it, &plan, &|result| progress.tell(it, result))).collect();
     progress.end();
     say(&judging.format.render(&judged, &plan), judging.format);
-    let broken = judged.iter().any(|it| !it.started || it.failed(Level::Must) > 0);
+    let broken = judged.iter().any(|it| !it.obstacles.is_empty() || it.failed(Level::Must) > 0);
     Ok(ExitCode::from(u8::from(broken)))
 }
 
@@ -87,13 +113,8 @@ fn end_all_when_told() -> Result<(), String> {
     Ok(())
 }
 
-fn show_checks(judging: &Judging) -> ExitCode {
-    say(&list_checks(&judging.plan()), Format::Human);
-    ExitCode::SUCCESS
-}
-
-fn show_list(judging: &Judging, roles: &[Role]) -> ExitCode {
-    say(&list(&judging.plan(), roles), Format::Human);
+fn show_list(choice: &Choice, roles: &[Role]) -> ExitCode {
+    say(&list(&choice.plan(), roles), Format::Human);
     ExitCode::SUCCESS
 }
 
@@ -107,13 +128,13 @@ fn say(text: &str, format: Format) {
 }
 
 impl Judging {
-    fn plan(&self) -> Plan {
+    fn plan(&self, timing: Option<&Timing>) -> Plan {
+        let plan = self.choice.plan();
         Plan {
-            only: self.only.clone(),
-            level: self.level.into(),
-            time_scale: self.time_scale,
+            time_scale: timing.map_or(plan.time_scale, |timing| timing.time_scale),
             jobs: self.jobs.into(),
             repeat: !self.no_repeat,
+            ..plan
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use rmpv::Value;
 
-use crate::{failure::Failure, raw::Peer};
+use crate::raw::Peer;
 
 /// The methods of the contract.
 pub const METHODS: [&str; 12] = [
@@ -33,14 +33,12 @@ pub struct Offer {
 
 impl Offer {
     /// Asks a server.
-    ///
-    /// # Errors
-    /// When it cannot be talked to.
-    pub fn ask(peer: &mut Peer, within: Duration) -> Result<Self, Failure> {
+    #[must_use]
+    pub fn ask(peer: &mut Peer, within: Duration) -> Self {
         let pings = peer.call("_zerorpc_ping", Vec::new(), within).is_ok();
         let inspected =
             if pings { peer.call("_zerorpc_inspect", Vec::new(), within).ok() } else { None };
-        Ok(Self { methods: inspected.as_ref().and_then(names), pings })
+        Self { methods: inspected.as_ref().and_then(names), pings }
     }
 
     /// The first of these methods that the server lacks.

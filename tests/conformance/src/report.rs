@@ -10,7 +10,7 @@ mod tap;
 use crate::{
     case::Level,
     plan::Plan,
-    verdict::{Judged, Verdict},
+    verdict::{CaseResult, Judged, Obstacle, Verdict},
 };
 
 pub use list::{list, list_checks};
@@ -45,19 +45,29 @@ impl Format {
     }
 }
 
-/// `17 passed, 1 failed (1 MUST, 0 SHOULD, 0 MAY), 2 skipped`.
+/// `17 passed, 1 failed (1 MUST, 0 SHOULD, 0 MAY), 2 skipped`, or what stood in the way.
 fn summary(judged: &Judged) -> String {
-    if !judged.started {
-        return "it did not start".to_owned();
+    let played = || judged.results.iter().filter(|it| judged.obstacle(it.case.role).is_none());
+    let count = |wanted: fn(&Verdict) -> bool| played().filter(|it| wanted(&it.verdict)).count();
+    let passed = count(|verdict| *verdict == Verdict::Passed);
+    let skipped = count(|verdict| matches!(verdict, Verdict::Skipped(_)));
+    let failed = |level| {
+        let is_failed = |it: &&CaseResult| matches!(it.verdict, Verdict::Failed { .. });
+        played().filter(is_failed).filter(|it| it.case.level == level).count()
+    };
+    let [must, should, may] = [Level::Must, Level::Should, Level::May].map(failed);
+    let counts = format!(
+        "{passed} passed, {} failed ({must} MUST, {should} SHOULD, {may} MAY), {skipped} skipped",
+        must + should + may
+    );
+    match &judged.obstacles[..] {
+        [obstacle] if played().next().is_none() => obstacle.words.clone(),
+        obstacles => {
+            let told = |it: &Obstacle| format!("as a {}, {}", it.role.word(), it.words);
+            let counts = played().next().map(|_| counts);
+            counts.into_iter().chain(obstacles.iter().map(told)).collect::<Vec<_>>().join("; ")
+        }
     }
-    let passed = judged.count(|result| result.verdict == Verdict::Passed);
-    let skipped = judged.count(|result| matches!(result.verdict, Verdict::Skipped(_)));
-    let [must, should, may] =
-        [Level::Must, Level::Should, Level::May].map(|level| judged.failed(level));
-    let failed = must + should + may;
-    format!(
-        "{passed} passed, {failed} failed ({must} MUST, {should} SHOULD, {may} MAY), {skipped} skipped"
-    )
 }
 
 /// The part of a case's name before its first dot.
@@ -73,7 +83,6 @@ mod tests {
     use crate::{
         case::{Case, Sharing},
         subject::Role,
-        verdict::CaseResult,
     };
 
     const CASES: [Case; 3] =
@@ -106,7 +115,7 @@ mod tests {
         };
         vec![Judged {
             name: "it".to_owned(),
-            started: true,
+            obstacles: Vec::new(),
             results: STATIC.iter().zip(verdicts).map(result).collect(),
         }]
     }
@@ -132,6 +141,29 @@ mod tests {
         }
         let exchanges = text.matches("0.001").count();
         assert_eq!(exchanges, 1, "only what fails shows its exchange:\n{text}");
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_told_instead_of_cases() {
+        let mut judged = judged();
+        let failure = crate::Failure::new("`serve` to start", "it ended (exit status: 127)");
+        let words = "it did not start".to_owned();
+        judged[0].obstacles.push(Obstacle { role: Role::Server, words, failure });
+        let text = Format::Human.render(&judged, &Plan::default());
+        let text = anstream::adapter::strip_str(&text).to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        let expected = [
+            "",
+            "it, as a server: it did not start",
+            "  expected: `serve` to start",
+            "  seen:     it ended (exit status: 127)",
+            "",
+            "it: it did not start",
+        ];
+        assert_eq!(lines, expected, "{text}");
+        judged[0].obstacles[0].role = Role::Client;
+        let text = summary(&judged[0]);
+        assert!(text.ends_with("1 skipped; as a client, it did not start"), "{text}");
     }
 
     #[test]

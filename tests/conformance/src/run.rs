@@ -13,11 +13,11 @@ use std::{
 use crate::{
     case::{Case, Sharing},
     contract::Offer,
-    failure::{Failure, FailureKind},
+    failure::Failure,
     plan::{Candidate, Plan},
     subject::{Role, Source, Subject},
     trial::Trial,
-    verdict::{CaseResult, Judged, Verdict},
+    verdict::{CaseResult, Judged, Obstacle, Verdict},
 };
 use shared::Shared;
 
@@ -33,19 +33,19 @@ pub type Watcher<'a> = &'a (dyn Fn(&CaseResult) + Sync);
 /// Runs all that the plan wants of one implementation.
 #[must_use]
 pub fn judge(candidate: &Candidate, plan: &Plan, watcher: Watcher<'_>) -> Judged {
-    let (mut started, mut results) = (true, Vec::new());
+    let (mut obstacles, mut results) = (Vec::new(), Vec::new());
     for role in [Role::Server, Role::Client] {
         let cases = plan.cases(role);
         let Some(source) = candidate.source(role).filter(|_| !cases.is_empty()) else { continue };
         match run_role(source, plan, &cases, watcher) {
             Ok(of_role) => results.extend(of_role),
-            Err(failure) => {
-                started = false;
-                results.extend(not_started(&cases, &failure));
+            Err(obstacle) => {
+                results.extend(unplayed(&cases, &obstacle));
+                obstacles.push(obstacle);
             }
         }
     }
-    Judged { name: candidate.name.clone(), started, results }
+    Judged { name: candidate.name.clone(), obstacles, results }
 }
 
 fn run_role(
@@ -53,7 +53,7 @@ fn run_role(
     plan: &Plan,
     cases: &[&'static Case],
     watcher: Watcher<'_>,
-) -> Result<Vec<CaseResult>, Failure> {
+) -> Result<Vec<CaseResult>, Obstacle> {
     let (source, interval) = plan.timed(source);
     let bench = Bench { source, interval, shared: Shared::default(), offer: Offer::default() };
     let bench = bench.with_offer()?;
@@ -74,13 +74,13 @@ fn run_role(
     Ok(results)
 }
 
-/// Nothing can be said of one that does not start but that.
-fn not_started(cases: &[&'static Case], failure: &Failure) -> Vec<CaseResult> {
+/// Nothing can be said but what stands in the way; programs are told by the first case.
+fn unplayed(cases: &[&'static Case], obstacle: &Obstacle) -> Vec<CaseResult> {
     let result = |(index, case): (usize, &&'static Case)| {
-        let verdict = if index == 0 || failure.kind == FailureKind::Skipped {
-            Verdict::from(Err(failure.clone()))
+        let verdict = if index == 0 {
+            Verdict::from(Err(obstacle.failure.clone()))
         } else {
-            Verdict::Skipped("the implementation under test did not start".to_owned())
+            Verdict::Skipped(obstacle.words.clone())
         };
         CaseResult { case, verdict, transcript: String::new(), seconds: 0.0, repeated: false }
     };
@@ -96,25 +96,40 @@ struct Bench {
 
 impl Bench {
     /// Starts a server that cases share, and asks it what it offers. What connects is seen to do so.
-    fn with_offer(mut self) -> Result<Self, Failure> {
-        if self.source.is_server() {
-            let lent = self.shared.lend(&self.source)?;
-            let mut trial = Trial::new(lent.subject, self.interval);
-            self.offer = Offer::ask(&mut trial.connect()?, trial.soon())?;
-            return Ok(self);
+    fn with_offer(mut self) -> Result<Self, Obstacle> {
+        if !self.source.is_server() {
+            return self.seen_to_connect();
         }
+        let obstacle = |words: &str| {
+            let words = words.to_owned();
+            move |failure| Obstacle { role: Role::Server, words, failure }
+        };
+        let lent = self.shared.lend(&self.source).map_err(obstacle("it did not start"))?;
+        let mut trial = Trial::new(lent.subject, self.interval);
+        let bytes = trial.connect_bytes().map_err(|mut failure| {
+            let Source::Running(address) = &self.source else {
+                return obstacle("it takes no connections")(failure);
+            };
+            failure.expected = format!("somebody to answer at tcp://{address}");
+            failure.seen += "; start the server there first, or check the address";
+            obstacle(&format!("nobody answers at tcp://{address}"))(failure)
+        })?;
+        let peer = bytes.shake_hands("DEALER");
+        let mut peer = peer.map_err(obstacle("it does not complete a handshake of ZMTP"))?;
+        self.offer = Offer::ask(&mut peer, trial.soon());
+        Ok(self)
+    }
+
+    /// Starts what connects, and waits until it does so.
+    fn seen_to_connect(self) -> Result<Self, Obstacle> {
         let mut trial = Trial::new(Subject::new(self.source.clone()), self.interval);
-        match trial.accept_bytes() {
-            Ok(_) => Ok(self),
-            Err(mut failure) => {
-                let mut subject = trial.into_subject();
-                failure.seen += &match subject.death() {
-                    Some(words) => format!("; {words}"),
-                    None => subject.words(),
-                };
-                Err(failure)
-            }
-        }
+        let Err(mut failure) = trial.accept_bytes() else { return Ok(self) };
+        let mut subject = trial.into_subject();
+        let death = subject.death();
+        let words = if death.is_some() { "it did not start" } else { "it did not connect" };
+        failure.seen += &death.map_or_else(|| subject.words(), |how| format!("; {how}"));
+        let role = if subject.is_worker() { Role::Server } else { Role::Client };
+        Err(Obstacle { role, words: words.to_owned(), failure })
     }
 
     /// Runs so many of them at a time, in their order.

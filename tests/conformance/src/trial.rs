@@ -174,7 +174,7 @@ impl Trial {
                 return Ok(stream);
             }
             if left.is_zero() || self.subject.death().is_some() {
-                let expected = format!("a connection of the client within {within:?}");
+                let expected = format!("a connection within {within:?}");
                 return Err(Failure::new(expected, "none came"));
             }
         }

@@ -3,6 +3,7 @@
 use crate::{
     case::{Case, Level},
     failure::{Failure, FailureKind},
+    subject::Role,
 };
 
 /// How one case went.
@@ -53,13 +54,30 @@ impl From<Result<(), Failure>> for Verdict {
 pub struct Judged {
     /// What the implementation is called.
     pub name: String,
-    /// Whether it came up at all, in each role.
-    pub started: bool,
+    /// In which roles no case could be played, and why.
+    pub obstacles: Vec<Obstacle>,
     /// In the order of the cases.
     pub results: Vec<CaseResult>,
 }
 
+/// Why no case could be played.
+#[derive(Clone, Debug)]
+pub struct Obstacle {
+    /// As what the implementation was to be judged.
+    pub role: Role,
+    /// In a few words: `it did not start`.
+    pub words: String,
+    /// What was to happen before the first case, and what did.
+    pub failure: Failure,
+}
+
 impl Judged {
+    /// Why no case of this role could be played.
+    #[must_use]
+    pub fn obstacle(&self, role: Role) -> Option<&Obstacle> {
+        self.obstacles.iter().find(|obstacle| obstacle.role == role)
+    }
+
     /// How many cases of this level failed.
     #[must_use]
     pub fn failed(&self, level: Level) -> usize {

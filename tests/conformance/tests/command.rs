@@ -43,12 +43,31 @@ fn a_command_that_ends_at_once_is_told_at_once() {
 fn a_server_that_is_not_there_is_told() {
     let (code, words) = said(&["connect", "tcp://127.0.0.1:1", "--only", "endpoints.*"]);
     assert_eq!(code, Some(1), "{words}");
-    assert!(words.contains("127.0.0.1:1") && words.contains("refused"), "{words}");
+    for part in ["nobody answers at tcp://127.0.0.1:1", "refused", "start the server there first"] {
+        assert!(words.contains(part), "{part:?} is not in:\n{words}");
+    }
+    assert!(!words.contains("did not start"), "{words}");
+}
+
+#[test]
+fn what_would_be_judged_is_listed_without_anything_to_judge() {
+    for (args, listed) in [
+        (&["--list"][..], "client (client)"),
+        (&["server", "--list"], "greeting (server)"),
+        (&["connect", "--list", "--only", "greeting.*"], "greeting (server)"),
+        (&["client", "--list"], "client (client)"),
+        (&["proxy", "--list"], "credit.exceeded"),
+        (&["decode", "--list", "--only", "credit.*"], "credit.exceeded"),
+    ] {
+        let (code, words) = said(args);
+        assert_eq!(code, Some(0), "{args:?}: {words}");
+        assert!(words.contains(listed), "{args:?}: {words}");
+    }
 }
 
 #[test]
 fn wrong_usage_is_told_in_words() {
-    let wrong: [(&[&str], &str); 12] = [
+    let wrong: [(&[&str], &str); 17] = [
         (&[], "--help"),
         (&["server", "serve"], "{endpoint}"),
         (&["server", "serve {endpoint}", "--jobs", "0"], "--jobs"),
@@ -59,7 +78,12 @@ fn wrong_usage_is_told_in_words() {
         (&["both", "serve {endpoint}", "@ours"], "ready-made peers alone"),
         (&["client", "@ours-command"], "a server alone"),
         (&["decode", "/dev/null", "--only", "nothing"], "no check"),
-        (&["decode", "/dev/null", "--format", "tap"], "human and json"),
+        (&["decode", "/dev/null", "--format", "tap"], "human, json"),
+        (&["decode", "/dev/null", "--jobs", "2"], "--jobs"),
+        (&["connect", "tcp://127.0.0.1:1", "--time-scale", "1"], "--time-scale"),
+        (&["peers", "folder", "--list"], "--list"),
+        (&["--only", "x", "server", "serve {endpoint}"], "--only"),
+        (&["server", "--jobs", "2"], "CMD"),
         (&["proxy", "tcp://127.0.0.1:*", "tcp://127.0.0.1:1", "--only", "nothing"], "no check"),
     ];
     for (args, part) in wrong {

@@ -12,7 +12,7 @@ use glob::Pattern;
 use crate::{
     case::Level,
     peers,
-    plan::Candidate,
+    plan::{Candidate, Plan},
     report::Format,
     subject::{Role, Source},
     watch::Settings,
@@ -24,37 +24,53 @@ use crate::{
 /// seconds: 'zerorpc --server --bind {endpoint} --heartbeat {heartbeat} MODULE'. CONTRACT.md says what it has to offer.
 /// In its place, @python, @node, @ours, @ours-zmq and @ours-command are ready-made peers, which are installed where that is needed.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, max_term_width = 100, args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
     #[command(flatten)]
-    pub(super) judging: Judging,
+    pub(super) choice: Choice,
+    /// Explain the cases of both roles.
+    #[arg(long)]
+    pub(super) list: bool,
     #[command(subcommand)]
     pub(super) command: Option<Command>,
 }
 
+/// Which cases are wanted, or which checks.
 #[derive(Debug, clap::Args)]
-pub(super) struct Judging {
-    /// Only cases whose name matches this, such as 'channel.*'; may be repeated.
-    #[arg(long, value_name = "GLOB", global = true)]
+pub(super) struct Choice {
+    /// Only those whose name matches this, such as 'channel.*'; may be repeated.
+    #[arg(long, value_name = "GLOB")]
     pub(super) only: Vec<Pattern>,
     /// This level, and those above it.
-    #[arg(long, value_enum, default_value = "may", global = true)]
+    #[arg(long, value_enum, default_value = "may")]
     pub(super) level: LevelName,
-    /// By how much the heartbeat interval of 5 seconds is multiplied, where CMD has {heartbeat}.
-    #[arg(long, value_name = "FACTOR", default_value = "0.2", value_parser = time_scale, global = true)]
-    pub(super) time_scale: f64,
+}
+
+/// How cases are run, and what is shown of it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Judging {
+    #[command(flatten)]
+    pub(super) choice: Choice,
     /// How many cases run at a time.
-    #[arg(long, value_name = "N", default_value = "24", value_parser = clap::value_parser!(u16).range(1..), global = true)]
+    #[arg(long, value_name = "N", default_value = "24", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) jobs: u16,
     /// Believe a case that fails beside others, without another run of its own.
-    #[arg(long, global = true)]
+    #[arg(long)]
     pub(super) no_repeat: bool,
     /// The form of the output.
-    #[arg(long, value_enum, default_value = "human", global = true)]
+    #[arg(long, value_enum, default_value = "human")]
     pub(super) format: Format,
     /// Explain the cases instead of running them.
-    #[arg(long, global = true)]
+    #[arg(long)]
     pub(super) list: bool,
+}
+
+/// Of what is started by a command.
+#[derive(Debug, clap::Args)]
+pub(super) struct Timing {
+    /// By how much the heartbeat interval of 5 seconds is multiplied, where CMD has {heartbeat}.
+    #[arg(long, value_name = "FACTOR", default_value = "0.2", value_parser = time_scale)]
+    pub(super) time_scale: f64,
 }
 
 #[derive(Debug, Subcommand)]
@@ -62,28 +78,43 @@ pub(super) enum Command {
     /// Judge servers.
     Server {
         /// What starts each of them.
-        #[arg(value_name = "CMD", required = true)]
+        #[arg(value_name = "CMD", required_unless_present = "list")]
         commands: Vec<String>,
         /// They connect to {endpoint} instead of listening there.
         #[arg(long)]
         worker: bool,
+        #[command(flatten)]
+        timing: Timing,
+        #[command(flatten)]
+        judging: Judging,
     },
     /// Judge clients.
     Client {
         /// What starts each of them.
-        #[arg(value_name = "CMD", required = true)]
+        #[arg(value_name = "CMD", required_unless_present = "list")]
         commands: Vec<String>,
+        #[command(flatten)]
+        timing: Timing,
+        #[command(flatten)]
+        judging: Judging,
     },
     /// Judge implementations in both roles.
     Both {
         /// A server and a client, or any number of ready-made peers.
-        #[arg(value_name = "CMD", required = true)]
+        #[arg(value_name = "CMD", required_unless_present = "list")]
         commands: Vec<String>,
+        #[command(flatten)]
+        timing: Timing,
+        #[command(flatten)]
+        judging: Judging,
     },
     /// Judge a server that runs already.
     Connect {
         /// Where it listens, such as tcp://127.0.0.1:4242.
-        endpoint: String,
+        #[arg(required_unless_present = "list")]
+        endpoint: Option<String>,
+        #[command(flatten)]
+        judging: Judging,
     },
     /// Stand between two peers, pass on what they say unchanged, and judge it: --list tells what is looked for.
     ///
@@ -115,39 +146,41 @@ impl From<LevelName> for Level {
     }
 }
 
-impl Command {
-    /// Whom to judge.
-    pub(super) fn candidates(&self) -> Result<Vec<Candidate>, String> {
-        match self {
-            Self::Server { commands, worker } => commands
-                .iter()
-                .map(|line| match line.strip_prefix('@') {
-                    Some(name) if *worker => peers::worker(name),
-                    Some(name) => Ok(Candidate { client: None, ..peers::ready_made(name)? }),
-                    None if *worker => {
-                        candidate(line, Some(Source::Worker(with_endpoint(line)?)), None)
-                    }
-                    None => candidate(line, Some(command(line, Role::Server)?), None),
-                })
-                .collect(),
-            Self::Client { commands } => commands
-                .iter()
-                .map(|line| match line.strip_prefix('@') {
-                    Some(name) => peers::client(name),
-                    None => candidate(line, None, Some(command(line, Role::Client)?)),
-                })
-                .collect(),
-            Self::Both { commands } => both(commands),
-            Self::Connect { endpoint } => {
-                let address = resolve(endpoint)?;
-                Ok(vec![candidate(endpoint, Some(Source::Running(address)), None)?])
-            }
-            Self::Peers { .. } | Self::Proxy(_) | Self::Decode(_) => Ok(Vec::new()),
-        }
+impl Choice {
+    /// A plan for these, with all else as it is by default.
+    pub(super) fn plan(&self) -> Plan {
+        Plan { only: self.only.clone(), level: self.level.into(), ..Plan::default() }
     }
 }
 
-fn both(commands: &[String]) -> Result<Vec<Candidate>, String> {
+/// Whom to judge as servers.
+pub(super) fn servers(commands: &[String], worker: bool) -> Result<Vec<Candidate>, String> {
+    let server = |line: &String| match line.strip_prefix('@') {
+        Some(name) if worker => peers::worker(name),
+        Some(name) => Ok(Candidate { client: None, ..peers::ready_made(name)? }),
+        None if worker => candidate(line, Some(Source::Worker(with_endpoint(line)?)), None),
+        None => candidate(line, Some(command(line, Role::Server)?), None),
+    };
+    commands.iter().map(server).collect()
+}
+
+/// Whom to judge as clients.
+pub(super) fn clients(commands: &[String]) -> Result<Vec<Candidate>, String> {
+    let client = |line: &String| match line.strip_prefix('@') {
+        Some(name) => peers::client(name),
+        None => candidate(line, None, Some(command(line, Role::Client)?)),
+    };
+    commands.iter().map(client).collect()
+}
+
+/// A server that runs already.
+pub(super) fn running(endpoint: &str) -> Result<Vec<Candidate>, String> {
+    let address = resolve(endpoint)?;
+    Ok(vec![candidate(endpoint, Some(Source::Running(address)), None)?])
+}
+
+/// Whom to judge in both roles.
+pub(super) fn both(commands: &[String]) -> Result<Vec<Candidate>, String> {
     let names: Option<Vec<&str>> = commands.iter().map(|line| line.strip_prefix('@')).collect();
     match (names, commands) {
         (Some(names), _) => names.into_iter().map(peers::ready_made).collect(),
@@ -196,6 +229,73 @@ fn time_scale(text: &str) -> Result<f64, String> {
     }
 }
 
+/// What is judged of traffic, and what is shown of it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Watching {
+    #[command(flatten)]
+    pub(super) choice: Choice,
+    /// Show everything that is said, decoded.
+    #[arg(long)]
+    pub(super) dump: bool,
+    /// The heartbeat interval of the peers, in seconds; 0 where silence is not to be judged.
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub(super) heartbeat: Duration,
+    /// How long something may be on its way before it counts as late, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    pub(super) grace: Duration,
+    /// The form of the output.
+    #[arg(long, value_enum, default_value = "human")]
+    pub(super) format: Words,
+    /// Explain what is looked for.
+    #[arg(long)]
+    pub(super) list: bool,
+}
+
+/// A form of what is told of traffic.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(super) enum Words {
+    /// Lines for people.
+    Human,
+    /// An object a line.
+    Json,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ProxyArgs {
+    /// Where it listens, such as tcp://127.0.0.1:4243.
+    #[arg(required_unless_present = "list")]
+    pub(super) listen: Option<String>,
+    /// Where it makes a connection for each that it takes, such as tcp://127.0.0.1:4242.
+    #[arg(required_unless_present = "list")]
+    pub(super) target: Option<String>,
+    /// End when all connections have ended.
+    #[arg(long)]
+    pub(super) once: bool,
+    #[command(flatten)]
+    pub(super) watching: Watching,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DecodeArgs {
+    /// A capture of packets (pcap, pcapng), or the bytes of one direction of one connection; `-` is stdin.
+    #[arg(required_unless_present = "list")]
+    pub(super) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) watching: Watching,
+}
+
+impl Watching {
+    pub(super) fn settings(&self) -> Settings {
+        let interval = (self.heartbeat > Duration::ZERO).then_some(self.heartbeat);
+        Settings { interval, grace: self.grace, dump: self.dump }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| "a number of seconds is needed".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,6 +304,30 @@ mod tests {
     fn commands_need_a_place_for_the_endpoint() {
         assert!(command("serve {endpoint}", Role::Server).is_ok());
         assert!(command("serve", Role::Server).is_err_and(|words| words.contains("{endpoint}")));
+    }
+
+    /// What each subcommand takes is what it uses; all else is an error.
+    #[test]
+    fn every_subcommand_has_the_options_that_it_uses() {
+        use clap::CommandFactory;
+        let run = "only level jobs no-repeat format list";
+        let watch = "only level dump heartbeat grace format list";
+        let of = |command: &clap::Command| {
+            command.get_arguments().filter_map(|arg| arg.get_long()).collect::<Vec<_>>().join(" ")
+        };
+        let args = Args::command();
+        assert_eq!(of(&args), "only level list");
+        let seen: Vec<_> = args.get_subcommands().map(|it| (it.get_name(), of(it))).collect();
+        let expected = [
+            ("server", format!("worker time-scale {run}")),
+            ("client", format!("time-scale {run}")),
+            ("both", format!("time-scale {run}")),
+            ("connect", run.to_owned()),
+            ("proxy", format!("once {watch}")),
+            ("decode", watch.to_owned()),
+            ("peers", String::new()),
+        ];
+        assert_eq!(seen, expected);
     }
 
     #[test]
@@ -229,51 +353,4 @@ mod tests {
         use clap::CommandFactory;
         Args::command().debug_assert();
     }
-}
-
-/// What is judged, and what is shown of it.
-#[derive(Debug, clap::Args)]
-pub(super) struct Watching {
-    /// Show everything that is said, decoded.
-    #[arg(long)]
-    pub(super) dump: bool,
-    /// The heartbeat interval of the peers, in seconds; 0 where silence is not to be judged.
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
-    pub(super) heartbeat: Duration,
-    /// How long something may be on its way before it counts as late, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
-    pub(super) grace: Duration,
-}
-
-#[derive(Debug, clap::Args)]
-pub(super) struct ProxyArgs {
-    /// Where it listens, such as tcp://127.0.0.1:4243.
-    pub(super) listen: String,
-    /// Where it makes a connection for each that it takes, such as tcp://127.0.0.1:4242.
-    pub(super) target: String,
-    /// End when all connections have ended.
-    #[arg(long)]
-    pub(super) once: bool,
-    #[command(flatten)]
-    pub(super) watching: Watching,
-}
-
-#[derive(Debug, clap::Args)]
-pub(super) struct DecodeArgs {
-    /// A capture of packets (pcap, pcapng), or the bytes of one direction of one connection; `-` is stdin.
-    pub(super) file: PathBuf,
-    #[command(flatten)]
-    pub(super) watching: Watching,
-}
-
-impl Watching {
-    pub(super) fn settings(&self) -> Settings {
-        let interval = (self.heartbeat > Duration::ZERO).then_some(self.heartbeat);
-        Settings { interval, grace: self.grace, dump: self.dump }
-    }
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    seconds.ok_or_else(|| "a number of seconds is needed".to_owned())
 }

@@ -12,19 +12,20 @@ use signal_hook::{
     iterator::Signals,
 };
 
-use super::args::{DecodeArgs, Judging, ProxyArgs};
+use super::args::{DecodeArgs, ProxyArgs, Watching, Words};
 use crate::{
     case::Level,
     decode as capture,
     proxy::Proxy,
-    report::Format,
     run::STACK,
     watch::{CHECKS, Tally, Voice},
 };
 
-pub(super) fn proxy(args: &ProxyArgs, judging: &Judging) -> Result<ExitCode, String> {
-    let voice = voice(judging)?;
-    let proxy = Proxy::bind(&args.listen, &args.target)?;
+pub(super) fn proxy(args: &ProxyArgs) -> Result<ExitCode, String> {
+    let voice = voice(&args.watching)?;
+    let [listen, target] =
+        [&args.listen, &args.target].map(|place| place.as_deref().unwrap_or_default());
+    let proxy = Proxy::bind(listen, target)?;
     let mut signals = Signals::new([SIGINT, SIGTERM])
         .map_err(|error| format!("signals cannot be watched: {error}"))?;
     let stopper = proxy.stopper();
@@ -33,7 +34,7 @@ pub(super) fn proxy(args: &ProxyArgs, judging: &Judging) -> Result<ExitCode, Str
             stopper.stop();
         }
     });
-    let _ = writeln!(io::stderr(), "listening on {} for {}", proxy.endpoint(), args.target);
+    let _ = writeln!(io::stderr(), "listening on {} for {}", proxy.endpoint(), target);
     let settings = args.watching.settings();
     with_stack(|| {
         told(&voice, |out| match proxy.run(settings, args.once, &voice, out) {
@@ -43,32 +44,29 @@ pub(super) fn proxy(args: &ProxyArgs, judging: &Judging) -> Result<ExitCode, Str
     })
 }
 
-pub(super) fn decode(args: &DecodeArgs, judging: &Judging) -> Result<ExitCode, String> {
-    let voice = voice(judging)?;
-    let input: Box<dyn Read + Send> = match args.file.to_str() {
-        Some("-") => Box::new(io::stdin()),
-        _ => match File::open(&args.file) {
-            Ok(file) => Box::new(file),
-            Err(error) => return Err(format!("{}: {error}", args.file.display())),
-        },
+pub(super) fn decode(args: &DecodeArgs) -> Result<ExitCode, String> {
+    let voice = voice(&args.watching)?;
+    let path = args.file.as_deref().unwrap_or("-".as_ref());
+    let failed = |error: String| format!("{}: {error}", path.display());
+    let input: Box<dyn Read + Send> = if path.as_os_str() == "-" {
+        Box::new(io::stdin())
+    } else {
+        Box::new(File::open(path).map_err(|error| failed(error.to_string()))?)
     };
     let settings = args.watching.settings();
     with_stack(|| {
         told(&voice, |out| {
             let mut tally = Tally::default();
             let read = capture::decode(input, settings, &voice, out, &mut tally);
-            (tally, read.map_err(|why| format!("{}: {why}", args.file.display())))
+            (tally, read.map_err(failed))
         })
     })
 }
 
-fn voice(judging: &Judging) -> Result<Voice, String> {
-    let json = match judging.format {
-        Format::Human => false,
-        Format::Json => true,
-        _ => return Err("traffic is told of in the formats human and json".to_owned()),
-    };
-    let voice = Voice { only: judging.only.clone(), level: judging.level.into(), json };
+fn voice(watching: &Watching) -> Result<Voice, String> {
+    let Watching { choice, format, .. } = watching;
+    let json = *format == Words::Json;
+    let voice = Voice { only: choice.only.clone(), level: choice.level.into(), json };
     if CHECKS.iter().any(|check| voice.wants(check)) {
         Ok(voice)
     } else {

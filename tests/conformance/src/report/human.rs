@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use super::{group, summary};
-use crate::verdict::{CaseResult, Judged, Verdict};
+use crate::verdict::{CaseResult, Judged, Obstacle, Verdict};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -16,11 +16,12 @@ const TITLE: Style = Style::new().bold();
 pub(super) fn render(judged: &[Judged]) -> String {
     let mut text = String::new();
     for it in judged {
+        for obstacle in &it.obstacles {
+            stands_in_the_way(&mut text, &it.name, obstacle);
+        }
+        let is_played = |result: &&CaseResult| it.obstacle(result.case.role).is_none();
         let mut last = "";
-        // Of one that did not start there is one thing to say.
-        let is_told =
-            |result: &&CaseResult| it.started || matches!(result.verdict, Verdict::Failed { .. });
-        for result in it.results.iter().filter(is_told) {
+        for result in it.results.iter().filter(is_played) {
             let group = group(result.case.name);
             if group != last {
                 let _ = writeln!(text, "\n{TITLE}{group}{TITLE:#} ({})", result.case.role.word());
@@ -34,6 +35,16 @@ pub(super) fn render(judged: &[Judged]) -> String {
         let _ = writeln!(text, "{TITLE}{}{TITLE:#}: {}", it.name, summary(it));
     }
     text
+}
+
+fn stands_in_the_way(text: &mut String, name: &str, obstacle: &Obstacle) {
+    let Obstacle { role, words, failure } = obstacle;
+    // Writing to a String does not fail.
+    let _ = writeln!(text, "\n{TITLE}{name}, as a {}{TITLE:#}: {BAD}{words}{BAD:#}", role.word());
+    if !failure.expected.is_empty() {
+        let _ = writeln!(text, "  expected: {}", failure.expected.replace('\n', "\n            "));
+    }
+    let _ = writeln!(text, "  seen:     {}", failure.seen.replace('\n', "\n            "));
 }
 
 fn one(text: &mut String, result: &CaseResult) {

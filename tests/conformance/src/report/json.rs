@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     case::Level,
-    verdict::{CaseResult, Judged, Verdict},
+    verdict::{CaseResult, Judged, Obstacle, Verdict},
 };
 
 pub(super) fn render(judged: &[Judged]) -> String {
@@ -17,13 +17,22 @@ pub(super) fn render(judged: &[Judged]) -> String {
 fn implementation(judged: &Judged) -> Value {
     json!({
         "name": judged.name,
-        "started": judged.started,
+        "obstacles": judged.obstacles.iter().map(obstacle).collect::<Vec<_>>(),
         "failed": {
             "must": judged.failed(Level::Must),
             "should": judged.failed(Level::Should),
             "may": judged.failed(Level::May),
         },
         "results": judged.results.iter().map(result).collect::<Vec<_>>(),
+    })
+}
+
+fn obstacle(obstacle: &Obstacle) -> Value {
+    json!({
+        "role": obstacle.role.word(),
+        "words": obstacle.words,
+        "expected": obstacle.failure.expected,
+        "seen": obstacle.failure.seen,
     })
 }
 
