@@ -4,7 +4,11 @@ mod args;
 mod progress;
 mod watching;
 
-use std::{io::Write, process::ExitCode, thread};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    thread,
+};
 
 use clap::Parser;
 use signal_hook::{
@@ -29,7 +33,7 @@ use progress::Progress;
 pub fn main() -> ExitCode {
     let args = Args::parse();
     act(&args).unwrap_or_else(|words| {
-        let _ = writeln!(std::io::stderr(), "zerorpc-conformance: {words}");
+        let _ = writeln!(io::stderr(), "zerorpc-conformance: {words}");
         ExitCode::from(2)
     })
 }
@@ -38,24 +42,23 @@ fn act(args: &Args) -> Result<ExitCode, String> {
     const BOTH: &[Role] = &[Role::Server, Role::Client];
     let Some(command) = &args.command else {
         return match args.list {
-            true => Ok(show_list(&args.choice, BOTH)),
+            true => show_list(&args.choice, BOTH),
             false => Err("what is to be judged? See --help".to_owned()),
         };
     };
     match command {
         Command::Server { judging, .. } | Command::Connect { judging, .. } if judging.list => {
-            Ok(show_list(&judging.choice, &[Role::Server]))
+            show_list(&judging.choice, &[Role::Server])
         }
         Command::Client { judging, .. } if judging.list => {
-            Ok(show_list(&judging.choice, &[Role::Client]))
+            show_list(&judging.choice, &[Role::Client])
         }
-        Command::Both { judging, .. } if judging.list => Ok(show_list(&judging.choice, BOTH)),
+        Command::Both { judging, .. } if judging.list => show_list(&judging.choice, BOTH),
         Command::Proxy(ProxyArgs { watching, .. })
         | Command::Decode(DecodeArgs { watching, .. })
             if watching.list =>
         {
-            say(&list_checks(&watching.choice.plan()), Format::Human);
-            Ok(ExitCode::SUCCESS)
+            say(&list_checks(&watching.choice.plan()), Format::Human).map(|()| ExitCode::SUCCESS)
         }
         Command::Server { commands, worker, timing, judging } => {
             run(&args::servers(commands, *worker)?, judging, Some(timing))
@@ -90,41 +93,63 @@ fn run(
     if count == 0 {
         return Err("no case has such a name and level; see --list".to_owned());
     }
-    end_all_when_told()?;
     let progress = Progress::start(count);
+    tell_when_interrupted(&progress, &plan, judging.format)?;
     let judged: Vec<Judged> =
         candidates.iter().map(|it| judge(it, &plan, &|result| progress.tell(it, result))).collect();
+    // Whoever is interrupted from now on is told all.
+    let _so_far = progress.so_far();
     progress.end();
-    say(&judging.format.render(&judged, &plan), judging.format);
+    say(&judging.format.render(&judged, &plan), judging.format)?;
     let broken = judged.iter().any(|it| !it.obstacles.is_empty() || it.failed(Level::Must) > 0);
     Ok(ExitCode::from(u8::from(broken)))
 }
 
-/// Processes under test are in groups of their own, which no terminal ends.
-fn end_all_when_told() -> Result<(), String> {
+/// Where the run is interrupted, shows what is known so far, and ends all processes: they are in groups of their own, which no
+/// terminal ends.
+fn tell_when_interrupted(progress: &Progress, plan: &Plan, format: Format) -> Result<(), String> {
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
         .map_err(|error| format!("signals cannot be watched: {error}"))?;
+    let (progress, plan) = (progress.clone(), plan.clone());
     thread::spawn(move || {
-        if let Some(signal) = signals.forever().next() {
-            groups::end_all();
-            std::process::exit(128 + signal);
-        }
+        let Some(signal) = signals.forever().next() else { return };
+        // What fails because its process is ended is kept out.
+        let so_far = progress.so_far();
+        groups::end_all();
+        progress.end();
+        let _ = say(&format.render(&so_far, &plan), format);
+        let _ = writeln!(
+            io::stderr(),
+            "zerorpc-conformance: interrupted: not all cases were over; --only chooses some of them"
+        );
+        std::process::exit(128 + signal);
     });
     Ok(())
 }
 
-fn show_list(choice: &Choice, roles: &[Role]) -> ExitCode {
-    say(&list(&choice.plan(), roles), Format::Human);
-    ExitCode::SUCCESS
+fn show_list(choice: &Choice, roles: &[Role]) -> Result<ExitCode, String> {
+    say(&list(&choice.plan(), roles), Format::Human).map(|()| ExitCode::SUCCESS)
 }
 
-/// Nobody is left to be told when stdout is closed.
-fn say(text: &str, format: Format) {
-    let _ = match format {
+/// Writes to stdout. A reader that has seen enough (`| head`) is no failure.
+fn say(text: &str, format: Format) -> Result<(), String> {
+    let written = match format {
         // Takes colours away where stdout is no terminal.
-        Format::Human => anstream::stdout().write_all(text.as_bytes()),
-        _ => std::io::stdout().write_all(text.as_bytes()),
+        Format::Human => {
+            let mut stdout = anstream::stdout();
+            stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+        }
+        _ => {
+            let mut stdout = io::stdout();
+            stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+        }
     };
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("the output cannot be written: {error}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Judging {

@@ -346,7 +346,8 @@ fn wait_until_it_listens(process: &mut Process, address: SocketAddr) -> Result<(
     let deadline = Instant::now() + START;
     while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
         if process.has_ended() {
-            return Err(Failure::new("what is under test to start", process.death()));
+            let expected = "what is under test to start, and to go on in the foreground";
+            return Err(Failure::new(expected, process.death()));
         }
         if Instant::now() >= deadline {
             return Err(Failure::new(

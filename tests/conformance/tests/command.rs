@@ -2,9 +2,11 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{Read, Write},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     path::Path,
     process::{Command, Output, Stdio},
+    sync::mpsc,
     time::{Duration, Instant},
 };
 
@@ -127,22 +129,80 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
     assert_eq!(output.status.code(), Some(0));
 }
 
+/// Results that nobody can read are no success.
+#[test]
+fn output_that_cannot_be_written_is_told() {
+    for args in [&["--list"][..], &["proxy", "--list"], &["connect", "tcp://127.0.0.1:1"]] {
+        let full = fs::File::create("/dev/full").expect("Linux has it");
+        let output = kit(args).stdout(full).output().expect("the kit runs");
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {words}");
+        assert!(words.contains("the output cannot be written: No space left"), "{args:?}: {words}");
+    }
+}
+
 /// What is under test is in groups of its own, which a terminal does not end.
 #[test]
 fn an_interrupted_run_leaves_no_process_behind() {
     let path = std::env::temp_dir().join(format!("zerorpc-conformance-{}", std::process::id()));
     let line = format!("sleep 1000 & echo $! > {}; wait # {{endpoint}}", path.display());
-    let mut running = kit(&["server", &line]).stdout(Stdio::null()).spawn().expect("the kit runs");
+    let mut command = kit(&["server", &line]);
+    let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let running = running.expect("the kit runs");
     let child = written(&path);
-    let kit_id = Pid::from_child(&running);
-    kill_process(kit_id, Signal::INT).expect("it runs");
-    assert_eq!(running.wait().expect("it ends").code(), Some(130));
+    kill_process(Pid::from_child(&running), Signal::INT).expect("it runs");
+    let output = running.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("interrupted"), "{output:?}");
     let deadline = Instant::now() + Duration::from_secs(30);
     while is_alive(child) {
         assert!(Instant::now() < deadline, "{child:?} is left behind");
         std::thread::sleep(Duration::from_millis(10));
     }
     fs::remove_file(path).expect("the test's own file");
+}
+
+/// A server that greets, and says nothing else: what is known by then is shown.
+#[test]
+fn an_interrupted_run_shows_what_is_known() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let endpoint = format!("tcp://{}", listener.local_addr().expect("it is bound"));
+    let (over, calls) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let over = over.clone();
+            std::thread::spawn(move || shake_hands(stream, &over));
+        }
+    });
+    // The first of them waits for the answer to a call, and so does the second: one at a time.
+    let cases = ["--only", "greeting.sent.filler", "--only", "answer.ok.value", "--jobs", "1"];
+    let mut command = kit(&[&["connect", &endpoint][..], &cases].concat());
+    let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let running = running.expect("the kit runs");
+    calls.iter().find(|said: &Vec<u8>| contains(said, b"echo")).expect("it is called");
+    kill_process(Pid::from_child(&running), Signal::TERM).expect("it runs");
+    let output = running.wait_with_output().expect("it ends");
+    let words = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(143), "{words}");
+    assert!(words.contains("greeting.sent.filler"), "{words}");
+    assert!(!words.contains("answer.ok.value"), "{words}");
+}
+
+/// Completes the handshake as a ROUTER, and passes on what is said afterwards.
+fn shake_hands(mut stream: TcpStream, over: &mpsc::Sender<Vec<u8>>) {
+    let greeting = [&b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL"[..], &[0; 48]].concat();
+    let ready = b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06ROUTER";
+    let mut said = vec![0; 65536];
+    let written = stream.write_all(&[&greeting[..], ready].concat());
+    while written.is_ok()
+        && let Ok(count @ 1..) = stream.read(&mut said)
+    {
+        let _ = over.send(said[..count].to_vec());
+    }
+}
+
+fn contains(said: &[u8], part: &[u8]) -> bool {
+    said.windows(part.len()).any(|window| window == part)
 }
 
 /// The process whose number is written there.
