@@ -65,10 +65,14 @@ fn recorded_names_and_args_are_what_they_say_and_what_was_recorded() {
 fn zmtp_examples_are_what_they_say() {
     let examples = specification::examples(&specification::text());
     let zmtp: Vec<&Example> = examples.iter().filter(|e| e.label == "zmtp").collect();
-    assert_eq!(zmtp.len(), 8, "greeting, READY, PING, PONG, one of PLAIN and three of CURVE");
+    assert_eq!(zmtp.len(), 9, "greeting, message, READY, PING, PONG, one of PLAIN, three of CURVE");
     for example in zmtp {
-        let [frame] = &example.frames[..] else { panic!("one frame: {example:?}") };
-        let seen = if frame[0] == 0xff { greeting(frame) } else { command(frame) };
+        let [bytes] = &example.frames[..] else { panic!("no frames apart: {example:?}") };
+        let seen = match bytes[0] {
+            0xff => greeting(bytes),
+            0x01 => message(bytes),
+            _ => command(bytes),
+        };
         assert_eq!([seen], example.says[..]);
     }
 }
@@ -146,6 +150,16 @@ fn greeting(bytes: &[u8]) -> String {
     let mechanism: Vec<u8> = bytes[12..32].iter().copied().take_while(|byte| *byte != 0).collect();
     assert!(bytes[12 + mechanism.len()..].iter().all(|byte| *byte == 0), "padding and filler");
     format!("greeting {}.{} {}", bytes[10], bytes[11], String::from_utf8_lossy(&mechanism))
+}
+
+/// A message of two short frames: a recorded request behind its delimiter.
+fn message(bytes: &[u8]) -> String {
+    let [0x01, first, rest @ ..] = bytes else { panic!("a short frame: {bytes:02x?}") };
+    let (delimiter, rest) = rest.split_at(usize::from(*first));
+    let [0x00, second, payload @ ..] = rest else { panic!("a last short frame: {rest:02x?}") };
+    assert_eq!(usize::from(*second), payload.len());
+    assert_eq!(payload, vector("calls echo-str/01-echo").payload(), "what was recorded");
+    format!("message of a frame of {} bytes and one of {}", delimiter.len(), payload.len())
 }
 
 fn command(bytes: &[u8]) -> String {
