@@ -159,7 +159,7 @@ pub(super) const CASES: &[Case] = &[
     Case::server(
         Level::Should,
         "commands.large",
-        "ZRPC-14.16",
+        "ZRPC-14.61",
         "A command of 256 MiB is skipped, or ends its connection; it takes no memory, and others are served.",
         large,
     )
