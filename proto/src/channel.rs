@@ -140,7 +140,7 @@ pub(crate) struct RequestState {
     pub(crate) ending: Option<Ending>,
     /// An item was turned away: its producer is told when there is room.
     pub(crate) writable_wanted: bool,
-    /// Since when the channel has waited for credit, or when its caller beat meanwhile.
+    /// Since when the channel has waited for credit.
     pub(crate) blocked_since: Option<Instant>,
 }
 
@@ -149,8 +149,8 @@ pub(crate) struct RequestState {
 pub(crate) enum Turn {
     /// Nobody has asked.
     Unasked,
-    /// Not yet: it stands among those that wait for room.
-    Postponed,
+    /// Not yet: it stands among those that wait for room. At this time it is seen to that it does not wait in vain.
+    Postponed(Option<Instant>),
     /// Its turn has come, if there is room still.
     Next,
     /// It is being answered.
@@ -275,8 +275,9 @@ impl Channel {
                 (Some((timeout, _)), Some(retry)) => Some(*timeout.min(retry)),
                 (timeout, retry) => timeout.map(|(at, _)| at).or(*retry),
             },
-            Role::Server(request) => request
-                .blocked_since
+            Role::Server(RequestState { turn: Turn::Postponed(due), .. }) => *due,
+            Role::Server(request) => self
+                .stalled_since(request)
                 .and_then(|since| since.checked_add(self.longest_stall(config)?)),
         };
         match (own, self.heartbeat.deadline(config.interval())) {
@@ -295,11 +296,18 @@ impl Channel {
                 })
             }
             Role::Server(request) => {
-                let (since, after) = (request.blocked_since?, self.longest_stall(config)?);
+                let (since, after) = (self.stalled_since(request)?, self.longest_stall(config)?);
                 let over = since.checked_add(after).is_some_and(|end| end <= now);
                 over.then_some(Loss::Stalled { after })
             }
         }
+    }
+
+    /// Since when the channel has waited for credit, or when its caller beat meanwhile.
+    fn stalled_since(&self, request: &RequestState) -> Option<Instant> {
+        request
+            .blocked_since
+            .max(self.heartbeat.heard_at().filter(|_| request.blocked_since.is_some()))
     }
 
     /// How long the channel may wait for credit, where silence does not end it.
@@ -383,6 +391,11 @@ impl CallState {
 }
 
 impl RequestState {
+    /// Whether it is being answered, and waits for credit: nobody is at work on it.
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.turn == Turn::Running && self.blocked_since.is_some()
+    }
+
     pub(crate) fn has_output(&self) -> bool {
         !self.items.is_empty() || self.ending.is_some() && !self.credit.is_empty()
     }

@@ -28,12 +28,13 @@ pub struct Limits {
     pub buffered_events: usize,
     /// The most bytes that one peer may make this side keep, 40 MiB by default: requests that wait, arguments of those that are
     /// being answered (twice: as they came, and as the application has them), answers that it does not read, here and
-    /// [in the transport](crate::PeerEvent::Congested), 640 bytes for each open request, and 16 KiB for each that is being
-    /// answered. A single request or answer may be larger. With what is not counted (messages that have just been
+    /// [in the transport](crate::PeerEvent::Congested), 768 bytes for each open request, and 16 KiB for each that is being
+    /// answered and does not wait for credit. A single request or answer may be larger. With what is not counted (messages that have just been
     /// handed to the transport, chunks that short messages share, an allocator's gaps), a server grows by 64 MiB at most.
     ///
     /// A request that would be too much is refused with `ServerBusy`. When half as many bytes of answers wait, or of
-    /// arguments are in use, further requests of that peer are [not run](crate::Request::start) for a while; a peer that takes none of them for
+    /// arguments are in use, further requests of that peer are [not run](crate::Request::start) for a while, and refused
+    /// after 4 s if streams that nobody has granted credit for as long leave no room for them; a peer that takes none of them for
     /// a while is to be [cut off](crate::Session::crowded_routes). Answers to calls of this side are bounded by their
     /// total alone: they were asked for.
     pub peer_bytes: usize,

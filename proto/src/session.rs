@@ -18,6 +18,7 @@ mod peer_events;
 mod peers;
 mod reassign;
 mod request;
+mod standstill;
 mod store;
 mod timer_wheel;
 

@@ -33,6 +33,7 @@ pub use accept::{
     AcceptLimits, AcceptRate, AcceptStats, FailedHandshakes, PeerAddress, RefusedConnections,
 };
 pub use bounds::MemoryBounds;
+pub(crate) use bounds::readable;
 pub use endpoint::{Endpoint, Host, TcpAddress};
 pub use error::{Cause, EndpointAction, EndpointError, TransportError};
 pub use monitor::MonitorEvent;

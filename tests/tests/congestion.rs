@@ -60,7 +60,7 @@ fn only_beats_leave_on_a_congested_route() {
 #[test]
 fn answers_that_pile_up_are_told_of_and_end_with_their_peer() {
     let start = Instant::now();
-    let limits = Limits::default().peer_bytes(13_000);
+    let limits = Limits::default().peer_bytes(15_000);
     let mut server = Session::new(Config::server(1).limits(limits));
     let envelope = |name: &'static [u8]| Envelope::from_iter([bytes::Bytes::from_static(name)]);
     let (slow, quick) = (envelope(b"slow"), envelope(b"quick"));

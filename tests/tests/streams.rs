@@ -7,7 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zerorpc::{Client, Error, Methods, Server};
+use rmpv::Value;
+use zerorpc::{Client, Error, Limits, Methods, Server};
 use zerorpc_tests::{proxy::Proxy, service::eventually, transports::Pair};
 
 zerorpc_tests::over_each_pair![
@@ -19,6 +20,7 @@ zerorpc_tests::over_each_pair![
     many_at_once_with_few_threads,
     threads_read_their_own,
     a_long_way_is_no_reason_to_wait,
+    what_waits_for_those_that_stand_still_is_refused,
 ];
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -159,4 +161,29 @@ fn a_long_way_is_no_reason_to_wait(pair: Pair) {
         begin.elapsed()
     });
     assert!(times[0] * 2 < times[1], "{times:?}");
+}
+
+fn what_waits_for_those_that_stand_still_is_refused(pair: Pair) {
+    let service = Methods::new("tables")
+        .stream("rows", |_table: Value| Ok(0_u64..))
+        .method("add", |a: i64, b: i64| Ok(a + b));
+    let limits = Limits::default().peer_bytes(1 << 20);
+    let server = pair.server().service(service).bind("tcp://127.0.0.1:*").heartbeat(SECOND);
+    let server = server.limits(limits).build().expect("a server");
+    let client = client(pair, &server, SECOND);
+    let table = Value::Binary(vec![7; 200_000]);
+    let open = || client.stream::<u64>("rows", (&table,)).expect("a stream");
+    let mut streams: Vec<_> = [(); 2].map(|()| open()).into();
+    // The tables take more than half of what may be kept, and nobody reads.
+    let start = Instant::now();
+    let busy = client.call::<i64>("add", (1, 2)).expect_err("it cannot be run");
+    assert!(matches!(&busy, Error::Remote { error, .. } if error.name == "ServerBusy"), "{busy}");
+    let words = busy.to_string();
+    assert!(words.contains("2 streams") && words.contains("Limits::peer_bytes"), "{words}");
+    assert!(start.elapsed() > 3 * SECOND, "they were given time");
+    // They go on, and whoever reads is served.
+    assert!(streams.iter_mut().all(|stream| stream.next() == Some(Ok(0))));
+    streams.pop();
+    eventually("there is room", || client.call("add", (1, 2)) == Ok(3));
+    assert!(streams.iter_mut().all(|stream| stream.next() == Some(Ok(1))));
 }

@@ -24,8 +24,13 @@ pub(crate) struct Heartbeat(State);
 enum State {
     /// Nobody is there to beat for.
     Idle,
-    /// Beats are switched off. When the latest one was answered.
-    Answering { latest: Option<Instant> },
+    /// Beats are switched off.
+    Answering {
+        /// When the latest beat was heard.
+        heard: Option<Instant>,
+        /// When one was answered.
+        answered: Option<Instant>,
+    },
     /// A passive side before the first beat.
     Waiting(Rhythm),
     Beating {
@@ -105,7 +110,7 @@ impl Heartbeat {
 
     /// Beats are switched off on this side.
     pub(crate) fn answering() -> Self {
-        Self(State::Answering { latest: None })
+        Self(State::Answering { heard: None, answered: None })
     }
 
     pub(crate) fn start(
@@ -148,10 +153,11 @@ impl Heartbeat {
     pub(crate) fn heard_beat(&mut self, now: Instant, interval: Duration) -> bool {
         match &mut self.0 {
             State::Idle => false,
-            State::Answering { latest } => {
-                let is_answered = latest.is_none_or(|latest| now >= latest + SHORTEST_ANSWER);
+            State::Answering { heard, answered } => {
+                *heard = Some(now);
+                let is_answered = answered.is_none_or(|latest| now >= latest + SHORTEST_ANSWER);
                 if is_answered {
-                    *latest = Some(now);
+                    *answered = Some(now);
                 }
                 is_answered
             }
@@ -215,6 +221,14 @@ impl Heartbeat {
     /// Whether this side beats by itself.
     pub(crate) fn beats(&self) -> bool {
         matches!(self.0, State::Beating { .. })
+    }
+
+    /// When the latest beat was heard, where beats are switched off on this side.
+    pub(crate) fn heard_at(&self) -> Option<Instant> {
+        match self.0 {
+            State::Answering { heard, .. } => heard,
+            State::Idle | State::Waiting(_) | State::Beating { .. } => None,
+        }
     }
 
     /// Whether silence will end the channel.

@@ -4,7 +4,7 @@ use web_time::{Duration, Instant};
 
 use super::{
     Notice, RequestId, Session,
-    accounts::{Account, OPEN_REQUEST},
+    accounts::Account,
     channel_key::ChannelKey,
     notices::REQUESTED,
     outbound::{LONGEST_UNREAD, Loose, Refusal},
@@ -27,6 +27,13 @@ use crate::{
 /// most, and no request has come through so many queues.
 const LONGEST_RETURN: usize = 1 << 16;
 
+/// Why a request does not come in.
+struct Busy {
+    how: PeerMisbehaved,
+    /// What its caller can do about it.
+    advice: String,
+}
+
 impl Session {
     pub(super) fn handle_request(
         &mut self,
@@ -46,8 +53,8 @@ impl Session {
         let retained_bytes = parts + name.len() + args.as_bytes().len();
         let account = self.store.account_of(from, &envelope);
         let patience = patience(from, &envelope, account);
-        if let Err(reason) = self.admit(account, retained_bytes) {
-            return self.turn_away(from, envelope, id, dialect, reason);
+        if let Err(busy) = self.admit(account, retained_bytes) {
+            return self.turn_away(from, envelope, id, dialect, busy);
         }
         self.buffered_bytes += retained_bytes;
         self.shared_requests += usize::from(is_shared);
@@ -91,21 +98,23 @@ impl Session {
         Ok(())
     }
 
-    /// Answers a request that does not come in; the reason is `None` when none may any more.
+    /// Answers a request that does not come in; nothing is too much when none may any more.
     fn turn_away(
         &mut self,
         from: PeerId,
         envelope: Envelope,
         id: MessageId,
         dialect: Dialect,
-        reason: Option<PeerMisbehaved>,
+        busy: Option<Busy>,
     ) -> Result<(), PeerMisbehaved> {
-        let failure = match &reason {
+        let failure = match &busy {
             None => stopping(),
-            Some(reason) => RemoteError::new("ServerBusy", format!("{reason}; try again later")),
+            Some(Busy { how, advice }) => {
+                RemoteError::new("ServerBusy", format!("{how}; {advice}"))
+            }
         };
-        self.refuse(from, envelope, id, dialect, failure, reason.is_none());
-        reason.map_or(Ok(()), Err)
+        self.refuse(from, envelope, id, dialect, failure, busy.is_none());
+        busy.map_or(Ok(()), |busy| Err(busy.how))
     }
 
     /// While some do not read, whose requests have become many is looked at.
@@ -119,24 +128,31 @@ impl Session {
     }
 
     /// Whether another request may come in; the error is `None` when none may any more.
-    fn admit(&self, account: Option<&Account>, bytes: usize) -> Result<(), Option<PeerMisbehaved>> {
+    fn admit(&self, account: Option<&Account>, bytes: usize) -> Result<(), Option<Busy>> {
         let limits = &self.config.limits;
-        let (of_peer, requested) =
-            account.map_or((0, 0), |account| (account.requests, account.requested_bytes));
+        let (of_peer, requested, stalled) = account.map_or((0, 0, 0), |account| {
+            (account.requests, account.requested_bytes, account.stalled)
+        });
         let kept = account.map_or(0, |account| account.bytes_beside_request(limits));
-        let open = of_peer * OPEN_REQUEST;
+        let busy = |how, advice| Err(Some(Busy { how, advice }));
         if self.stopping {
             Err(None)
         } else if self.store.len() >= limits.channels {
-            Err(Some(PeerMisbehaved::TooManyChannels(self.store.len())))
+            let advice = "try again later, or raise Limits::channels of the server".into();
+            busy(PeerMisbehaved::TooManyChannels(self.store.len()), advice)
         } else if of_peer >= limits.channels_per_peer {
-            Err(Some(PeerMisbehaved::TooManyChannels(of_peer)))
-        } else if requested > 0
-            && kept.saturating_add(open).saturating_add(bytes) > limits.peer_bytes
-        {
-            Err(Some(PeerMisbehaved::TooManyBytes(kept)))
+            let advice =
+                "end some of them, or raise Limits::channels_per_peer of the server".into();
+            busy(PeerMisbehaved::TooManyChannels(of_peer), advice)
+        } else if requested > 0 && kept.saturating_add(bytes) > limits.peer_bytes {
+            let advice = format!(
+                "of this caller, {of_peer} calls are open, {stalled} of them streams of whose items it asks for no more: read \
+                 or end some, or raise Limits::peer_bytes of the server"
+            );
+            busy(PeerMisbehaved::TooManyBytes(kept), advice)
         } else if self.buffered_bytes.saturating_add(bytes) > limits.total_bytes {
-            Err(Some(PeerMisbehaved::TooManyBytes(self.buffered_bytes)))
+            let advice = "try again later, or raise Limits::total_bytes of the server".into();
+            busy(PeerMisbehaved::TooManyBytes(self.buffered_bytes), advice)
         } else {
             Ok(())
         }

@@ -89,6 +89,7 @@ impl Session {
         let account = self.store.remove(at);
         self.forget_notices(notices);
         if is_request {
+            self.drop_stale_keys(account);
             self.resume_postponed(account);
         }
     }

@@ -250,7 +250,7 @@ impl Session {
 
     /// A caller's event on a channel of its own: a beat, a grant, or nothing that we know.
     fn handle_feedback(&mut self, now: Instant, at: ChannelKey, kind: Kind, args: &[u8]) {
-        let Some(channel) = self.store.get_mut(at) else { return };
+        let Some((channel, _, account)) = self.store.get_with_account(at) else { return };
         channel.heartbeat.heard(now);
         let beat = kind == Kind::Heartbeat;
         let was_counting = channel.heartbeat.counts_silence();
@@ -261,12 +261,12 @@ impl Session {
         let is_first = !was_counting && channel.heartbeat.counts_silence();
         let grants = kind == Kind::More || beat && channel.dialect().grants_in_beats;
         let Role::Server(request) = &mut channel.role else { return };
-        if beat && request.blocked_since.is_some() {
-            request.blocked_since = Some(now);
-        }
         let more = if grants { compat::granted(args) } else { 0 };
         if more > 0 {
             request.credit.grant(more);
+            if let Some(account) = account {
+                account.stalled -= u32::from(request.is_stalled());
+            }
             request.blocked_since = None;
             if request.writable_wanted && request.has_room(&self.config.limits) {
                 request.writable_wanted = false;

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use foldhash::quality::FixedState;
 
-use super::{CallId, Notice, RequestId, Session, channel_key::ChannelKey, notices, outbound};
+use super::{
+    CallId, Notice, RequestId, Session, channel_key::ChannelKey, memory, notices, outbound,
+};
 use crate::{
     channel::{self, CallState, Channel, RequestState, Role, Turn, phase::Phase},
     peer::{PeerId, Route},
@@ -145,6 +147,8 @@ impl Session {
                 self.crowded.contains(&number) || !account.is_crowded,
                 "{account:?} is not among the crowded ones"
             );
+            let most = 2 * account.requests + memory::FEW_KEYS;
+            assert!(account.postponed.len() <= most, "{account:?} has too many put off");
             let postponed = places(&account.postponed);
             for (at, count) in postponed {
                 let Some(channel) = self.store.get(at) else { continue };
@@ -153,7 +157,7 @@ impl Session {
                     panic!("a call is put off: {channel:?}");
                 };
                 let is_over = channel.phase == Phase::Ended;
-                assert!(is_over || request.turn == Turn::Postponed, "{at:?} is put off");
+                assert!(is_over || matches!(request.turn, Turn::Postponed(_)), "{at:?} is put off");
             }
         }
     }

@@ -9,6 +9,7 @@ use super::{
     accounts::{Beside, NOBODY},
     channel_key::ChannelKey,
     outbound::{Loose, Refusal},
+    standstill::LONGEST_STANDSTILL,
 };
 use crate::{
     answer::Loss,
@@ -20,6 +21,9 @@ use crate::{
 /// What an open channel takes, about, beside what it keeps: what is measured of a request
 /// ([`OPEN_REQUEST`](super::accounts::OPEN_REQUEST)), and half as much for what drivers keep of it.
 const CHANNEL: usize = 1 << 10;
+
+/// So many keys of requests that do not wait any more do no harm. Not measured: 1 KiB.
+pub(super) const FEW_KEYS: usize = 64;
 
 impl Session {
     /// How many bytes are kept for all peers: requests that wait to be taken up, arguments of those that are being
@@ -110,14 +114,16 @@ impl Session {
             return false;
         };
         let Role::Server(request) = &mut channel.role else { return false };
-        if let Turn::Running | Turn::Postponed = request.turn {
+        if let Turn::Running | Turn::Postponed(_) = request.turn {
             return request.turn == Turn::Running;
         }
         if let Some(account) = account {
             let is_next = request.turn == Turn::Next;
-            let beside = Beside { args: 0, answers: 0, own_answer: request.expected_bytes };
+            let own_answer = request.expected_bytes;
+            let beside = Beside { args: 0, answers: 0, own_answer };
             if !account.may_run(limits, beside) || !is_next && !account.postponed.is_empty() {
-                request.turn = Turn::Postponed;
+                request.turn =
+                    Turn::Postponed(self.now.and_then(|now| now.checked_add(LONGEST_STANDSTILL)));
                 match is_next {
                     true => account.postponed.push_front(at),
                     false => account.postponed.push_back(at),
@@ -125,13 +131,31 @@ impl Session {
                 if account.becomes_crowded(limits) {
                     self.crowded.push(number);
                 }
+                self.drop_stale_keys(number);
+                self.reschedule(at);
                 return false;
             }
             account.running += 1;
+            account.stalled += u32::from(request.blocked_since.is_some());
             account.expected_bytes += request.expected_bytes;
         }
         request.turn = Turn::Running;
         true
+    }
+
+    /// Those that have gone while they waited leave their keys behind.
+    pub(super) fn drop_stale_keys(&mut self, number: u32) {
+        let Some(account) = self.store.account_mut(number) else { return };
+        if account.postponed.len() > 2 * account.requests + FEW_KEYS {
+            let mut keys = std::mem::take(&mut account.postponed);
+            keys.retain(|at| match self.store.get(*at).map(|channel| &channel.role) {
+                Some(Role::Server(request)) => matches!(request.turn, Turn::Postponed(_)),
+                Some(Role::Client(_)) | None => false,
+            });
+            if let Some(account) = self.store.account_mut(number) {
+                account.postponed = keys;
+            }
+        }
     }
 
     /// A request has its last answer.
@@ -139,9 +163,9 @@ impl Session {
         let Some((channel, number, Some(account))) = self.store.get_with_account(at) else {
             return;
         };
-        if let Role::Server(request) = &mut channel.role
-            && std::mem::replace(&mut request.turn, Turn::Unasked) == Turn::Running
-        {
+        let Role::Server(request) = &mut channel.role else { return };
+        account.stalled -= u32::from(request.is_stalled());
+        if std::mem::replace(&mut request.turn, Turn::Unasked) == Turn::Running {
             let taken = std::mem::take(&mut request.taken_bytes);
             account.running -= 1;
             account.expected_bytes -= request.expected_bytes;
@@ -172,7 +196,7 @@ impl Session {
             let Some(at) = account.postponed.pop_front() else { return };
             let is_tight = account.is_tight(&self.config.limits);
             if let Some(Channel { role: Role::Server(request), .. }) = self.store.get_mut(at)
-                && request.turn == Turn::Postponed
+                && matches!(request.turn, Turn::Postponed(_))
             {
                 request.turn = Turn::Next;
                 args += request.args.as_ref().map_or(0, |args| args.as_bytes().len());

@@ -2,7 +2,7 @@
 
 use bytestring::ByteString;
 
-use super::{Account, RequestId, Session};
+use super::{Account, RequestId, Session, channel_key::ChannelKey};
 use crate::{
     args::Args,
     channel::{self, Channel, Ending, RequestState, Role, Turn, phase::Phase},
@@ -76,7 +76,8 @@ impl<'a> Request<'a> {
     /// Whether the request may be answered now. If not, leave it alone: its peer does not read the answers that it has got
     /// already, or its requests that are being answered take more for their arguments, and
     /// [for their answers](Self::expect_bytes), than half of [`Limits::peer_bytes`](crate::Limits::peer_bytes). [`Notice::Requested`](crate::Notice::Requested) tells of it again
-    /// when answers have left or requests have ended.
+    /// when answers have left or requests have ended. If that would never be, because of streams that stand still for want of
+    /// credit, the request is answered with `ServerBusy` after 4 s, and is gone.
     ///
     /// An application that does not ask is served all the same, and may find its peers
     /// [cut off](crate::Session::crowded_routes) earlier.
@@ -237,16 +238,17 @@ impl<'a> Request<'a> {
         let Some(channel) = session.store.get_mut(id.0) else { return };
         channel.phase = Phase::Ended;
         let weight = ending.weight();
+        let mut has_credit = true;
         if let Role::Server(request) = &mut channel.role {
             request.ending = Some(ending);
             request.writable_wanted = false;
-            if request.credit.is_empty() && request.blocked_since.is_none() {
-                request.blocked_since = session.now;
-                session.reschedule(id.0);
-            }
+            has_credit = !request.credit.is_empty();
         }
         session.add_unsent(id.0, weight);
         session.stop_running(id.0);
+        if !has_credit {
+            session.wait_for_credit(id.0);
+        }
         session.enqueue(id.0);
     }
 
@@ -272,9 +274,27 @@ impl Session {
             return;
         };
         request.writable_wanted = true;
-        if request.credit.is_empty() && request.blocked_since.is_none() {
-            request.blocked_since = self.now;
-            self.reschedule(id.0);
+        self.wait_for_credit(id.0);
+    }
+
+    /// A request has something to send, now or later: it stands still from now on if it has no credit.
+    fn wait_for_credit(&mut self, at: ChannelKey) {
+        let Some((channel, number, account)) = self.store.get_with_account(at) else { return };
+        let Role::Server(request) = &mut channel.role else { return };
+        if !request.credit.is_empty() || request.blocked_since.is_some() {
+            return;
+        }
+        request.blocked_since = self.now;
+        let mut is_waited_for = false;
+        if let Some(account) = account
+            && request.is_stalled()
+        {
+            account.stalled += 1;
+            is_waited_for = !account.postponed.is_empty();
+        }
+        self.reschedule(at);
+        if is_waited_for {
+            self.resume_postponed(number);
         }
     }
 }

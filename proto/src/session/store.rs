@@ -265,6 +265,12 @@ impl Store {
         channels
     }
 
+    /// All channels of an account.
+    pub(crate) fn of_account(&self, account: &Account) -> impl Iterator<Item = &Channel> {
+        let slots = account.slots.iter();
+        slots.filter_map(|slot| Some(&self.channels.get(*slot as usize)?.channel))
+    }
+
     /// The number of a peer's account; [`NOBODY`] where it has no name.
     fn open_account(&mut self, peer: Option<PeerId>) -> u32 {
         let Some(peer) = peer.filter(|peer| peer.is_named()) else { return NOBODY };
@@ -309,6 +315,7 @@ impl Store {
             account.unsent_bytes -= entry.channel.unsent_bytes;
             account.unsent_answers -= entry.channel.unsent_answers;
             account.taken_bytes -= request.taken_bytes;
+            account.stalled -= u32::from(request.is_stalled());
             if request.turn == Turn::Running {
                 account.running -= 1;
                 account.expected_bytes -= request.expected_bytes;

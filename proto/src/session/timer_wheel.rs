@@ -16,7 +16,7 @@ use web_time::{Duration, Instant};
 use super::{Session, channel_key::ChannelKey, store::Store};
 use crate::{
     answer::Loss,
-    channel::{Role, heartbeat::Due, timer_entry::TimerEntry},
+    channel::{RequestState, Role, Turn, heartbeat::Due, timer_entry::TimerEntry},
     config::HeartbeatMode,
     faults::{self, Fault},
 };
@@ -265,6 +265,12 @@ impl Session {
             self.enqueue(at);
             return self.reschedule(at);
         }
+        if let Role::Server(RequestState { turn: Turn::Postponed(Some(due)), .. }) = &channel.role
+            && *due <= now
+        {
+            self.judge_postponed(now, at);
+        }
+        let Some(channel) = self.store.get_mut(at) else { return };
         match channel.heartbeat.poll(now, self.config.interval()) {
             Some(Due::Lost(after)) => {
                 if let Some(peer) = peer.filter(|_| is_call) {

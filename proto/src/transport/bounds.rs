@@ -135,7 +135,7 @@ impl MemoryBounds {
 }
 
 /// A number of bytes, for people.
-fn readable(bytes: usize) -> String {
+pub(crate) fn readable(bytes: usize) -> String {
     match bytes >> 20 {
         0 => format!("{} KiB", bytes >> 10),
         mebibytes => format!("{mebibytes} MiB"),

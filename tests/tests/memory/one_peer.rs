@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rmpv::Value;
+use zerorpc::Answer;
 use zerorpc_tests::raw_caller::{RawCaller, blob_args, message, request};
 
 use crate::{MIB, client, memory, serve_with_one_arena};
@@ -62,6 +63,35 @@ fn requests_that_are_never_answered() {
         write_all(endpoint, (0..140_000).map(|number| request(number, "sleep", LONG)))
     });
     assert!(most <= MOST, "{} MiB", most / MIB);
+}
+
+/// As many streams as there is room for, whose second item waits for credit. More are refused at once, and whoever has that
+/// many goes on calling.
+#[test]
+fn streams_that_stand_still() {
+    let server = serve_with_one_arena();
+    let client = client(&server);
+    assert_eq!(client.call("add", (1, 1)), Ok(2));
+    let before = memory(&server);
+    let begin = |_| client.start::<Answer>("numbers", (1000,)).expect("it is begun");
+    let begun: Vec<_> = (0..45_000).map(begin).collect();
+    let streams: Vec<_> = begun.into_iter().map(|stream| stream.wait().expect("it fits")).collect();
+    let of_many = memory(&server).saturating_sub(before);
+    for number in 0..100 {
+        assert_eq!(client.call("add", (number, 1)), Ok(number + 1));
+    }
+    let begun: Vec<_> = (0..20_000).map(begin).collect();
+    let begun: Vec<_> = begun.into_iter().map(|stream| stream.wait()).collect();
+    let of_most = memory(&server).saturating_sub(before);
+    let refused = begun.iter().filter_map(|stream| stream.as_ref().err());
+    let told: Vec<_> = refused.map(ToString::to_string).collect();
+    println!("{} MiB, {} MiB with {} more", of_many / MIB, of_most / MIB, 20_000 - told.len());
+    assert!(of_most <= MOST, "{} MiB", of_most / MIB);
+    assert!(!told.is_empty(), "more are open than fit");
+    for words in told {
+        assert!(words.contains("ServerBusy") && words.contains("of them streams"), "{words}");
+    }
+    drop(streams);
 }
 
 fn large_event_of_no_channel() -> Vec<u8> {

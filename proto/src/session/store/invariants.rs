@@ -48,7 +48,7 @@ impl Store {
         let may_be_empty = route.identity.is_none() && !account.is_gone;
         assert!(may_be_empty || !account.slots.is_empty(), "nobody needs {account:?}");
         let (mut requests, mut requested, mut unsent, mut unsent_count) = (0, 0, 0, 0);
-        let (mut running, mut taken, mut expected) = (0, 0, 0);
+        let (mut running, mut stalled, mut taken, mut expected) = (0, 0, 0, 0);
         for slot in &account.slots {
             let entry = self.channels.get(*slot as usize).expect("the channel is there");
             assert_eq!(entry.account, number, "{entry:?} is another's");
@@ -69,6 +69,7 @@ impl Store {
                     running += 1;
                     expected += request.expected_bytes;
                 }
+                stalled += u32::from(request.is_stalled());
                 taken += request.taken_bytes;
             }
         }
@@ -79,6 +80,7 @@ impl Store {
         assert_eq!(account.unsent_bytes, unsent, "bytes of answers for {route:?}");
         assert_eq!(account.unsent_answers, unsent_count, "answers for {route:?}");
         assert_eq!(account.running, running, "requests of {route:?} that are being answered");
+        assert_eq!(account.stalled, stalled, "requests of {route:?} that wait for credit");
     }
 
     /// Each request is found by its id, unless a newer one has the same.

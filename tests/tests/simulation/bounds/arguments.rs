@@ -9,7 +9,7 @@ use super::{
 };
 
 /// Starts what may run of these requests, and takes its arguments; which ones.
-fn start(server: &mut TestSession, ids: &[RequestId]) -> Vec<RequestId> {
+pub(super) fn start(server: &mut TestSession, ids: &[RequestId]) -> Vec<RequestId> {
     let started = ids.iter().filter(|id| {
         let is_started = server.serve(**id).start();
         if is_started {
