@@ -144,6 +144,18 @@ mod tests {
     }
 
     #[test]
+    fn people_see_how_a_long_exchange_began_and_ended() {
+        let mut judged = judged();
+        judged[0].results[0].transcript =
+            (0..100).map(|number| format!("line {number}\n")).collect();
+        let text = Format::Human.render(&judged, &Plan::default());
+        for line in [0, 15, 76, 99] {
+            assert!(text.contains(&format!("line {line}")), "{line} is not in:\n{text}");
+        }
+        assert!(text.contains("… 60 more") && !text.contains("line 16"), "{text}");
+    }
+
+    #[test]
     fn what_stands_in_the_way_is_told_instead_of_cases() {
         let mut judged = judged();
         let failure = crate::Failure::new("`serve` to start", "it ended (exit status: 127)");

@@ -1,6 +1,6 @@
 //! For people: by group, with the exchange of what fails.
 
-use std::fmt::Write;
+use std::{borrow::Cow, fmt::Write};
 
 use anstyle::{AnsiColor, Style};
 
@@ -69,10 +69,27 @@ fn one(text: &mut String, result: &CaseResult) {
             let _ = writeln!(text, "          {}", case.explain);
             let _ = writeln!(text, "          expected: {}", indented(expected));
             let _ = writeln!(text, "          seen:     {}", indented(seen));
-            let mut exchange = result.transcript.lines();
-            exchange.try_for_each(|line| writeln!(text, "        {DIM}{line}{DIM:#}"))
+            shown(&result.transcript)
+                .iter()
+                .try_for_each(|line| writeln!(text, "        {DIM}{line}{DIM:#}"))
         }
     };
+}
+
+/// The lines of an exchange; of a long one how it began and how it ended, which says the most.
+fn shown(exchange: &str) -> Vec<Cow<'_, str>> {
+    const FIRST: usize = 16;
+    const LAST: usize = 24;
+    let lines: Vec<&str> = exchange.lines().collect();
+    let left_out = lines.len().saturating_sub(FIRST + LAST);
+    if left_out < 2 {
+        return lines.into_iter().map(Cow::from).collect();
+    }
+    let words = format!("          … {left_out} more, which --format json shows …");
+    let mut shown: Vec<_> = lines[..FIRST].iter().copied().map(Cow::from).collect();
+    shown.push(words.into());
+    shown.extend(lines[lines.len() - LAST..].iter().copied().map(Cow::from));
+    shown
 }
 
 fn indented(words: &str) -> String {
