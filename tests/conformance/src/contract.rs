@@ -29,6 +29,8 @@ pub struct Offer {
     methods: Option<BTreeSet<String>>,
     /// Whether it answers a ping.
     pub pings: bool,
+    /// Whether it keeps silent, connected as it is: it answers neither a ping nor the first method of the contract.
+    pub is_mute: bool,
 }
 
 impl Offer {
@@ -38,7 +40,8 @@ impl Offer {
         let pings = peer.call("_zerorpc_ping", Vec::new(), within).is_ok();
         let inspected =
             if pings { peer.call("_zerorpc_inspect", Vec::new(), within).ok() } else { None };
-        Self { methods: inspected.as_ref().and_then(names), pings }
+        let is_mute = !pings && keeps_silent(peer, within);
+        Self { methods: inspected.as_ref().and_then(names), pings, is_mute }
     }
 
     /// The first of these methods that the server lacks.
@@ -47,6 +50,12 @@ impl Offer {
         let methods = self.methods.as_ref()?;
         needs.iter().copied().find(|need| !methods.contains(*need))
     }
+}
+
+/// Whether nothing comes of a call of the first method of the contract, not even the end of the connection.
+fn keeps_silent(peer: &mut Peer, within: Duration) -> bool {
+    let Ok(channel) = peer.request(METHODS[0], vec![Value::Nil]) else { return false };
+    peer.expect_answer(&channel, within).is_err() && !peer.bytes().ends(Duration::ZERO)
 }
 
 /// The names of methods in what `_zerorpc_inspect` gives: a map by name, or a list of `[name, …]`.
@@ -72,7 +81,7 @@ mod tests {
 
     fn offer(methods: Value) -> Offer {
         let inspected = Value::Map(vec![(Value::from("methods"), methods)]);
-        Offer { methods: names(&inspected), pings: true }
+        Offer { methods: names(&inspected), pings: true, is_mute: false }
     }
 
     #[test]

@@ -13,9 +13,9 @@ use std::{
 use crate::{
     case::{Case, Sharing},
     contract::Offer,
-    failure::Failure,
+    failure::{Failure, FailureKind},
     plan::{Candidate, Plan},
-    subject::{Role, Source, Subject},
+    subject::{Role, SAID, Source, Subject},
     trial::Trial,
     verdict::{CaseResult, Judged, Obstacle, Verdict},
 };
@@ -63,7 +63,10 @@ fn run_role(
     let mut again = Vec::new();
     for result in bench.run_each(beside, plan.jobs, &Bench::run_one, watcher) {
         match result.verdict {
-            Verdict::Failed { .. } if plan.repeat => again.push(result.case),
+            // Who keeps silent does not do so for want of time.
+            Verdict::Failed { .. } if plan.repeat && !bench.offer.is_mute => {
+                again.push(result.case);
+            }
             _ => results.push(result),
         }
     }
@@ -205,6 +208,12 @@ impl Bench {
             }
         } else if outcome.is_ok() && self.offer.pings && subject.is_own_server() {
             outcome = subject.ping();
+        }
+        if let Err(failure) = &mut outcome
+            && failure.kind == FailureKind::Broken
+            && !failure.seen.contains(SAID)
+        {
+            failure.seen += &subject.last_lines();
         }
         drop(subject);
         played(case, outcome, transcript, start.elapsed())

@@ -14,6 +14,8 @@ use std::{
 use serde_json::Value as Json;
 
 use crate::{failure::Failure, raw::Bytes, transcript::Transcript};
+pub(crate) use process::SAID;
+
 use process::Process;
 
 /// Who is under test.
@@ -321,6 +323,11 @@ impl Subject {
     /// The last that it said, for the end of a sentence; nothing where it said nothing.
     pub(crate) fn words(&self) -> String {
         self.running.as_ref().map(|running| running.process.words()).unwrap_or_default()
+    }
+
+    /// The same, where that is more than a few lines no more than the last of them.
+    pub(crate) fn last_lines(&self) -> String {
+        self.running.as_ref().map(|running| running.process.last_lines()).unwrap_or_default()
     }
 
     /// Why it is no longer running, if it has ended by itself.

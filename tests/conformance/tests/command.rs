@@ -165,6 +165,45 @@ fn an_interrupted_run_leaves_no_process_behind() {
 /// A server that greets, and says nothing else: what is known by then is shown.
 #[test]
 fn an_interrupted_run_shows_what_is_known() {
+    let (endpoint, calls) = mute();
+    // The first of them waits for the answer to a call, and so does the second: one at a time.
+    let cases = ["--only", "greeting.sent.filler", "--only", "answer.ok.value", "--jobs", "1"];
+    let mut command = kit(&[&["connect", &endpoint][..], &cases].concat());
+    let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let running = running.expect("the kit runs");
+    calls.iter().find(|said| contains(said, b"echo\x91\xa1x")).expect("the case calls it");
+    kill_process(Pid::from_child(&running), Signal::TERM).expect("it runs");
+    let output = running.wait_with_output().expect("it ends");
+    let words = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(143), "{words}");
+    assert!(words.contains("greeting.sent.filler"), "{words}");
+    assert!(!words.contains("answer.ok.value"), "{words}");
+}
+
+/// It is no want of time: nothing would come of a second try.
+#[test]
+fn a_server_that_answers_nothing_is_not_asked_twice() {
+    let (endpoint, calls) = mute();
+    let (code, words) = said(&["connect", &endpoint, "--only", "answer.ok.value"]);
+    assert_eq!(code, Some(1), "{words}");
+    let called = calls.try_iter().filter(|said| contains(said, b"echo\x91\xa1x")).count();
+    assert_eq!(called, 1, "{words}");
+}
+
+/// One that runs says why by the way, such as by a traceback.
+#[test]
+fn the_last_words_of_a_client_that_fails_and_lives_are_shown() {
+    let line =
+        "bash -c 'to={endpoint}; exec 3<>/dev/tcp/127.0.0.1/${to##*:}; echo a word; sleep 1000'";
+    let only = ["--only", "client.greeting.speaks-first", "--no-repeat"];
+    let (code, words) = said(&[&["client", line][..], &only].concat());
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains("FAILED") && words.contains("it said:"), "{words}");
+    assert!(words.contains("  a word"), "{words}");
+}
+
+/// A server that completes each handshake and answers nothing: its endpoint, and what it is told.
+fn mute() -> (String, mpsc::Receiver<Vec<u8>>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let endpoint = format!("tcp://{}", listener.local_addr().expect("it is bound"));
     let (over, calls) = mpsc::channel();
@@ -174,18 +213,7 @@ fn an_interrupted_run_shows_what_is_known() {
             std::thread::spawn(move || shake_hands(stream, &over));
         }
     });
-    // The first of them waits for the answer to a call, and so does the second: one at a time.
-    let cases = ["--only", "greeting.sent.filler", "--only", "answer.ok.value", "--jobs", "1"];
-    let mut command = kit(&[&["connect", &endpoint][..], &cases].concat());
-    let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let running = running.expect("the kit runs");
-    calls.iter().find(|said: &Vec<u8>| contains(said, b"echo")).expect("it is called");
-    kill_process(Pid::from_child(&running), Signal::TERM).expect("it runs");
-    let output = running.wait_with_output().expect("it ends");
-    let words = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(output.status.code(), Some(143), "{words}");
-    assert!(words.contains("greeting.sent.filler"), "{words}");
-    assert!(!words.contains("answer.ok.value"), "{words}");
+    (endpoint, calls)
 }
 
 /// Completes the handshake as a ROUTER, and passes on what is said afterwards.

@@ -21,6 +21,12 @@ use crate::failure::Failure;
 /// So much of the last that it said is kept.
 const KEPT: usize = 16 * 1024;
 
+/// What stands in front of the words of a process in a sentence.
+pub(crate) const SAID: &str = "; it said:\n";
+
+/// So many lines of one that runs are shown where a case fails: the end of a traceback, or a few of a log.
+const LAST_LINES: usize = 8;
+
 /// A line of more bytes is no outcome: nothing behind it is read.
 const LONGEST_LINE: u64 = 256 << 20;
 
@@ -116,10 +122,19 @@ impl Process {
 
     /// The last that it said, for the end of a sentence; nothing where it said nothing.
     pub(super) fn words(&self) -> String {
+        self.told(|words| words.to_owned())
+    }
+
+    /// The same, where that is more than a few lines no more than the last of them: it runs, and may have said it of others.
+    pub(super) fn last_lines(&self) -> String {
+        self.told(last_lines)
+    }
+
+    fn told(&self, chosen: impl Fn(&str) -> String) -> String {
         let said = self.said.0.lock().unwrap_or_else(PoisonError::into_inner);
         match String::from_utf8_lossy(&said).trim() {
             "" => String::new(),
-            words => format!("; it said:\n{words}"),
+            words => format!("{SAID}{}", chosen(words)),
         }
     }
 }
@@ -130,6 +145,13 @@ impl Drop for Process {
         let _ = self.child.wait();
         groups::wait(self.child.id());
     }
+}
+
+fn last_lines(words: &str) -> String {
+    let count = words.lines().count();
+    let lines: Vec<&str> = words.lines().skip(count.saturating_sub(LAST_LINES)).collect();
+    let cut = if count > LAST_LINES { "…\n" } else { "" };
+    format!("{cut}{}", lines.join("\n"))
 }
 
 /// A simple command takes the place of the shell, as not all shells have it; then there is one process less.
@@ -187,6 +209,13 @@ fn outcomes(output: impl Read + Send + 'static, said: Said) -> Receiver<Json> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_much_that_was_said_the_last_lines_are_shown() {
+        assert_eq!(last_lines("one\ntwo"), "one\ntwo");
+        let many: String = (0..20).map(|number| format!("{number}\n")).collect();
+        assert_eq!(last_lines(&many), "…\n12\n13\n14\n15\n16\n17\n18\n19");
+    }
 
     #[test]
     fn simple_commands_take_the_place_of_the_shell() {
