@@ -11,9 +11,11 @@ def main(pipe, output, target, threads, gevent, current):
     pipes = wire.Wire(pipe, output)
     sys.argv[:] = [target]
     offer_link(pipes)
+    stop_telling = tell_where(current)
     # Nothing else of ours is imported before the module: it finds a process as it would have it alone.
     try:
         service = resolve.resolve(target)
+        stop_telling()
         calls = prepare(pipes, service, threads, gevent, current)
     except resolve.CannotServe as refusal:
         refuse(pipes, str(refusal), refusal.details)
@@ -67,6 +69,21 @@ def offer_link(pipes):
 
     bridge.__getattr__ = make
     os.register_at_fork(after_in_child=lambda: setattr(bridge, "link", None))
+
+
+def tell_where(current):
+    """From now on SIGURG, which is ignored otherwise, has this process write where its main thread is, into the file that the
+    server reads. It works in the midst of C as well, and needs no thread. What is returned ends it.
+    """
+    try:
+        import faulthandler
+        import signal
+
+        faulthandler.register(signal.SIGURG, file=current, all_threads=False)
+    except (ImportError, AttributeError, RuntimeError, OSError):
+        # The server can do without.
+        return lambda: None
+    return lambda: faulthandler.unregister(signal.SIGURG)
 
 
 def way_to_run(threads, gevent):

@@ -11,16 +11,20 @@ use std::{
     },
     path::Path,
     process::{Command, Stdio},
+    time::Instant,
 };
 
-use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::{Errno, FdFlags, fcntl_setfd},
+};
 
 use super::{
     error::PythonError,
     frames::{self, Kind, Output},
     options::{Concurrency, PythonOptions},
     outgoing::Outgoing,
-    process::Process,
+    process::{NUMBERS, Process},
     queue::Mode,
     service_info::ServiceInfo,
     sources::{BRIDGE, LOADER, PACKAGE},
@@ -40,7 +44,7 @@ pub(super) fn spawn(
     options: &PythonOptions,
 ) -> Result<(Process, Output), PythonError> {
     let current = tempfile::tempfile()?;
-    current.set_len(16)?;
+    current.set_len(NUMBERS)?;
     let folder = env::temp_dir().join(format!("zerorpc-{:016x}", random()?));
     let mut command = Command::new(&options.python);
     command.arg("-c").arg(BOOTSTRAP).arg(target).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -67,7 +71,7 @@ pub(super) fn spawn(
 }
 
 /// Waits until the child has loaded the module, which takes as long as the module's import takes. `None` when it has
-/// ended instead.
+/// ended instead. Meanwhile `look` is called, each time at the time that it gave before.
 ///
 /// # Errors
 /// When it says why there is nothing to serve.
@@ -76,8 +80,10 @@ pub(super) fn load(
     output: &mut Output,
     options: &PythonOptions,
     outgoing: &Outgoing,
+    mut look: impl FnMut() -> Instant,
 ) -> Result<Option<(ServiceInfo, Mode)>, PythonError> {
     let frame = loop {
+        while output.buffer().is_empty() && !is_readable_by(look(), output) {}
         let Ok(Some(frame)) = frames::read(output) else { return Ok(None) };
         // The module may make calls already while it is being imported.
         let Kind::Outgoing(kind) = frame.kind else { break frame };
@@ -90,6 +96,18 @@ pub(super) fn load(
             Err(PythonError::Refused { target: target.to_owned(), reason, traceback })
         }
         _ => Ok(None),
+    }
+}
+
+/// Waits until the child has said something, or until this time; whether it has.
+fn is_readable_by(time: Instant, output: &Output) -> bool {
+    let timeout = time.saturating_duration_since(Instant::now());
+    let timeout = Timespec { tv_sec: timeout.as_secs() as _, tv_nsec: timeout.subsec_nanos() as _ };
+    let mut watched = [PollFd::new(output.get_ref(), PollFlags::IN)];
+    match poll(&mut watched, Some(&timeout)) {
+        Ok(ready) => ready > 0,
+        // Reading will say what is wrong.
+        Err(error) => error != Errno::INTR,
     }
 }
 

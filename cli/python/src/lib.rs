@@ -52,6 +52,7 @@
 // - `frames` is the private protocol spoken over the pipes, `wire.py` its other half;
 // - `process` is one running child and its end, `guard` what ends it when this process cannot;
 // - `queue` holds the calls that wait, and knows which the child has begun; `notice` tells who waits for long;
+// - `slow_import` says that a module takes long to be imported, and where that stands;
 // - `supervisor` keeps a child alive, and has the one thread of all this, which `pipes` moves frames on;
 // - `call` is one call or stream, `mailbox` what was answered to it, `delivery` passes that on to its caller;
 // - `service_info` is what the child tells of its methods;
@@ -85,6 +86,7 @@ mod queue;
 mod service;
 mod service_info;
 mod shared;
+mod slow_import;
 mod sources;
 mod supervisor;
 

@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     fs::File,
-    io::{self, IoSlice, Write},
+    io::{self, IoSlice, Read, Seek, SeekFrom, Write},
     os::{fd::AsFd, unix::fs::FileExt},
     path::PathBuf,
     process::{Child, ChildStdin, ExitStatus},
@@ -23,6 +23,9 @@ use super::guard::Guard;
 /// leave `finally` and `atexit`, and no longer than whoever interrupts a server waits. [`Guard`] has the same.
 pub(super) const GRACE: Duration = Duration::from_secs(3);
 
+/// How many bytes the numbers take that tell what a child's main thread is at.
+pub(super) const NUMBERS: u64 = 16;
+
 /// A Python process that has been started. It leads a process group of its own, which ends with it.
 #[derive(Debug)]
 pub(super) struct Process {
@@ -31,7 +34,7 @@ pub(super) struct Process {
     input: Option<ChildStdin>,
     /// What the pipe had no room for.
     unsent: VecDeque<Bytes>,
-    /// Where the child writes what its main thread is at.
+    /// Where the child writes what its main thread is at: two numbers, and behind them lines of text, when it is asked.
     current: File,
     /// A folder that the child may make, for what its own children import.
     folder: PathBuf,
@@ -121,6 +124,22 @@ impl Process {
         let [number, millis] = [&bytes[..8], &bytes[8..]].map(|mut half| half.get_u64_ne());
         let since = SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
         (number != 0).then_some(Current { number, since })
+    }
+
+    /// Has the child write where its main thread is, as long as it imports the module. At any other time, it ignores the signal.
+    pub(super) fn ask_where(&self) {
+        // What cannot be asked is not told. The child writes where this file stands, which is open in both.
+        let _ = self.current.set_len(NUMBERS);
+        let _ = (&self.current).seek(SeekFrom::Start(NUMBERS));
+        let _ = kill_process(Pid::from_child(&self.child), Signal::URG);
+    }
+
+    /// What it has written since it was asked.
+    pub(super) fn told_where(&self) -> String {
+        let mut text = Vec::new();
+        let begin = (&self.current).seek(SeekFrom::Start(NUMBERS));
+        let _ = begin.and_then(|_| (&self.current).read_to_end(&mut text));
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// Tells the child to end: its stdin closes, and a signal wakes it wherever it waits.

@@ -23,6 +23,7 @@ use super::{
     process::Process,
     service_info::ServiceInfo,
     shared::{Phase, Shared, State},
+    slow_import::SlowImport,
 };
 
 mod ending;
@@ -220,6 +221,18 @@ impl Supervisor {
         })
     }
 
+    /// Says that the import takes long, if it is time to; when it is next.
+    fn tell_of_slow_import(&self, import: &mut SlowImport) -> Instant {
+        let state = self.shared.state.lock();
+        let child = state.process.as_ref();
+        let text = child.and_then(|child| import.look(Instant::now(), &self.target, child));
+        drop(state);
+        if let Some(text) = text {
+            warn!(target: pipes::LOG, "{text}");
+        }
+        import.due()
+    }
+
     /// Starts a child and waits until it has loaded the module.
     fn launch(&self) -> Result<Output, PythonError> {
         let (mut process, mut output) = launch::spawn(&self.target, &self.shared.options)?;
@@ -239,7 +252,9 @@ impl Supervisor {
         state.process = Some(process);
         state.outgoing = Some(Arc::clone(&outgoing));
         drop(state);
-        let loaded = launch::load(&self.target, &mut output, &self.shared.options, &outgoing);
+        let mut import = SlowImport::begin(Instant::now());
+        let look = || self.tell_of_slow_import(&mut import);
+        let loaded = launch::load(&self.target, &mut output, &self.shared.options, &outgoing, look);
         let mut state = self.shared.state.lock();
         if !matches!(loaded, Ok(Some(_))) {
             // The last handle is dropped at the end of this function, behind the lock.

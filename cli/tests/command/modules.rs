@@ -87,3 +87,27 @@ fn a_second_server_of_the_same_module_is_another_python() {
     let _worker = crate::support::start(["--server", &address, "workshop"]);
     client.wait().expect(0, "\"x\"\n");
 }
+
+/// Nothing is served before, and nothing else would say why.
+#[test]
+fn an_import_that_hangs_is_told_of() {
+    let hang = |module: &str, place: &str| {
+        let server = start(["--server", "--bind", "tcp://127.0.0.1:*", module]);
+        server.wait_for_stderr(place);
+        server.wait_for_stderr(&format!("{module:?} is still being imported after 5 s"));
+        server
+    };
+    let place = "modules/slow_import.py\", line 8 in <module>\n";
+    let one = hang("slow_import", place);
+    // Also where Python is kept from running anything else.
+    let other = hang("stuck_import", "modules/stuck_import.py\", line 8 in <module>\n");
+    // Again, not too soon.
+    one.wait_for_stderr("after 10 s");
+    let said = one.stderr();
+    assert_eq!(said.matches("still being imported").count(), 2, "{said}");
+    assert!(!said.contains("importlib") && !said.contains("<zerorpc>"), "{said}");
+    for server in [one, other] {
+        server.signal(Signal::TERM);
+        server.wait().expect_signal(Signal::TERM);
+    }
+}
