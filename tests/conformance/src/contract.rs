@@ -3,8 +3,9 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use rmpv::Value;
+use serde_json::Value as Json;
 
-use crate::raw::Peer;
+use crate::{failure::Failure, raw::Peer};
 
 /// The methods of the contract.
 pub const METHODS: [&str; 12] = [
@@ -56,6 +57,13 @@ impl Offer {
 fn keeps_silent(peer: &mut Peer, within: Duration) -> bool {
     let Ok(channel) = peer.request(METHODS[0], vec![Value::Nil]) else { return false };
     peer.expect_answer(&channel, within).is_err() && !peer.bytes().ends(Duration::ZERO)
+}
+
+/// The case cannot be played, if this is the outcome of an order that a client has no means for.
+#[must_use]
+pub fn unsupported(outcome: &Json) -> Option<Failure> {
+    let why = outcome["unsupported"].as_str()?;
+    Some(Failure::skip(format!("the client cannot: {why}")))
 }
 
 /// The names of methods in what `_zerorpc_inspect` gives: a map by name, or a list of `[name, …]`.

@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     case::{Case, Sharing},
-    contract::Offer,
+    contract::{Offer, unsupported},
     failure::{Failure, FailureKind},
     plan::{Candidate, Plan},
     subject::{Role, SAID, Source, Subject},
@@ -26,6 +26,9 @@ pub const STACK: usize = 64 << 20;
 
 /// So many of the cases that failed run at a time when they are repeated.
 const REPEATED: usize = 4;
+
+/// So many characters of an outcome that was not asked for are shown.
+const OUTCOME_SHOWN: usize = 200;
 
 /// Told of each case that is over, from many threads.
 pub type Watcher<'a> = &'a (dyn Fn(&CaseResult) + Sync);
@@ -201,6 +204,7 @@ impl Bench {
             outcome.unwrap_or_else(|_| Err(Failure::new("the case to be played", "it panicked")));
         let transcript = trial.transcript().render();
         let mut subject = trial.into_subject();
+        outcome = outcome.map_err(|failure| with_outcomes(failure, &mut subject));
         if let Some(words) = subject.death() {
             match &mut outcome {
                 Ok(()) => outcome = Err(died(words)),
@@ -218,6 +222,20 @@ impl Bench {
         drop(subject);
         played(case, outcome, transcript, start.elapsed())
     }
+}
+
+/// A failure that came before the client was asked what became of its orders, with what it says of them.
+fn with_outcomes(mut failure: Failure, subject: &mut Subject) -> Failure {
+    for outcome in subject.unread_outcomes() {
+        if let Some(why) = unsupported(&outcome) {
+            return why;
+        }
+        if failure.kind == FailureKind::Broken {
+            let words: String = outcome.to_string().chars().take(OUTCOME_SHOWN).collect();
+            failure.seen += &format!("; there was an outcome: {words}");
+        }
+    }
+    failure
 }
 
 fn died(words: String) -> Failure {

@@ -285,6 +285,13 @@ impl Subject {
         }
     }
 
+    /// The outcomes that are there, and that nobody has asked for.
+    pub(crate) fn unread_outcomes(&mut self) -> Vec<Json> {
+        let Some(running) = &mut self.running else { return Vec::new() };
+        let late = running.outcomes.iter().flat_map(Receiver::try_iter);
+        running.early.drain().map(|(_, outcome)| outcome).chain(late).collect()
+    }
+
     pub(crate) fn pid(&self) -> Option<u32> {
         self.running.as_ref().map(|running| running.process.id()).or(self.lent)
     }

@@ -13,6 +13,7 @@ use rustix::{
 use serde_json::Value as Json;
 
 use crate::{
+    contract::unsupported,
     failure::Failure,
     raw::{Bytes, Peer},
     subject::{More, Subject},
@@ -196,10 +197,7 @@ impl Trial {
     pub fn outcome(&mut self, id: u64, within: Duration) -> Result<Json, Failure> {
         let outcome = self.subject.outcome(id, within)?;
         self.transcript.note(0, format!("outcome: {outcome}"));
-        if let Some(words) = outcome["unsupported"].as_str() {
-            return Err(Failure::skip(format!("the client cannot: {words}")));
-        }
-        Ok(outcome)
+        unsupported(&outcome).map_or(Ok(outcome), Err)
     }
 
     /// The process under test, where the kit has started it.

@@ -202,6 +202,31 @@ fn the_last_words_of_a_client_that_fails_and_lives_are_shown() {
     assert!(words.contains("  a word"), "{words}");
 }
 
+/// A client that says at once what it cannot do sends no request, which is no failure; other outcomes explain one.
+#[test]
+fn outcomes_that_come_instead_of_a_request_are_heard() {
+    let ready = r"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER";
+    let zeros = r"\0".repeat(48);
+    let greet = format!(r#"printf "\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL{zeros}{ready}" >&3"#);
+    for (outcome, expected) in [
+        (
+            "\\\"unsupported\\\": \\\"no calls\\\"",
+            "skipped client.call.ok: the client cannot: no calls",
+        ),
+        (
+            "\\\"failed\\\": \\\"no idea\\\"",
+            "silence; there was an outcome: {\"failed\":\"no idea\",\"id\":1}",
+        ),
+    ] {
+        let say = format!("read order; echo \"{{\\\"id\\\": 1, {outcome}}}\"; sleep 1000");
+        let script =
+            format!("to={{endpoint}}; exec 3<>/dev/tcp/127.0.0.1/${{to##*:}}; {greet}; {say}");
+        let line = format!("bash -c '{script}'");
+        let (_, words) = said(&["client", &line, "--only", "client.call.ok", "--no-repeat"]);
+        assert!(words.contains(expected), "{expected:?} is not in:\n{words}");
+    }
+}
+
 /// A server that completes each handshake and answers nothing: its endpoint, and what it is told.
 fn mute() -> (String, mpsc::Receiver<Vec<u8>>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
