@@ -1,17 +1,37 @@
-//! Which flags help a client that is not let in.
+//! Which flags help a client that is not let in, or where something is too large.
 
 use crate::{
     exit::{CliError, Exit},
     plan::SecurityPlan,
 };
 
-/// Adds to a refusal, in a line of its own, the flags that have to do with it.
+/// Adds to an error, in a line of its own, the flags that have to do with it.
 pub(crate) fn on(mut error: CliError, plan: &SecurityPlan) -> CliError {
-    if error.exit == Exit::Denied {
-        let flags = flags(&error.message, plan);
-        error.message = format!("{}\n{flags}", error.message);
+    let advice = match error.exit {
+        Exit::Denied => Some(flags(&error.message, plan)),
+        _ => of_setting(&error.message),
+    };
+    if let Some(advice) = advice {
+        error.message = format!("{}\n{advice}", error.message);
     }
     error
+}
+
+/// What the command has for a setting that is named to programs.
+fn of_setting(message: &str) -> Option<&'static str> {
+    const SETTINGS: [(&str, &str); 4] = [
+        ("Limits::total_bytes", "for servers of this command: --max-memory MIB"),
+        (
+            "Limits::peer_bytes",
+            "for servers of this command: 40 MiB, and no more than --max-memory MIB",
+        ),
+        ("SocketOptions::max_frame", TOO_LARGE),
+        ("Limits::message_bytes", TOO_LARGE),
+    ];
+    /// There is no flag.
+    const TOO_LARGE: &str = "this command takes 1 GiB at most: ask for it in parts, such as a stream, or write a program";
+    let named = SETTINGS.iter().find(|(name, _)| message.contains(name));
+    named.map(|(_, advice)| *advice)
 }
 
 /// The reason is in words, of which the mechanism that the server wants is one.
@@ -59,5 +79,30 @@ fn flags(reason: &str, plan: &SecurityPlan) -> &'static str {
              --key"
         }
         (None, _) => "check the server's --authorized-keys, --allow-uid and --allow-gid",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_of_programs_are_told_as_flags_where_there_are_some() {
+        let on = |exit, message| on(CliError::new(exit, message), &SecurityPlan::None).message;
+        let frame =
+            "the peer announced a frame of 2000000000 bytes; raise SocketOptions::max_frame";
+        for (exit, message, advice) in [
+            (
+                Exit::Remote,
+                "ServerBusy: raise Limits::total_bytes of the server",
+                "--max-memory MIB",
+            ),
+            (Exit::LostRemote, frame, "this command takes 1 GiB at most"),
+            (Exit::Remote, "ValueError: bad", ""),
+        ] {
+            let told = on(exit, message);
+            assert!(told.starts_with(message) && told[message.len()..].contains(advice), "{told}");
+            assert_eq!(told.contains('\n'), !advice.is_empty(), "{told}");
+        }
     }
 }

@@ -16,13 +16,13 @@ pub enum Malformed {
     #[error("the message holds text that is not UTF-8")]
     NotUtf8,
     /// More nesting than [`Limits::depth`](crate::Limits::depth).
-    #[error("the message is nested deeper than {0} levels")]
+    #[error("the message is nested deeper than {0} levels (Limits::depth)")]
     TooDeep(u32),
     /// More values than [`Limits::elements`](crate::Limits::elements).
-    #[error("the message holds more than {0} values")]
+    #[error("the message holds more than {0} values (Limits::elements)")]
     TooManyElements(u32),
     /// More bytes than [`Limits::message_bytes`](crate::Limits::message_bytes).
-    #[error("the message is larger than {0} bytes")]
+    #[error("the message is larger than {0} bytes (Limits::message_bytes)")]
     TooLarge(usize),
     /// Bytes behind the only value that was expected.
     #[error("there are bytes behind the value")]
@@ -76,7 +76,7 @@ pub enum PeerMisbehaved {
 #[non_exhaustive]
 pub enum OpenError {
     /// As many channels are open as [`Limits::channels`](crate::Limits::channels) allows.
-    #[error("{0} calls are open already; wait for some to end, or raise the limit")]
+    #[error("{0} calls are open already; wait for some to end, or raise Limits::channels")]
     TooManyChannels(usize),
     /// Request arguments are an array, always.
     #[error("the arguments of a call must be an array: use a tuple, a list or ()")]

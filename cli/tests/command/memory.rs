@@ -48,3 +48,13 @@ fn how_much_may_be_kept_can_be_chosen() {
     let wrong = run(["--server", "--max-memory", "0", "tcp://127.0.0.1:1", "workshop"]);
     wrong.expect(2, "").tells(&["at least 1"]);
 }
+
+/// What is said to programs names their settings; the command has flags.
+#[test]
+fn what_is_too_much_is_told_with_the_flag() {
+    let server = Server::beating("5", &["--max-memory", "1"], "workshop");
+    let much = "x".repeat(100_000);
+    let ended = server.ask(&[&["echo"][..], &[much.as_str(); 12]].concat());
+    assert!(ended.stderr.contains("Limits::total_bytes"), "{ended}");
+    assert!(ended.stderr.ends_with("for servers of this command: --max-memory MIB\n"), "{ended}");
+}

@@ -127,7 +127,7 @@ impl MemoryBounds {
             .filter(|(_, bytes)| *bytes > 0)
             .max_by_key(|(route, bytes)| (*bytes, route.peer))?;
         let words = format!(
-            "too much is kept for all peers together, and most of it, {}, for this one",
+            "too much is kept for all peers together (Limits::total_bytes), and most of it, {}, for this one",
             readable(bytes)
         );
         Some((route, words))

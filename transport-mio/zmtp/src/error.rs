@@ -24,7 +24,7 @@ pub enum Violation {
     FrameLength(u64),
     /// A frame over [`WireLimits::frame_bytes`](super::WireLimits::frame_bytes).
     #[error(
-        "the peer announced a frame of {size} bytes, the limit is {limit}; raise the limit if it is meant"
+        "the peer announced a frame of {size} bytes, the limit is {limit}; raise SocketOptions::max_frame if it is meant"
     )]
     FrameTooLarge {
         /// As announced.
@@ -33,13 +33,17 @@ pub enum Violation {
         limit: u64,
     },
     /// A message over [`WireLimits::message_bytes`](super::WireLimits::message_bytes).
-    #[error("the peer sent a message of more than {limit} bytes; raise the limit if it is meant")]
+    #[error(
+        "the peer sent a message of more than {limit} bytes; raise SocketOptions::max_frame if it is meant"
+    )]
     MessageTooLarge {
         /// As configured.
         limit: u64,
     },
     /// A message over [`WireLimits::frames`](super::WireLimits::frames).
-    #[error("the peer sent a message of more than {limit} frames; raise the limit if it is meant")]
+    #[error(
+        "the peer sent a message of more than {limit} frames; an engine of one's own may take more (WireLimits::frames)"
+    )]
     TooManyFrames {
         /// As configured.
         limit: usize,
@@ -257,7 +261,7 @@ impl Violation {
     /// What the peer is told in an ERROR command after the handshake, if anything. ZMTP has this command in the
     /// handshake alone; peers that expect none there pass over it, as over every command that they do not know.
     pub(super) fn last_words(&self) -> Option<String> {
-        const ADVICE: &str = "send less at a time, or raise it there (max_frame)";
+        const ADVICE: &str = "send less at a time, or raise SocketOptions::max_frame there";
         match self {
             Self::FrameTooLarge { size, limit } => Some(format!(
                 "a frame of {size} bytes is over the limit of {limit} bytes; {ADVICE}"

@@ -113,6 +113,17 @@ fn limits_of_a_message() {
 }
 
 #[test]
+fn what_is_over_a_limit_is_told_with_its_setting() {
+    for (violation, setting) in [
+        (Violation::FrameTooLarge { size: 301, limit: 300 }, "SocketOptions::max_frame"),
+        (Violation::MessageTooLarge { limit: 300 }, "SocketOptions::max_frame"),
+        (Violation::TooManyFrames { limit: 3 }, "WireLimits::frames"),
+    ] {
+        assert!(violation.to_string().contains(setting), "{violation}");
+    }
+}
+
+#[test]
 fn sizes_out() {
     let modern = modern(1, "PULL");
     for size in [0, 1, 252, 253, 254, 255, 256, 4095, 4096, 65536] {
