@@ -1,13 +1,16 @@
 //! Connections of a client that end, and what becomes of its calls.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rmpv::Value;
 use serde_json::json;
 
 use super::client::{SIGNATURE, case, expect_none, expect_ok, listen, stream, works};
 use crate::{
-    case::{Case, Level::Must},
+    case::{
+        Case,
+        Level::{Must, Should},
+    },
     event::Event,
     failure::{Failure, ensure},
     trial::Trial,
@@ -41,6 +44,13 @@ pub(super) const CASES: &[Case] = &[
         Must,
         "A request that is made while there is no connection is sent when there is one.",
         waits,
+    ),
+    case(
+        "client.connection.waits-long",
+        "ZRPC-5.13",
+        Should,
+        "A request that waits for a connection for four intervals, and is answered then, was not lost: nobody was silent.",
+        waits_long,
     ),
     case(
         "client.connection.lost-stream",
@@ -82,6 +92,20 @@ fn not_sent_twice(trial: &mut Trial) -> Result<(), Failure> {
     let is_over = outcome.get("lost").is_some() || outcome.get("timeout").is_some();
     ensure(is_over, "the call to end as lost, or with a time-out", outcome.to_string())?;
     works(trial, &mut peer)
+}
+
+fn waits_long(trial: &mut Trial) -> Result<(), Failure> {
+    let connection = trial.accept_bytes()?;
+    let id = trial.command(json!({ "call": "echo", "args": ["x"], "timeout": 60 }))?;
+    drop(connection);
+    let start = Instant::now();
+    while start.elapsed() < trial.interval() * 4 {
+        drop(trial.accept_bytes()?);
+    }
+    let mut peer = trial.accept()?;
+    let request = peer.expect_request(trial.soon())?;
+    peer.answer(&request, "OK", vec![Value::from("x")])?;
+    expect_ok(trial, id, &json!("x"))
 }
 
 fn waits(trial: &mut Trial) -> Result<(), Failure> {

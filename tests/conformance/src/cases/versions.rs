@@ -4,7 +4,7 @@ use rmpv::Value;
 
 use super::steps::{
     expect_err, expect_items, expect_named, expect_nothing_on, expect_ok, grant, list, may, must,
-    text,
+    should, text,
 };
 use crate::{
     Trial,
@@ -73,6 +73,21 @@ pub(super) const CASES: &[Case] = &[
         FAIL,
         "ERR to a version that is still to come is an array of three str.",
         |trial| three_str(trial, Some(4)),
+    ),
+    should(
+        "versions.below.err",
+        "ZRPC-3.18",
+        FAIL,
+        "ERR to versions 0 and -1 is an array of one str, as to version 1.",
+        |trial| {
+            let mut peer = trial.connect()?;
+            for version in [0, -1] {
+                let (channel, request) = peer.new_request("fail", vec![text("old")]);
+                peer.send(&request.with("v", version))?;
+                one_str_on(trial, &mut peer, &channel)?;
+            }
+            Ok(())
+        },
     ),
     must(
         "versions.answers-say-3",
