@@ -16,7 +16,7 @@ pub(crate) const NOBODY: u32 = u32::MAX;
 /// What an open request takes, beside what it keeps: 102,400 of them, with their beats, were measured to take 68 MiB by
 /// `requests_that_are_never_answered` of tests/tests/memory, of which 60 bytes each are theirs, and 45,000 streams that wait
 /// for credit 42 MiB by `streams_that_stand_still`. It is not known which of the two a request will be.
-const OPEN_REQUEST: usize = 768;
+pub(super) const OPEN_REQUEST: usize = 768;
 
 /// What a request takes that is being worked on, beside its arguments: the stack of a thread, of which the same tests
 /// measured 16.2 KiB in use for each of a thousand.

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What an open channel takes, about, beside what it keeps: what is measured of a request
-/// ([`OPEN_REQUEST`](super::accounts::OPEN_REQUEST)), and half as much for what drivers keep of it.
+/// ([`OPEN_REQUEST`](super::accounts::OPEN_REQUEST)), and a third as much for what drivers keep of it.
 const CHANNEL: usize = 1 << 10;
 
 /// So many keys of requests that do not wait any more do no harm. Not measured: 1 KiB.
