@@ -120,8 +120,11 @@ impl Bench {
             failure.seen += "; start the server there first, or check the address";
             obstacle(&format!("nobody answers at tcp://{address}"))(failure)
         })?;
-        let peer = bytes.shake_hands("DEALER");
-        let mut peer = peer.map_err(obstacle("it does not complete a handshake of ZMTP"))?;
+        let mut peer = bytes.shake_hands("DEALER").map_err(|mut failure| {
+            failure.seen += &self.shared.last_lines();
+            failure.seen += &format!("; the exchange:\n{}", trial.transcript().render().trim_end());
+            obstacle("it does not complete a handshake of ZMTP")(failure)
+        })?;
         self.offer = Offer::ask(&mut peer, trial.soon());
         Ok(self)
     }

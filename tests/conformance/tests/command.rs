@@ -190,6 +190,26 @@ fn a_server_that_answers_nothing_is_not_asked_twice() {
     assert_eq!(called, 1, "{words}");
 }
 
+/// A server that greets and goes: how far both came.
+#[test]
+fn a_handshake_that_fails_is_told_with_what_was_said() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let endpoint = format!("tcp://{}", listener.local_addr().expect("it is bound"));
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let greeting = [&b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL"[..], &[0; 48]].concat();
+            let _ = stream.write_all(&greeting);
+            let mut said = [0; 64];
+            let _ = stream.read_exact(&mut said);
+        }
+    });
+    let (code, words) = said(&["connect", &endpoint, "--only", "answer.ok.value"]);
+    assert_eq!(code, Some(1), "{words}");
+    for part in ["does not complete a handshake", "the exchange:", "<< greeting of ZMTP 3.0"] {
+        assert!(words.contains(part), "{part:?} is not in:\n{words}");
+    }
+}
+
 /// One that runs says why by the way, such as by a traceback.
 #[test]
 fn the_last_words_of_a_client_that_fails_and_lives_are_shown() {

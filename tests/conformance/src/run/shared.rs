@@ -60,6 +60,11 @@ impl Shared {
         Some(words)
     }
 
+    /// The last lines that it said, for the end of a sentence.
+    pub(super) fn last_lines(&self) -> String {
+        locked(&self.current).subject.as_ref().map(Subject::last_lines).unwrap_or_default()
+    }
+
     pub(super) fn end(&self) {
         locked(&self.current).subject = None;
     }
