@@ -115,7 +115,11 @@ impl Heard {
                 );
                 assert_eq!((engine.partial_bytes(), engine.poll_timeout()), (0, None));
             }
-            None if is_ready => assert_eq!(later, Ok(())),
+            None if is_ready => {
+                // Damage may turn what the peer says into a PING, behind which it must say more within its TTL.
+                let is_alive = matches!(later, Ok(()) | Err(Violation::TtlExpired(_)));
+                assert!(is_alive, "{later:?}");
+            }
             None => {
                 assert_eq!(later, Err(Violation::HandshakeTimeout(config.handshake_timeout)));
             }
