@@ -30,8 +30,8 @@ pub struct Offer {
     methods: Option<BTreeSet<String>>,
     /// Whether it answers a ping.
     pub pings: bool,
-    /// Whether it keeps silent, connected as it is: it answers neither a ping nor the first method of the contract.
-    pub is_mute: bool,
+    /// What came of a call of the first method of the contract, if it answers neither that nor a ping, connected as it is.
+    pub refusal: Option<Failure>,
 }
 
 impl Offer {
@@ -41,8 +41,8 @@ impl Offer {
         let pings = peer.call("_zerorpc_ping", Vec::new(), within).is_ok();
         let inspected =
             if pings { peer.call("_zerorpc_inspect", Vec::new(), within).ok() } else { None };
-        let is_mute = !pings && keeps_silent(peer, within);
-        Self { methods: inspected.as_ref().and_then(names), pings, is_mute }
+        let refusal = if pings { None } else { refusal(peer, within) };
+        Self { methods: inspected.as_ref().and_then(names), pings, refusal }
     }
 
     /// The first of these methods that the server lacks.
@@ -53,10 +53,11 @@ impl Offer {
     }
 }
 
-/// Whether nothing comes of a call of the first method of the contract, not even the end of the connection.
-fn keeps_silent(peer: &mut Peer, within: Duration) -> bool {
-    let Ok(channel) = peer.request(METHODS[0], vec![Value::Nil]) else { return false };
-    peer.expect_answer(&channel, within).is_err() && !peer.bytes().ends(Duration::ZERO)
+/// Why a call of the first method of the contract has no answer, where its connection stands.
+fn refusal(peer: &mut Peer, within: Duration) -> Option<Failure> {
+    let channel = peer.request(METHODS[0], vec![Value::Nil]).ok()?;
+    let failure = peer.expect_answer(&channel, within).err()?;
+    (!peer.bytes().ends(Duration::ZERO)).then_some(failure)
 }
 
 /// The case cannot be played, if this is the outcome of an order that a client has no means for.
@@ -89,7 +90,7 @@ mod tests {
 
     fn offer(methods: Value) -> Offer {
         let inspected = Value::Map(vec![(Value::from("methods"), methods)]);
-        Offer { methods: names(&inspected), pings: true, is_mute: false }
+        Offer { methods: names(&inspected), pings: true, refusal: None }
     }
 
     #[test]

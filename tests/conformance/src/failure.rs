@@ -35,6 +35,12 @@ impl Failure {
         Self { kind: FailureKind::Skipped, expected: String::new(), seen: reason.into() }
     }
 
+    /// Whether nothing came in time.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        self.kind == FailureKind::Broken && self.seen == "silence"
+    }
+
     /// The same, said of a step: `expected` gets `step: ` in front.
     #[must_use]
     pub fn during(mut self, step: impl Display) -> Self {

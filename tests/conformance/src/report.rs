@@ -10,7 +10,7 @@ mod tap;
 use crate::{
     case::Level,
     plan::Plan,
-    verdict::{CaseResult, Judged, Obstacle, Verdict},
+    verdict::{CaseResult, Judged, Verdict},
 };
 
 pub use list::{list, list_checks};
@@ -47,7 +47,7 @@ impl Format {
 
 /// `17 passed, 1 failed (1 MUST, 0 SHOULD, 0 MAY), 2 skipped`, or what stood in the way.
 fn summary(judged: &Judged) -> String {
-    let played = || judged.results.iter().filter(|it| judged.obstacle(it.case.role).is_none());
+    let played = || judged.played();
     let count = |wanted: fn(&Verdict) -> bool| played().filter(|it| wanted(&it.verdict)).count();
     let passed = count(|verdict| *verdict == Verdict::Passed);
     let skipped = count(|verdict| matches!(verdict, Verdict::Skipped(_)));
@@ -60,14 +60,19 @@ fn summary(judged: &Judged) -> String {
         "{passed} passed, {} failed ({must} MUST, {should} SHOULD, {may} MAY), {skipped} skipped",
         must + should + may
     );
-    match &judged.obstacles[..] {
-        [obstacle] if played().next().is_none() => obstacle.words.clone(),
-        obstacles => {
-            let told = |it: &Obstacle| format!("as a {}, {}", it.role.word(), it.words);
-            let counts = played().next().map(|_| counts);
-            counts.into_iter().chain(obstacles.iter().map(told)).collect::<Vec<_>>().join("; ")
-        }
+    let is_played = played().next().is_some();
+    let mut words: Vec<String> = judged
+        .obstacles
+        .iter()
+        .map(|it| match judged.results.iter().all(|result| result.case.role == it.role) {
+            true => it.words.clone(),
+            false => format!("as a {}, {}", it.role.word(), it.words),
+        })
+        .collect();
+    if is_played || words.is_empty() {
+        words.push(counts);
     }
+    words.join("; ")
 }
 
 /// The part of a case's name before its first dot.
@@ -83,6 +88,7 @@ mod tests {
     use crate::{
         case::{Case, Sharing},
         subject::Role,
+        verdict::{Leaves, Obstacle},
     };
 
     const CASES: [Case; 3] =
@@ -160,7 +166,12 @@ mod tests {
         let mut judged = judged();
         let failure = crate::Failure::new("`serve` to start", "it ended (exit status: 127)");
         let words = "it did not start".to_owned();
-        judged[0].obstacles.push(Obstacle { role: Role::Server, words, failure });
+        judged[0].obstacles.push(Obstacle {
+            role: Role::Server,
+            words,
+            failure,
+            leaves: Leaves::Nothing,
+        });
         let text = Format::Human.render(&judged, &Plan::default());
         let text = anstream::adapter::strip_str(&text).to_string();
         let lines: Vec<&str> = text.lines().collect();
@@ -173,9 +184,12 @@ mod tests {
             "it: it did not start",
         ];
         assert_eq!(lines, expected, "{text}");
+        judged[0].obstacles[0].leaves = Leaves::WithoutMethods;
+        let text = summary(&judged[0]);
+        assert!(text.starts_with("it did not start; 1 passed, 1 failed"), "{text}");
         judged[0].obstacles[0].role = Role::Client;
         let text = summary(&judged[0]);
-        assert!(text.ends_with("1 skipped; as a client, it did not start"), "{text}");
+        assert!(text.starts_with("as a client, it did not start; 1 passed"), "{text}");
     }
 
     #[test]

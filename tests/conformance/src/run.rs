@@ -17,7 +17,7 @@ use crate::{
     plan::{Candidate, Plan},
     subject::{Role, SAID, Source, Subject},
     trial::Trial,
-    verdict::{CaseResult, Judged, Obstacle, Verdict},
+    verdict::{CaseResult, Judged, Leaves, Obstacle, Verdict},
 };
 use shared::Shared;
 
@@ -40,50 +40,30 @@ pub fn judge(candidate: &Candidate, plan: &Plan, watcher: Watcher<'_>) -> Judged
     for role in [Role::Server, Role::Client] {
         let cases = plan.cases(role);
         let Some(source) = candidate.source(role).filter(|_| !cases.is_empty()) else { continue };
-        match run_role(source, plan, &cases, watcher) {
-            Ok(of_role) => results.extend(of_role),
-            Err(obstacle) => {
-                results.extend(unplayed(&cases, &obstacle));
-                obstacles.push(obstacle);
-            }
+        let (source, interval) = plan.timed(source);
+        let bench = Bench { source, interval, shared: Shared::default(), offer: Offer::default() };
+        let (bench, obstacle) = bench.prepared();
+        let (played, others): (Vec<_>, Vec<_>) = cases
+            .iter()
+            .copied()
+            .partition(|case| obstacle.as_ref().is_none_or(|it| it.leaves(case)));
+        // Who keeps silent does not do so for want of time.
+        let repeats = plan.repeat && obstacle.is_none() && bench.offer.refusal.is_none();
+        let mut of_role = bench.run(&played, plan.jobs, repeats, watcher);
+        if let Some(obstacle) = obstacle {
+            of_role.extend(unplayed(&others, &obstacle, played.is_empty()));
+            obstacles.push(obstacle);
         }
+        of_role.sort_by_key(|result| cases.iter().position(|case| case.name == result.case.name));
+        results.extend(of_role);
     }
     Judged { name: candidate.name.clone(), obstacles, results }
 }
 
-fn run_role(
-    source: &Source,
-    plan: &Plan,
-    cases: &[&'static Case],
-    watcher: Watcher<'_>,
-) -> Result<Vec<CaseResult>, Obstacle> {
-    let (source, interval) = plan.timed(source);
-    let bench = Bench { source, interval, shared: Shared::default(), offer: Offer::default() };
-    let bench = bench.with_offer()?;
-    let (alone, beside): (Vec<_>, Vec<_>) =
-        cases.iter().partition(|case| case.sharing == Sharing::Alone);
-    let mut results = Vec::new();
-    let mut again = Vec::new();
-    for result in bench.run_each(beside, plan.jobs, &Bench::run_one, watcher) {
-        match result.verdict {
-            // Who keeps silent does not do so for want of time.
-            Verdict::Failed { .. } if plan.repeat && !bench.offer.is_mute => {
-                again.push(result.case);
-            }
-            _ => results.push(result),
-        }
-    }
-    bench.shared.end();
-    results.extend(bench.run_each(alone, 1, &|bench, case| bench.run_alone(case), watcher));
-    results.extend(bench.run_each(again, plan.jobs.min(REPEATED), &Bench::run_again, watcher));
-    results.sort_by_key(|result| cases.iter().position(|case| case.name == result.case.name));
-    Ok(results)
-}
-
-/// Nothing can be said but what stands in the way; programs are told by the first case.
-fn unplayed(cases: &[&'static Case], obstacle: &Obstacle) -> Vec<CaseResult> {
+/// Nothing can be said but what stands in the way. Where no other case can say so, programs are told by the first one.
+fn unplayed(cases: &[&'static Case], obstacle: &Obstacle, is_all: bool) -> Vec<CaseResult> {
     let result = |(index, case): (usize, &&'static Case)| {
-        let verdict = if index == 0 {
+        let verdict = if index == 0 && is_all {
             Verdict::from(Err(obstacle.failure.clone()))
         } else {
             Verdict::Skipped(obstacle.words.clone())
@@ -102,43 +82,77 @@ struct Bench {
 
 impl Bench {
     /// Starts a server that cases share, and asks it what it offers. What connects is seen to do so.
-    fn with_offer(mut self) -> Result<Self, Obstacle> {
-        if !self.source.is_server() {
-            return self.seen_to_connect();
-        }
-        let obstacle = |words: &str| {
+    fn prepared(mut self) -> (Self, Option<Obstacle>) {
+        let obstacle =
+            if self.source.is_server() { self.seen_to_answer() } else { self.seen_to_connect() };
+        let obstacle = obstacle.err();
+        (self, obstacle)
+    }
+
+    fn seen_to_answer(&mut self) -> Result<(), Obstacle> {
+        let obstacle = |leaves, words: &str| {
             let words = words.to_owned();
-            move |failure| Obstacle { role: Role::Server, words, failure }
+            move |failure| Obstacle { role: Role::Server, words, failure, leaves }
         };
-        let lent = self.shared.lend(&self.source).map_err(obstacle("it did not start"))?;
+        let lent = self.shared.lend(&self.source);
+        let lent = lent.map_err(obstacle(Leaves::Nothing, "it did not start"))?;
         let mut trial = Trial::new(lent.subject, self.interval);
         let bytes = trial.connect_bytes().map_err(|mut failure| {
             let Source::Running(address) = &self.source else {
-                return obstacle("it takes no connections")(failure);
+                return obstacle(Leaves::Nothing, "it takes no connections")(failure);
             };
             failure.expected = format!("somebody to answer at tcp://{address}");
             failure.seen += "; start the server there first, or check the address";
-            obstacle(&format!("nobody answers at tcp://{address}"))(failure)
+            obstacle(Leaves::Nothing, &format!("nobody answers at tcp://{address}"))(failure)
         })?;
         let mut peer = bytes.shake_hands("DEALER").map_err(|mut failure| {
             failure.seen += &self.shared.last_lines();
             failure.seen += &format!("; the exchange:\n{}", trial.transcript().render().trim_end());
-            obstacle("it does not complete a handshake of ZMTP")(failure)
+            obstacle(Leaves::Handshakes, "it does not complete a handshake of ZMTP")(failure)
         })?;
         self.offer = Offer::ask(&mut peer, trial.soon());
-        Ok(self)
+        match &self.offer.refusal {
+            Some(failure) if failure.is_silence() => {
+                Err(obstacle(Leaves::WithoutMethods, "it answers no call")(failure.clone()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Starts what connects, and waits until it does so.
-    fn seen_to_connect(self) -> Result<Self, Obstacle> {
+    fn seen_to_connect(&self) -> Result<(), Obstacle> {
         let mut trial = Trial::new(Subject::new(self.source.clone()), self.interval);
-        let Err(mut failure) = trial.accept_bytes() else { return Ok(self) };
+        let Err(mut failure) = trial.accept_bytes() else { return Ok(()) };
         let mut subject = trial.into_subject();
         let death = subject.death();
         let words = if death.is_some() { "it did not start" } else { "it did not connect" };
         failure.seen += &death.map_or_else(|| subject.words(), |how| format!("; {how}"));
         let role = if subject.is_worker() { Role::Server } else { Role::Client };
-        Err(Obstacle { role, words: words.to_owned(), failure })
+        Err(Obstacle { role, words: words.to_owned(), failure, leaves: Leaves::Nothing })
+    }
+
+    /// Runs these cases, and once more those that failed beside others, if that is wanted.
+    fn run(
+        &self,
+        cases: &[&'static Case],
+        jobs: usize,
+        repeats: bool,
+        watcher: Watcher<'_>,
+    ) -> Vec<CaseResult> {
+        let (alone, beside): (Vec<_>, Vec<_>) =
+            cases.iter().partition(|case| case.sharing == Sharing::Alone);
+        let mut results = Vec::new();
+        let mut again = Vec::new();
+        for result in self.run_each(beside, jobs, &Self::run_one, watcher) {
+            match result.verdict {
+                Verdict::Failed { .. } if repeats => again.push(result.case),
+                _ => results.push(result),
+            }
+        }
+        self.shared.end();
+        results.extend(self.run_each(alone, 1, &|bench, case| bench.run_alone(case), watcher));
+        results.extend(self.run_each(again, jobs.min(REPEATED), &Self::run_again, watcher));
+        results
     }
 
     /// Runs so many of them at a time, in their order.

@@ -54,13 +54,13 @@ impl From<Result<(), Failure>> for Verdict {
 pub struct Judged {
     /// What the implementation is called.
     pub name: String,
-    /// In which roles no case could be played, and why.
+    /// What stood in the way, in which roles.
     pub obstacles: Vec<Obstacle>,
     /// In the order of the cases.
     pub results: Vec<CaseResult>,
 }
 
-/// Why no case could be played.
+/// Why most cases could not be played, or none.
 #[derive(Clone, Debug)]
 pub struct Obstacle {
     /// As what the implementation was to be judged.
@@ -69,13 +69,42 @@ pub struct Obstacle {
     pub words: String,
     /// What was to happen before the first case, and what did.
     pub failure: Failure,
+    /// Which cases can be played all the same.
+    pub leaves: Leaves,
+}
+
+/// Which cases an obstacle leaves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Leaves {
+    /// None.
+    Nothing,
+    /// Those about greetings and handshakes.
+    Handshakes,
+    /// Those that need no method of the contract, and those about frames that are sent.
+    WithoutMethods,
+}
+
+impl Obstacle {
+    /// Whether this case can be played all the same.
+    #[must_use]
+    pub fn leaves(&self, case: &Case) -> bool {
+        let is_of = |group| case.name.starts_with(group);
+        let is_of_handshake = is_of("greeting.") || is_of("handshake.");
+        match self.leaves {
+            Leaves::Nothing => false,
+            Leaves::Handshakes => is_of_handshake,
+            Leaves::WithoutMethods => case.needs.is_empty() || is_of("frames.sent."),
+        }
+    }
 }
 
 impl Judged {
-    /// Why no case of this role could be played.
-    #[must_use]
-    pub fn obstacle(&self, role: Role) -> Option<&Obstacle> {
-        self.obstacles.iter().find(|obstacle| obstacle.role == role)
+    /// The cases that were played, or could have been: nothing stood in their way.
+    pub fn played(&self) -> impl Iterator<Item = &CaseResult> {
+        self.results.iter().filter(|result| {
+            let obstacle = self.obstacles.iter().find(|it| it.role == result.case.role);
+            obstacle.is_none_or(|obstacle| obstacle.leaves(result.case))
+        })
     }
 
     /// How many cases of this level failed.

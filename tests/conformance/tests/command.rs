@@ -162,31 +162,60 @@ fn an_interrupted_run_leaves_no_process_behind() {
     fs::remove_file(path).expect("the test's own file");
 }
 
-/// A server that greets, and says nothing else: what is known by then is shown.
+/// A server that completes handshakes and says nothing else: what is known by then is shown.
 #[test]
 fn an_interrupted_run_shows_what_is_known() {
-    let (endpoint, calls) = mute();
-    // The first of them waits for the answer to a call, and so does the second: one at a time.
-    let cases = ["--only", "greeting.sent.filler", "--only", "answer.ok.value", "--jobs", "1"];
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let endpoint = format!("tcp://{}", listener.local_addr().expect("it is bound"));
+    // The second of them has connections of its own for 40 s, once the first is over.
+    let cases = ["--only", "greeting.sent.filler", "--only", "greeting.never-ends", "--jobs", "1"];
     let mut command = kit(&[&["connect", &endpoint][..], &cases].concat());
     let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let running = running.expect("the kit runs");
-    calls.iter().find(|said| contains(said, b"echo\x91\xa1x")).expect("the case calls it");
+    let greeting = [&b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL"[..], &[0; 48]].concat();
+    let ready = b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06ROUTER";
+    // One to see whether it answers, one of the first case, and two of the second.
+    let streams = [(); 4].map(|()| {
+        let (mut stream, _) = listener.accept().expect("the kit connects");
+        // The kit may have seen enough of it.
+        let _ = stream.write_all(&[&greeting[..], ready].concat());
+        stream
+    });
     kill_process(Pid::from_child(&running), Signal::TERM).expect("it runs");
     let output = running.wait_with_output().expect("it ends");
+    drop(streams);
     let words = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(143), "{words}");
-    assert!(words.contains("greeting.sent.filler"), "{words}");
-    assert!(!words.contains("answer.ok.value"), "{words}");
+    assert!(words.contains("ok      greeting.sent.filler"), "{words}");
+    assert!(!words.contains("greeting.never-ends"), "{words}");
 }
 
-/// It is no want of time: nothing would come of a second try.
+/// Once no call is answered, cases that call are not played: a run is over soon.
+#[test]
+fn a_server_that_answers_nothing_is_told_once() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let endpoint = format!("tcp://{}", listener.local_addr().expect("it is bound"));
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    let (code, words) = said(&["connect", &endpoint, "--only", "answer.*", "--only", "*.sent.*"]);
+    assert_eq!(code, Some(1), "{words}");
+    assert!(
+        words.contains("it does not complete a handshake of ZMTP; 0 passed, 1 failed"),
+        "{words}"
+    );
+    assert!(
+        words.contains("FAILED  greeting.sent.filler") && !words.contains("answer."),
+        "{words}"
+    );
+}
+
+/// It is no want of time: nothing would come of a second try, nor of cases that call.
 #[test]
 fn a_server_that_answers_nothing_is_not_asked_twice() {
     let (endpoint, calls) = mute();
     let (code, words) = said(&["connect", &endpoint, "--only", "answer.ok.value"]);
     assert_eq!(code, Some(1), "{words}");
-    let called = calls.try_iter().filter(|said| contains(said, b"echo\x91\xa1x")).count();
+    assert!(words.contains("it answers no call") && !words.contains("answer.ok.value"), "{words}");
+    let called = calls.try_iter().filter(|said| contains(said, b"echo")).count();
     assert_eq!(called, 1, "{words}");
 }
 

@@ -52,6 +52,8 @@ fn judge(role: &str, fault: Option<&Fault>, options: &[&str]) -> Vec<Value> {
     let mut line = format!("{peer} {role} {{endpoint}} --heartbeat {{heartbeat}} {{more}}");
     if role == "client" {
         line += " push={push} pub={pub}";
+    } else {
+        line += " pull={pull} sub={sub}";
     }
     if let Some(fault) = fault {
         write!(line, " --fault {}", fault.name).expect("memory takes everything");
@@ -71,7 +73,9 @@ fn found_by(fault: &Fault) -> Option<String> {
     options.extend(fault.cases.split(' ').flat_map(|glob| ["--only", glob]));
     let results = judge(&fault.role, Some(fault), &options);
     let found = results.iter().find(|result| {
-        result["verdict"] == "failed" && result["rule"].as_str() == Some(&fault.rule)
+        // One that was not played, for what stood in the way of all, has no exchange and finds nothing.
+        let is_played = result["exchange"].as_array().is_some_and(|lines| !lines.is_empty());
+        is_played && result["verdict"] == "failed" && result["rule"].as_str() == Some(&fault.rule)
     });
     found.and_then(|result| result["case"].as_str()).map(str::to_owned)
 }

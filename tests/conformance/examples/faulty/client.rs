@@ -56,13 +56,9 @@ struct Client {
 
 /// Calls until standard input ends.
 pub(crate) fn run(mut setup: Setup) -> Result<(), Box<dyn Error>> {
-    let places =
-        [(SocketKind::Push, setup.pushes.take()), (SocketKind::Pub, setup.publishes.take())];
     let mut senders = Vec::new();
-    for (kind, place) in places {
-        if let Some(place) = place {
-            senders.push((kind, Sender::bind(place, kind, setup.heartbeat, setup.fault)?));
-        }
+    for (kind, place) in std::mem::take(&mut setup.others) {
+        senders.push((kind, Sender::bind(place, kind, setup.heartbeat, setup.fault)?));
     }
     let quirks = setup.quirks();
     let peer = Peer::new(setup, SocketKind::Dealer)?;

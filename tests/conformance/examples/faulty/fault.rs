@@ -67,6 +67,10 @@ pub(crate) enum Hook {
     MessagesOut(OfFrames),
     /// The frames of each message that comes.
     MessagesIn(OfFrames),
+    /// What is said at once to a frame that comes.
+    Answers(fn(&WireMemory, &Frame) -> Vec<u8>),
+    /// Bytes that end amid a frame end the connection.
+    FramesWhole,
     /// To whom an event goes, of those who are there.
     Routes(OfRoutes),
     /// What no layer could do wrong.
@@ -100,6 +104,20 @@ pub(crate) enum Quirk {
     MoreUnused,
     /// Behind the first endpoint, one connection is made or taken, and no other.
     MoreOnce,
+    /// The process ends with a connection whose calls run.
+    EndsWithCallers,
+    /// What comes late from a connection that has ended is dropped.
+    ForgetsTheGone,
+    /// Connections may take as long for their handshake as they like.
+    StrangersStay,
+    /// The descriptors of connections that have ended are kept.
+    KeepsDescriptors,
+    /// A hundred connections stand at a time, and no more are taken.
+    FewConnections,
+    /// Nobody is accepted while a handshake is under way.
+    OneHandshakeAtATime,
+    /// Writing waits until the other side reads.
+    WritesBlock,
 }
 
 impl Hook {

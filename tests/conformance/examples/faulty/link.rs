@@ -9,7 +9,10 @@ use std::{
 use bytes::Bytes;
 use zerorpc_zmtp::{ConnectionId, LastWords, Socket};
 
-use super::{fault::Hook, wire::Wire};
+use super::{
+    fault::{Hook, Quirk},
+    wire::Wire,
+};
 
 /// The most that waits in a wire before the core has to wait.
 const WAITING: usize = 1 << 20;
@@ -19,13 +22,15 @@ const WAITING: usize = 1 << 20;
 pub(crate) struct Link {
     pub(crate) stream: TcpStream,
     wire: Option<Wire>,
+    writes_block: bool,
 }
 
 impl Link {
     pub(crate) fn new(stream: TcpStream, hooks: &'static [Hook]) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, wire: Wire::new(hooks) })
+        let writes_block = hooks.iter().any(|hook| matches!(hook, Hook::Peer(Quirk::WritesBlock)));
+        Ok(Self { stream, wire: Wire::new(hooks), writes_block })
     }
 
     /// Whether the stream is waited for until it has room.
@@ -35,7 +40,10 @@ impl Link {
 
     pub(crate) fn write(&mut self, now: Instant, socket: &mut Socket, connection: ConnectionId) {
         let Some(wire) = &mut self.wire else {
+            // Whether it worked shows when it is written to.
+            let _ = self.stream.set_nonblocking(!self.writes_block);
             socket.write_to(now, connection, &mut self.stream);
+            let _ = self.stream.set_nonblocking(true);
             return;
         };
         let mut taken = 0;

@@ -2,7 +2,7 @@
 //! correct one.
 //!
 //! ```sh
-//! zerorpc-conformance-faulty server ENDPOINT [--worker] [--heartbeat SECONDS] [--fault NAME] [bind=ENDPOINT] [connect=ENDPOINT]
+//! zerorpc-conformance-faulty server ENDPOINT [--worker] [--heartbeat SECONDS] [--fault NAME] [pull=ENDPOINT] [sub=ENDPOINT] [bind=ENDPOINT] [connect=ENDPOINT]
 //! zerorpc-conformance-faulty client ENDPOINT [--heartbeat SECONDS] [--fault NAME] [push=ENDPOINT] [pub=ENDPOINT] [bind=ENDPOINT] [connect=ENDPOINT]
 //! zerorpc-conformance-faulty list          # a JSON array of all faults
 //! ```
@@ -25,6 +25,8 @@ mod values;
 mod wire;
 
 use std::{error::Error, time::Duration};
+
+use zerorpc_proto::transport::SocketKind;
 
 use fault::Fault;
 use peer::Setup;
@@ -53,8 +55,7 @@ fn setup(role: &str, endpoint: &str, options: &[&str]) -> Result<Setup, Box<dyn 
         places: vec![place(endpoint, role == "client")?],
         heartbeat: Duration::from_secs(5),
         fault: None,
-        pushes: None,
-        publishes: None,
+        others: Vec::new(),
     };
     let mut options = options.iter();
     while let Some(option) = options.next() {
@@ -70,13 +71,26 @@ fn setup(role: &str, endpoint: &str, options: &[&str]) -> Result<Setup, Box<dyn 
             word => match word.split_once('=') {
                 Some(("bind", endpoint)) => setup.places.push(place(endpoint, false)?),
                 Some(("connect", endpoint)) => setup.places.push(place(endpoint, true)?),
-                Some(("push", endpoint)) => setup.pushes = Some(place(endpoint, false)?),
-                Some(("pub", endpoint)) => setup.publishes = Some(place(endpoint, false)?),
-                _ => return Err(USAGE.into()),
+                Some((other, endpoint)) => {
+                    let kind = one_way(role, other).ok_or(USAGE)?;
+                    setup.others.push((kind, place(endpoint, false)?));
+                }
+                None => return Err(USAGE.into()),
             },
         }
     }
     Ok(setup)
+}
+
+/// The kind of a socket beside the first one, of a server or a client.
+fn one_way(role: &str, word: &str) -> Option<SocketKind> {
+    match (role, word) {
+        ("server", "pull") => Some(SocketKind::Pull),
+        ("server", "sub") => Some(SocketKind::Sub),
+        ("client", "push") => Some(SocketKind::Push),
+        ("client", "pub") => Some(SocketKind::Pub),
+        _ => None,
+    }
 }
 
 fn place(endpoint: &str, dials: bool) -> Result<Place, Box<dyn Error>> {

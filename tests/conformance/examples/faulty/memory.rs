@@ -82,6 +82,11 @@ impl Memory {
         self.channels.get(&key(&event.channel())).is_some_and(|channel| channel.is_open)
     }
 
+    /// How many conversations have not ended.
+    pub(crate) fn open_count(&self) -> usize {
+        self.channels.values().filter(|channel| channel.is_open).count()
+    }
+
     /// Whether anything streams.
     pub(crate) fn streams(&self) -> bool {
         self.channels.values().any(|channel| channel.is_open && channel.items > 0)

@@ -1,9 +1,11 @@
-//! What a client pushes and publishes: a socket of its own for each, in a thread of its own.
+//! What a client pushes and publishes, and what a server pulls and subscribes to: a socket of its own for each, in a thread of
+//! its own.
 
 use std::{error::Error, sync::mpsc, time::Instant};
 
 use zerorpc_proto::{
-    Args, Context, Notice, OneWayWriter, Session, Transmit, transport::SocketKind,
+    Args, Context, Limits, Multipart, Notice, OneWayWriter, Session, Transmit, read_one_way,
+    transport::SocketKind,
 };
 
 use super::{
@@ -40,7 +42,7 @@ impl Sender {
         heartbeat: std::time::Duration,
         fault: Option<&'static Fault>,
     ) -> Result<Self, Box<dyn Error>> {
-        let setup = Setup { places: vec![place], heartbeat, fault, pushes: None, publishes: None };
+        let setup = Setup { places: vec![place], heartbeat, fault, others: Vec::new() };
         let (events, orders) = mpsc::channel();
         let (tell, told) = mpsc::channel();
         // A socket stays with its thread.
@@ -66,4 +68,42 @@ impl Sender {
         (self.wake)();
         Ok(())
     }
+}
+
+/// Binds a socket of this kind there, which hands to `record` what it is called with. No other method shows what it did.
+pub(crate) fn receive(
+    place: Place,
+    kind: SocketKind,
+    heartbeat: std::time::Duration,
+    fault: Option<&'static Fault>,
+    record: impl Fn(rmpv::Value) + Send + 'static,
+) -> Result<(), Box<dyn Error>> {
+    let setup = Setup { places: vec![place], heartbeat, fault, others: Vec::new() };
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let receiver = move |message: &Multipart| match recorded(message) {
+            Ok(Some(value)) => record(value),
+            Ok(None) => {}
+            Err(why) => eprintln!("{kind:?}: {why}"),
+        };
+        let peer = match Peer::new(setup, kind) {
+            Ok(peer) => peer.with_receiver(receiver),
+            Err(error) => return drop(tell.send(Err(error.to_string()))),
+        };
+        let _ = tell.send(Ok(()));
+        if let Err(error) = peer.run(Nobody) {
+            eprintln!("{kind:?}: {error}");
+        }
+    });
+    Ok(told.recv()??)
+}
+
+/// What an event has recorded, if it does that.
+fn recorded(message: &Multipart) -> Result<Option<rmpv::Value>, String> {
+    let event = read_one_way(message, &Limits::default()).map_err(|error| error.to_string())?;
+    if event.name != "record" {
+        return Ok(None);
+    }
+    let value = event.args.decode::<(rmpv::Value,)>().map_err(|error| error.to_string())?;
+    Ok(Some(value.0))
 }

@@ -11,7 +11,7 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use zerorpc_proto::{
-    Config, Notice, PeerEvent, PeerId, RemoteError, Route, Session, Transmit,
+    Config, Multipart, Notice, PeerEvent, PeerId, RemoteError, Route, Session, Transmit,
     transport::{Flow, MemoryBounds, SocketKind, SocketOptions},
 };
 use zerorpc_zmtp::{ConnectionId, Socket, SocketEvent};
@@ -29,10 +29,8 @@ pub(crate) struct Setup {
     pub(crate) places: Vec<Place>,
     pub(crate) heartbeat: Duration,
     pub(crate) fault: Option<&'static Fault>,
-    /// Where a client pushes.
-    pub(crate) pushes: Option<Place>,
-    /// Where it publishes.
-    pub(crate) publishes: Option<Place>,
+    /// Where it binds sockets that only send or only receive.
+    pub(crate) others: Vec<(SocketKind, Place)>,
 }
 
 impl Setup {
@@ -57,6 +55,9 @@ pub(crate) trait Application {
     fn poll(&mut self, session: &mut Session, now: Instant) -> Option<Instant>;
 }
 
+/// Takes messages.
+type Receiver = Box<dyn FnMut(&Multipart)>;
+
 pub(crate) struct Peer {
     setup: Setup,
     session: Session,
@@ -65,6 +66,8 @@ pub(crate) struct Peer {
     tamper: Tamper,
     /// What others want to have sent.
     orders: Option<mpsc::Receiver<Transmit>>,
+    /// Takes what comes, in place of the session.
+    receiver: Option<Receiver>,
     places: Places,
     links: BTreeMap<ConnectionId, Link>,
     /// Who is there.
@@ -97,6 +100,7 @@ impl Peer {
         waker.set_nonblocking(true)?;
         Ok(Self {
             orders: None,
+            receiver: None,
             tamper: Tamper::new(setup.hooks(), now, setup.heartbeat),
             places: Places::new(&setup.places, &setup.quirks(), now)?,
             setup,
@@ -113,6 +117,12 @@ impl Peer {
     /// Sends what comes here, too.
     pub(crate) fn with_orders(mut self, orders: mpsc::Receiver<Transmit>) -> Self {
         self.orders = Some(orders);
+        self
+    }
+
+    /// What comes goes there, instead of to the session.
+    pub(crate) fn with_receiver(mut self, receiver: impl FnMut(&Multipart) + 'static) -> Self {
+        self.receiver = Some(Box::new(receiver));
         self
     }
 
@@ -137,7 +147,9 @@ impl Peer {
                 let found = self.places.accept();
                 self.open(now, found)?;
             }
-            self.socket.handle_timeout(now);
+            if !self.has(Quirk::StrangersStay) {
+                self.socket.handle_timeout(now);
+            }
             self.exchange(now);
             if self.session.poll_timeout().is_some_and(|due| due <= now) {
                 self.session.handle_timeout(now);
@@ -162,9 +174,10 @@ impl Peer {
                     link.write(now, &mut self.socket, connection);
                 }
             } else {
+                let of_socket = self.socket.poll_timeout();
                 let due = [
                     self.session.poll_timeout(),
-                    self.socket.poll_timeout(),
+                    of_socket.filter(|_| !self.has(Quirk::StrangersStay)),
                     self.bounds.poll_timeout(),
                     self.tamper.poll_timeout(),
                     self.places.poll_timeout(),
@@ -179,6 +192,9 @@ impl Peer {
         match event {
             SocketEvent::Closed(closed) => {
                 if let Some(link) = self.links.remove(&closed.connection) {
+                    if self.has(Quirk::KeepsDescriptors) {
+                        std::mem::forget(link.stream.try_clone());
+                    }
                     link.part(closed.last_words);
                 }
                 self.places.leave(now, closed.connection);
@@ -191,6 +207,9 @@ impl Peer {
 
     fn open(&mut self, now: Instant, found: Vec<Found>) -> std::io::Result<()> {
         for found in found {
+            if self.has(Quirk::FewConnections) && self.links.len() >= 100 {
+                continue;
+            }
             let (dialer, remote) = (found.dialer(), format!("tcp://{}", found.address));
             let link = Link::new(found.stream, self.setup.hooks())?;
             let connection = self.socket.open_connection(now, found.origin, remote);
@@ -203,7 +222,11 @@ impl Peer {
     /// Waits until a stream can be read, or written where that is wanted, or it is time; which ones, and whether any listener.
     fn wait(&mut self, until: Option<Instant>) -> std::io::Result<(Vec<ConnectionId>, bool)> {
         let mut fds = vec![PollFd::new(&self.woken, PollFlags::IN)];
-        fds.extend(self.places.listeners().map(|listener| PollFd::new(listener, PollFlags::IN)));
+        let has_strangers = self.links.len() > self.peers.len();
+        if !(has_strangers && self.has(Quirk::OneHandshakeAtATime)) {
+            let listeners = self.places.listeners();
+            fds.extend(listeners.map(|listener| PollFd::new(listener, PollFlags::IN)));
+        }
         let others = fds.len();
         fds.extend(self.links.iter().map(|(connection, link)| {
             let wants_room = link.wants_room(&self.socket, *connection);
@@ -228,14 +251,19 @@ impl Peer {
             let mut moved = false;
             while let Some((from, message)) = self.socket.receive() {
                 for message in self.tamper.incoming(now, from, message) {
-                    self.session.handle_message(now, from, message);
+                    self.take(now, from, message);
                 }
                 moved = true;
             }
             while let Some(event) = self.socket.poll_peer_event() {
                 match &event {
                     PeerEvent::Up(peer) => self.peers.push(*peer),
-                    PeerEvent::Down(gone, _) => self.peers.retain(|peer| peer != gone),
+                    PeerEvent::Down(gone, _) => {
+                        self.peers.retain(|peer| peer != gone);
+                        if self.has(Quirk::EndsWithCallers) && self.session.open_channels() > 0 {
+                            std::process::exit(70);
+                        }
+                    }
                     _ => {}
                 }
                 self.session.handle_peer_event(now, event);
@@ -249,7 +277,9 @@ impl Peer {
                 match due {
                     Due::Send(message) => self.send(now, message),
                     Due::Receive(from, message) => {
-                        self.session.handle_message(now, from, message);
+                        if self.peers.contains(&from) || !self.has(Quirk::ForgetsTheGone) {
+                            self.take(now, from, message);
+                        }
                     }
                 }
                 moved = true;
@@ -274,6 +304,17 @@ impl Peer {
             if !moved && !self.enforces_bounds(now) {
                 return;
             }
+        }
+    }
+
+    fn has(&self, quirk: Quirk) -> bool {
+        self.setup.quirks().contains(&quirk)
+    }
+
+    fn take(&mut self, now: Instant, from: PeerId, message: Multipart) {
+        match &mut self.receiver {
+            Some(receive) => receive(&message),
+            None => self.session.handle_message(now, from, message),
         }
     }
 

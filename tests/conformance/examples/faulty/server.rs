@@ -12,9 +12,15 @@ use std::{
 use zerorpc::{Args, Dispatcher, Failure, Methods, Reply};
 use zerorpc_proto::{Notice, Session, transport::SocketKind};
 
-use super::peer::{Application, Peer, Setup};
+use super::{
+    one_way,
+    peer::{Application, Peer, Setup},
+};
 
 struct Server(Dispatcher);
+
+/// The arguments of `record`.
+type Recorded = Arc<Mutex<Vec<rmpv::Value>>>;
 
 impl Application for Server {
     fn handle_notice(&mut self, session: &mut Session, _now: Instant, notice: Notice) {
@@ -30,9 +36,15 @@ impl Application for Server {
 }
 
 /// Serves until the process ends.
-pub(crate) fn run(setup: Setup) -> Result<(), Box<dyn Error>> {
+pub(crate) fn run(mut setup: Setup) -> Result<(), Box<dyn Error>> {
+    let recorded = Recorded::default();
+    for (kind, place) in std::mem::take(&mut setup.others) {
+        let recorded = Arc::clone(&recorded);
+        let record = move |value| recorded.lock().expect("nobody panics with it").push(value);
+        one_way::receive(place, kind, setup.heartbeat, setup.fault, record)?;
+    }
     let peer = Peer::new(setup, SocketKind::Router)?;
-    let dispatcher = Dispatcher::new(service()).on_answer(peer.waker()?);
+    let dispatcher = Dispatcher::new(service(recorded)).on_answer(peer.waker()?);
     peer.run(Server(dispatcher))
 }
 
@@ -57,10 +69,9 @@ impl Drop for Forever {
     }
 }
 
-fn service() -> Methods {
+fn service(recorded: Recorded) -> Methods {
     let closed = Arc::new(AtomicU64::new(0));
     let closing = Arc::clone(&closed);
-    let recorded = Arc::new(Mutex::new(Vec::<rmpv::Value>::new()));
     let recording = Arc::clone(&recorded);
     Methods::new("conformance")
         .raw("echo", |request| Ok(Reply::Value(only(request.args())?)))

@@ -19,11 +19,16 @@ mod client_links;
 mod client_one_way;
 mod client_wire;
 mod credit;
+mod floods;
 mod frames;
+mod handshakes;
 mod headers;
 mod heartbeats;
+mod ids;
+mod introspection;
 mod links;
 mod requests;
+mod server_one_way;
 mod wire;
 
 use super::fault::Fault;
@@ -38,6 +43,11 @@ pub(crate) static SERVER: &[&[Fault]] = &[
     wire::FAULTS,
     broken::FAULTS,
     links::FAULTS,
+    ids::FAULTS,
+    introspection::FAULTS,
+    handshakes::FAULTS,
+    floods::FAULTS,
+    server_one_way::FAULTS,
 ];
 
 /// What a client does wrong.

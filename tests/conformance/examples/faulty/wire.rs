@@ -217,6 +217,9 @@ impl Wire {
         while let Some(frame) = Frame::take(&mut self.heard) {
             self.hear_frame(frame, &mut out)?;
         }
+        if !self.heard.is_empty() && self.has(&|hook| matches!(hook, Hook::FramesWhole)) {
+            return None;
+        }
         Some(out)
     }
 
@@ -225,6 +228,9 @@ impl Wire {
         let is_command = frame.is_command();
         let is_amid = frame.flags & MORE != 0;
         for hook in self.hooks {
+            if let Hook::Answers(answer) = hook {
+                self.queue.extend(answer(&self.in_memory, &frame));
+            }
             if let Hook::FramesIn(judge) = hook {
                 match judge(&mut self.in_memory, frame) {
                     Verdict::Keep(kept) => frame = kept,

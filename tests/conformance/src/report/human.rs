@@ -19,9 +19,8 @@ pub(super) fn render(judged: &[Judged]) -> String {
         for obstacle in &it.obstacles {
             stands_in_the_way(&mut text, &it.name, obstacle);
         }
-        let is_played = |result: &&CaseResult| it.obstacle(result.case.role).is_none();
         let mut last = "";
-        for result in it.results.iter().filter(is_played) {
+        for result in it.played() {
             let group = group(result.case.name);
             if group != last {
                 let _ = writeln!(text, "\n{TITLE}{group}{TITLE:#} ({})", result.case.role.word());
@@ -38,7 +37,7 @@ pub(super) fn render(judged: &[Judged]) -> String {
 }
 
 fn stands_in_the_way(text: &mut String, name: &str, obstacle: &Obstacle) {
-    let Obstacle { role, words, failure } = obstacle;
+    let Obstacle { role, words, failure, .. } = obstacle;
     // Writing to a String does not fail.
     let _ = writeln!(text, "\n{TITLE}{name}, as a {}{TITLE:#}: {BAD}{words}{BAD:#}", role.word());
     if !failure.expected.is_empty() {

@@ -34,6 +34,13 @@ fn has_bad_text(payload: &[u8]) -> bool {
     read(payload).is_some_and(|value| any(&value, &is_bad))
 }
 
+/// Whether an array, a map, bin or text is said to have more than two thousand million of what it holds.
+fn announces_too_much(payload: &[u8]) -> bool {
+    payload.windows(2).any(|window| {
+        matches!(window[0], 0xc6 | 0xc9 | 0xdb | 0xdd | 0xdf) && window[1] & 0x80 != 0
+    })
+}
+
 fn is_deep(payload: &[u8]) -> bool {
     payload.len() > 500 && payload[payload.len() / 2..].iter().take(100).all(|byte| *byte == 0x91)
 }
@@ -53,6 +60,15 @@ pub(crate) static FAULTS: &[Fault] = faults! {
     "dies-at-bad-text": "text that is no UTF-8 ends the process", "ZRPC-11.1", "broken.args-surrogate", [Dies(has_bad_text)];
     "dies-at-deep-nesting": "a payload of deep nesting ends the process", "ZRPC-3.22", "broken.args-nested", [Dies(is_deep)];
     "dies-at-odd-response": "a response_to that is an array or a map ends the process", "ZRPC-11.7", "broken.response-to-array.beat", [Dies(has_odd_response)];
+    "dies-at-nil-id": "a request whose message_id is nil, an array or a map ends the process", "ZRPC-11.5", "broken.id-nil", [Dies(|payload| {
+        let id = Event::decode(payload).and_then(|event| event.get("message_id").cloned());
+        id.is_some_and(|id| id.is_nil() || id.is_array() || id.is_map())
+    })];
+    "dies-at-odd-version": "a v that is no number ends the process", "ZRPC-11.6", "broken.version-str", [Dies(|payload| {
+        let version = Event::decode(payload).and_then(|event| event.get("v").cloned());
+        version.is_some_and(|version| !version.is_number())
+    })];
+    "dies-at-false-lengths": "a length of four thousand million ends the process", "ZRPC-3.23", "broken.args-array-lie broken.args-map-lie", [Dies(announces_too_much)];
     "dies-without-message-id": "an event without any id ends the process", "ZRPC-11.3", "broken.header-without-id", [Dies(|payload| {
         Event::decode(payload).is_some_and(|event| event.channel().is_nil())
     })];

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rmpv::Value;
 
 use crate::{
-    event::{any, map},
+    event::{Event, any, map},
     fault::{
         Fault,
         Hook::{Deaf, Dies, Ignores, In, Peer},
@@ -14,10 +14,18 @@ use crate::{
 };
 
 fn is_event(payload: &[u8]) -> bool {
-    crate::event::Event::decode(payload).is_some()
+    Event::decode(payload).is_some()
 }
 
 pub(crate) static FAULTS: &[Fault] = faults! {
+    "seventh-item-lost": "the seventh item of each stream is lost", "ZRPC-6.16", "client.credit.granted-is-taken", [In(|memory, event| {
+        let is_seventh = memory.channel(&event).items == 7;
+        if event.is("STREAM") && is_seventh { vec![] } else { vec![event] }
+    })];
+    "dies-at-odd-version": "a v that is no number ends the process", "ZRPC-11.6", "client.broken.odd-version", [Dies(|payload| {
+        let version = Event::decode(payload).and_then(|event| event.get("v").cloned());
+        version.is_some_and(|version| !version.is_number())
+    })];
     "response-to-ignored": "each answer is taken for that of the latest call", "ZRPC-11.14", "client.event.foreign-answer", [In(|memory, mut event| {
         let latest = memory.latest.clone();
         event.set("response_to", latest);

@@ -8,11 +8,11 @@ use crate::{
     fault::{
         Fault,
         Hook::{
-            FirstRead, FramesIn, FramesOut, Greeting, GreetingAtOnce, GreetingIn, GreetingWaits,
-            MessagesOut,
+            FirstRead, FramesIn, FramesOut, FramesWhole, Greeting, GreetingAtOnce, GreetingIn,
+            GreetingWaits, MessagesOut,
         },
     },
-    wire::Verdict,
+    wire::{COMMAND, Frame, Verdict},
 };
 
 pub(crate) static FAULTS: &[Fault] = faults! {
@@ -42,5 +42,14 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         if frame.is("GOAWAY") || frame.is("ERROR") { Verdict::Close } else { Verdict::Keep(frame) }
     })];
     "command-between-frames-closes": "a command amid a message ends the connection", "ZRPC-14.18", "client.commands.between-frames", [FramesIn(no_command_between)];
+    "frames-in-parts-refused": "a frame that comes in parts ends its connection", "ZRPC-14.14", "client.frames.split", [FramesWhole];
+    "impossible-sizes-awaited": "a frame of 2^63 bytes is waited for", "ZRPC-14.15", "client.frames.impossible-size", [FramesIn(|_, frame| Verdict::Keep(frame))];
+    "broken-ready-taken": "what is in a READY is not looked at", "ZRPC-14.24", "client.ready.broken", [FramesIn(|_, frame| {
+        let ready = || Frame { flags: COMMAND, body: b"\x05READY\x0bSocket-Type\0\0\0\x06ROUTER".to_vec() };
+        Verdict::Keep(if frame.is("READY") { ready() } else { frame })
+    })];
+    "ready-with-identity": "READY names an identity", "ZRPC-2.9", "client.ready.identity", [FramesOut(|_, frame| changed(frame, "READY", |ready| {
+        replaced(ready, b"\x08Identity\0\0\0\0", b"\x08Identity\0\0\0\x02me");
+    }))];
     "large-frames-refused": "frames above 64 KiB end the connection", "ZRPC-3.24", "client.event.large-answer", [FramesIn(no_large_frame)];
 };

@@ -29,6 +29,31 @@ fn grant(count: u64) -> Value {
 }
 
 pub(crate) static FAULTS: &[Fault] = faults! {
+    "plain-answers-wait-for-credit": "the answer to a plain call waits for a grant", "ZRPC-6.1", "answer.ok.without-credit", [Out(|memory, event| {
+        let channel = memory.channel(&event);
+        let is_built_in = channel.request.name.as_str().is_some_and(|name| name.starts_with('_'));
+        if event.is("OK") && !is_built_in && channel.granted <= 1 { vec![] } else { vec![event] }
+    })];
+    "grants-for-the-first": "each grant counts for the stream that was begun first", "ZRPC-6.6", "credit.own-channel", [In(|memory, mut event| {
+        if event.is("count") && memory.stash.is_none() {
+            memory.stash = Some(event.clone());
+        }
+        if event.is_grant() && let Some(first) = &memory.stash {
+            event.set("response_to", first.channel());
+        }
+        vec![event]
+    })];
+    "grants-of-two-refused": "grants of more than one argument are passed over", "ZRPC-6.7", "credit.wide-number", [In(|_, event| {
+        let is_long = event.args.as_array().is_some_and(|args| args.len() > 1);
+        if event.is_grant() && is_long { vec![] } else { vec![event] }
+    })];
+    "huge-grants-overflow": "a grant that is too large for 32 bits with a sign counts for nothing", "ZRPC-6.9", "credit.huge", [In(|_, event| {
+        let is_huge = event.first().as_u64().is_some_and(|number| i32::try_from(number).is_err());
+        if event.is_grant() && is_huge { vec![] } else { vec![event] }
+    })];
+    "early-grants-lost": "grants that come before the first item are passed over", "ZRPC-6.11", "credit.before-the-answer", [In(|memory, event| {
+        if event.is_grant() && memory.channel(&event).items == 0 { vec![] } else { vec![event] }
+    })];
     "credit-ignored": "items are sent without credit", "ZRPC-6.2", "credit.hundred", [In(|_, event| with_credit(event, 1000))];
     "credit-one-more-at-first": "two items are sent before any grant", "ZRPC-6.2", "credit.first", [In(|_, event| with_credit(event, 1))];
     "credit-one-more": "each grant is taken for one more", "ZRPC-6.2", "credit.one", [In(|_, event| {

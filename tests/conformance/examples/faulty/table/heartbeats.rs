@@ -11,6 +11,12 @@ use crate::{
 };
 
 pub(crate) static FAULTS: &[Fault] = faults! {
+    "silent-callers-dropped": "a caller that has never beaten is lost after two intervals", "ZRPC-5.11", "heartbeat.never-beats.three", [Out(|memory, event| {
+        let (now, interval) = (memory.now, memory.interval);
+        let channel = memory.channel(&event);
+        let is_late = channel.heard == channel.opened && now - channel.opened > 2 * interval;
+        if is_late { vec![] } else { vec![event] }
+    })];
     "beats-none": "no beat is sent", "ZRPC-5.4", "heartbeat.each-channel", [Out(|_, event| if event.is_beat() { vec![] } else { vec![event] })];
     "beats-early": "four beats are sent in each interval", "ZRPC-5.5", "heartbeat.first.not-early", [In(|memory, event| {
         if event.is_request() {

@@ -94,8 +94,8 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         let has = |value: &Value| value.as_map().is_some_and(|pairs| pairs.iter().any(|(key, _)| key.is_number()));
         if any(&event.args, &has) { vec![] } else { vec![event] }
     })];
-    "bin-names-refused": "requests whose method is bin are passed over", "ZRPC-3.17", "event.answer.name-str", [In(|_, event| {
-        if event.name.is_bin() { vec![] } else { vec![event] }
+    "bin-names-refused": "requests whose method is bin are passed over", "ZRPC-3.17", "event.name.bin", [In(|_, event| {
+        if matches!(event.name, Value::Binary(_)) { vec![] } else { vec![event] }
     })];
     "unknown-method-silent": "a method that is not there is not answered", "ZRPC-7.12", "answer.empty-name", [In(|_, event| {
         let name = event.name.as_str().unwrap_or_default();

@@ -56,7 +56,7 @@ pub(crate) static FAULTS: &[Fault] = faults! {
     "mechanism-padded": "the mechanism is padded with spaces", "ZRPC-14.7", "greeting.sent.filler", [Greeting(|at, byte| if (16..32).contains(&at) { b' ' } else { byte })];
     "mechanism-small-letters": "the mechanism is named null", "ZRPC-14.7", "greeting.sent.filler", [Greeting(|at, byte| if (12..16).contains(&at) { byte.to_ascii_lowercase() } else { byte })];
     "as-server-set": "NULL comes as a server", "ZRPC-14.7", "greeting.sent.filler", [Greeting(|at, byte| if at == 32 { 1 } else { byte })];
-    "greeting-split-refused": "a greeting that comes in parts ends the connection", "ZRPC-14.3", "greeting.split.within-parts", [FirstRead(10)];
+    "greeting-split-refused": "a greeting that comes in parts ends the connection", "ZRPC-14.3", "greeting.split.*", [FirstRead(10)];
     "minor-refused": "a minor version other than 0 and 1 ends the connection", "ZRPC-14.5", "greeting.version.higher-minor", [GreetingIn(|greeting| greeting.get(11).is_some_and(|minor| *minor > 1))];
     "major-4-refused": "a major version above 3 ends the connection", "ZRPC-14.5", "greeting.version.higher-major", [GreetingIn(|greeting| greeting.get(10).is_some_and(|major| *major > 3))];
     "padding-refused": "a signature with something in it ends the connection", "ZRPC-14.4", "greeting.padding", [GreetingIn(|greeting| {
