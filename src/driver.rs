@@ -227,7 +227,8 @@ impl Driver {
     /// Sends what there is to send. What has come stays where it is, to be found by whoever waits, if he still hears of it.
     pub(crate) fn send_out(&self, state: &mut State) {
         if !state.session.has_output() || state.closed.is_some() {
-            return state.coalescer.clear();
+            state.coalescer.clear();
+            return self.take_notices(state);
         }
         let sent = catch_panic(|| {
             let hides = state.transmit()?;
@@ -242,6 +243,13 @@ impl Driver {
         }
     }
 
+    /// Passes on what the session has noticed where nothing is to be sent: that an item has to wait lets another request begin.
+    pub(crate) fn take_notices(&self, state: &mut State) {
+        if state.session.has_notices() && state.closed.is_none() {
+            self.after_io(state);
+        }
+    }
+
     #[cold]
     fn fail(&self, state: &mut State, error: TransportError) -> bool {
         tracing::error!("{error}");
@@ -253,6 +261,10 @@ impl Driver {
     fn after_io(&self, state: &mut State) {
         if state.session.has_notices() {
             self.dispatch(state);
+            if state.leader.is_some() {
+                // Whoever leads waits for the socket, and does not see what is to be done.
+                self.wake_worker(state);
+            }
         }
         if state.session.open_channels() == 0 {
             state.coalescer.forget_unread();

@@ -226,6 +226,7 @@ fn feed<'a>(driver: &'a Driver, id: RequestId, mut stream: Stream) -> Guard<'a> 
                 if let Some(requests) = &mut state.requests {
                     requests.parked.insert(id, stream);
                 }
+                driver.take_notices(&mut state);
                 return state;
             }
         }

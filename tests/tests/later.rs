@@ -7,7 +7,9 @@ use std::{
 };
 
 use rmpv::Value;
-use zerorpc::{Args, Blocked, Client, Error, Failure, Methods, Reply, Responder, Server};
+use zerorpc::{
+    Answer, Args, Blocked, Client, Error, Failure, Limits, Methods, Reply, Responder, Server,
+};
 use zerorpc_tests::{service::eventually, transports::Pair};
 
 zerorpc_tests::over_each_pair![
@@ -16,6 +18,7 @@ zerorpc_tests::over_each_pair![
     a_dropped_responder_fails_its_request,
     what_comes_for_a_lost_caller_is_dropped,
     built_in_methods_wait_for_no_pool,
+    one_that_stands_still_lets_the_next_begin,
 ];
 
 /// A server of one method, whose responders are handed over.
@@ -139,4 +142,38 @@ fn built_in_methods_wait_for_no_pool(pair: Pair) {
         release.send(()).expect("somebody waits");
         call.wait().expect("is released");
     }
+}
+
+/// Requests use up what may be kept, and few of them are worked on at a time: the next one begins when a stream has nothing to
+/// do but to wait for its reader, though nothing is sent then and nothing comes.
+fn one_that_stands_still_lets_the_next_begin(pair: Pair) {
+    const STREAMS: usize = 1250;
+    let (sender, responders) = mpsc::channel::<Responder>();
+    let sender = Mutex::new(sender);
+    let service = Methods::new("late").raw("later", move |_| {
+        let sender = sender.lock().expect("nobody panics").clone();
+        Ok(Reply::Later(Box::new(move |responder| {
+            sender.send(responder).expect("the test waits");
+        })))
+    });
+    let limits = Limits::default().peer_bytes(1 << 20);
+    let server = pair.server().service(service).pool_size(Some(1)).limits(limits).heartbeat(None);
+    let server = server.bind("tcp://127.0.0.1:*").build().expect("a free port");
+    let client = pair.client_with(&server, |builder| builder.heartbeat(None));
+    let feeder = thread::spawn(move || {
+        let mut streams = Vec::new();
+        for responder in responders.iter().take(STREAMS) {
+            assert!(responder.send(args(0)).is_ok(), "there is credit for one");
+            assert!(responder.send(args(1)).is_err(), "and for no more");
+            streams.push(responder);
+        }
+        streams
+    });
+    let begin = |_| client.start::<Answer>("later", ()).expect("begins");
+    let calls: Vec<_> = (0..STREAMS).map(begin).collect();
+    for call in calls {
+        let answer = call.wait().expect("it fits");
+        assert!(matches!(answer, Answer::Stream(_)));
+    }
+    drop(feeder.join().expect("does not panic"));
 }
