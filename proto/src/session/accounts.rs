@@ -29,7 +29,9 @@ const FEW: u32 = 2;
 /// Beside what else a request would be run, of the same peer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Beside {
-    /// What others have of arguments that begin now,
+    /// How many others begin now,
+    pub(super) requests: u32,
+    /// what they have of arguments,
     pub(super) args: usize,
     /// and what they are expected to take for their answers.
     pub(super) answers: usize,
@@ -141,9 +143,11 @@ impl Account {
         let answers = self.expected_bytes.saturating_add(beside.answers);
         let in_use = self.args_in_use(beside.args).saturating_add(answers);
         let in_the_making = answers.saturating_add(beside.own_answer.min(half));
-        let kept = self.kept(limits).saturating_add(beside.args).saturating_add(in_the_making);
+        let stacks = self.stacks(limits, beside.requests);
+        let more = stacks - self.stacks(limits, 0) + beside.args;
+        let kept = self.kept(limits).saturating_add(more).saturating_add(in_the_making);
         in_use <= half
-            && (in_use + self.stacks(limits) <= limits.peer_bytes / 8 || kept <= limits.peer_bytes)
+            && (in_use + stacks <= limits.peer_bytes / 8 || kept <= limits.peer_bytes)
             && !self.is_full(limits)
             && (!self.is_tight(limits) || self.at_work() < FEW)
     }
@@ -178,9 +182,11 @@ impl Account {
         self.taken_bytes.saturating_add(beginning).saturating_mul(2)
     }
 
-    /// What the requests take that are being worked on, beside their arguments. However small the limit is, some may be.
-    fn stacks(&self, limits: &Limits) -> usize {
-        (self.at_work() as usize).saturating_mul(RUNNING).min(limits.peer_bytes / 4)
+    /// What the requests take that are being worked on, and as many more as begin now, beside their arguments. However small
+    /// the limit is, some may be.
+    fn stacks(&self, limits: &Limits, beginning: u32) -> usize {
+        let at_work = self.at_work() as usize + beginning as usize;
+        at_work.saturating_mul(RUNNING).min(limits.peer_bytes / 4)
     }
 
     /// How many bytes of answers wait here and in the transport. There, a single answer may be of any size: it counts as
@@ -210,7 +216,7 @@ impl Account {
     /// All that counts.
     fn kept(&self, limits: &Limits) -> usize {
         let requests = self.requested_bytes.saturating_add(self.args_in_use(0));
-        let open = self.requests * OPEN_REQUEST + self.stacks(limits);
+        let open = self.requests * OPEN_REQUEST + self.stacks(limits, 0);
         requests.saturating_add(open).saturating_add(self.answer_bytes(limits))
     }
 

@@ -120,7 +120,7 @@ impl Session {
         if let Some(account) = account {
             let is_next = request.turn == Turn::Next;
             let own_answer = request.expected_bytes;
-            let beside = Beside { args: 0, answers: 0, own_answer };
+            let beside = Beside { requests: 0, args: 0, answers: 0, own_answer };
             if !account.may_run(limits, beside) || !is_next && !account.postponed.is_empty() {
                 request.turn =
                     Turn::Postponed(self.now.and_then(|now| now.checked_add(LONGEST_STANDSTILL)));
@@ -183,14 +183,15 @@ impl Session {
         if number == NOBODY {
             return;
         }
-        let (mut args, mut answers) = (0, 0);
+        let (mut requests, mut args, mut answers) = (0, 0, 0);
         while let Some(next) = self.store.account(number).and_then(|it| it.postponed.front()) {
             let own_answer = match self.store.get(*next).map(|channel| &channel.role) {
                 Some(Role::Server(request)) => request.expected_bytes,
                 _ => 0,
             };
             let Some(account) = self.store.account_mut(number) else { return };
-            if !account.may_run(&self.config.limits, Beside { args, answers, own_answer }) {
+            let beside = Beside { requests, args, answers, own_answer };
+            if !account.may_run(&self.config.limits, beside) {
                 return;
             }
             let Some(at) = account.postponed.pop_front() else { return };
@@ -201,6 +202,7 @@ impl Session {
                 request.turn = Turn::Next;
                 args += request.args.as_ref().map_or(0, |args| args.as_bytes().len());
                 answers += own_answer;
+                requests += 1;
                 self.tell_requested(at);
                 if is_tight {
                     return;
