@@ -358,7 +358,7 @@ fn free_address() -> Result<SocketAddr, Failure> {
 
 fn wait_until_it_listens(process: &mut Process, address: SocketAddr) -> Result<(), Failure> {
     let deadline = Instant::now() + START;
-    while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
+    while let Err(error) = TcpStream::connect_timeout(&address, Duration::from_secs(1)) {
         if process.has_ended() {
             let expected = "what is under test to start, and to go on in the foreground";
             return Err(Failure::new(expected, process.death()));
@@ -366,7 +366,7 @@ fn wait_until_it_listens(process: &mut Process, address: SocketAddr) -> Result<(
         if Instant::now() >= deadline {
             return Err(Failure::new(
                 format!("what is under test to listen at {address} within {START:?}"),
-                format!("it does not{}", process.words()),
+                format!("{error}{}", process.words()),
             ));
         }
         // The system tells nobody that another process has begun to listen.

@@ -18,6 +18,9 @@ fn is_event(payload: &[u8]) -> bool {
 }
 
 pub(crate) static FAULTS: &[Fault] = faults! {
+    "ids-as-text-passed-over": "answers that name their call by text are passed over", "ZRPC-3.13", "client.event.id-as-text", [In(|_, event| {
+        if event.response_to().is_some_and(Value::is_str) { vec![] } else { vec![event] }
+    })];
     "seventh-item-lost": "the seventh item of each stream is lost", "ZRPC-6.16", "client.credit.granted-is-taken", [In(|memory, event| {
         let is_seventh = memory.channel(&event).items == 7;
         if event.is("STREAM") && is_seventh { vec![] } else { vec![event] }
@@ -204,6 +207,7 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         vec![event]
     })];
     "ends-at-loss": "the process ends with the first call that is lost", "ZRPC-10.3", "client.heartbeat.loss-alone", [Peer(Quirk::EndsAtLoss)];
+    "refusals-final": "a server that has refused the client is not tried again", "ZRPC-14.29", "client.refused.tries-again", [Peer(Quirk::NoRetry)];
     "no-reconnect": "a connection that is lost is not made again", "ZRPC-14.37", "client.connection.again-after-refusal", [Peer(Quirk::NoReconnect)];
     "no-retry": "a connection whose handshake fails is not made again", "ZRPC-14.37", "client.connection.again-after-refusal", [Peer(Quirk::NoRetry)];
     "resends-after-loss": "calls that are lost with their server are made once more", "ZRPC-14.38", "client.connection.lost-stream", [Peer(Quirk::Resends)];

@@ -2,11 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rmpv::Value;
+
 use crate::{
     event::Event,
     fault::{
         Fault,
-        Hook::{Deaf, FramesIn, In, MessagesIn, Peer},
+        Hook::{Deaf, FramesIn, In, MessagesIn, Out, Peer},
         Quirk,
     },
     wire::Verdict,
@@ -21,6 +23,11 @@ pub(crate) static FAULTS: &[Fault] = faults! {
     "descriptors-kept": "the descriptors of connections that have ended are kept", "ZRPC-14.39", "flood.connections.gone", [Peer(Quirk::KeepsDescriptors)];
     "writes-block": "everybody waits while one does not read", "ZRPC-14.39", "flood.unread.others", [Peer(Quirk::WritesBlock)];
     "streams-block-writes": "everybody waits while one does not read its stream", "ZRPC-14.45", "flood.unread.stream", [Peer(Quirk::WritesBlock)];
+    "large-answers-lost": "of ten answers above 1 MB one is lost", "ZRPC-14.39", "flood.unread.whole", [Out(|memory, event| {
+        let is_large = matches!(event.first(), Value::Binary(bytes) if bytes.len() > 1_000_000);
+        memory.count += u64::from(is_large);
+        if is_large && memory.count % 10 == 0 { vec![] } else { vec![event] }
+    })];
     "many-requests-lost": "of calls beyond fifty that are open at a time some are passed over", "ZRPC-14.39", "flood.requests", [In(|memory, event| {
         if event.is_request() && memory.open_count() > 50 { vec![] } else { vec![event] }
     })];
@@ -59,7 +66,7 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         }
         vec![event]
     })];
-    "dies-with-callers": "a connection that ends while its calls run ends the process", "ZRPC-2.10", "channel.caller-gone", [Peer(Quirk::EndsWithCallers)];
+    "dies-with-callers": "a connection that ends while its calls run ends the process", "ZRPC-2.10", "flood.callers.vanish", [Peer(Quirk::EndsWithCallers)];
     "strangers-stay": "connections may take as long for their handshake as they like", "ZRPC-14.9", "greeting.never-ends", [Peer(Quirk::StrangersStay)];
     "large-frames-end-connections": "a frame above 16 MiB ends its connection", "ZRPC-14.16", "frames.large", [FramesIn(|_, frame| {
         if frame.body.len() > 16 << 20 { Verdict::Close } else { Verdict::Keep(frame) }

@@ -69,6 +69,9 @@ pub(crate) static FAULTS: &[Fault] = faults! {
     "version-2-refused": "requests of version 2 are passed over", "ZRPC-3.18", "event.version.known", [In(|_, event| {
         if event.get("v").and_then(Value::as_u64) == Some(2) { vec![] } else { vec![event] }
     })];
+    "version-0-refused": "requests with a v below 1 are passed over", "ZRPC-3.18", "versions.below.err", [In(|_, event| {
+        if event.get("v").and_then(Value::as_i64).is_some_and(|v| v < 1) { vec![] } else { vec![event] }
+    })];
     "header-order-wanted": "requests whose header does not begin with message_id are passed over", "ZRPC-3.6", "event.header.order", [In(|_, event| {
         let first = event.header.first().and_then(|(key, _)| key.as_str());
         if event.is_request() && first != Some("message_id") { vec![] } else { vec![event] }

@@ -54,7 +54,7 @@ pub(crate) static FAULTS: &[Fault] = faults! {
     "signature-end-wrong": "the tenth byte of the greeting is 7E", "ZRPC-14.1", "greeting.signature.unprompted", [Greeting(|at, byte| if at == 9 { 0x7e } else { byte })];
     "major-2": "the greeting says version 2", "ZRPC-14.5", "greeting.version.3-0", [Greeting(|at, byte| if at == 10 { 2 } else { byte })];
     "mechanism-padded": "the mechanism is padded with spaces", "ZRPC-14.7", "greeting.sent.filler", [Greeting(|at, byte| if (16..32).contains(&at) { b' ' } else { byte })];
-    "mechanism-small-letters": "the mechanism is named null", "ZRPC-14.7", "greeting.sent.filler", [Greeting(|at, byte| if (12..16).contains(&at) { byte.to_ascii_lowercase() } else { byte })];
+    "mechanism-small-letters": "the mechanism is named null", "ZRPC-14.7", "greeting.mechanism.null", [Greeting(|at, byte| if (12..16).contains(&at) { byte.to_ascii_lowercase() } else { byte })];
     "as-server-set": "NULL comes as a server", "ZRPC-14.7", "greeting.sent.filler", [Greeting(|at, byte| if at == 32 { 1 } else { byte })];
     "greeting-split-refused": "a greeting that comes in parts ends the connection", "ZRPC-14.3", "greeting.split.*", [FirstRead(10)];
     "minor-refused": "a minor version other than 0 and 1 ends the connection", "ZRPC-14.5", "greeting.version.higher-minor", [GreetingIn(|greeting| greeting.get(11).is_some_and(|minor| *minor > 1))];
