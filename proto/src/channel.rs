@@ -1,5 +1,6 @@
 //! One conversation: everything that is remembered under one message id (protocol section 4).
 
+mod deadline;
 pub(crate) mod heartbeat;
 pub(crate) mod phase;
 pub(crate) mod timer_entry;
@@ -11,10 +12,9 @@ use bytestring::ByteString;
 use web_time::{Duration, Instant};
 
 use crate::{
-    answer::{Answer, Loss},
+    answer::Answer,
     args::Args,
     compat::{Dialect, RemoteError},
-    config::Config,
     event::Context,
     id::{MessageId, OwnId},
     limits::Limits,
@@ -25,10 +25,6 @@ use heartbeat::Heartbeat;
 use phase::Phase;
 use timer_entry::TimerEntry;
 use window::{Bounds, Credit, Window};
-
-/// So many intervals may a stream wait for credit whose caller has never beaten. It may have none to send, or may have
-/// dropped the stream before its first beat, which nobody can tell: long enough for a slow reader, and not for ever.
-const UNBEATEN: u32 = 20;
 
 /// Requests of so many bytes are kept for as long as they may be turned down; larger ones, until the server shows that it
 /// has them.
@@ -266,58 +262,6 @@ impl Channel {
             Role::Client(call) => call.inbox.size(),
             Role::Server(request) => request.retained_bytes,
         }
-    }
-
-    /// When something is due here, if nothing else happens.
-    pub(crate) fn deadline(&self, config: &Config) -> Option<Instant> {
-        let own = match &self.role {
-            Role::Client(CallState { timeout, retry, .. }) => match (timeout, retry) {
-                (Some((timeout, _)), Some(retry)) => Some(*timeout.min(retry)),
-                (timeout, retry) => timeout.map(|(at, _)| at).or(*retry),
-            },
-            Role::Server(RequestState { turn: Turn::Postponed(due), .. }) => *due,
-            Role::Server(request) => self
-                .stalled_since(request)
-                .and_then(|since| since.checked_add(self.longest_stall(config)?)),
-        };
-        match (own, self.heartbeat.deadline(config.interval())) {
-            (Some(own), Some(beat)) => Some(own.min(beat)),
-            (own, beat) => own.or(beat),
-        }
-    }
-
-    /// What has expired by now, heartbeats apart.
-    pub(crate) fn expired(&self, now: Instant, config: &Config) -> Option<Loss> {
-        match &self.role {
-            Role::Client(call) => {
-                call.timeout.filter(|(at, _)| *at <= now).map(|(_, after)| match call.is_sent {
-                    true => Loss::TimedOut { after },
-                    false => Loss::NotSent { after },
-                })
-            }
-            Role::Server(request) => {
-                let (since, after) = (self.stalled_since(request)?, self.longest_stall(config)?);
-                let over = since.checked_add(after).is_some_and(|end| end <= now);
-                over.then_some(Loss::Stalled { after })
-            }
-        }
-    }
-
-    /// Since when the channel has waited for credit, or when its caller beat meanwhile.
-    fn stalled_since(&self, request: &RequestState) -> Option<Instant> {
-        request
-            .blocked_since
-            .max(self.heartbeat.heard_at().filter(|_| request.blocked_since.is_some()))
-    }
-
-    /// How long the channel may wait for credit, where silence does not end it.
-    fn longest_stall(&self, config: &Config) -> Option<Duration> {
-        let longest = config.limits.stalled;
-        if self.heartbeat.counts_silence() {
-            return None;
-        }
-        let unbeaten = config.interval().saturating_mul(UNBEATEN);
-        Some(if self.heartbeat.beats() { longest.min(unbeaten) } else { longest })
     }
 }
 

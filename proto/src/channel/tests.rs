@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
 use super::{heartbeat::Patience, *};
-use crate::{CallOptions, HeartbeatMode, Multipart, Notice, PeerId, Session, Target};
+use crate::{CallOptions, Config, HeartbeatMode, Loss, Multipart, Notice, PeerId, Session, Target};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -268,6 +268,12 @@ fn streams_stall_where_silence_does_not_end_them() {
             let end = longest.map(|longest| epoch() + longest);
             let due = [end, beat].into_iter().flatten().min();
             assert_eq!(channel.deadline(&config), due, "{case}");
+            for wait in [SECOND, 1000 * SECOND].map(|wait| epoch() + wait) {
+                // Whether it is also looked at for want of room, sooner or later.
+                request(channel).turn = Turn::Postponed(Some(wait));
+                let due = due.map_or(wait, |due| due.min(wait));
+                assert_eq!(channel.deadline(&config), Some(due), "{case}");
+            }
             let Some((end, after)) = end.zip(longest) else {
                 return assert_eq!(channel.expired(epoch() + 9000 * SECOND, &config), None);
             };
