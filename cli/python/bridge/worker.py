@@ -89,10 +89,18 @@ def tell_where(current):
 def way_to_run(threads, gevent):
     """How the server is told that calls are run, and the class that does so."""
     if gevent == "yes" or gevent == "auto" and not threads and "gevent" in sys.modules:
+        import gc
+
+        # zope.interface, which gevent imports, crashes with Python 3.8 if garbage is collected meanwhile (its issue 340).
+        was_enabled = gc.isenabled()
+        gc.disable()
         try:
             from .green import Greenlets
         except ImportError as error:
             raise resolve.CannotServe("calls can not be greenlets: %s (pip install gevent)" % error) from None
+        finally:
+            if was_enabled:
+                gc.enable()
         return wire.GREENLETS, Greenlets
     if threads:
         from .threads import Threads
