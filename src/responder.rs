@@ -83,6 +83,13 @@ impl Responder {
         }
     }
 
+    /// Whether [`send`](Self::send) would take an item now, so that none has to be made in vain. If not,
+    /// [`on_writable`](Self::on_writable) tells when it will, as if one had been blocked.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.answers().is_some_and(|answers| answers.has_room(self.id))
+    }
+
     /// Runs `callback` whenever the caller takes items again after [`send`](Self::send) was blocked. It runs on a
     /// thread that others wait for: let it send what there is, and not wait for more.
     pub fn on_writable(&self, callback: impl Fn() + Send + Sync + 'static) {
@@ -135,6 +142,9 @@ impl End {
 pub(crate) trait Answers: Send + Sync {
     /// Takes items of a stream, as many of the first as there is room for.
     fn send_all(&self, id: RequestId, items: &mut VecDeque<Args>);
+
+    /// Whether there is room for an item; if not, the request's caller is told when there is.
+    fn has_room(&self, id: RequestId) -> bool;
 
     /// Takes a request's last answer.
     fn end(&self, id: RequestId, end: End);

@@ -311,6 +311,14 @@ impl Answers for Later {
         self.wake(is_first);
     }
 
+    fn has_room(&self, id: RequestId) -> bool {
+        let mut queue = self.queue.lock();
+        let Some(waiting) = queue.waiting.get_mut(&id) else { return true };
+        let has_room = waiting.items.len() < Self::MOST_ITEMS;
+        waiting.was_blocked |= !has_room;
+        has_room
+    }
+
     fn end(&self, id: RequestId, end: End) {
         let mut queue = self.queue.lock();
         queue.waiting.entry(id).or_default().end = Some(end);

@@ -35,6 +35,16 @@ impl Answers for Driver {
         send_out(self, state);
     }
 
+    fn has_room(&self, id: RequestId) -> bool {
+        if self.home.is_elsewhere_at(Instant::now()) {
+            return false;
+        }
+        let mut state = self.lock();
+        let has_room = state.session.request(id).is_some_and(|mut request| request.has_room());
+        self.take_notices(&mut state);
+        has_room
+    }
+
     fn end(&self, id: RequestId, end: End) {
         if self.home.is_elsewhere_at(Instant::now()) {
             return;

@@ -15,6 +15,7 @@ use zerorpc_tests::{service::eventually, transports::Pair};
 zerorpc_tests::over_each_pair![
     answers_come_from_any_thread,
     streams_wait_for_their_reader,
+    no_item_has_to_be_made_in_vain,
     a_dropped_responder_fails_its_request,
     what_comes_for_a_lost_caller_is_dropped,
     built_in_methods_wait_for_no_pool,
@@ -80,6 +81,30 @@ fn streams_wait_for_their_reader(pair: Pair) {
         }
         Arc::into_inner(responder).expect("is the only one").finish();
         blocked
+    });
+    let items = client.stream::<u64>("later", ()).expect("begins");
+    let items: Result<Vec<u64>, _> = items.collect();
+    assert_eq!(items.expect("all come"), (0..ITEMS).collect::<Vec<_>>());
+    assert!(feeder.join().expect("does not panic") > 0, "the reader's pace was felt");
+}
+
+fn no_item_has_to_be_made_in_vain(pair: Pair) {
+    const ITEMS: u64 = 1000;
+    let (_server, client, responders) = server(pair);
+    let feeder = thread::spawn(move || {
+        let responder = responders.recv().expect("comes");
+        let (writable, wakes) = mpsc::channel();
+        responder.on_writable(move || writable.send(()).expect("the feeder waits"));
+        let mut waits = 0;
+        for number in 0..ITEMS {
+            while !responder.has_room() {
+                waits += 1;
+                wakes.recv().expect("comes when there is room");
+            }
+            responder.send(args(number)).expect("there is room");
+        }
+        responder.finish();
+        waits
     });
     let items = client.stream::<u64>("later", ()).expect("begins");
     let items: Result<Vec<u64>, _> = items.collect();

@@ -6,7 +6,7 @@ import select
 import traceback
 
 from . import codec, wire
-from .calls import WINDOW_BYTES, WINDOW_ITEMS, has_credit
+from .calls import FIRST_BYTES, FIRST_ITEMS, has_credit
 
 # How often it is looked for something to do where another thread reads the pipe, in seconds. Not measured: what comes is
 # late by no more than that, for a hundred looks in a second.
@@ -200,7 +200,7 @@ class AsyncWindow:
     """Credit for a stream that runs on the loop."""
 
     def __init__(self):
-        self._granted = [WINDOW_ITEMS, WINDOW_BYTES]
+        self._granted = [FIRST_ITEMS, FIRST_BYTES]
         self._used = [0, 0]
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()

@@ -36,11 +36,9 @@ def current_peer():
     known = codec.unpack(encoded) if encoded else {}
     return Peer(*map(known.get, Peer._fields))
 
-# How far a stream may run ahead of the server, which gives credit back in batches of at most half of this (`call.rs`). Not
-# measured by themselves: items of a stream from a module are in docs/performance.md; the bytes bound what a reader who has
-# stopped makes the server keep.
-WINDOW_ITEMS = 64
-WINDOW_BYTES = 1 << 20
+# What a stream begins with: one item, whatever its size. The server grants more when its caller takes more (`window.rs`).
+FIRST_ITEMS = 1
+FIRST_BYTES = 1
 
 # Results that are neither streams nor awaited, unless the method is marked.
 PLAIN = frozenset((type(None), bool, int, float, str, bytes, list, tuple, dict))
@@ -206,7 +204,7 @@ class Window:
 
     def __init__(self, event):
         # What was granted only the reader of the pipe changes, and what was used only the stream itself.
-        self._granted = [WINDOW_ITEMS, WINDOW_BYTES]
+        self._granted = [FIRST_ITEMS, FIRST_BYTES]
         self._used = [0, 0]
         self._changed = event
         self._closed = False

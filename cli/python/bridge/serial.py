@@ -26,7 +26,7 @@ class Stream:
     def __init__(self, call, iterator):
         self.call = call
         self.iterator = iterator
-        self.granted = [calls.WINDOW_ITEMS, calls.WINDOW_BYTES]
+        self.granted = [calls.FIRST_ITEMS, calls.FIRST_BYTES]
         self.used = [0, 0]
 
 

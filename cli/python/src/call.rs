@@ -1,6 +1,9 @@
 //! One call of a Python method, and the stream it may turn out to be.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::Ordering},
+};
 
 use bytes::Bytes;
 use zerorpc::Failure;
@@ -8,14 +11,8 @@ use zerorpc::Failure;
 use super::{
     mailbox::{Mailbox, Message, unbegun},
     shared::Shared,
+    window::Window,
 };
-
-/// Credit goes back to the child in batches of this many items or bytes, whichever comes first. Each is at
-/// most half of the child's window (`calls.py`), so that a reader who keeps up never stops the stream. Not measured: it
-/// follows from that window.
-const BATCH_ITEMS: u64 = 32;
-/// See [`BATCH_ITEMS`].
-const BATCH_BYTES: u64 = 1 << 19;
 
 /// What a method gives back, still encoded.
 // Exhaustive: a call ends with a value or is a stream, and who takes one has to take the other.
@@ -33,10 +30,8 @@ pub struct PythonCall {
     number: u64,
     shared: Arc<Shared>,
     mailbox: Arc<Mailbox>,
-    /// How many items were taken off the stream since credit was last given back.
-    items: u64,
-    /// How many bytes these were.
-    bytes: u64,
+    /// What the child may make of the stream, once it has become one.
+    window: Option<Window>,
 }
 
 /// Tells a call that its caller has gone; never blocks.
@@ -58,7 +53,7 @@ impl CancelHandle {
 
 impl PythonCall {
     pub(super) fn new(number: u64, shared: Arc<Shared>, mailbox: Arc<Mailbox>) -> Self {
-        Self { number, shared, mailbox, items: 0, bytes: 0 }
+        Self { number, shared, mailbox, window: None }
     }
 
     /// How others tell that the caller has gone.
@@ -94,19 +89,36 @@ impl PythonCall {
         self.mailbox.try_next()
     }
 
-    /// So many items and bytes were taken off the stream.
-    pub(super) fn took(&mut self, items: usize, size: usize) {
-        self.items += items as u64;
-        self.bytes += size as u64;
-        if self.items >= BATCH_ITEMS || self.bytes >= BATCH_BYTES {
-            self.shared.grant(self.number, self.items, self.bytes);
-            (self.items, self.bytes) = (0, 0);
+    /// It is a stream.
+    pub(super) fn begin_stream(&mut self) {
+        self.window = Some(Window::new());
+        self.shared.streams.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many items and bytes have left for the caller.
+    pub(super) fn took(&mut self, items: usize, bytes: usize) {
+        if let Some(window) = &mut self.window {
+            window.take(items, bytes);
+        }
+    }
+
+    /// Lets the child make more, if it is time to, and the caller takes more.
+    pub(super) fn go_on(&mut self, has_room: impl FnOnce() -> bool) {
+        if let Some(window) = &mut self.window
+            && window.is_low()
+            && has_room()
+        {
+            let credit = window.refill(self.shared.streams.load(Ordering::Relaxed));
+            self.shared.grant(self.number, credit);
         }
     }
 }
 
 impl Drop for PythonCall {
     fn drop(&mut self) {
+        if self.window.is_some() {
+            self.shared.streams.fetch_sub(1, Ordering::Relaxed);
+        }
         self.shared.cancel(self.number);
     }
 }
@@ -121,7 +133,8 @@ pub struct PythonItems {
 }
 
 impl PythonItems {
-    fn new(call: PythonCall) -> Self {
+    fn new(mut call: PythonCall) -> Self {
+        call.begin_stream();
         Self { call, taken: VecDeque::new(), ended: false }
     }
 
@@ -145,6 +158,7 @@ impl Iterator for PythonItems {
         match self.message() {
             Some(Message::Item(item)) => {
                 self.call.took(1, item.len());
+                self.call.go_on(|| true);
                 Some(Ok(item))
             }
             Some(Message::Failure(failure)) => {

@@ -96,6 +96,11 @@ impl Open {
         if !self.items.is_empty() {
             return Next::Later;
         }
+        if let Some(responder) = &self.responder
+            && self.last.is_none()
+        {
+            self.call.go_on(|| responder.has_room());
+        }
         match (self.last.take(), self.responder.take()) {
             (Some(last), Some(responder)) => {
                 last(responder);
@@ -113,7 +118,10 @@ impl Open {
     fn take(&mut self) -> Option<Last> {
         loop {
             return Some(match self.call.try_next()? {
-                Message::Stream => continue,
+                Message::Stream => {
+                    self.call.begin_stream();
+                    continue;
+                }
                 Message::Item(item) => match checked(item) {
                     Ok(item) => {
                         self.items.push_back(item);

@@ -3,7 +3,7 @@
 use std::{
     io::{self, Write},
     os::unix::net::UnixStream,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicUsize},
     time::Instant,
 };
 
@@ -21,6 +21,7 @@ use super::{
     process::Process,
     queue::{CallQueue, Cancelled},
     service_info::ServiceInfo,
+    window::Credit,
 };
 
 /// The child that serves one target, and the calls that wait for it.
@@ -32,6 +33,8 @@ pub(super) struct Shared {
     pub(super) waker: ReaderWaker,
     /// Tells of each new phase, and of the end of a child.
     pub(super) changed: Condvar,
+    /// How many streams are open.
+    pub(super) streams: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -102,7 +105,9 @@ impl Shared {
             notice: JamNotice::default(),
             is_unwatched: false,
         });
-        Ok((Self { options, state, waker, changed: Condvar::new() }, woken))
+        let shared =
+            Self { options, state, waker, changed: Condvar::new(), streams: AtomicUsize::new(0) };
+        Ok((shared, woken))
     }
 
     /// The caller of a call has gone, or has its last answer.
@@ -122,10 +127,10 @@ impl Shared {
         }
     }
 
-    /// So much was taken off a stream.
-    pub(super) fn grant(&self, number: u64, items: u64, bytes: u64) {
+    /// The child may make so much more of a stream.
+    pub(super) fn grant(&self, number: u64, credit: Credit) {
         let mut state = self.state.lock();
-        state.send(frames::credit(number, items, bytes));
+        state.send(frames::credit(number, credit.items as u64, credit.bytes as u64));
         self.wake_reader(&state);
     }
 

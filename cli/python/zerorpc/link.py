@@ -236,7 +236,7 @@ class Stream:
     """The items that a remote method streams. Who closes or drops it lets the other side know."""
 
     # So many the server sends unasked (`WINDOW` of `dispatcher.rs`), and so many are granted at once. Not measured: as far as
-    # streams of the module itself run ahead (`calls.py`).
+    # streams of the module itself run ahead (`window.rs`).
     WINDOW = 64
     BATCH = WINDOW // 2
 

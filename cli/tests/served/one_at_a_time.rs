@@ -235,6 +235,8 @@ fn a_call_whose_caller_gave_up_never_runs(python: &Interpreter) {
     let mut holding =
         server.new_client().stream::<String>("hold_stream", (open.to_str(),)).expect("it streams");
     assert_eq!(holding.next(), Some(Ok("begun".to_owned())));
+    let held = thread::spawn(move || holding.next());
+    until("it holds", || folder.path().join("open.begun").exists());
 
     // One that drops its call, one that drops its connection, one that dies, and one that stays.
     let dropping = server.new_client();
@@ -253,6 +255,7 @@ fn a_call_whose_caller_gave_up_never_runs(python: &Interpreter) {
     std::fs::write(&open, "").expect("it can be written");
     assert_eq!(staying.value(), json!("stayed"));
     assert_eq!(server.call("marks", json!([])), json!(["stayed"]));
+    assert_eq!(held.join().expect("it does not panic"), Some(Ok("held".to_owned())));
 }
 
 fn a_dying_worker_takes_only_what_it_had_begun(python: &Interpreter) {

@@ -4,7 +4,10 @@ use std::{thread, time::Duration};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use zerorpc_tests::peers::Interpreter;
+use zerorpc_tests::{
+    peers::Interpreter,
+    raw_caller::{RawCaller, request},
+};
 
 use crate::support::{Served, Setup, each_python, folder, newest, until};
 
@@ -14,6 +17,7 @@ each_python!(
     streams_are_closed_when_their_callers_go,
     generators_are_closed_in_the_main_thread,
     a_reader_that_does_not_read_stops_nobody,
+    nothing_is_made_that_nobody_has_asked_for,
     generators_in_threads_end_when_they_come_back,
 );
 
@@ -35,6 +39,23 @@ fn waiting_streams_take_no_place_in_the_pool(python: &Interpreter) {
         let items = client.stream::<usize>("numbers", (300,)).expect("it streams");
         assert!(items.map(|item| item.expect("an item")).eq(0..300));
     });
+}
+
+/// Whoever grants no credit has the server keep nothing: it does not even let it be made.
+fn nothing_is_made_that_nobody_has_asked_for(python: &Interpreter) {
+    for flags in [&[][..], &["--threads", "4"]] {
+        let server = Served::with(python, flags, "flows");
+        let mut caller = RawCaller::connect(&server.server.endpoint);
+        for number in 0..50 {
+            let method = if number % 2 == 0 { "counted" } else { "async_counted" };
+            caller.write(&request(number, method, b"\x90")).expect("there is room");
+        }
+        let made = || server.call("made_so_far", json!([])).as_u64();
+        until("each has its first item", || made() >= Some(50));
+        for _ in 0..20 {
+            assert_eq!(made(), Some(50), "{flags:?}");
+        }
+    }
 }
 
 /// A call that waits has a place until its caller goes.

@@ -117,6 +117,26 @@ def numbers(n):
     yield from range(n)
 
 
+made = 0
+
+
+def counted():
+    """How many items have been made of all streams of this kind."""
+    global made
+    while True:
+        made += 1
+        yield made
+
+
+async def async_counted():
+    for number in counted():
+        yield number
+
+
+def made_so_far():
+    return made
+
+
 def times_closed():
     return closed
 
