@@ -149,18 +149,27 @@ impl World {
         let Some(mut message) = waiting.pop_front() else { return Ok(()) };
         self.spoiled = true;
         match script.choose_index(4)? {
-            0 => {}
+            0 => self.forgive_repetition(from, &message.payload),
             1 => waiting.extend([message.clone(), message]),
             2 => waiting.push_back(message),
             _ => {
                 let mut bytes = message.payload.to_vec();
                 let place = usize::from(wide(script)?) % bytes.len();
                 bytes[place] = script.arbitrary()?;
-                message.payload = bytes.into();
+                let as_sent = std::mem::replace(&mut message.payload, bytes.into());
                 waiting.push_front(message);
+                self.forgive_repetition(from, &as_sent);
             }
         }
         Ok(())
+    }
+
+    /// Nobody will see a message: it may be sent again.
+    fn forgive_repetition(&mut self, from: usize, payload: &Bytes) {
+        let event = Event::decode(payload, &Limits::default());
+        if let Some(id) = event.ok().and_then(|event| event.header.message_id) {
+            self.used.remove(&(from, Bytes::copy_from_slice(id.as_encoded())));
+        }
     }
 
     pub(super) fn pass(&mut self, time: Duration) {
@@ -212,10 +221,7 @@ impl World {
             // Whatever of it is still on its way was never looked at.
             let unseen = self.wire.remove(&(at, from)).unwrap_or_default();
             for message in unseen {
-                let event = Event::decode(&message.payload, &Limits::default());
-                if let Some(id) = event.ok().and_then(|event| event.header.message_id) {
-                    self.used.remove(&(at, Bytes::copy_from_slice(id.as_encoded())));
-                }
+                self.forgive_repetition(at, &message.payload);
             }
             self.apps[at].session.handle_peer_event(self.now, PeerEvent::Gone(peer(from)));
             self.disconnect(at, from);
