@@ -54,7 +54,8 @@
 // - `queue` holds the calls that wait, and knows which the child has begun; `notice` tells who waits for long;
 // - `slow_import` says that a module takes long to be imported, and where that stands;
 // - `supervisor` keeps a child alive, and has the one thread of all this, which `pipes` moves frames on;
-// - `call` is one call or stream, `window` how far that may be ahead of its caller, `mailbox` what was answered to it, `delivery` passes that on to its caller;
+// - `call` is one call or stream, `mailbox` what was answered to it, `delivery` passes that on to its caller;
+// - `window` is how far a stream may be ahead of its caller;
 // - `service_info` is what the child tells of its methods;
 // - `outgoing` holds the sockets that the module opens, and makes its calls;
 // - `service` is the adapter to `zerorpc::Service`.
