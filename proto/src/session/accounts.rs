@@ -156,9 +156,8 @@ impl Account {
     /// be no room for it if everything else had ended that is being answered, and all other answers had left.
     pub(super) fn is_stuck(&self, limits: &Limits, still: &Standstill, own_answer: usize) -> bool {
         let half = limits.peer_bytes / 2;
-        let waiting = self.requested_bytes.saturating_add(self.requests * OPEN_REQUEST);
         let answers = still.answers.saturating_add(own_answer.min(half));
-        let kept = waiting.saturating_add(still.in_use).saturating_add(answers);
+        let kept = self.open_bytes().saturating_add(still.in_use).saturating_add(answers);
         still.in_use > half || still.in_use > limits.peer_bytes / 8 && kept > limits.peer_bytes
     }
 
@@ -171,9 +170,12 @@ impl Account {
     /// wait, however large the arguments of those that run and their answers are.
     pub(crate) fn bytes_beside_request(&self, limits: &Limits) -> usize {
         let in_use = self.args_in_use(0).saturating_add(self.answer_bytes(limits));
-        let open = self.requests * OPEN_REQUEST;
-        let waiting = self.requested_bytes.saturating_add(open);
-        waiting.saturating_add(in_use.min(limits.peer_bytes / 2))
+        self.open_bytes().saturating_add(in_use.min(limits.peer_bytes / 2))
+    }
+
+    /// What all open requests take, and the bytes of those that wait to be taken.
+    fn open_bytes(&self) -> usize {
+        self.requested_bytes.saturating_add(self.requests * OPEN_REQUEST)
     }
 
     /// What the arguments take of requests that are being answered, with those that begin now: as they came, and what the
@@ -215,9 +217,8 @@ impl Account {
 
     /// All that counts.
     fn kept(&self, limits: &Limits) -> usize {
-        let requests = self.requested_bytes.saturating_add(self.args_in_use(0));
-        let open = self.requests * OPEN_REQUEST + self.stacks(limits, 0);
-        requests.saturating_add(open).saturating_add(self.answer_bytes(limits))
+        let in_use = self.args_in_use(0).saturating_add(self.stacks(limits, 0));
+        self.open_bytes().saturating_add(in_use).saturating_add(self.answer_bytes(limits))
     }
 
     /// Whether a peer that reads nothing has to go: more answers wait for it than may, or requests wait for that. One
