@@ -15,6 +15,7 @@ use std::{
 
 use faulty::FAULTY;
 use serde_json::Value;
+use zerorpc_conformance::{Level, cases::CASES};
 
 /// Where the rules stand.
 const PROTOCOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/protocol.md");
@@ -163,4 +164,15 @@ fn faults_are_well_described() {
             assert!(is_there, "{} is to be found by the unknown case {case}", fault.name);
         }
     }
+}
+
+/// What no fault breaks, no case is known to judge.
+#[test]
+fn each_rule_that_is_judged_is_broken_by_a_fault() {
+    let broken: BTreeSet<_> = faults().into_iter().map(|fault| fault.rule).collect();
+    // What peers may do or leave is no fault in either way.
+    let judged = CASES.concat().into_iter().filter(|case| case.level < Level::May);
+    let judged = judged.map(|case| case.rule);
+    let unbroken: BTreeSet<_> = judged.filter(|rule| !broken.contains(*rule)).collect();
+    assert!(unbroken.is_empty(), "rules without a fault that breaks them: {unbroken:?}");
 }

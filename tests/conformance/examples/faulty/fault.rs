@@ -57,6 +57,8 @@ pub(crate) enum Hook {
     GreetingWaits,
     /// The greeting of the other side; true ends the connection.
     GreetingIn(fn(&[u8]) -> bool),
+    /// Each byte of the other side's greeting, by its offset.
+    GreetingHeard(fn(usize, u8) -> u8),
     /// The first bytes of the other side; fewer than this at once end the connection.
     FirstRead(usize),
     /// Each frame that leaves, commands too.
@@ -132,6 +134,19 @@ impl Hook {
                 | Self::Ignores(_)
                 | Self::KeyedByIdAlone
                 | Self::Routes(_)
+        )
+    }
+
+    /// Whether it looks at the greetings alone.
+    pub(crate) fn is_of_greeting(&self) -> bool {
+        matches!(
+            self,
+            Self::Greeting(_)
+                | Self::GreetingAtOnce
+                | Self::GreetingWaits
+                | Self::GreetingIn(_)
+                | Self::GreetingHeard(_)
+                | Self::FirstRead(_)
         )
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct WireMemory {
     pub(crate) count: u64,
     /// Whether the last frame has announced another one.
     pub(crate) is_amid: bool,
+    /// How often anything was read.
+    pub(crate) reads: u64,
 }
 
 /// What becomes of a frame that has come.
@@ -185,14 +187,16 @@ impl Wire {
         if is_first && self.has(&is_short) {
             return None;
         }
+        let greeted = self.heard.len();
         self.heard.extend(bytes);
+        self.in_memory.reads += 1;
         let mut out = Vec::new();
         if self.is_foreign {
             return Some(std::mem::take(&mut self.heard));
         }
         if !self.is_past_greeting {
-            // All that has come goes to the core as it is, and is looked at when it is complete.
-            out.extend(bytes);
+            // All that has come goes to the core at once, and is looked at when it is complete.
+            out.extend(self.greeting_heard(greeted, bytes));
             let is_old = self.heard.first() != Some(&0xff)
                 || self.heard.get(9).is_some_and(|byte| byte & 1 == 0)
                 || self.heard.get(10).is_some_and(|major| *major < 3);
@@ -214,6 +218,9 @@ impl Wire {
             out.truncate(out.len() - (self.heard.len() - GREETING));
             self.heard.drain(..GREETING);
         }
+        if self.hooks.iter().all(Hook::is_of_greeting) {
+            out.append(&mut self.heard);
+        }
         while let Some(frame) = Frame::take(&mut self.heard) {
             self.hear_frame(frame, &mut out)?;
         }
@@ -221,6 +228,18 @@ impl Wire {
             return None;
         }
         Some(out)
+    }
+
+    /// What the core hears of a greeting of which so many bytes were there before.
+    fn greeting_heard(&self, before: usize, bytes: &[u8]) -> Vec<u8> {
+        let mut heard = bytes.to_vec();
+        for hook in self.hooks {
+            if let Hook::GreetingHeard(change) = hook {
+                let greeting = heard.iter_mut().enumerate().take(GREETING.saturating_sub(before));
+                greeting.for_each(|(at, byte)| *byte = change(before + at, *byte));
+            }
+        }
+        heard
     }
 
     fn hear_frame(&mut self, frame: Frame, out: &mut Vec<u8>) -> Option<()> {

@@ -91,7 +91,7 @@ pub(super) const CASES: &[Case] = &[
         "client.frames.unfinished",
         "ZRPC-14.13",
         Must,
-        "Frames of an answer that is not finished when its connection ends are not joined to the next connection's.",
+        "Frames of an answer that is not finished when its connection ends are dropped, and not joined to the next one's.",
         unfinished,
     ),
     case(
@@ -192,11 +192,21 @@ fn split_answer(trial: &mut Trial) -> Result<(), Failure> {
 fn unfinished(trial: &mut Trial) -> Result<(), Failure> {
     let mut peer = trial.accept()?;
     works(trial, &mut peer)?;
-    peer.send_frame(MORE, b"envelope of nobody")?;
+    let id = trial.command(json!({ "call": "echo", "args": ["x"], "timeout": 5 }))?;
+    let request = peer.expect_request(trial.soon())?;
+    let answer = Event::new("half", "OK", vec![Value::from("half")]).on(&channel(&request));
     peer.send_frame(MORE, b"")?;
+    peer.send_frame(MORE, &answer.encode())?;
     drop(peer);
     let mut peer = trial.accept()?;
-    works(trial, &mut peer)
+    works(trial, &mut peer)?;
+    let outcome =
+        trial.outcome(id, trial.interval() * 4 + trial.soon() + Duration::from_secs(5))?;
+    ensure(
+        outcome.get("ok").is_none(),
+        "the answer that was cut off to be dropped",
+        outcome.to_string(),
+    )
 }
 
 fn impossible_size(trial: &mut Trial) -> Result<(), Failure> {

@@ -135,6 +135,10 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         }
         vec![event]
     })];
+    "other-names-in-streams-passed-over": "events of other names within a stream are passed over", "ZRPC-7.21", "client.stream.other-name-ends", [In(|memory, event| {
+        let is_within = memory.channel(&event).items > 0;
+        if event.is("OK") && is_within { vec![] } else { vec![event] }
+    })];
     "unknown-keys-refused": "answers with unknown header keys are passed over", "ZRPC-3.7", "client.event.unknown-keys", [In(|_, event| {
         let known = ["message_id", "response_to", "v"];
         let is_known = |(key, _): &(Value, Value)| key.as_str().is_some_and(|key| known.contains(&key));

@@ -1,8 +1,8 @@
 //! ZMTP as a client speaks it wrongly.
 
 use super::frames::{
-    changed, filled_delimiter, frame_behind, long_flag, no_command_between, no_delimiter,
-    no_large_frame, no_more, replaced, reserved_bit, times, without_type,
+    changed, ends_behind_delimiter, filled_delimiter, frame_behind, long_flag, no_command_between,
+    no_delimiter, no_large_frame, no_more, replaced, reserved_bit, times, without_type,
 };
 use crate::{
     fault::{
@@ -43,6 +43,12 @@ pub(crate) static FAULTS: &[Fault] = faults! {
     })];
     "command-between-frames-closes": "a command amid a message ends the connection", "ZRPC-14.18", "client.commands.between-frames", [FramesIn(no_command_between)];
     "frames-in-parts-refused": "a frame that comes in parts ends its connection", "ZRPC-14.14", "client.frames.split", [FramesWhole];
+    "half-messages-taken": "a message is taken with the frame behind its delimiter, whether others are to follow or not", "ZRPC-14.13", "client.frames.unfinished", [FramesIn(ends_behind_delimiter)];
+    "message-before-ready": "a message follows READY, unasked", "ZRPC-14.20", "client.ready.messages-wait", [FramesOut(|_, frame| {
+        let beat = b"\x93\x82\xaamessage_id\xa1x\xa1v\x03\xa7_zpc_hb\xc0";
+        let message = [b"\x01\0\0", &[beat.len() as u8][..], beat].concat();
+        if frame.is("READY") { [frame.encode(), message].concat() } else { frame.encode() }
+    })];
     "impossible-sizes-awaited": "a frame of 2^63 bytes is waited for", "ZRPC-14.15", "client.frames.impossible-size", [FramesIn(|_, frame| Verdict::Keep(frame))];
     "broken-ready-taken": "what is in a READY is not looked at", "ZRPC-14.24", "client.ready.broken", [FramesIn(|_, frame| {
         let ready = || Frame { flags: COMMAND, body: b"\x05READY\x0bSocket-Type\0\0\0\x06ROUTER".to_vec() };

@@ -8,7 +8,7 @@ use crate::{
     event::Event,
     fault::{
         Fault,
-        Hook::{Deaf, FramesIn, In, MessagesIn, Out, Peer},
+        Hook::{Answers, Deaf, FramesIn, In, MessagesIn, Out, Peer},
         Quirk,
     },
     wire::Verdict,
@@ -74,5 +74,9 @@ pub(crate) static FAULTS: &[Fault] = faults! {
     "absurd-sizes-awaited": "a frame of any size is waited for", "ZRPC-14.16", "frames.size.absurd", [FramesIn(|_, frame| Verdict::Keep(frame))];
     "impossible-sizes-awaited": "a frame of 2^63 bytes is waited for", "ZRPC-14.15", "frames.size.impossible", [FramesIn(|_, frame| Verdict::Keep(frame))];
     "long-ready-awaited": "a READY of any length is waited for", "ZRPC-14.28", "handshake.ready.bounded", [FramesIn(|_, frame| Verdict::Keep(frame))];
+    "long-commands-kept": "a command of any length is waited for and kept", "ZRPC-14.61", "commands.large", [FramesIn(|_, frame| Verdict::Keep(frame))];
+    "pongs-kept": "each PONG that waits to be read is kept", "ZRPC-14.33", "commands.ping.unread", [Answers(|_, frame| {
+        if frame.is("PING") { frame.encode() } else { Vec::new() }
+    })];
     "chains-kept": "a message of frames without end is waited for", "ZRPC-14.16", "frames.chain.endless", [MessagesIn(|frames| frames)];
 };

@@ -71,6 +71,18 @@ pub(super) fn no_command_between(memory: &mut WireMemory, frame: Frame) -> Verdi
     if frame.is_command() && memory.is_amid { Verdict::Close } else { Verdict::Keep(frame) }
 }
 
+/// The frame behind an empty one is taken for the last of its message.
+pub(super) fn ends_behind_delimiter(memory: &mut WireMemory, mut frame: Frame) -> Verdict {
+    if !frame.is_command() {
+        if memory.count == 1 {
+            frame.flags &= !MORE;
+        }
+        let is_delimiter = frame.flags & MORE != 0 && frame.body.is_empty();
+        memory.count = u64::from(is_delimiter);
+    }
+    Verdict::Keep(frame)
+}
+
 pub(super) fn no_large_frame(_: &mut WireMemory, frame: Frame) -> Verdict {
     if frame.body.len() > 64 << 10 { Verdict::Close } else { Verdict::Keep(frame) }
 }

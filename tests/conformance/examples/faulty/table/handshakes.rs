@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::frames::replaced;
+use super::frames::{ends_behind_delimiter, replaced};
 use crate::{
     fault::{
         Fault,
@@ -76,6 +76,13 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         out
     })];
     "frames-in-parts-refused": "a frame that comes in parts ends its connection", "ZRPC-14.14", "frames.split.single-bytes", [FramesWhole];
+    "half-messages-taken": "a message is taken with the frame behind its delimiter, whether others are to follow or not", "ZRPC-14.13", "frames.unfinished", [FramesIn(ends_behind_delimiter)];
+    "early-messages-refused": "a message that comes together with READY ends its connection", "ZRPC-14.20", "handshake.message.early", [FramesIn(|memory, frame| {
+        if frame.is("READY") {
+            memory.count = memory.reads;
+        }
+        if !frame.is_command() && memory.count == memory.reads { Verdict::Close } else { Verdict::Keep(frame) }
+    })];
     "dies-at-command-with-more": "a command with the flag MORE ends the process", "ZRPC-14.17", "frames.command-with-more", [FramesIn(|_, frame| {
         if frame.is_command() && frame.flags & MORE != 0 { Verdict::Die } else { Verdict::Keep(frame) }
     })];

@@ -8,8 +8,8 @@ use crate::{
     fault::{
         Fault,
         Hook::{
-            FirstRead, FramesIn, FramesOut, Greeting, GreetingAtOnce, GreetingIn, GreetingWaits,
-            MessagesIn, MessagesOut,
+            FirstRead, FramesIn, FramesOut, Greeting, GreetingAtOnce, GreetingHeard, GreetingIn,
+            GreetingWaits, MessagesIn, MessagesOut,
         },
     },
     wire::{COMMAND, Frame, LONG, MORE, Verdict},
@@ -66,6 +66,10 @@ pub(crate) static FAULTS: &[Fault] = faults! {
         greeting.len() > 63 && greeting[33..64].iter().any(|byte| *byte != 0)
     })];
     "as-server-refused": "a peer that comes as a server is refused", "ZRPC-14.4", "greeting.as-server", [GreetingIn(|greeting| greeting.get(32) == Some(&1))];
+    "mechanisms-ignored": "any mechanism is taken for NULL", "ZRPC-14.8", "greeting.mechanism.other", [GreetingHeard(|at, byte| {
+        if (12..32).contains(&at) { *b"NULL".get(at - 12).unwrap_or(&0) } else { byte }
+    })];
+    "errors-to-all-versions": "peers of ZMTP 3.0 are sent ERROR as well", "ZRPC-5.22", "commands.error.only-3-1", [GreetingHeard(|at, byte| if at == 11 { 1 } else { byte })];
     "version-2-0-refused": "peers of ZMTP 2.0 are refused", "ZRPC-14.6", "greeting.version.2-0", [GreetingIn(|greeting| {
         greeting.first() == Some(&0xff) && greeting.get(10).is_some_and(|major| *major < 3)
     })];
