@@ -23,6 +23,8 @@ pub(super) struct End {
     pub(super) connections: BTreeSet<ConnectionId>,
     calls: Vec<CallId>,
     requests: Vec<RequestId>,
+    /// Requests that were not to be started yet: they are told of again.
+    held_up: BTreeSet<RequestId>,
     limits: Limits,
     pub(super) answered: usize,
 }
@@ -56,6 +58,7 @@ impl End {
             connections: BTreeSet::new(),
             calls: Vec::new(),
             requests: Vec::new(),
+            held_up: BTreeSet::new(),
             limits,
             answered: 0,
         })
@@ -93,13 +96,16 @@ impl End {
     fn note(&mut self, notice: Notice) {
         match notice {
             Notice::Requested(id) => {
-                assert!(!self.requests.contains(&id), "a request comes once");
-                self.requests.push(id);
+                let is_again = self.held_up.remove(&id);
+                assert_eq!(self.requests.contains(&id), is_again, "a request comes once");
+                if !is_again {
+                    self.requests.push(id);
+                }
             }
             Notice::RequestLost(id, _) => {
                 assert!(self.rpc.request(id).is_none());
                 assert!(self.requests.contains(&id), "it was there");
-                self.requests.retain(|other| *other != id);
+                self.forget(id);
             }
             Notice::Readable(id) => assert!(self.calls.contains(&id), "nobody called"),
             _ => {}
@@ -167,7 +173,8 @@ impl End {
         let Some(mut request) = self.rpc.request(id) else { return Ok(()) };
         match script.int_in_range(0..=7_u8)? {
             0 => drop(request.take_args()),
-            1 => drop(request.start()),
+            1 if !request.start() => drop(self.held_up.insert(id)),
+            1 => {}
             2..=4 => {
                 for number in 0..=script.int_in_range(0..=10_u8)? {
                     let item = Args::encode(&(number, "x".repeat(script.int_in_range(0..=99)?)));
@@ -181,9 +188,14 @@ impl End {
             _ => request.fail(RemoteError::new("E", "m")),
         }
         if self.rpc.request(id).is_none() {
-            self.requests.retain(|other| *other != id);
+            self.forget(id);
         }
         Ok(())
+    }
+
+    fn forget(&mut self, id: RequestId) {
+        self.requests.retain(|other| *other != id);
+        self.held_up.remove(&id);
     }
 
     /// Nobody wants anything any more.
