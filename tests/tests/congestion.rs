@@ -9,8 +9,18 @@ use zerorpc_proto::{
 use zerorpc_tests::world::test_session::hear;
 
 fn request(id: u8, envelope: &Envelope) -> Multipart {
-    let header = [b"\x82\xaamessage_id\xa1".as_slice(), &[id], b"\xa1v\x03"].concat();
-    let payload = [&[0x93], header.as_slice(), b"\xa1f\x90"].concat();
+    request_with(id, envelope, b"\x90")
+}
+
+fn request_with(id: u8, envelope: &Envelope, args: &[u8]) -> Multipart {
+    let payload = [b"\x93\x82\xaamessage_id\xa1", &[id][..], b"\xa1v\x03\xa1f", args].concat();
+    Multipart { envelope: envelope.clone(), payload: payload.into() }
+}
+
+/// Credit for one item of this request.
+fn grant(id: u8, envelope: &Envelope) -> Multipart {
+    let header = [b"\x83\xaamessage_id\xa1g\xa1v\x03\xabresponse_to\xa1", &[id][..]].concat();
+    let payload = [&[0x93], header.as_slice(), b"\xa9_zpc_more\x91\x01"].concat();
     Multipart { envelope: envelope.clone(), payload: payload.into() }
 }
 
@@ -87,4 +97,32 @@ fn answers_that_pile_up_are_told_of_and_end_with_their_peer() {
     server.request(id).expect("open").reply(Args::NIL).expect("no stream");
     assert_eq!(sent(&mut server), [(quick, name::OK.to_owned())]);
     assert_eq!((server.open_channels(), server.retained_bytes()), (0, 0));
+}
+
+/// A stream that goes on takes its part again of what may be kept, where others wait and nothing is read.
+#[test]
+fn a_stream_that_goes_on_may_be_one_too_many() {
+    let start = Instant::now();
+    let mut server = Session::new(Config::server(1).limits(Limits::default().peer_bytes(30_000)));
+    let peer = Envelope::from_iter([bytes::Bytes::from_static(b"slow")]);
+    let [stream, second, third, ..] = [b'a', b'b', b'c', b'd', b'e'].map(|id| {
+        let args = [&b"\x91\xc5\x10\x00"[..], &[0; 0x1000]].concat();
+        hear(&mut server, start, PeerId::NAMELESS, request_with(id, &peer, &args))
+            .expect("a request");
+        let Some(Notice::Requested(id)) = server.poll_notice() else { panic!("a request") };
+        id
+    });
+    assert!(server.request(stream).expect("open").start());
+    for waiting in [second, third] {
+        assert!(!server.request(waiting).expect("open").start(), "there is no room for it");
+    }
+    let congested = PeerEvent::Congested(Route::of(PeerId::NAMELESS, &peer), 1_000);
+    server.handle_peer_event(start, congested);
+    assert_eq!(server.crowded_routes().len(), 1);
+    let mut request = server.request(stream).expect("open");
+    request.send(Args::NIL).expect("the first item needs no grant");
+    request.send(Args::NIL).expect_err("there is no credit");
+    assert_eq!(server.crowded_routes(), [], "it stands still, and the second may run");
+    hear(&mut server, start, PeerId::NAMELESS, grant(b'a', &peer)).expect("a grant");
+    assert_eq!(server.crowded_routes().len(), 1);
 }

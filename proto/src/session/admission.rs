@@ -117,8 +117,8 @@ impl Session {
         busy.map_or(Ok(()), |busy| Err(busy.how))
     }
 
-    /// While some do not read, whose requests have become many is looked at.
-    fn note_crowd(&mut self, at: ChannelKey) {
+    /// While some do not read, whose requests have become many, or take more than before, is looked at.
+    pub(crate) fn note_crowd(&mut self, at: ChannelKey) {
         if !self.congested.is_empty()
             && let Some((_, number, Some(account))) = self.store.get_with_account(at)
             && account.becomes_crowded(&self.config.limits)

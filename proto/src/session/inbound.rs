@@ -272,6 +272,7 @@ impl Session {
                 request.writable_wanted = false;
                 self.tell_writable(at);
             }
+            self.note_crowd(at);
         }
         if is_first {
             self.store.note_rhythm(at, rhythm);

@@ -140,6 +140,7 @@ impl Session {
             account.expected_bytes += request.expected_bytes;
         }
         request.turn = Turn::Running;
+        self.note_crowd(at);
         true
     }
 

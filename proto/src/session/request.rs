@@ -113,6 +113,7 @@ impl<'a> Request<'a> {
             request.taken_bytes = freed;
             account.taken_bytes += freed;
             self.session.taken_bytes += freed;
+            self.session.note_crowd(self.id.0);
         }
         args
     }
