@@ -10,11 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::json;
+
 use crate::{
     case::{Case, Sharing},
-    contract::{Offer, unsupported},
+    contract::{METHODS, Offer, unsupported},
     failure::{Failure, FailureKind},
     plan::{Candidate, Plan},
+    raw::Bytes,
     subject::{Role, SAID, Source, Subject},
     trial::Trial,
     verdict::{CaseResult, Judged, Leaves, Obstacle, Verdict},
@@ -60,6 +63,28 @@ pub fn judge(candidate: &Candidate, plan: &Plan, watcher: Watcher<'_>) -> Judged
     Judged { name: candidate.name.clone(), obstacles, results }
 }
 
+/// What an obstacle leaves, the words for it, and what was to happen.
+type Hindrance = (Leaves, &'static str, Failure);
+
+fn no_handshake(failure: Failure) -> Hindrance {
+    (Leaves::Handshakes, "it does not complete a handshake of ZMTP", failure)
+}
+
+/// Has a client call a method. What is waited for here once would be waited for by each case.
+fn seen_to_call(trial: &mut Trial, bytes: Bytes) -> Result<(), Hindrance> {
+    /// So many times as long as in a case.
+    const PATIENCE: u32 = 4;
+    let mut peer = bytes.shake_hands("ROUTER").map_err(no_handshake)?;
+    let ordered = trial.command(json!({ "call": METHODS[0], "args": [] }));
+    let called = ordered.and_then(|_| peer.expect_request(trial.soon() * PATIENCE));
+    match called {
+        Err(failure) if failure.is_silence() => {
+            Err((Leaves::Handshakes, "it makes no call", failure))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Nothing can be said but what stands in the way. Where no other case can say so, programs are told by the first one.
 fn unplayed(cases: &[&'static Case], obstacle: &Obstacle, is_all: bool) -> Vec<CaseResult> {
     let result = |(index, case): (usize, &&'static Case)| {
@@ -81,54 +106,76 @@ struct Bench {
 }
 
 impl Bench {
-    /// Starts a server that cases share, and asks it what it offers. What connects is seen to do so.
+    /// Starts what is under test, and asks a server what it offers, or has a client call.
     fn prepared(mut self) -> (Self, Option<Obstacle>) {
         let obstacle =
-            if self.source.is_server() { self.seen_to_answer() } else { self.seen_to_connect() };
+            if self.source.is_server() { self.seen_to_listen() } else { self.seen_to_connect() };
         let obstacle = obstacle.err();
         (self, obstacle)
     }
 
-    fn seen_to_answer(&mut self) -> Result<(), Obstacle> {
-        let obstacle = |leaves, words: &str| {
-            let words = words.to_owned();
+    /// Starts a server that cases share.
+    fn seen_to_listen(&mut self) -> Result<(), Obstacle> {
+        let obstacle = |leaves, words: String| {
             move |failure| Obstacle { role: Role::Server, words, failure, leaves }
         };
         let lent = self.shared.lend(&self.source);
-        let lent = lent.map_err(obstacle(Leaves::Nothing, "it did not start"))?;
+        let lent = lent.map_err(obstacle(Leaves::Nothing, "it did not start".to_owned()))?;
         let mut trial = Trial::new(lent.subject, self.interval);
         let bytes = trial.connect_bytes().map_err(|mut failure| {
             let Source::Running(address) = &self.source else {
-                return obstacle(Leaves::Nothing, "it takes no connections")(failure);
+                return obstacle(Leaves::Nothing, "it takes no connections".to_owned())(failure);
             };
             failure.expected = format!("somebody to answer at tcp://{address}");
             failure.seen += "; start the server there first, or check the address";
-            obstacle(Leaves::Nothing, &format!("nobody answers at tcp://{address}"))(failure)
+            obstacle(Leaves::Nothing, format!("nobody answers at tcp://{address}"))(failure)
         })?;
-        let mut peer = bytes.shake_hands("DEALER").map_err(|mut failure| {
+        let seen = self.seen_to_answer(&trial, bytes);
+        seen.map_err(|(leaves, words, mut failure)| {
             failure.seen += &self.shared.last_lines();
             failure.seen += &format!("; the exchange:\n{}", trial.transcript().render().trim_end());
-            obstacle(Leaves::Handshakes, "it does not complete a handshake of ZMTP")(failure)
-        })?;
-        self.offer = Offer::ask(&mut peer, trial.soon());
-        match &self.offer.refusal {
-            Some(failure) if failure.is_silence() => {
-                Err(obstacle(Leaves::WithoutMethods, "it answers no call")(failure.clone()))
-            }
-            _ => Ok(()),
-        }
+            obstacle(leaves, words.to_owned())(failure)
+        })
     }
 
     /// Starts what connects, and waits until it does so.
-    fn seen_to_connect(&self) -> Result<(), Obstacle> {
+    fn seen_to_connect(&mut self) -> Result<(), Obstacle> {
         let mut trial = Trial::new(Subject::new(self.source.clone()), self.interval);
-        let Err(mut failure) = trial.accept_bytes() else { return Ok(()) };
+        let seen = match trial.accept_bytes() {
+            Ok(bytes) if self.source.is_worker() => self.seen_to_answer(&trial, bytes),
+            Ok(bytes) => seen_to_call(&mut trial, bytes),
+            Err(failure) => Err((Leaves::Nothing, "it did not connect", failure)),
+        };
+        let Err((leaves, words, mut failure)) = seen else { return Ok(()) };
+        let exchange = trial.transcript().render();
         let mut subject = trial.into_subject();
+        if !subject.unread_outcomes().is_empty() {
+            // It may have no means for a call, and have said so.
+            return Ok(());
+        }
         let death = subject.death();
-        let words = if death.is_some() { "it did not start" } else { "it did not connect" };
+        let words = match (leaves, &death) {
+            (Leaves::Nothing, Some(_)) => "it did not start",
+            _ => words,
+        };
         failure.seen += &death.map_or_else(|| subject.words(), |how| format!("; {how}"));
-        let role = if subject.is_worker() { Role::Server } else { Role::Client };
-        Err(Obstacle { role, words: words.to_owned(), failure, leaves: Leaves::Nothing })
+        if leaves != Leaves::Nothing {
+            failure.seen += &format!("; the exchange:\n{}", exchange.trim_end());
+        }
+        let role = if self.source.is_worker() { Role::Server } else { Role::Client };
+        Err(Obstacle { role, words: words.to_owned(), failure, leaves })
+    }
+
+    /// Asks what answers calls what it offers.
+    fn seen_to_answer(&mut self, trial: &Trial, bytes: Bytes) -> Result<(), Hindrance> {
+        let mut peer = bytes.shake_hands("DEALER").map_err(no_handshake)?;
+        self.offer = Offer::ask(&mut peer, trial.soon());
+        match &self.offer.refusal {
+            Some(failure) if failure.is_silence() => {
+                Err((Leaves::WithoutMethods, "it answers no call", failure.clone()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Runs these cases, and once more those that failed beside others, if that is wanted.

@@ -68,6 +68,12 @@ impl Source {
     pub fn is_server(&self) -> bool {
         matches!(self, Self::Command { role: Role::Server, .. } | Self::Running(_))
     }
+
+    /// Whether it connects, and answers calls there.
+    #[must_use]
+    pub fn is_worker(&self) -> bool {
+        matches!(self, Self::Worker(_))
+    }
 }
 
 /// A further link of the socket under test, where its command has `{more}`.
@@ -303,7 +309,7 @@ impl Subject {
 
     /// Whether it connects to the case, and answers calls.
     pub(crate) fn is_worker(&self) -> bool {
-        matches!(self.source, Source::Worker(_))
+        self.source.is_worker()
     }
 
     /// Has the server answer a ping, on a connection of its own.

@@ -80,6 +80,11 @@ impl Trial {
     /// When there is none to be had.
     pub fn connect_bytes(&mut self) -> Result<Bytes, Failure> {
         if self.subject.is_worker() {
+            /// It pauses before each connection that it makes again, longer and longer.
+            const MOST: u32 = 20;
+            if self.connections >= MOST {
+                return Err(Failure::skip("a worker makes no crowd of connections"));
+            }
             let is_first = self.connections == 0;
             return self.accept_bytes().map_err(|failure| match is_first {
                 true => failure,

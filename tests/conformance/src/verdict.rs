@@ -89,7 +89,8 @@ impl Obstacle {
     #[must_use]
     pub fn leaves(&self, case: &Case) -> bool {
         let is_of = |group| case.name.starts_with(group);
-        let is_of_handshake = is_of("greeting.") || is_of("handshake.");
+        let is_of_handshake =
+            ["greeting.", "handshake.", "client.greeting.", "client.ready."].into_iter().any(is_of);
         match self.leaves {
             Leaves::Nothing => false,
             Leaves::Handshakes => is_of_handshake,

@@ -219,6 +219,23 @@ fn a_server_that_answers_nothing_is_not_asked_twice() {
     assert_eq!(called, 1, "{words}");
 }
 
+/// Nor is a client that takes orders and makes no call.
+#[test]
+fn a_client_that_calls_nothing_is_told_once() {
+    let greeting = r"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL";
+    let ready = r"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER";
+    let greet =
+        format!("{{ printf \"{greeting}\"; head -c 48 /dev/zero; printf \"{ready}\"; }} >&3");
+    let script =
+        format!("to={{endpoint}}; exec 3<>/dev/tcp/127.0.0.1/${{to##*:}}; {greet}; cat >&2");
+    let line = format!("bash -c '{script}'");
+    let only = ["--only", "client.call.*", "--only", "client.greeting.speaks-first"];
+    let (code, words) = said(&[&["client", &line][..], &only].concat());
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains("it makes no call; 1 passed, 0 failed"), "{words}");
+    assert!(!words.contains("client.call."), "{words}");
+}
+
 /// A server that greets and goes: how far both came.
 #[test]
 fn a_handshake_that_fails_is_told_with_what_was_said() {

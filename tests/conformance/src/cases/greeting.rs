@@ -307,6 +307,7 @@ fn noise(trial: &mut Trial) -> Result<(), Failure> {
 }
 
 fn never_ends(trial: &mut Trial) -> Result<(), Failure> {
+    const LONGEST: Duration = Duration::from_secs(40);
     let greeting = Handshake::new("DEALER").greeting();
     let mut silent = trial.connect_bytes()?;
     let mut dripping = trial.connect_bytes()?;
@@ -314,9 +315,7 @@ fn never_ends(trial: &mut Trial) -> Result<(), Failure> {
     half.send(&greeting)?;
     let start = Instant::now();
     for byte in &greeting[..40] {
-        if start.elapsed() > Duration::from_secs(40)
-            || !dripping.offer(&[*byte], Duration::from_secs(1))
-        {
+        if start.elapsed() > LONGEST || !dripping.offer(&[*byte], Duration::from_secs(1)) {
             break;
         }
         if dripping.ends(Duration::from_secs(1)) {
@@ -328,7 +327,8 @@ fn never_ends(trial: &mut Trial) -> Result<(), Failure> {
         (&mut dripping, "one that drips"),
         (&mut half, "one that sends no READY"),
     ] {
-        bytes.expect_close(Duration::from_secs(1)).map_err(|failure| {
+        let left = LONGEST.saturating_sub(start.elapsed()).max(Duration::from_secs(1));
+        bytes.expect_close(left).map_err(|failure| {
             let seen = format!("{} after {:.0?}", failure.seen, start.elapsed());
             Failure::new(format!("{words} to end within 40 s"), seen)
         })?;
