@@ -1,6 +1,6 @@
 //! What holds between any two method calls, recomputed from nothing. For tests: it looks at everything that there is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use foldhash::quality::FixedState;
 
@@ -27,7 +27,7 @@ impl Session {
         self.check_deadlines(&channels);
         self.check_queues(&channels);
         self.check_notices(&channels);
-        self.check_accounts();
+        self.check_accounts(&channels);
         self.check_peers(&channels);
         self.check_limits(&channels);
     }
@@ -139,7 +139,12 @@ impl Session {
         }
     }
 
-    fn check_accounts(&self) {
+    fn check_accounts(&self, channels: &[(ChannelKey, &Channel)]) {
+        let mut told = HashSet::<_, FixedState>::default();
+        told.extend(channels.iter().filter_map(|(at, channel)| match &channel.role {
+            Role::Server(request) if request.turn == Turn::Next => Some(at.slot),
+            _ => None,
+        }));
         for (number, account) in self.store.numbered_accounts() {
             let is_over = account.is_over(&self.config.limits);
             assert!(account.is_crowded || !is_over, "nobody looks at {account:?}");
@@ -149,6 +154,11 @@ impl Session {
             );
             let most = 2 * account.requests + memory::FEW_KEYS;
             assert!(account.postponed.len() <= most, "{account:?} has too many put off");
+            // Whatever ends of these tells of the next one.
+            let is_moving = account.running > 0
+                || account.unsent_answers > 0
+                || account.queued_bytes > 0
+                || account.slots.iter().any(|slot| told.contains(slot));
             let postponed = places(&account.postponed);
             for (at, count) in postponed {
                 let Some(channel) = self.store.get(at) else { continue };
@@ -158,6 +168,7 @@ impl Session {
                 };
                 let is_over = channel.phase == Phase::Ended;
                 assert!(is_over || matches!(request.turn, Turn::Postponed(_)), "{at:?} is put off");
+                assert!(is_over || is_moving, "{at:?} is put off for ever");
             }
         }
     }
