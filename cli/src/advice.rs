@@ -18,7 +18,7 @@ pub(crate) fn on(mut error: CliError, plan: &SecurityPlan) -> CliError {
 }
 
 /// What the command has for a setting that is named to programs.
-fn of_setting(message: &str) -> Option<&'static str> {
+pub(crate) fn of_setting(message: &str) -> Option<&'static str> {
     const SETTINGS: [(&str, &str); 4] = [
         ("Limits::total_bytes", "for servers of this command: --max-memory MIB"),
         (

@@ -43,6 +43,7 @@ fn how_much_may_be_kept_can_be_chosen() {
     let kept = deaf(&server, 30);
     let said = server.running.wait_for_stderr("too much is kept for all peers together");
     assert!(said.contains("MiB"), "{said}");
+    server.running.wait_for_stderr("for servers of this command: --max-memory MIB");
     drop(kept);
     server.ask(&["echo", "text"]).expect(0, "\"text\"\n");
     let wrong = run(["--server", "--max-memory", "0", "tcp://127.0.0.1:1", "workshop"]);
