@@ -5,7 +5,6 @@ use web_time::{Duration, Instant};
 use super::{
     Notice, RequestId, Session,
     accounts::Account,
-    channel_key::ChannelKey,
     notices::REQUESTED,
     outbound::{LONGEST_UNREAD, Loose, Refusal},
     request::stopping,
@@ -115,16 +114,6 @@ impl Session {
         };
         self.refuse(from, envelope, id, dialect, failure, busy.is_none());
         busy.map_or(Ok(()), |busy| Err(busy.how))
-    }
-
-    /// While some do not read, whose requests have become many, or take more than before, is looked at.
-    pub(crate) fn note_crowd(&mut self, at: ChannelKey) {
-        if !self.congested.is_empty()
-            && let Some((_, number, Some(account))) = self.store.get_with_account(at)
-            && account.becomes_crowded(&self.config.limits)
-        {
-            self.crowded.push(number);
-        }
     }
 
     /// Whether another request may come in; the error is `None` when none may any more.

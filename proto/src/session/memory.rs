@@ -106,6 +106,16 @@ impl Session {
         }
     }
 
+    /// While some do not read, whose requests have become many, or take more than before, is looked at.
+    pub(super) fn note_crowd(&mut self, at: ChannelKey) {
+        if !self.congested.is_empty()
+            && let Some((_, number, Some(account))) = self.store.get_with_account(at)
+            && account.becomes_crowded(&self.config.limits)
+        {
+            self.crowded.push(number);
+        }
+    }
+
     /// Whether a request may be answered now; if not, it will be told of again. Whoever comes first is served first: none
     /// overtakes those that wait.
     pub(crate) fn start(&mut self, at: ChannelKey) -> bool {
