@@ -85,6 +85,11 @@ fn seen_to_call(trial: &mut Trial, bytes: Bytes) -> Result<(), Hindrance> {
     }
 }
 
+/// What was said, for the end of a sentence.
+fn exchange(trial: &Trial) -> String {
+    format!("; the exchange:\n{}", trial.transcript().render().trim_end())
+}
+
 /// Nothing can be said but what stands in the way. Where no other case can say so, programs are told by the first one.
 fn unplayed(cases: &[&'static Case], obstacle: &Obstacle, is_all: bool) -> Vec<CaseResult> {
     let result = |(index, case): (usize, &&'static Case)| {
@@ -116,29 +121,30 @@ impl Bench {
 
     /// Starts a server that cases share.
     fn seen_to_listen(&mut self) -> Result<(), Obstacle> {
-        let obstacle = |leaves, words: String| {
+        let obstacle = |leaves, words: &str| {
+            let words = words.to_owned();
             move |failure| Obstacle { role: Role::Server, words, failure, leaves }
         };
         let lent = self.shared.lend(&self.source);
-        let lent = lent.map_err(obstacle(Leaves::Nothing, "it did not start".to_owned()))?;
+        let lent = lent.map_err(obstacle(Leaves::Nothing, "it did not start"))?;
         let mut trial = Trial::new(lent.subject, self.interval);
         let bytes = trial.connect_bytes().map_err(|mut failure| {
             let Source::Running(address) = &self.source else {
-                return obstacle(Leaves::Nothing, "it takes no connections".to_owned())(failure);
+                return obstacle(Leaves::Nothing, "it takes no connections")(failure);
             };
             failure.expected = format!("somebody to answer at tcp://{address}");
             failure.seen += "; start the server there first, or check the address";
-            obstacle(Leaves::Nothing, format!("nobody answers at tcp://{address}"))(failure)
+            obstacle(Leaves::Nothing, &format!("nobody answers at tcp://{address}"))(failure)
         })?;
         let seen = self.seen_to_answer(&trial, bytes);
         seen.map_err(|(leaves, words, mut failure)| {
             failure.seen += &self.shared.last_lines();
-            failure.seen += &format!("; the exchange:\n{}", trial.transcript().render().trim_end());
-            obstacle(leaves, words.to_owned())(failure)
+            failure.seen += &exchange(&trial);
+            obstacle(leaves, words)(failure)
         })
     }
 
-    /// Starts what connects, and waits until it does so.
+    /// Starts what connects, and asks a worker what it offers, or has a client call.
     fn seen_to_connect(&mut self) -> Result<(), Obstacle> {
         let mut trial = Trial::new(Subject::new(self.source.clone()), self.interval);
         let seen = match trial.accept_bytes() {
@@ -147,7 +153,7 @@ impl Bench {
             Err(failure) => Err((Leaves::Nothing, "it did not connect", failure)),
         };
         let Err((leaves, words, mut failure)) = seen else { return Ok(()) };
-        let exchange = trial.transcript().render();
+        let exchange = exchange(&trial);
         let mut subject = trial.into_subject();
         if !subject.unread_outcomes().is_empty() {
             // It may have no means for a call, and have said so.
@@ -160,7 +166,7 @@ impl Bench {
         };
         failure.seen += &death.map_or_else(|| subject.words(), |how| format!("; {how}"));
         if leaves != Leaves::Nothing {
-            failure.seen += &format!("; the exchange:\n{}", exchange.trim_end());
+            failure.seen += &exchange;
         }
         let role = if self.source.is_worker() { Role::Server } else { Role::Client };
         Err(Obstacle { role, words: words.to_owned(), failure, leaves })

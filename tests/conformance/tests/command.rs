@@ -222,13 +222,7 @@ fn a_server_that_answers_nothing_is_not_asked_twice() {
 /// Nor is a client that takes orders and makes no call.
 #[test]
 fn a_client_that_calls_nothing_is_told_once() {
-    let greeting = r"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL";
-    let ready = r"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER";
-    let greet =
-        format!("{{ printf \"{greeting}\"; head -c 48 /dev/zero; printf \"{ready}\"; }} >&3");
-    let script =
-        format!("to={{endpoint}}; exec 3<>/dev/tcp/127.0.0.1/${{to##*:}}; {greet}; cat >&2");
-    let line = format!("bash -c '{script}'");
+    let line = shell_client("cat >&2");
     let only = ["--only", "client.call.*", "--only", "client.greeting.speaks-first"];
     let (code, words) = said(&[&["client", &line][..], &only].concat());
     assert_eq!(code, Some(1), "{words}");
@@ -271,9 +265,6 @@ fn the_last_words_of_a_client_that_fails_and_lives_are_shown() {
 /// A client that says at once what it cannot do sends no request, which is no failure; other outcomes explain one.
 #[test]
 fn outcomes_that_come_instead_of_a_request_are_heard() {
-    let ready = r"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER";
-    let zeros = r"\0".repeat(48);
-    let greet = format!(r#"printf "\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL{zeros}{ready}" >&3"#);
     for (outcome, expected) in [
         (
             "\\\"unsupported\\\": \\\"no calls\\\"",
@@ -285,12 +276,19 @@ fn outcomes_that_come_instead_of_a_request_are_heard() {
         ),
     ] {
         let say = format!("read order; echo \"{{\\\"id\\\": 1, {outcome}}}\"; sleep 1000");
-        let script =
-            format!("to={{endpoint}}; exec 3<>/dev/tcp/127.0.0.1/${{to##*:}}; {greet}; {say}");
-        let line = format!("bash -c '{script}'");
+        let line = shell_client(&say);
         let (_, words) = said(&["client", &line, "--only", "client.call.ok", "--no-repeat"]);
         assert!(words.contains(expected), "{expected:?} is not in:\n{words}");
     }
+}
+
+/// The command of a client that completes its handshake, and then does what the shell is told.
+fn shell_client(then: &str) -> String {
+    let ready = r"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER";
+    let zeros = r"\0".repeat(48);
+    let greet = format!(r#"printf "\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL{zeros}{ready}" >&3"#);
+    let connect = "to={endpoint}; exec 3<>/dev/tcp/127.0.0.1/${to##*:}";
+    format!("bash -c '{connect}; {greet}; {then}'")
 }
 
 /// A server that completes each handshake and answers nothing: its endpoint, and what it is told.
